@@ -1,0 +1,55 @@
+"""Pure geometry of boxes: (N, 4) arrays of x1, y1, x2, y2 in pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detection.faces import FloatArray, IntArray
+
+
+def widths(boxes: FloatArray) -> FloatArray:
+    """(N,) widths in pixels, never negative."""
+    return np.maximum(boxes[:, 2] - boxes[:, 0], 0)
+
+
+def heights(boxes: FloatArray) -> FloatArray:
+    """(N,) heights in pixels, never negative."""
+    return np.maximum(boxes[:, 3] - boxes[:, 1], 0)
+
+
+def areas(boxes: FloatArray) -> FloatArray:
+    """(N,) areas in square pixels."""
+    return widths(boxes) * heights(boxes)
+
+
+def centres(boxes: FloatArray) -> FloatArray:
+    """(N, 2) x, y of the centres."""
+    return ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
+
+
+def sizes(boxes: FloatArray) -> FloatArray:
+    """(N,) geometric mean of width and height in pixels."""
+    return np.sqrt(areas(boxes))
+
+
+def iou_matrix(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Intersection over union of every box in `a` (N, 4) with every box in `b` (M, 4): (N, M) in [0, 1]."""
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
+    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.prod(np.maximum(bottom_right - top_left, 0), axis=2)  # (N, M)
+    union = areas(a)[:, None] + areas(b)[None, :] - shared
+    return (shared / np.maximum(union, np.finfo(np.float32).eps)).astype(np.float32)
+
+
+def non_maximum_suppression(boxes: FloatArray, scores: FloatArray, max_iou: float) -> IntArray:
+    """Indices of the boxes to keep, best score first; ties go to the lower index.
+
+    A box is dropped where it overlaps a better one that is kept by more than `max_iou`.
+    """
+    order = np.argsort(-scores, kind="stable")
+    overlaps = iou_matrix(boxes[order], boxes[order]) > max_iou
+    alive = np.ones(len(order), bool)
+    for rank in range(len(order)):
+        if alive[rank]:
+            alive[rank + 1 :] &= ~overlaps[rank, rank + 1 :]
+    return order[alive].astype(np.int64)

@@ -1,0 +1,126 @@
+"""Cuts an upright, square crop out of a frame by a face's five landmarks: the one crop recipe, used in training too.
+
+The crop is the similarity transform (rotation, scale, shift) that brings the five points nearest to those of the
+ArcFace template (Deng et al., CVPR 2019), in the least-squares sense of Umeyama (1991).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detection.faces import Faces, FloatArray, ImageArray
+
+ARCFACE_TEMPLATE_112 = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
+    dtype=np.float64,
+)
+"""(5, 2) x, y of the five points in a 112 px square."""
+
+BORDERS = {"replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT}
+
+
+@dataclass(frozen=True)
+class CropRecipe:
+    """How a crop is cut. Stored in every checkpoint, so that training and use cannot differ.
+
+    Raises:
+        ValueError: an unknown border, or a size or scale that is not positive.
+    """
+
+    size_px: int = 112
+    """Side of the square that the network reads."""
+    template_scale: float = 1.0
+    """Size of the face in the crop: 1 is the ArcFace template, less shows more around the face."""
+    border: str = "replicate"
+    """What fills the crop outside the picture: its edge pixels ("replicate") or black ("black")."""
+
+    def __post_init__(self) -> None:
+        if self.border not in BORDERS:
+            raise ValueError(f"border must be one of {sorted(BORDERS)}, got {self.border!r}")
+        if self.size_px <= 0 or self.template_scale <= 0:
+            raise ValueError(f"size_px and template_scale must be positive, got {self}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON and checkpoints."""
+        return asdict(self)
+
+    def template(self, margin_px: int = 0) -> npt.NDArray[np.float64]:
+        """(5, 2) where the points go in a square of `size_px` + 2 `margin_px`: same scale, more around it."""
+        centred = (ARCFACE_TEMPLATE_112 - 56) * (self.size_px / 112) * self.template_scale
+        return centred + (self.size_px + 2 * margin_px) / 2
+
+
+def alignment_matrices(landmarks: FloatArray, target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The similarity transforms that bring each face's points nearest to `target`.
+
+    In the plane the least-squares similarity has a closed form in complex numbers: with both sets of points centred,
+    scale and rotation are sum(conj(p) t) / sum(|p|^2).
+
+    Args:
+        landmarks: (N, 5, 2) x, y in frame pixels.
+        target: (5, 2) x, y in crop pixels.
+
+    Returns:
+        (N, 2, 3) affine matrices from frame to crop. Where all five points of a face coincide the scale is 0.
+    """
+    points = landmarks[..., 0].astype(np.float64) + 1j * landmarks[..., 1]  # (N, 5)
+    goal = target[:, 0] + 1j * target[:, 1]  # (5,)
+    centre, goal_centre = points.mean(axis=1), goal.mean()
+    spread = points - centre[:, None]
+    energy = np.maximum((np.abs(spread) ** 2).sum(axis=1), np.finfo(np.float64).tiny)
+    turn = (np.conj(spread) * (goal - goal_centre)).sum(axis=1) / energy  # scale * e^(i angle)
+    shift = goal_centre - turn * centre
+    rows = [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]]
+    return np.moveaxis(np.array(rows), 2, 0)  # (2, 3, N) -> (N, 2, 3)
+
+
+def cut_crops(image_bgr: ImageArray, faces: Faces, recipe: CropRecipe, margin_px: int = 0) -> ImageArray:
+    """Cuts one aligned crop a face.
+
+    Args:
+        image_bgr: (H, W, 3) uint8 BGR.
+        faces: N faces with landmarks in pixels of `image_bgr`.
+        recipe: size, scale and border of the crops.
+        margin_px: extra pixels kept on each side, for training to shift and turn in.
+
+    Returns:
+        (N, S, S, 3) uint8 RGB with S = `recipe.size_px` + 2 `margin_px`.
+    """
+    side = recipe.size_px + 2 * margin_px
+    crops = np.empty((len(faces), side, side, 3), np.uint8)
+    matrices = alignment_matrices(faces.landmarks, recipe.template(margin_px))
+    for crop, matrix in zip(crops, matrices, strict=True):
+        cut = _cut_one(image_bgr, matrix, side, BORDERS[recipe.border])
+        cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, dst=crop)
+    return crops
+
+
+def _cut_one(image: ImageArray, matrix: npt.NDArray[np.float64], side: int, border: int) -> npt.NDArray[Any]:
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if 0 < scale < 0.5:  # a face much larger than the crop: average pixels first, or the crop is aliased
+        shrink = 1 / np.floor(1 / scale)
+        image, matrix = _shrunk_around(image, matrix, side, shrink)
+    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def _shrunk_around(
+    image: ImageArray, matrix: npt.NDArray[np.float64], side: int, shrink: float
+) -> tuple[Any, npt.NDArray[np.float64]]:
+    """The part of the image that the crop shows, shrunk by area, and the matrix from it to the crop."""
+    corners = np.array([[0, 0, 1], [side, 0, 1], [0, side, 1], [side, side, 1]], np.float64)
+    in_frame = corners @ np.linalg.inv(np.vstack([matrix, [0, 0, 1]])).T
+    height, width = image.shape[:2]
+    pad = 2 / shrink
+    x1, y1 = np.clip(np.floor(in_frame[:, :2].min(axis=0) - pad), 0, [width - 1, height - 1]).astype(int)
+    x2, y2 = np.clip(np.ceil(in_frame[:, :2].max(axis=0) + pad), [x1 + 1, y1 + 1], [width, height]).astype(int)
+    part = image[y1:y2, x1:x2]
+    small = cv2.resize(part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    fx, fy = small.shape[1] / part.shape[1], small.shape[0] / part.shape[0]
+    # pixel centres: small = (frame - x1 + 0.5) * f - 0.5, turned round to get the frame from the small picture
+    back = np.array([[1 / fx, 0, x1 - 0.5 + 0.5 / fx], [0, 1 / fy, y1 - 0.5 + 0.5 / fy], [0, 0, 1]])
+    return small, matrix @ back

@@ -1,0 +1,89 @@
+"""The two types that leave the detector and the tracker: `Faces` and `TrackedFaces`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+ImageArray = npt.NDArray[np.uint8]
+
+LANDMARK_COUNT = 5
+"""Left eye, right eye, nose, left and right corner of the mouth; left as seen in the picture."""
+
+
+def check_array(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...], dtype: type) -> None:
+    """Raises ValueError or TypeError unless `array` has this dtype and shape (None: any length)."""
+    if array.dtype != np.dtype(dtype):
+        raise TypeError(f"{name} must be {np.dtype(dtype)}, got {array.dtype}")
+    fits = array.ndim == len(shape) and all(
+        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = tuple("any" if n is None else n for n in shape)
+        raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The faces found in one frame.
+
+    Raises:
+        TypeError, ValueError: an array has another dtype or shape than stated below.
+    """
+
+    boxes: FloatArray
+    """(N, 4) float32 x1, y1, x2, y2 in frame pixels; may reach outside the frame."""
+    scores: FloatArray
+    """(N,) float32 in [0, 1]."""
+    landmarks: FloatArray
+    """(N, 5, 2) float32 x, y in frame pixels, in the order of `LANDMARK_COUNT`."""
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        check_array("boxes", self.boxes, (None, 4), np.float32)
+        check_array("scores", self.scores, (count,), np.float32)
+        check_array("landmarks", self.landmarks, (count, LANDMARK_COUNT, 2), np.float32)
+
+    @classmethod
+    def empty(cls) -> Faces:
+        """No face."""
+        return cls(
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros((0, LANDMARK_COUNT, 2), np.float32),
+        )
+
+    @classmethod
+    def concatenate(cls, parts: list[Faces]) -> Faces:
+        """All faces of `parts`, in that order."""
+        return cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.landmarks for part in parts]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, which: npt.NDArray[Any] | slice) -> Faces:
+        """The faces at a mask, an index array or a slice."""
+        return Faces(self.boxes[which], self.scores[which], self.landmarks[which])
+
+
+@dataclass(frozen=True)
+class TrackedFaces:
+    """The faces of one frame with the track that each belongs to."""
+
+    faces: Faces
+    track_ids: IntArray
+    """(N,) int64, unique within one video; -1 for a face too doubtful to begin a track."""
+    ended_ids: tuple[int, ...]
+    """The tracks that ended with this frame: nothing will be added to them any more."""
+
+    def __post_init__(self) -> None:
+        check_array("track_ids", self.track_ids, (len(self.faces),), np.int64)

@@ -1,0 +1,44 @@
+"""How much a face crop can tell: size, sharpness, frontality and the detector's score, as one number in [0, 1]."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from detection import boxes as geometry
+from detection.faces import Faces, FloatArray, ImageArray
+
+GOOD_HEIGHT_PX = 80.0
+"""A face of this height or more loses nothing for its size."""
+GOOD_SHARPNESS = 12.0
+"""Root mean square of the Laplacian of an aligned 112 px crop, at and above which it counts as sharp."""
+
+
+def geometric_quality(faces: Faces) -> FloatArray:
+    """(N,) in [0, 1] from what the detector gave alone: size x frontality x score."""
+    size = np.clip(geometry.heights(faces.boxes) / GOOD_HEIGHT_PX, 0, 1)
+    return (np.sqrt(size) * frontality(faces) * faces.scores).astype(np.float32)
+
+
+def frontality(faces: Faces) -> FloatArray:
+    """(N,) in [0, 1]: 1 where the nose lies midway between the eyes, 0 where it passes one of them (profile)."""
+    left_eye, right_eye, nose = (faces.landmarks[:, i] for i in range(3))
+    axis = right_eye - left_eye
+    length_squared = np.maximum((axis**2).sum(axis=1), 1e-6)
+    along = ((nose - left_eye) * axis).sum(axis=1) / length_squared  # 0 at the left eye, 1 at the right
+    return np.clip(1 - np.abs(2 * along - 1), 0, 1).astype(np.float32)
+
+
+def sharpness(crops: ImageArray) -> FloatArray:
+    """(N,) in [0, 1] of (N, S, S, 3) uint8 RGB aligned crops: the middle's Laplacian against `GOOD_SHARPNESS`."""
+    values = np.zeros(len(crops), np.float32)
+    for index, crop in enumerate(crops):
+        side = len(crop)
+        grey = cv2.cvtColor(crop[side // 6 : -side // 6, side // 6 : -side // 6], cv2.COLOR_RGB2GRAY)
+        values[index] = np.sqrt(np.mean(cv2.Laplacian(grey, cv2.CV_32F) ** 2))
+    return np.clip(values / GOOD_SHARPNESS, 0, 1).astype(np.float32)
+
+
+def crop_quality(geometric: FloatArray, crops: ImageArray) -> FloatArray:
+    """(N,) in [0, 1]: `geometric_quality`, lessened by up to half for blur."""
+    return (geometric * (0.5 + 0.5 * sharpness(crops))).astype(np.float32)

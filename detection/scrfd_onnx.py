@@ -1,0 +1,129 @@
+"""Opens SCRFD exports: makes fixed shapes dynamic, and finds out which output is which.
+
+Two styles are in use, outputs `out0..out8` and `score_8..kps_32`, in three layouts: (1, n, C) with or without shapes
+computed in the graph, and insightface's (n, C). All hold the same nine tensors: scores, boxes and landmarks (C = 1, 4,
+10) at strides 8, 16 and 32. Names mean nothing here: shapes decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+STRIDES = (8, 16, 32)
+CHANNELS = {"scores": 1, "boxes": 4, "landmarks": 10}
+PROBE_HW = (64, 96)
+"""A small input on which the three strides have different numbers of cells."""
+
+
+@dataclass(frozen=True)
+class ScrfdOutputs:
+    """The positions of the nine outputs, by stride as in `STRIDES`."""
+
+    scores: tuple[int, ...]
+    boxes: tuple[int, ...]
+    landmarks: tuple[int, ...]
+    anchors_per_cell: int
+
+    @classmethod
+    def probe(cls, session: Any) -> ScrfdOutputs:
+        """Runs two small black pictures and reads the roles off the shapes.
+
+        Raises:
+            ValueError: the outputs are not those of an SCRFD with five landmarks.
+        """
+        blank = np.zeros((2, 3, *PROBE_HW), np.float32)
+        shapes = [out.shape for out in session.run(None, {session.get_inputs()[0].name: blank})]
+        cells = [(PROBE_HW[0] // stride) * (PROBE_HW[1] // stride) for stride in STRIDES]
+        anchors = max((shape[1] for shape in shapes if len(shape) == 3), default=0) // cells[0]
+        roles = {
+            role: tuple(_position(shapes, (2, anchors * count, channels)) for count in cells)
+            for role, channels in CHANNELS.items()
+        }
+        found = [position for positions in roles.values() for position in positions]
+        if len(shapes) != len(found) or min(found) < 0:
+            raise ValueError(
+                "not an SCRFD with five landmarks: expected scores, boxes and landmarks (1, 4, 10 channels) "
+                f"at strides {STRIDES}, got outputs {shapes} for an input of {blank.shape}"
+            )
+        return cls(**roles, anchors_per_cell=anchors)
+
+
+def _position(shapes: list[tuple[int, ...]], wanted: tuple[int, ...]) -> int:
+    return next((i for i, shape in enumerate(shapes) if tuple(shape) == wanted), -1)
+
+
+def open_session(model_path: Path, device: str = "cpu", threads: int = 0) -> Any:
+    """An onnxruntime session that takes (B, 3, H, W) float32 with H and W multiples of 32.
+
+    Raises:
+        ValueError: the file is no ONNX model, or cannot run with dynamic shapes.
+        RuntimeError: `device` is "cuda" and onnxruntime cannot use it.
+    """
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.log_severity_level = 3
+    providers = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}[device]
+    try:
+        session = onnxruntime.InferenceSession(dynamic_model(model_path), settings, providers=providers)
+    except Exception as error:  # onnxruntime raises its own, undocumented types
+        raise ValueError(f"{model_path} cannot be run by onnxruntime: {error}") from error
+    if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
+        raise RuntimeError("onnxruntime has no working CUDA provider here")
+    return session
+
+
+def dynamic_model(model_path: Path) -> bytes:
+    """The model's bytes with batch, height and width set free.
+
+    Raises:
+        ValueError: the file is no ONNX model, or its input is not (B, 3, H, W).
+    """
+    import onnx
+
+    try:
+        model = onnx.load(str(model_path), load_external_data=False)
+        onnx.checker.check_model(model)
+    except Exception as error:  # protobuf and the checker raise several kinds
+        raise ValueError(f"{model_path} is not an ONNX model: {error}") from error
+    graph = model.graph
+    inputs = [i for i in graph.input if i.name not in {w.name for w in graph.initializer}]
+    if len(inputs) != 1 or len(inputs[0].type.tensor_type.shape.dim) != 4:
+        raise ValueError(f"{model_path}: expected one input (B, 3, H, W), got {[i.name for i in inputs]}")
+    for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
+        inputs[0].type.tensor_type.shape.dim[axis].dim_param = name
+    for output in graph.output:
+        output.type.tensor_type.ClearField("shape")
+    del graph.value_info[:]  # shapes of the tensors between, for the old size
+    _free_nodes(graph)
+    return bytes(model.SerializeToString())
+
+
+def _free_nodes(graph: Any) -> None:
+    """Replaces the sizes that an export wrote into Reshape, Resize and Transpose nodes."""
+    from onnx import helper, numpy_helper
+
+    constants = {w.name: numpy_helper.to_array(w) for w in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+
+    def constant(name: str, values: np.ndarray) -> str:
+        graph.initializer.append(numpy_helper.from_array(values, name))
+        return name
+
+    for index, node in enumerate(graph.node):
+        if node.op_type == "Reshape" and node.input[1] in constants:
+            channels = int(constants[node.input[1]][-1])  # (1, -1, C) or (-1, C): keep the batch apart
+            node.input[1] = constant(f"free_shape_{index}", np.array([0, -1, channels], np.int64))
+        elif node.op_type == "Resize" and len(node.input) == 4 and node.input[3] in constants:
+            doubled = constant(f"free_scale_{index}", np.array([1, 1, 2, 2], np.float32))
+            del node.input[2:]
+            node.input.append(doubled)
+        elif node.op_type == "Transpose" and list(node.attribute[0].ints) == [2, 3, 0, 1]:
+            node.attribute[0].CopyFrom(helper.make_attribute("perm", [0, 2, 3, 1]))

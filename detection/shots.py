@@ -1,0 +1,70 @@
+"""Tells shot cuts from motion, on sampled frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detection.faces import ImageArray
+
+THUMBNAIL_WH = (64, 36)
+SEARCH_PX = (6, 4)
+"""How far, in thumbnail pixels, the picture may have moved as a whole: a tenth of it, as shaky hands do."""
+HUE_BINS, SATURATION_BINS, VALUE_BINS = 8, 4, 4
+
+
+@dataclass(frozen=True)
+class ShotCutOptions:
+    """A cut needs both: the picture is not found again nearby, and its colours changed.
+
+    Raises:
+        ValueError: a value outside [0, 1].
+    """
+
+    max_likeness: float = 0.5
+    """Correlation of the two pictures at the best shift, below which they count as different."""
+    min_colour_change: float = 0.3
+    """Hellinger distance of the two colour histograms, above which they count as different."""
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.max_likeness <= 1 and 0 <= self.min_colour_change <= 1):
+            raise ValueError(f"both must be in [0, 1], got {self}")
+
+
+class ShotCutDetector:
+    """Compares each frame of one video with the frame before."""
+
+    def __init__(self, options: ShotCutOptions | None = None) -> None:
+        self.options = options or ShotCutOptions()
+        self._last: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None = None
+
+    def is_cut(self, image_bgr: ImageArray) -> bool:
+        """Whether a new shot begins with this (H, W, 3) uint8 BGR frame; False for the first one."""
+        current = _thumbnail(image_bgr)
+        last, self._last = self._last, current
+        if last is None:
+            return False
+        colour_change = cv2.compareHist(last[1], current[1], cv2.HISTCMP_BHATTACHARYYA)
+        if colour_change < self.options.min_colour_change:
+            return False
+        return likeness(last[0], current[0]) < self.options.max_likeness
+
+
+def likeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> float:
+    """The best correlation, in [-1, 1], of the middle of `after` with any place near the middle of `before`."""
+    dx, dy = SEARCH_PX
+    middle = after[dy : after.shape[0] - dy, dx : after.shape[1] - dx]
+    return float(cv2.matchTemplate(before, middle, cv2.TM_CCOEFF_NORMED).max())
+
+
+def _thumbnail(image_bgr: ImageArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """A small grey picture, (36, 64) uint8, and the colour histogram, which sums to 1."""
+    small = cv2.resize(image_bgr, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
+    hsv = cv2.cvtColor(small, cv2.COLOR_BGR2HSV)
+    bins = [HUE_BINS, SATURATION_BINS, VALUE_BINS]
+    histogram = cv2.calcHist([hsv], [0, 1, 2], None, bins, [0, 180, 0, 256, 0, 256])
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    return grey, (histogram.ravel() / histogram.sum()).astype(np.float32)

@@ -1,0 +1,143 @@
+"""Follows faces from sample to sample: two-stage association as in ByteTrack (Zhang et al., ECCV 2022), in seconds.
+
+At 5 samples a second the boxes of one face often no longer overlap, so candidates are weighed by their distance from
+where the motion model expects them, in face sizes, and by the change in size, instead of by overlap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from detection import boxes as geometry
+from detection.faces import Faces, TrackedFaces
+from detection.motion import Array, Motion
+
+NO_TRACK = -1
+
+
+@dataclass(frozen=True)
+class TrackerOptions:
+    """When a face continues a track, and when a track ends.
+
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    start_score: float = 0.5
+    """Faces of at least this score are matched first and may begin a track; the others may only continue one."""
+    max_gap_s: float = 1.0
+    """A track ends when its face has been out of sight for longer."""
+    max_deviations: float = 4.0
+    """How many standard deviations of the motion model a face may lie from where it is expected."""
+    max_distance: float = 1.5
+    """How many face sizes it may lie from there at most, however uncertain the model is."""
+    max_size_ratio: float = 1.7
+    """How much larger or smaller it may be than it was."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_score <= 1:
+            raise ValueError(f"start_score must be in [0, 1], got {self.start_score}")
+        if self.max_gap_s < 0 or self.max_deviations <= 0 or self.max_distance <= 0 or self.max_size_ratio < 1:
+            raise ValueError(f"limits must be positive and max_size_ratio at least 1, got {self}")
+
+
+class Tracker:
+    """Gives the faces of one video their tracks. Track ids count from 0 and are never used again."""
+
+    def __init__(self, options: TrackerOptions | None = None) -> None:
+        self.options = options or TrackerOptions()
+        self._next_id = 0
+        self._time_s = -1.0
+        self._ids = np.zeros(0, np.int64)
+        self._motion = Motion.begin(np.zeros((0, 2)), np.zeros(0))
+        self._seen_until = np.zeros(0)
+
+    def update(self, faces: Faces, time_s: float, duration_s: float = 0.0, is_cut: bool = False) -> TrackedFaces:
+        """Takes the faces of the next frame.
+
+        Args:
+            faces: what was found in it.
+            time_s: its time; later than that of the frame before.
+            duration_s: how long it stands for: a gap counts from the end of the last frame with the face.
+            is_cut: a new shot begins with this frame, so that all tracks end.
+
+        Raises:
+            ValueError: `time_s` is not later than the frame before.
+        """
+        if time_s <= self._time_s:
+            raise ValueError(f"frames must come in order of time: {time_s} after {self._time_s}")
+        ended = self._end_where(np.full(len(self._ids), is_cut) | (time_s - self._seen_until > self.options.max_gap_s))
+        expected = self._motion.predict(np.full(len(self._ids), time_s - max(self._time_s, 0.0)))
+        centres, sizes = (
+            geometry.centres(faces.boxes).astype(np.float64),
+            geometry.sizes(faces.boxes).astype(np.float64),
+        )
+        sizes = np.maximum(sizes, 1.0)
+
+        track_of = np.full(len(faces), NO_TRACK)  # position in self._ids
+        sure = faces.scores >= self.options.start_score
+        for candidates in (np.flatnonzero(sure), np.flatnonzero(~sure)):
+            free = np.setdiff1d(np.arange(len(self._ids)), track_of)
+            costs = self._costs(expected[free], centres[candidates], sizes[candidates])
+            for row, column in _assigned(costs):
+                track_of[candidates[column]] = free[row]
+
+        ids = np.full(len(faces), NO_TRACK, np.int64)
+        matched = track_of != NO_TRACK
+        ids[matched] = self._ids[track_of[matched]]
+        self._motion = self._corrected(expected, track_of, centres, sizes)
+        self._seen_until[track_of[matched]] = time_s + duration_s
+        ids[sure & ~matched] = self._begin(centres[sure & ~matched], sizes[sure & ~matched], time_s + duration_s)
+        self._time_s = time_s
+        return TrackedFaces(faces, ids, ended)
+
+    def finish(self) -> tuple[int, ...]:
+        """Ends all tracks, as at the end of the video, and returns their ids."""
+        return self._end_where(np.ones(len(self._ids), bool))
+
+    def _costs(self, expected: Motion, centres: Array, sizes: Array) -> Array:
+        """(tracks, faces) distance in face sizes plus change of size; infinite where a gate is passed."""
+        distance = np.linalg.norm(expected.centre[:, None] - centres[None], axis=2)
+        size = np.sqrt(expected.size[:, None] * sizes[None])
+        change = np.abs(np.log(expected.size[:, None] / sizes[None]))
+        reach = np.minimum(self.options.max_deviations * expected.spread()[:, None], self.options.max_distance * size)
+        allowed = (distance <= reach) & (change <= np.log(self.options.max_size_ratio))
+        return np.where(allowed, distance / size + change, np.inf)
+
+    def _corrected(self, expected: Motion, track_of: npt.NDArray[np.int64], centres: Array, sizes: Array) -> Motion:
+        """The motion of all tracks, in their order, after those with a face were corrected by it."""
+        matched = np.flatnonzero(track_of != NO_TRACK)
+        seen = track_of[matched]
+        unseen = np.setdiff1d(np.arange(len(expected)), seen)
+        both = Motion.concatenate(expected[seen].correct(centres[matched], sizes[matched]), expected[unseen])
+        return both[np.argsort(np.concatenate([seen, unseen]))]
+
+    def _begin(self, centres: Array, sizes: Array, seen_until: float) -> npt.NDArray[np.int64]:
+        ids = np.arange(self._next_id, self._next_id + len(centres))
+        self._next_id += len(centres)
+        self._ids = np.concatenate([self._ids, ids])
+        self._motion = Motion.concatenate(self._motion, Motion.begin(centres, sizes))
+        self._seen_until = np.concatenate([self._seen_until, np.full(len(centres), seen_until)])
+        return ids
+
+    def _end_where(self, ends: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+        ended = tuple(int(i) for i in self._ids[ends])
+        self._ids, self._motion, self._seen_until = (
+            self._ids[~ends],
+            self._motion[~ends],
+            self._seen_until[~ends],
+        )
+        return ended
+
+
+def _assigned(costs: Array) -> list[tuple[int, int]]:
+    """Pairs (row, column) of least total cost; as many as can be had of finite cost."""
+    if not costs.size:
+        return []
+    forbidden = 1e6
+    rows, columns = linear_sum_assignment(np.where(np.isfinite(costs), costs, forbidden))
+    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if np.isfinite(costs[r, c])]

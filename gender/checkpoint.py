@@ -1,0 +1,35 @@
+"""Reads and writes .pth checkpoints: a network's weights and its card, nothing that could run code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from gender.model_card import ModelCard
+from gender.networks import MobileNetV2Gender
+
+ARCHITECTURES = {"mobilenet_v2": MobileNetV2Gender}
+
+
+def save_checkpoint(path: Path, network: torch.nn.Module, card: ModelCard) -> None:
+    """Writes weights and card to a temporary name, then renames: a kill leaves the old file or the new one."""
+    temporary = path.with_name(path.name + ".part")
+    torch.save({"card": card.to_dict(), "weights": network.state_dict()}, temporary)
+    temporary.replace(path)
+
+
+def load_checkpoint(path: Path) -> tuple[MobileNetV2Gender, ModelCard]:
+    """Builds the network of a checkpoint, in evaluation mode on the CPU.
+
+    Raises:
+        ValueError: the file is damaged, holds more than tensors and plain values, or another architecture.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        card = ModelCard.from_dict(content["card"])
+        network = ARCHITECTURES[card.architecture](len(card.class_names))
+        network.load_state_dict(content["weights"])
+    except Exception as error:  # torch raises pickle, zip, runtime and key errors for a damaged file
+        raise ValueError(f"{path} is not a facetally checkpoint: {error}") from error
+    return network.eval(), card

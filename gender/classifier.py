@@ -1,0 +1,133 @@
+"""Turns batches of face crops into attributes, from an .onnx file (no torch needed) or a .pth checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gender.attributes import Attributes, FloatArray
+from gender.model_card import ONNX_METADATA_KEY, ModelCard
+
+Logits = Callable[[FloatArray], FloatArray]
+
+
+class FaceGenderClassifier:
+    """Perceived gender of aligned face crops.
+
+    Args:
+        path: an .onnx or .pth file that our scripts wrote.
+        device: "cpu" or "cuda".
+        threads: threads of one inference; 0 lets the library choose.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is damaged, of another kind, or without our card.
+        RuntimeError: `device` is "cuda" and cannot be used.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu", threads: int = 0) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"no such file: {path}")
+        loaders = {".onnx": _load_onnx, ".pth": _load_torch}
+        if path.suffix not in loaders:
+            raise ValueError(f"{path} must end in {' or '.join(loaders)}")
+        self._logits, self.card = loaders[path.suffix](path, device, threads)
+        self.trained = True
+
+    @classmethod
+    def untrained(cls, trunk_path: Path) -> FaceGenderClassifier:
+        """An ImageNet trunk with a random head, for trying the pipeline without weights: it answers 0.5 to everything.
+
+        Never chosen by itself: a missing file is an error.
+
+        Raises:
+            ValueError: the file is no MobileNetV2 trunk.
+        """
+        from gender.networks import IMAGENET_MEAN, IMAGENET_STD, MobileNetV2Gender, load_imagenet_trunk
+
+        network = MobileNetV2Gender().eval()
+        load_imagenet_trunk(network, trunk_path)
+        classifier = cls.__new__(cls)
+        classifier.card = ModelCard(
+            name="untrained",
+            architecture="mobilenet_v2",
+            class_names=("male", "female"),
+            crop={"size_px": 112, "template_scale": 1.0, "border": "replicate"},
+            pixel_mean=IMAGENET_MEAN,
+            pixel_std=IMAGENET_STD,
+        )
+        classifier._logits = _torch_logits(network, "cpu")
+        classifier.trained = False
+        return classifier
+
+    def predict(self, crops: np.ndarray) -> Attributes:
+        """The attributes of N crops.
+
+        Args:
+            crops: (N, S, S, 3) uint8 RGB, cut by the card's recipe; N may be 0.
+
+        Raises:
+            ValueError: another shape or dtype.
+        """
+        side = self.card.crop["size_px"]
+        if crops.dtype != np.uint8 or crops.shape[1:] != (side, side, 3):
+            raise ValueError(f"crops must be (N, {side}, {side}, 3) uint8, got {crops.shape} {crops.dtype}")
+        unknown_age = np.full(len(crops), np.nan, np.float32)
+        if not len(crops):
+            return Attributes(np.zeros(0, np.float32), unknown_age)
+        logits = self._logits(self.card.normalised(crops))
+        if not self.trained:
+            return Attributes(np.full(len(crops), 0.5, np.float32), unknown_age)
+        female = self.card.female_index
+        odds = (logits[:, female] - logits[:, 1 - female]).astype(np.float64)  # log-odds of the two classes
+        return Attributes((1 / (1 + np.exp(-np.clip(odds, -50, 50)))).astype(np.float32), unknown_age)
+
+
+def _load_onnx(path: Path, device: str, threads: int) -> tuple[Logits, ModelCard]:
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.log_severity_level = 3
+    provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}[device]
+    try:
+        session = onnxruntime.InferenceSession(str(path), settings, providers=[provider])
+        text = session.get_modelmeta().custom_metadata_map[ONNX_METADATA_KEY]
+        card = ModelCard.from_json(text)
+    except KeyError as error:
+        raise ValueError(f"{path} is not a facetally classifier: it has no card in its metadata") from error
+    except Exception as error:  # onnxruntime raises its own, undocumented types
+        raise ValueError(f"{path} is not a facetally classifier: {error}") from error
+    if provider not in session.get_providers():
+        raise RuntimeError("onnxruntime has no working CUDA provider here")
+    input_name = session.get_inputs()[0].name
+    return lambda batch: session.run(None, {input_name: batch})[0], card
+
+
+def _load_torch(path: Path, device: str, threads: int) -> tuple[Logits, ModelCard]:
+    import torch
+
+    from gender.checkpoint import load_checkpoint
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("torch has no working CUDA here")
+    if threads:
+        torch.set_num_threads(threads)
+    network, card = load_checkpoint(path)
+    return _torch_logits(network, device), card
+
+
+def _torch_logits(network: Any, device: str) -> Logits:
+    import torch
+
+    network.to(device)
+
+    def logits(batch: FloatArray) -> FloatArray:
+        with torch.inference_mode():
+            answer: FloatArray = network(torch.from_numpy(batch).to(device)).cpu().numpy()
+        return answer
+
+    return logits

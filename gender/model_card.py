@@ -1,0 +1,83 @@
+"""What every weights file says about itself, in .pth and in .onnx alike: how to cut, normalise and read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gender.attributes import GENDERS, FloatArray
+
+ONNX_METADATA_KEY = "facetally"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The facts that use depends on, and those a reader wants to know.
+
+    Raises:
+        ValueError: a class name that is not a gender, or a format this version cannot read.
+    """
+
+    name: str
+    architecture: str
+    class_names: tuple[str, ...]
+    """The order of the logits: 0 is male in UTKFace and FairFace, female in others."""
+    crop: dict[str, Any]
+    """The fields of the crop recipe that cut the training crops."""
+    pixel_mean: tuple[float, float, float]
+    """RGB in [0, 1]."""
+    pixel_std: tuple[float, float, float]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    """What it was trained on: names, counts, terms, and a fingerprint of pictures and labels."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Command, options, seed."""
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        if self.format_version != FORMAT_VERSION:
+            raise ValueError(f"format {self.format_version} is not known to this version (it reads {FORMAT_VERSION})")
+        if sorted(self.class_names) != sorted(GENDERS):
+            raise ValueError(f"class names must be {GENDERS} in some order, got {self.class_names}")
+
+    @property
+    def female_index(self) -> int:
+        """The position of the female logit."""
+        return self.class_names.index("female")
+
+    def normalised(self, crops: np.ndarray) -> FloatArray:
+        """(N, S, S, 3) uint8 RGB -> (N, 3, S, S) float32, as the network wants it."""
+        mean, std = np.array(self.pixel_mean, np.float32), np.array(self.pixel_std, np.float32)
+        scaled = (crops.astype(np.float32) * np.float32(1 / 255) - mean) / std
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+    def to_json(self) -> str:
+        """The card as JSON, for ONNX metadata."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The card as plain values, for torch checkpoints read with `weights_only`."""
+        plain: dict[str, Any] = json.loads(self.to_json())
+        return plain
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelCard:
+        """Reads `to_dict` back.
+
+        Raises:
+            ValueError: a field is missing, unknown, or has a value this version cannot use.
+        """
+        try:
+            tuples = {key: tuple(values[key]) for key in ("class_names", "pixel_mean", "pixel_std")}
+            return cls(**(values | tuples))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"incomplete model card: {error}") from error
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Reads `to_json` back; raises ValueError as `from_dict` does."""
+        return cls.from_dict(json.loads(text))

@@ -1,0 +1,277 @@
+"""The command line. Nothing heavy is imported here: each command loads what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from pipeline import __version__
+from pipeline.errors import PipelineError
+from pipeline.options import RunOptions, Sampling
+
+if TYPE_CHECKING:
+    from pipeline.ledger import Ledger
+
+OUT = click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+MODELS_DIR = click.option(
+    "--models-dir", type=click.Path(path_type=Path, file_okay=False), help="Look for weights here first."
+)
+
+
+class Commands(click.RichGroup):
+    """Prints a `PipelineError` as two lines, and leaves tracebacks to the program's own mistakes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PipelineError as error:
+            click.echo(f"Error: {error.what}", err=True)
+            click.echo(f"Fix: {error.fix}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="facetally")
+def main() -> None:
+    """Who is shown in a folder of videos, how much, and how sure are we?
+
+    Example: facetally run videos/ -o out && facetally report out
+    """
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Output folder.")
+@click.option(
+    "--every",
+    "every_s",
+    type=float,
+    help=f"Seconds between two looks; 0: every frame.  [default: {Sampling.every_s}]",
+)
+@click.option("--keyframes", is_flag=True, help="Look at keyframes only: fastest, and coarse.")
+@click.option("--detector", help=f"Name or .onnx file.  [default: {RunOptions.detector}]")
+@click.option("--classifier", help=f"Name, .onnx or .pth file.  [default: {RunOptions.classifier}]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Videos worked on side by side.",
+)
+@MODELS_DIR
+@click.option(
+    "--allow-untrained",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="TRUNK",
+    help="Try the pipeline without a classifier: an ImageNet trunk, every answer unknown.",
+)
+@click.option("--force", is_flag=True, help="Do again what is done already.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def run(
+    inputs: tuple[str, ...],
+    out: Path,
+    every_s: float | None,
+    keyframes: bool,
+    detector: str | None,
+    classifier: str | None,
+    device: str,
+    workers: int,
+    models_dir: Path | None,
+    allow_untrained: Path | None,
+    force: bool,
+    dry_run: bool,
+) -> None:
+    """Finds, follows and labels the people in videos; writes Parquet tables and their tallies to OUT.
+
+    INPUTS are files, folders, globs, or @FILE with one of these a line. What OUT already holds is not done again, so
+    a run that was stopped goes on with the same command.
+
+    Example: facetally run videos/ -o out --every 0.5 --workers 2
+    """
+    import os
+
+    from pipeline.engines import load_engines
+    from pipeline.inputs import find_videos
+    from pipeline.ledger import Ledger
+    from pipeline.progress import shown_progress
+    from pipeline.run import check_output, plan_run, run_videos
+    from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
+
+    options = RunOptions(sampling=Sampling(Sampling.every_s if every_s is None else every_s, keyframes))
+    options = replace(options, detector=detector or options.detector, classifier=classifier or options.classifier)
+    videos = find_videos(inputs)
+    threads = 0 if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
+    engines = load_engines(options, device, threads, models_dir, allow_untrained)
+    ledger = Ledger(out)
+    plan = plan_run(videos, ledger, options.digest(engines.model_hashes), force)
+    if dry_run:
+        for job in plan.todo:
+            click.echo(f"todo  {job.row.video}")
+        for row in plan.done:
+            click.echo(f"done  {row.video}")
+        return
+    check_output(out)
+    with shown_progress() as progress:
+        rows = run_videos(plan, ledger, engines, options, workers, progress) + plan.done
+    tallies = tally_videos(ledger, bin_s := parse_bin(DEFAULT_BIN))
+    write_tallies(ledger, tallies, bin_s)
+
+    from pipeline.summary import print_tally, print_trouble
+
+    print_tally(tallies, "all")
+    print_trouble(rows)
+    click.echo(f"Tables are in {out}. Next: facetally report {out}", err=True)
+    if any(row.status == "failed" for row in rows):
+        sys.exit(1)
+
+
+@main.command()
+@OUT
+@click.option("--bin", "bin_text", metavar="LENGTH", help="Length of a time bin: 90s, 15m, 1h.  [default: 15m]")
+@click.option(
+    "--by",
+    type=click.Choice(["all", "video", "time"]),
+    default="all",
+    show_default=True,
+    help="What is printed; the table always has all.",
+)
+def tally(out: Path, bin_text: str | None, by: str) -> None:
+    """Sums up a run by video, time bin, perceived gender and age: prints it and writes OUT/tallies/.
+
+    Example: facetally tally out --bin 15m --by time
+    """
+    from pipeline.summary import print_tally
+    from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
+
+    bin_s = parse_bin(bin_text or DEFAULT_BIN)
+    ledger = _ledger(out)
+    tallies = tally_videos(ledger, bin_s)
+    path = write_tallies(ledger, tallies, bin_s)
+    print_tally(tallies, by)
+    click.echo(f"{len(tallies)} rows in {path}", err=True)
+
+
+@main.command()
+@OUT
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: OUT/report.html")
+def report(out: Path, output: Path | None) -> None:
+    """Writes a self-contained HTML page: shares, over time, per video, failures, models, method and limits.
+
+    Example: facetally report out
+    """
+    from pipeline.report import write_report
+
+    click.echo(write_report(_ledger(out), output))
+
+
+@main.command()
+@click.argument("video", type=click.Path(path_type=Path))
+def info(video: Path) -> None:
+    """Shows what a video's container says, and whether it decodes to its end.
+
+    Example: facetally info clip.mp4
+    """
+    from pipeline.summary import print_info
+
+    print_info(video)
+
+
+@main.group(cls=Commands)
+def models() -> None:
+    """Lists, verifies, fetches and bundles weights.
+
+    Example: facetally models list
+    """
+
+
+@models.command("list")
+@MODELS_DIR
+def models_list(models_dir: Path | None) -> None:
+    """Shows the known weights, their licences, and which are on this machine.
+
+    Example: facetally models list
+    """
+    from pipeline.summary import print_models
+
+    print_models(models_dir)
+
+
+@models.command("verify")
+@MODELS_DIR
+def models_verify(models_dir: Path | None) -> None:
+    """Checks the SHA-256 of all weights on this machine.
+
+    Example: facetally models verify
+    """
+    from pipeline.weights import located, verified
+
+    for found in located(models_dir).values():
+        for path, known in found:
+            click.echo(f"ok  {known.name}  {verified(path, known).path}")
+
+
+@models.command("pull")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Accept the licence without being asked.")
+def models_pull(name: str, yes: bool) -> None:
+    """Fetches official weights from their makers, after showing their licence.
+
+    Example: facetally models pull scrfd_500m --yes
+    """
+    from pipeline.weights import cache_folder, downloadable, pull
+
+    model = downloadable(name)
+    click.echo(f"{model.name}: {model.note}\nfrom {model.url}\nlicence: {model.licence}", err=True)
+    if not yes:
+        click.confirm("Is your use within that licence?", abort=True, err=True)
+    click.echo(pull(model, cache_folder()).path)
+
+
+@models.command("bundle")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("facetally-models.zip"),
+    show_default=True,
+)
+@MODELS_DIR
+def models_bundle(output: Path, models_dir: Path | None) -> None:
+    """Packs the weights of this machine for one without a network: unpack there, set FACETALLY_MODELS to the folder.
+
+    Example: facetally models bundle -o weights.zip
+    """
+    from pipeline.weights import bundle
+
+    for file in bundle(output, models_dir):
+        click.echo(f"{file.name}  {file.path.name}  licence: {file.licence}")
+    click.echo(output)
+
+
+@main.command()
+@MODELS_DIR
+def doctor(models_dir: Path | None) -> None:
+    """Checks the installation: libraries, devices, weights; exit code 1 where something is missing.
+
+    Example: facetally doctor
+    """
+    from pipeline.doctor import findings
+
+    trouble = False
+    for finding in findings(models_dir):
+        click.echo(f"{'ok ' if finding.ok else 'BAD'}  {finding.text}")
+        if not finding.ok:
+            click.echo(f"     Fix: {finding.fix}")
+            trouble = True
+    sys.exit(int(trouble))
+
+
+def _ledger(out: Path) -> Ledger:
+    from pipeline.ledger import Ledger
+
+    return Ledger(out)

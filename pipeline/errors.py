@@ -1,0 +1,44 @@
+"""What a user can mend: each error says what is wrong and how to put it right."""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """A situation of the user's, not a mistake in the program.
+
+    Args:
+        what: what is wrong, naming the file, option or value.
+        fix: what to do about it; a command where one helps.
+    """
+
+    def __init__(self, what: str, *, fix: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.fix = fix
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (type(self), self.what, self.fix)
+
+
+def _rebuilt(kind: type[PipelineError], what: str, fix: str) -> PipelineError:
+    return kind(what, fix=fix)
+
+
+class VideoError(PipelineError):
+    """A file that is no video, or that cannot be read."""
+
+
+class ModelError(PipelineError):
+    """Weights that are missing, damaged or of the wrong kind."""
+
+
+class TruthError(PipelineError):
+    """Labels that cannot be used."""
+
+
+class OptionError(PipelineError):
+    """An option with a value that cannot be."""
+
+
+class OutputError(PipelineError):
+    """An output folder that cannot be read or written."""

@@ -1,0 +1,89 @@
+"""Finds the videos that the command line names: files, folders, globs and @lists."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import OptionError
+
+VIDEO_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("3gp", "asf", "avi", "divx", "f4v", "flv", "gif", "h264", "hevc", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4"),
+        *("mpe", "mpeg", "mpg", "mts", "mxf", "ogm", "ogv", "qt", "rm", "rmvb", "ts", "vob", "webm", "wmv"),
+    )
+)
+"""What counts as a video within a folder; a file that is named itself is always taken."""
+
+
+@dataclass(frozen=True)
+class InputVideo:
+    """A file to be worked through."""
+
+    path: Path
+    name: str
+    """Path within the folder that was given, with forward slashes, or the file's name. Unique within a run."""
+
+    @property
+    def video_id(self) -> str:
+        """Readable and unique: the name's safe characters and eight digits of its hash."""
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", self.name)[:80].strip("._-")
+        return f"{safe}-{hashlib.sha256(self.name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
+    """The videos that `inputs` name, in the order of their names.
+
+    Args:
+        inputs: files, folders (searched through), globs, and @FILE with one of those a line.
+
+    Raises:
+        OptionError: something named does not exist, or nothing is found at all.
+    """
+    by_path: dict[Path, tuple[Path, str]] = {}
+    named = list(_expanded(inputs))
+    for base, path in named:
+        by_path.setdefault(path.resolve(), (path, path.relative_to(base).as_posix()))
+    if not by_path:
+        raise OptionError(
+            f"no video found in {', '.join(inputs) or 'nothing'}",
+            fix="name a video file, or a folder with files that end in .mp4, .mov, .mkv, .avi, ...",
+        )
+    counts = Counter(name for _, name in by_path.values())
+    common = Path(os.path.commonpath([path.parent for path in by_path]))
+    videos = [
+        InputVideo(path, name if counts[name] == 1 else full.relative_to(common).as_posix())
+        for full, (path, name) in by_path.items()
+    ]
+    return sorted(videos, key=lambda video: video.name)
+
+
+def _expanded(inputs: Iterable[str]) -> Iterator[tuple[Path, Path]]:
+    """Pairs of the folder that a name is relative to, and the file."""
+    for text in inputs:
+        path = Path(text)
+        if text.startswith("@") and not path.exists():
+            yield from _expanded(_listed(Path(text[1:])))
+        elif path.is_dir():
+            files = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
+            yield from ((path, file) for file in files if file.suffix.lower() in VIDEO_SUFFIXES)
+        elif path.exists():
+            yield path.parent, path
+        elif matches := sorted(glob.glob(text, recursive=True)):  # noqa: PTH207 - absolute patterns too
+            yield from _expanded(matches)
+        else:
+            raise OptionError(f"no such file or folder: {text}", fix="check the path; quote it if it has spaces")
+
+
+def _listed(list_path: Path) -> list[str]:
+    if not list_path.is_file():
+        raise OptionError(f"no such list: {list_path}", fix="give @FILE with one video or folder a line")
+    lines = (line.strip() for line in list_path.read_text(encoding="utf-8-sig").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]

@@ -1,0 +1,106 @@
+"""What a run can be told. Defaults live here and beside the detector and tracker they configure, nowhere else.
+
+Light on purpose: the command line reads its defaults here before anything heavy is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import OptionError
+
+if TYPE_CHECKING:
+    from detection.scrfd import ScrfdOptions
+    from detection.shots import ShotCutOptions
+    from detection.tracker import TrackerOptions
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames of a video are looked at.
+
+    Raises:
+        OptionError: a negative interval.
+    """
+
+    every_s: float = 0.2
+    """Seconds between two sampled frames; 0 takes every frame."""
+    keyframes: bool = False
+    """Only keyframes, however far apart: fastest, and coarse."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.every_s <= 3600:
+            raise OptionError(
+                f"--every {self.every_s:g} is not a number of seconds from 0 to 3600",
+                fix="give the seconds between two looks, for example --every 0.2",
+            )
+
+
+@dataclass(frozen=True)
+class FollowOptions:
+    """How faces become appearances."""
+
+    batch_frames: int = 8
+    """Frames that go through the detector together."""
+    best_crops: int = 8
+    """Crops kept of each track, the best by quality."""
+    min_screen_time_s: float = 0.3
+    """A track seen for less is no appearance: most are flickers of the detector."""
+
+
+@dataclass(frozen=True)
+class PeopleOptions:
+    """When an answer is good enough to be given."""
+
+    batch_crops: int = 64
+    """Crops that go through the classifier together, across tracks and videos."""
+    min_confidence: float = 0.6
+    """The probability of the likelier gender below which the answer is unknown."""
+    min_face_height_px: float = 16.0
+    """Smaller faces, by the mean height of a track, are unknown."""
+
+
+def _scrfd() -> ScrfdOptions:
+    from detection.scrfd import ScrfdOptions
+
+    return ScrfdOptions(min_score=0.3)
+
+
+def _shots() -> ShotCutOptions:
+    from detection.shots import ShotCutOptions
+
+    return ShotCutOptions()
+
+
+def _tracker() -> TrackerOptions:
+    from detection.tracker import TrackerOptions
+
+    return TrackerOptions()
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Everything that a run's results depend on, besides videos and weights."""
+
+    detector: str = "scrfd_2.5g"
+    """A name from the manifest, or the path of an ONNX file."""
+    classifier: str = "mobilenetv2_gender_utkface"
+    """A name from the manifest, or the path of an .onnx or .pth file."""
+    sampling: Sampling = field(default_factory=Sampling)
+    detection: ScrfdOptions = field(default_factory=_scrfd)
+    shots: ShotCutOptions = field(default_factory=_shots)
+    tracking: TrackerOptions = field(default_factory=_tracker)
+    following: FollowOptions = field(default_factory=FollowOptions)
+    people: PeopleOptions = field(default_factory=PeopleOptions)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain nested values."""
+        return asdict(self)
+
+    def digest(self, model_hashes: dict[str, str]) -> str:
+        """Tells whether a result was made with these options and weights: 16 hexadecimal digits."""
+        text = json.dumps([self.as_dict(), model_hashes], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

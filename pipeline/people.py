@@ -1,0 +1,94 @@
+"""Turns tracks into people: one answer an appearance, from its best crops, classified in batches across videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from gender.attributes import Attributes, age_band
+from pipeline.follow import Track
+from pipeline.options import PeopleOptions
+
+PROBABILITY_MARGIN = 1e-4
+"""No single crop may count for more than these odds."""
+STORED_DECIMALS = 4
+"""Enough to read, and few enough that the batch a crop happened to be in can never show."""
+
+
+class Classifier(Protocol):
+    """Whatever gives attributes for a batch of crops."""
+
+    def predict(self, crops: np.ndarray) -> Attributes: ...
+
+
+@dataclass(frozen=True)
+class Person:
+    """One appearance with its answer: a row of the table `tracks/`."""
+
+    track_id: int
+    first_s: float
+    last_s: float
+    screen_time_s: float
+    face_count: int
+    face_height_px: float
+    quality: float
+    """The best crop's, in [0, 1]."""
+    female_prob: float
+    """In [0, 1]."""
+    gender: str
+    """female, male, or unknown where the face is too small or the answer too uncertain."""
+    age_years: float
+    """NaN where the model gives no age."""
+    age_band: str
+
+
+def people_of(tracks: Iterable[Track], classifier: Classifier, options: PeopleOptions) -> list[Person]:
+    """Classifies all crops of `tracks` together, `batch_crops` at a time, and sums them up by track."""
+    tracks = list(tracks)
+    if not tracks:
+        return []
+    crops = np.concatenate([track.crops for track in tracks])
+    parts = [
+        classifier.predict(crops[start : start + options.batch_crops])
+        for start in range(0, len(crops), options.batch_crops)
+    ]
+    female_prob = np.concatenate([part.female_prob for part in parts])
+    age_years = np.concatenate([part.age_years for part in parts])
+    edges = np.cumsum([len(track.crops) for track in tracks])[:-1]
+    return [
+        person_of(track, Attributes(probs, ages), options)
+        for track, probs, ages in zip(tracks, np.split(female_prob, edges), np.split(age_years, edges), strict=True)
+    ]
+
+
+def person_of(track: Track, answers: Attributes, options: PeopleOptions) -> Person:
+    """One answer from those of a track's K crops: the mean of their log-odds, weighted by quality."""
+    weights = np.maximum(track.crop_quality.astype(np.float64), 1e-3)
+    prob = np.clip(answers.female_prob.astype(np.float64), PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
+    log_odds = np.average(np.log(prob / (1 - prob)), weights=weights)
+    female_prob = round(float(1 / (1 + np.exp(-log_odds))), STORED_DECIMALS)
+    age_years = round(float(np.average(answers.age_years, weights=weights)), 1)
+    return Person(
+        track_id=track.track_id,
+        first_s=track.first_s,
+        last_s=track.last_s,
+        screen_time_s=track.screen_time_s,
+        face_count=track.face_count,
+        face_height_px=track.face_height_px,
+        quality=float(track.crop_quality[0]),
+        female_prob=female_prob,
+        gender=told_gender(female_prob, track.face_height_px, options),
+        age_years=age_years,
+        age_band=age_band(age_years),
+    )
+
+
+def told_gender(female_prob: float, face_height_px: float, options: PeopleOptions) -> str:
+    """female, male or unknown; even odds are always unknown."""
+    confidence = max(female_prob, 1 - female_prob)
+    if female_prob == 0.5 or confidence < options.min_confidence or face_height_px < options.min_face_height_px:
+        return "unknown"
+    return "female" if female_prob > 0.5 else "male"

@@ -1,0 +1,98 @@
+"""Writes the report: one self-contained HTML page, no scripts, no network, no faces."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from pipeline import __version__
+from pipeline.errors import OutputError
+from pipeline.ledger import Ledger, VideoRow
+from pipeline.tally import Amounts, grouped, tally_videos
+
+GENDERS = ("female", "male", "unknown")
+TIME_BINS_S = (10, 30, 60, 300, 900, 3600, 4 * 3600)
+MAX_TIME_BINS = 30
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A line of the report: who is shown, in both units."""
+
+    label: str
+    appearances: Amounts
+    screen_time: Amounts
+
+
+def write_report(ledger: Ledger, path: Path | None = None) -> Path:
+    """Writes OUT/report.html, or `path`, and returns where it is.
+
+    Raises:
+        OutputError: no results, a damaged file, or a place that cannot be written.
+    """
+    rows = list(ledger.rows())
+    bin_s = readable_bin_s(max(row.decoded_s for row in rows))
+    tallies = tally_videos(ledger, bin_s)
+    text = rendered(rows, tallies, bin_s, ledger.provenance())
+    path = path or ledger.out / "report.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.part")
+        temporary.write_text(text, encoding="utf-8", errors="replace")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}", fix="choose another file with -o") from error
+    return path
+
+
+def rendered(rows: list[VideoRow], tallies: pd.DataFrame, bin_s: float, provenance: dict[str, Any]) -> str:
+    """The page as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "web"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"percent": percent, "clock": clock, "count": lambda n: f"{n:,.0f}"}
+    total = Shares("all", Amounts.of(tallies, "appearances"), Amounts.of(tallies, "screen_time_s"))
+    by_video = {str(name): (a, s) for name, a, s in grouped(tallies, "video")}
+    nobody = Amounts(0, 0, 0), Amounts(0, 0, 0)
+    return environment.get_template("report.html").render(
+        version=__version__,
+        genders=GENDERS,
+        rows=rows,
+        usable=[row for row in rows if row.status != "failed"],
+        troubled=[row for row in rows if row.status != "ok"],
+        total=total,
+        videos=[Shares(row.video, *by_video.get(row.video, nobody)) for row in rows if row.status != "failed"],
+        times=[Shares(clock(float(str(start))), a, s) for start, a, s in grouped(tallies, "bin_start_s")],
+        ages=[Shares(str(band), a, s) for band, a, s in grouped(tallies, "age_band") if band != "unknown"],
+        bin_s=bin_s,
+        options=provenance.get("options", {}),
+        models=provenance.get("models", {}),
+    )
+
+
+def readable_bin_s(longest_s: float) -> float:
+    """The shortest of the usual bins that cuts the longest video into no more than `MAX_TIME_BINS`."""
+    return float(next((b for b in TIME_BINS_S if longest_s / b <= MAX_TIME_BINS), TIME_BINS_S[-1]))
+
+
+def percent(share: float) -> str:
+    """0.4567 -> "45.7 %"; an en dash where there is nothing to share."""
+    return "–" if math.isnan(share) else f"{share:.1%}".replace("%", " %")
+
+
+def clock(seconds: float) -> str:
+    """3725.4 -> "1:02:05"; under an hour "2:05"; under a minute with a decimal, "5.4 s"."""
+    if 0 < seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
