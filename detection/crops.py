@@ -103,24 +103,30 @@ def cut_crops(image_bgr: ImageArray, faces: Faces, recipe: CropRecipe, margin_px
 def _cut_one(image: ImageArray, matrix: npt.NDArray[np.float64], side: int, border: int) -> npt.NDArray[Any]:
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if 0 < scale < 0.5:  # a face much larger than the crop: average pixels first, or the crop is aliased
-        shrink = 1 / np.floor(1 / scale)
-        image, matrix = _shrunk_around(image, matrix, side, shrink)
+        image, matrix = _shrunk_around(image, matrix, side, block_px=int(1 / scale))
     return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
 
 
 def _shrunk_around(
-    image: ImageArray, matrix: npt.NDArray[np.float64], side: int, shrink: float
+    image: ImageArray, matrix: npt.NDArray[np.float64], side: int, block_px: int
 ) -> tuple[Any, npt.NDArray[np.float64]]:
-    """The part of the image that the crop shows, shrunk by area, and the matrix from it to the crop."""
+    """The part of the image that the crop shows, each block averaged to a pixel, and the matrix from it to the crop."""
     corners = np.array([[0, 0, 1], [side, 0, 1], [0, side, 1], [side, side, 1]], np.float64)
     in_frame = corners @ np.linalg.inv(np.vstack([matrix, [0, 0, 1]])).T
     height, width = image.shape[:2]
-    pad = 2 / shrink
+    pad = 2 * block_px
     x1, y1 = np.clip(np.floor(in_frame[:, :2].min(axis=0) - pad), 0, [width - 1, height - 1]).astype(int)
     x2, y2 = np.clip(np.ceil(in_frame[:, :2].max(axis=0) + pad), [x1 + 1, y1 + 1], [width, height]).astype(int)
-    part = image[y1:y2, x1:x2]
-    small = cv2.resize(part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    fx, fy = small.shape[1] / part.shape[1], small.shape[0] / part.shape[0]
-    # pixel centres: small = (frame - x1 + 0.5) * f - 0.5, turned round to get the frame from the small picture
-    back = np.array([[1 / fx, 0, x1 - 0.5 + 0.5 / fx], [0, 1 / fy, y1 - 0.5 + 0.5 / fy], [0, 0, 1]])
-    return small, matrix @ back
+    columns, rows = -(-(x2 - x1) // block_px), -(-(y2 - y1) // block_px)  # whole blocks, so that the scale is exact
+    part = image[y1 : y1 + rows * block_px, x1 : x1 + columns * block_px]
+    missing_y, missing_x = rows * block_px - part.shape[0], columns * block_px - part.shape[1]
+    # the frame may end before its last block does
+    whole = (
+        cv2.copyMakeBorder(part, 0, missing_y, 0, missing_x, cv2.BORDER_REPLICATE) if missing_x or missing_y else part
+    )
+    small = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+    # pixel centres: frame = small * block + first + (block - 1) / 2
+    to_frame = np.array(
+        [[block_px, 0, x1 + (block_px - 1) / 2], [0, block_px, y1 + (block_px - 1) / 2], [0, 0, 1]], np.float64
+    )
+    return small, matrix @ to_frame

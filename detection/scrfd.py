@@ -63,7 +63,7 @@ class Canvas:
 
     @classmethod
     def fit(cls, frame_hw: tuple[int, int], longest_px: int, max_upscale: float, margin: float = 0.0) -> Canvas:
-        """The smallest canvas of whole cells that holds the frame and `margin` (a share of it) on every side."""
+        """The smallest canvas of whole cells that holds the frame, with `margin` x `longest_px` on every side."""
         height, width = frame_hw
         scale = min(longest_px / max(height, width), max_upscale)
         offset = round(margin * longest_px)

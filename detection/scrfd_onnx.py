@@ -15,6 +15,7 @@ import numpy as np
 
 STRIDES = (8, 16, 32)
 CHANNELS = {"scores": 1, "boxes": 4, "landmarks": 10}
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 PROBE_HW = (64, 96)
 """A small input on which the three strides have different numbers of cells."""
 
@@ -36,7 +37,10 @@ class ScrfdOutputs:
             ValueError: the outputs are not those of an SCRFD with five landmarks.
         """
         blank = np.zeros((2, 3, *PROBE_HW), np.float32)
-        shapes = [out.shape for out in session.run(None, {session.get_inputs()[0].name: blank})]
+        try:
+            shapes = [out.shape for out in session.run(None, {session.get_inputs()[0].name: blank})]
+        except Exception as error:  # onnxruntime raises its own, undocumented types
+            raise ValueError(f"not an SCRFD: it cannot take an input of {blank.shape}: {error}") from error
         cells = [(PROBE_HW[0] // stride) * (PROBE_HW[1] // stride) for stride in STRIDES]
         anchors = max((shape[1] for shape in shapes if len(shape) == 3), default=0) // cells[0]
         roles = {
@@ -65,16 +69,17 @@ def open_session(model_path: Path, device: str = "cpu", threads: int = 0) -> Any
     """
     import onnxruntime
 
+    if device not in PROVIDERS:
+        raise ValueError(f"device must be one of {sorted(PROVIDERS)}, got {device!r}")
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.log_severity_level = 3
-    providers = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}[device]
     try:
-        session = onnxruntime.InferenceSession(dynamic_model(model_path), settings, providers=providers)
+        session = onnxruntime.InferenceSession(dynamic_model(model_path), settings, providers=[PROVIDERS[device]])
     except Exception as error:  # onnxruntime raises its own, undocumented types
         raise ValueError(f"{model_path} cannot be run by onnxruntime: {error}") from error
-    if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
-        raise RuntimeError("onnxruntime has no working CUDA provider here")
+    if PROVIDERS[device] not in session.get_providers():
+        raise RuntimeError(f"onnxruntime has no working {PROVIDERS[device]} here")
     return session
 
 
@@ -125,5 +130,5 @@ def _free_nodes(graph: Any) -> None:
             doubled = constant(f"free_scale_{index}", np.array([1, 1, 2, 2], np.float32))
             del node.input[2:]
             node.input.append(doubled)
-        elif node.op_type == "Transpose" and list(node.attribute[0].ints) == [2, 3, 0, 1]:
+        elif node.op_type == "Transpose" and node.attribute and list(node.attribute[0].ints) == [2, 3, 0, 1]:
             node.attribute[0].CopyFrom(helper.make_attribute("perm", [0, 2, 3, 1]))

@@ -18,20 +18,23 @@ HUE_BINS, SATURATION_BINS, VALUE_BINS = 8, 4, 4
 
 @dataclass(frozen=True)
 class ShotCutOptions:
-    """A cut needs both: the picture is not found again nearby, and its colours changed.
+    """A cut needs both: a picture that is not found again nearby, and colours that changed.
 
     Raises:
-        ValueError: a value outside [0, 1].
+        ValueError: a value outside its range.
     """
 
-    max_likeness: float = 0.5
-    """Correlation of the two pictures at the best shift, below which they count as different."""
-    min_colour_change: float = 0.3
-    """Hellinger distance of the two colour histograms, above which they count as different."""
+    max_likeness: float = 0.7
+    """Correlation of the two pictures at the best shift, in [0, 1], that a cut stays below, whatever the colours do."""
+    min_colour_change: float = 0.25
+    """Hellinger distance of the two colour histograms, in [0, 1], that a cut has at least."""
+    min_difference: float = 0.6
+    """Colour change + (1 - likeness) / 2, in [0, 2], that a cut has at least: the more the colours change, the more
+    alike the pictures may be. A person in the middle of both shots makes them rather alike."""
 
     def __post_init__(self) -> None:
-        if not (0 <= self.max_likeness <= 1 and 0 <= self.min_colour_change <= 1):
-            raise ValueError(f"both must be in [0, 1], got {self}")
+        if not (0 <= self.max_likeness <= 1 and 0 <= self.min_colour_change <= 1 and 0 <= self.min_difference <= 2):
+            raise ValueError(f"values must be in [0, 1], min_difference in [0, 2], got {self}")
 
 
 class ShotCutDetector:
@@ -50,7 +53,9 @@ class ShotCutDetector:
         colour_change = cv2.compareHist(last[1], current[1], cv2.HISTCMP_BHATTACHARYYA)
         if colour_change < self.options.min_colour_change:
             return False
-        return likeness(last[0], current[0]) < self.options.max_likeness
+        alike = likeness(last[0], current[0])
+        difference = colour_change + (1 - alike) / 2
+        return alike <= self.options.max_likeness and difference >= self.options.min_difference
 
 
 def likeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> float:

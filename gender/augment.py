@@ -16,7 +16,7 @@ class AugmentOptions:
     mirror_prob: float = 0.5
     max_turn_degrees: float = 12.0
     max_shift: float = 0.04
-    """As a share of the crop's side."""
+    """As a share of the side of the crop with its margin."""
     max_zoom: float = 0.08
     max_brightness: float = 0.3
     max_contrast: float = 0.3

@@ -11,6 +11,7 @@ import numpy as np
 from gender.attributes import Attributes, FloatArray
 from gender.model_card import ONNX_METADATA_KEY, ModelCard
 
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 Logits = Callable[[FloatArray], FloatArray]
 
 
@@ -89,10 +90,12 @@ class FaceGenderClassifier:
 def _load_onnx(path: Path, device: str, threads: int) -> tuple[Logits, ModelCard]:
     import onnxruntime
 
+    if device not in PROVIDERS:
+        raise ValueError(f"device must be one of {sorted(PROVIDERS)}, got {device!r}")
+    provider = PROVIDERS[device]
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.log_severity_level = 3
-    provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}[device]
     try:
         session = onnxruntime.InferenceSession(str(path), settings, providers=[provider])
         text = session.get_modelmeta().custom_metadata_map[ONNX_METADATA_KEY]

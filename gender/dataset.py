@@ -37,7 +37,7 @@ class LabelledPicture:
         Raises:
             ValueError: the file is no picture.
         """
-        image = cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_COLOR) if self.content else None
         if image is None:
             raise ValueError(f"{self.name} cannot be decoded as a picture")
         return np.asarray(image, dtype=np.uint8)
@@ -109,7 +109,7 @@ class UTKFaceDataset:
         The content decides, so no copy of a picture can fall on the other side, whatever its name or place.
         """
         draws = [hashlib.sha256(f"{seed} {p.digest}".encode()).digest() for p in self.pictures]
-        return np.array([int.from_bytes(d[:8], "big") / 2**64 < share for d in draws])
+        return np.array([int.from_bytes(d[:8], "big") / 2**64 < share for d in draws], dtype=bool)
 
 
 def _agree(copies: list[LabelledPicture]) -> bool:
@@ -125,7 +125,7 @@ def read_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
     if not source.exists():
         raise FileNotFoundError(f"no such file or folder: {source}")
     if source.is_dir():
-        for path in sorted(source.rglob("*")):
+        for path in sorted(source.rglob("*"), key=lambda path: path.relative_to(source).as_posix()):
             if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
                 yield path.relative_to(source).as_posix(), path.read_bytes()
     elif zipfile.is_zipfile(source):

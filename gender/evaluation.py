@@ -65,7 +65,7 @@ class GenderEvaluation:
             self.male_as_male + self.female_as_male,
             self.male_as_female + self.female_as_female,
         )
-        return (said_male / max(said_female, 1)) / (self.male_count / max(self.female_count, 1))
+        return (said_male / max(said_female, 1)) / (max(self.male_count, 1) / max(self.female_count, 1))
 
     def as_dict(self) -> dict[str, Any]:
         """Counts and ratios, for JSON."""

@@ -29,6 +29,7 @@ class MobileNetV2Gender(nn.Module):
         self.features, self.classifier = base.features, base.classifier
         self._frozen_count = 0
         self._frozen: tuple[nn.Module, ...] = ()  # in a tuple, so that it is no part of the state dict
+        self.register_load_state_dict_post_hook(lambda *_: self._fold_frozen())
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
@@ -47,7 +48,11 @@ class MobileNetV2Gender(nn.Module):
         for parameter in self.features[:block_count].parameters():
             parameter.requires_grad_(False)
         self.train(self.training)
-        self._frozen = (fuse(self.features[:block_count].eval()),)
+        self._fold_frozen()
+
+    def _fold_frozen(self) -> None:
+        if self._frozen_count:
+            self._frozen = (fuse(self.features[: self._frozen_count].eval()),)
 
     def train(self, mode: bool = True) -> MobileNetV2Gender:
         super().train(mode)
@@ -69,12 +74,12 @@ def load_imagenet_trunk(network: MobileNetV2Gender, trunk_path: Path | None) -> 
         weights = MobileNet_V2_Weights.IMAGENET1K_V2
         state: Mapping[str, Any] = weights.get_state_dict(progress=True, check_hash=True)
         source = f"torchvision {weights}"
-    else:
-        state = torch.load(trunk_path, map_location="cpu", weights_only=True)
-        source = trunk_path.name
-    trunk = {k.removeprefix(TRUNK_PREFIX): v for k, v in state.items() if k.startswith(TRUNK_PREFIX)}
     try:
+        if trunk_path is not None:
+            source = trunk_path.name
+            state = torch.load(trunk_path, map_location="cpu", weights_only=True)
+        trunk = {k.removeprefix(TRUNK_PREFIX): v for k, v in state.items() if k.startswith(TRUNK_PREFIX)}
         network.features.load_state_dict(trunk)
-    except RuntimeError as error:
+    except Exception as error:  # torch raises pickle, zip, attribute and runtime errors for other files
         raise ValueError(f"{source} is not a MobileNetV2 trunk in torchvision's names: {error}") from error
     return source

@@ -100,9 +100,10 @@ def train(
     held_out: CropSet,
     options: TrainingOptions,
     state_path: Path,
+    identity: str = "",
     on_step: Callable[[int, int, float], None] = lambda *_: None,
 ) -> Iterator[EpochResult]:
-    """Trains for the epochs that are left and yields each one's result after its state is saved.
+    """Yields the result of every epoch: first of those an earlier call has done, then of each new one once it is saved.
 
     The held-out crops are only looked at: nothing is chosen by them, the last epoch is the result.
 
@@ -111,20 +112,29 @@ def train(
         train_set, held_out: labelled crops.
         options: the recipe.
         state_path: where the state lies after each epoch; if it is there, training goes on from it.
+        identity: what the state belongs to besides the options: data and starting weights.
         on_step: called with (step, steps in all, loss) after each batch.
 
     Raises:
-        ValueError: the state at `state_path` belongs to other options.
+        ValueError: the state at `state_path` belongs to other options, data or weights; or a set is too small.
     """
+    steps_per_epoch = len(train_set) // options.batch_size
+    if not steps_per_epoch or not len(held_out):
+        raise ValueError(
+            f"{len(train_set)} crops to train and {len(held_out)} held out are too few: "
+            f"at least a batch of {options.batch_size} and one are needed"
+        )
     network.to(memory_format=torch.channels_last)
     learnable = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(learnable, options.learning_rate)
-    steps_per_epoch = len(train_set) // options.batch_size
     total_steps = steps_per_epoch * options.epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(total_steps, 1))
-    first_epoch = _resume(state_path, network, optimizer, schedule, options)
-    for epoch in range(first_epoch, options.epochs):
+    state = _TrainingState(state_path, {"options": asdict(options), "identity": identity}, network, optimizer, schedule)
+    results = state.resume()
+    yield from results
+    for epoch in range(len(results), options.epochs):
         started = time.perf_counter()
+        torch.manual_seed(options.seed * 1000 + epoch)  # dropout; so that a resumed epoch is the same
         generator = torch.Generator().manual_seed(options.seed * 1000 + epoch)
         order = torch.randperm(len(train_set), generator=generator).numpy()
         network.train()
@@ -143,38 +153,44 @@ def train(
             right += int((logits.argmax(dim=1) == labels).sum())
             on_step(epoch * steps_per_epoch + step + 1, total_steps, loss.item())
         evaluation, held_out_loss = evaluate(network, held_out)
-        _save(state_path, network, optimizer, schedule, options, epoch + 1)
-        yield EpochResult(
+        result = EpochResult(
             epoch=epoch + 1,
-            train_loss=loss_sum / max(steps_per_epoch, 1),
-            train_accuracy=right / max(steps_per_epoch * options.batch_size, 1),
+            train_loss=loss_sum / steps_per_epoch,
+            train_accuracy=right / (steps_per_epoch * options.batch_size),
             held_out_loss=held_out_loss,
             held_out_accuracy=evaluation.accuracy,
             seconds=time.perf_counter() - started,
         )
+        results.append(result)
+        state.save(results)
+        yield result
 
 
-def _save(path: Path, network: Any, optimizer: Any, schedule: Any, options: TrainingOptions, epochs: int) -> None:
-    state = {
-        "epochs": epochs,
-        "options": asdict(options),
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "schedule": schedule.state_dict(),
-    }
-    temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    temporary.replace(path)
+@dataclass(frozen=True)
+class _TrainingState:
+    """All that a training needs to go on, in one file."""
 
+    path: Path
+    belongs_to: dict[str, Any]
+    network: Any
+    optimizer: Any
+    schedule: Any
 
-def _resume(path: Path, network: Any, optimizer: Any, schedule: Any, options: TrainingOptions) -> int:
-    """Loads the state if there is one; returns the number of epochs already done."""
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["options"] != asdict(options):
-        raise ValueError(f"{path} was written with other options; delete it to start anew")
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    return int(state["epochs"])
+    def save(self, results: list[EpochResult]) -> None:
+        content = self.belongs_to | {"results": [asdict(result) for result in results]}
+        for name in ("network", "optimizer", "schedule"):
+            content[name] = getattr(self, name).state_dict()
+        temporary = self.path.with_name(self.path.name + ".part")
+        torch.save(content, temporary)
+        temporary.replace(self.path)
+
+    def resume(self) -> list[EpochResult]:
+        """Loads the state if there is one; returns the results of the epochs already done."""
+        if not self.path.exists():
+            return []
+        content = torch.load(self.path, map_location="cpu", weights_only=True)
+        if any(content.get(key) != value for key, value in self.belongs_to.items()):
+            raise ValueError(f"{self.path} belongs to a training with other options or data; delete it to start anew")
+        for name in ("network", "optimizer", "schedule"):
+            getattr(self, name).load_state_dict(content[name])
+        return [EpochResult(**values) for values in content["results"]]

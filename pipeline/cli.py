@@ -275,3 +275,7 @@ def _ledger(out: Path) -> Ledger:
     from pipeline.ledger import Ledger
 
     return Ledger(out)
+
+
+if __name__ == "__main__":
+    main()

@@ -58,10 +58,11 @@ def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
         )
     counts = Counter(name for _, name in by_path.values())
     common = Path(os.path.commonpath([path.parent for path in by_path]))
-    videos = [
-        InputVideo(path, name if counts[name] == 1 else full.relative_to(common).as_posix())
-        for full, (path, name) in by_path.items()
-    ]
+    longer = {full: full.relative_to(common).as_posix() for full in by_path}
+    names = {full: name if counts[name] == 1 else longer[full] for full, (_, name) in by_path.items()}
+    if len(set(names.values())) < len(names):  # a longer name met another video's
+        names = longer
+    videos = [InputVideo(path, names[full]) for full, (path, _) in by_path.items()]
     return sorted(videos, key=lambda video: video.name)
 
 

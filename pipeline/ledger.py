@@ -85,7 +85,13 @@ class Ledger:
         Raises:
             OutputError: the folder cannot be written.
         """
-        self.path("videos", row.video_id).unlink(missing_ok=True)
+        try:
+            self.path("videos", row.video_id).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {self.out}: {error.strerror}",
+                fix="mend the folder's rights, then run the same command",
+            ) from error
         for table, content in (("faces", faces), ("tracks", tracks)):
             write_table(self.path(table, row.video_id), content, provenance)
         write_table(self.path("videos", row.video_id), pa.Table.from_pylist([asdict(row)], schema=VIDEOS), provenance)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import __version__
+from pipeline.decoding import VideoInfo
 from pipeline.engines import Engines
 from pipeline.errors import OutputError, PipelineError, VideoError
 from pipeline.follow import FaceRows, FollowedFrame, Track, follow
@@ -24,7 +25,7 @@ from pipeline.ledger import Ledger, VideoRow
 from pipeline.options import RunOptions
 from pipeline.people import Person, people_of
 from pipeline.tables import faces_table, tracks_table
-from pipeline.video import Account, VideoInfo, VideoReader
+from pipeline.video import Account, VideoReader
 from pipeline.weights import sha256_of
 
 MIN_COVERAGE = 0.95

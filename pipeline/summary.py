@@ -9,7 +9,7 @@ import click
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.ledger import VideoRow
 from pipeline.options import Sampling
@@ -37,6 +37,7 @@ def print_tally(tallies: pd.DataFrame, by: str) -> None:
         lines = [(f"from {clock(float(str(start)))}", a, s) for start, a, s in grouped(tallies, "bin_start_s")]
     lines.append(("all", Amounts.of(tallies, "appearances"), Amounts.of(tallies, "screen_time_s")))
     table = Table("", *COLUMNS)
+    table.columns[0].overflow = "fold"
     for column in table.columns[1:]:
         column.justify = "right"
     for label, appearances, screen_time in lines:
@@ -81,11 +82,13 @@ def print_info(path: Path) -> None:
 
 def print_models(models_dir: Path | None) -> None:
     """Prints the known weights and where they lie."""
-    table = Table("name", "for", "licence", "on this machine")
+    table = Table("name", "for", "licence", Column("on this machine", overflow="fold"))
     here = located(models_dir)
     for name in here:
         known = next(model for model in manifest() if model.name == name)
-        where = str(here[name][0][0]) if here[name] else f"no; fetch: facetally models pull {name}"
+        can_be_fetched = any(model.url for model in manifest() if model.name == name)
+        missing = f"no; fetch: facetally models pull {name}" if can_be_fetched else "no"
+        where = str(here[name][0][0]) if here[name] else missing
         table.add_row(name, known.kind, known.licence, escape(where))
     _console().print(table)
 

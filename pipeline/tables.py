@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,8 @@ def write_table(path: Path, table: pa.Table, provenance: dict[str, Any]) -> None
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}",
             fix="free space or mend the folder's rights, then run the same command again: it goes on from here",
@@ -163,12 +165,13 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     Raises:
         OutputError: it is damaged, or from a version with other columns.
     """
+    fix = "run the same `facetally run` again with --force"
     try:
-        table = pq.read_table(path, schema=schema)
+        table = pq.ParquetFile(path).read()
     except (OSError, pa.ArrowException) as error:
-        raise OutputError(
-            f"{path} cannot be read: {error}", fix="delete that file and run the same `facetally run` again"
-        ) from error
+        raise OutputError(f"{path} cannot be read: {error}", fix=fix) from error
+    if table.schema.names != schema.names:
+        raise OutputError(f"{path} was written by another version: its columns differ", fix=fix)
     return table
 
 

@@ -63,12 +63,16 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("facetally")) / "models"
 
 
+def shared_folder() -> Path:
+    """The data, weights and clips that a development checkout has beside it; need not exist."""
+    return Path(os.environ.get(SHARED_VARIABLE) or CHECKOUT.parent / "shared")
+
+
 def folders(models_dir: Path | None = None) -> list[Path]:
     """Where weights are looked for, in this order."""
     chosen = models_dir or os.environ.get(MODELS_VARIABLE)
-    shared = Path(os.environ.get(SHARED_VARIABLE) or CHECKOUT.parent / "shared")
     found = [Path(chosen)] if chosen else []
-    return [*found, bundled_folder(), cache_folder(), shared / "models" / "scrfd"]
+    return [*found, bundled_folder(), cache_folder(), shared_folder() / "models" / "scrfd"]
 
 
 def manifest() -> list[KnownModel]:
@@ -86,6 +90,19 @@ def manifest() -> list[KnownModel]:
 
 def _rows(file: TextIO) -> Iterator[dict[str, Any]]:
     yield from csv.DictReader(file)
+
+
+def record_in_manifest(manifest_path: Path, name: str, weights_path: Path) -> None:
+    """Writes the hash and size of newly trained weights into the line of `name`."""
+    with manifest_path.open(newline="") as file:
+        rows = list(_rows(file))
+    for row in rows:
+        if row["name"] == name and row["file"] == weights_path.name:
+            row |= {"sha256": sha256_of(weights_path), "bytes": str(weights_path.stat().st_size)}
+    with manifest_path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def sha256_of(path: Path) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from rich.console import Console
 from rich.progress import Progress
 
 from detection.crops import CropRecipe
@@ -31,6 +32,7 @@ from gender.model_card import ModelCard
 from gender.networks import IMAGENET_MEAN, IMAGENET_STD, MobileNetV2Gender, load_imagenet_trunk
 from gender.training import CropSet, EpochResult, TrainingOptions, evaluate, train
 from pipeline.portraits import PORTRAIT_DETECTION, portrait_crop
+from pipeline.weights import record_in_manifest, sha256_of
 from scripts.finetuning_report import FinetuningFacts, onnx_milliseconds_per_face, write_report
 
 NAME = "mobilenetv2_gender_utkface"
@@ -93,14 +95,17 @@ def main(
     dataset = UTKFaceDataset(data, *ages)
     click.echo(f"{len(dataset)} pictures: {dataset.report}"[:300], err=True)
     crops, cutting_seconds = cached_crops(dataset, detector, recipe, work, limit)
-    held_out_mask = dataset.held_out(HELD_OUT_SHARE, seed)[: len(crops)]
+    chosen = chosen_indices(len(dataset), limit)
+    held_out_mask = dataset.held_out(HELD_OUT_SHARE, seed)[chosen]
+    ages_years = np.array([dataset.pictures[index].age_years for index in chosen])
     train_set, held_out = crops[~held_out_mask], crops[held_out_mask]
 
     network = MobileNetV2Gender(len(CLASS_NAMES))
     trunk_source = load_imagenet_trunk(network, trunk)
     baseline, _ = evaluate(network, held_out)
     network.freeze_first(options.frozen_blocks)
-    history = train_with_progress(network, train_set, held_out, options, work)
+    identity = f"{crops_key(dataset, detector, recipe, limit)} trunk {sha256_of(trunk) if trunk else trunk_source}"
+    history = train_with_progress(network, train_set, held_out, options, work / "state.pth", identity)
     result, _ = evaluate(network, held_out)
 
     card = ModelCard(
@@ -124,12 +129,14 @@ def main(
     )
     save_checkpoint(output / f"{NAME}.pth", network, card)
     export_onnx(output / f"{NAME}.onnx", *load_checkpoint(output / f"{NAME}.pth"))
+    if (output / "manifest.csv").exists():
+        record_in_manifest(output / "manifest.csv", NAME, output / f"{NAME}.onnx")
     facts = FinetuningFacts(
         card=card,
         reading=dataset.report,
         baseline=baseline,
         result=result,
-        by_age=accuracy_by_age(network, dataset, held_out_mask, crops),
+        by_age=accuracy_by_age(network, held_out, ages_years[held_out_mask]),
         history=history,
         cutting_seconds=cutting_seconds,
         pth_path=output / f"{NAME}.pth",
@@ -145,14 +152,14 @@ def cached_crops(
 ) -> tuple[CropSet, float]:
     """The pictures' aligned crops, from the cache of an earlier run where data and recipe are the same.
 
-    A picture without a found face gets the crop at the mean position of the others: it stays in both splits, so that
-    the held-out accuracy does not profit from the detector's misses.
+    A picture without a found face is used whole: it stays in both splits, so that the held-out accuracy does not
+    profit from the detector's misses.
 
     Returns:
         The crops and the seconds it took to cut them, then or now.
     """
-    pictures = dataset.pictures[:limit]
-    key = f"{dataset.fingerprint()} {recipe} {MARGIN_PX} {detector_path.name} {PORTRAIT_DETECTION} {limit}"
+    pictures = [dataset.pictures[index] for index in chosen_indices(len(dataset), limit)]
+    key = crops_key(dataset, detector_path, recipe, limit)
     is_female = np.array([p.is_female for p in pictures])
     cache = work / "crops.npz"
     if cache.exists():
@@ -165,7 +172,7 @@ def cached_crops(
     side = recipe.size_px + 2 * MARGIN_PX
     crops = np.zeros((len(pictures), side, side, 3), np.uint8)
     missed = 0
-    with Progress(transient=True) as progress:
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
         for index in progress.track(range(len(pictures)), description="cutting crops"):
             image = pictures[index].image_bgr()
             crop = portrait_crop(detector, image, recipe, MARGIN_PX)
@@ -175,8 +182,21 @@ def cached_crops(
             crops[index] = crop
     seconds = time.perf_counter() - started
     click.echo(f"no face found in {missed} of {len(pictures)} pictures", err=True)
-    np.savez(cache, crops=crops, key=key, seconds=seconds)
+    temporary = work / "part.crops.npz"
+    np.savez(temporary, crops=crops, key=key, seconds=seconds)
+    temporary.replace(cache)
     return CropSet(crops, is_female, MARGIN_PX), seconds
+
+
+def crops_key(dataset: UTKFaceDataset, detector_path: Path, recipe: CropRecipe, limit: int | None) -> str:
+    """What the cached crops depend on."""
+    parts = (dataset.fingerprint(), recipe, MARGIN_PX, sha256_of(detector_path), PORTRAIT_DETECTION, limit)
+    return " ".join(str(part) for part in parts)
+
+
+def chosen_indices(count: int, limit: int | None) -> np.ndarray:
+    """All pictures, or `limit` of them evenly from the sorted names, so that all ages are among them."""
+    return np.linspace(0, count, min(limit or count, count), endpoint=False).astype(int)
 
 
 def unaligned_crop(image_bgr: np.ndarray, side: int) -> np.ndarray:
@@ -187,39 +207,39 @@ def unaligned_crop(image_bgr: np.ndarray, side: int) -> np.ndarray:
 
 
 def train_with_progress(
-    network: MobileNetV2Gender, train_set: CropSet, held_out: CropSet, options: TrainingOptions, work: Path
+    network: MobileNetV2Gender,
+    train_set: CropSet,
+    held_out: CropSet,
+    options: TrainingOptions,
+    state_path: Path,
+    identity: str,
 ) -> list[EpochResult]:
     """Trains what is left to train; the epochs' results of all runs so far."""
-    history_path = work / "history.jsonl"
-    state_path = work / "state.pth"
-    if not state_path.exists():
-        history_path.unlink(missing_ok=True)
-    with Progress() as progress:
+    results = []
+    with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("training", total=None)
 
         def on_step(step: int, steps: int, loss: float) -> None:
             progress.update(task, completed=step, total=steps, description=f"training, loss {loss:.3f}")
 
-        for result in train(network, train_set, held_out, options, state_path, on_step):
-            with history_path.open("a") as file:
-                file.write(json.dumps(asdict(result)) + "\n")
+        for result in train(network, train_set, held_out, options, state_path, identity, on_step):
+            results.append(result)
             progress.console.print(
                 f"epoch {result.epoch}: loss {result.train_loss:.3f}, held-out accuracy "
                 f"{result.held_out_accuracy:.2%}, {result.seconds:.0f} s"
             )
-    return [EpochResult(**json.loads(line)) for line in history_path.read_text().splitlines()]
+    return results
 
 
 def accuracy_by_age(
-    network: MobileNetV2Gender, dataset: UTKFaceDataset, held_out_mask: np.ndarray, crops: CropSet
+    network: MobileNetV2Gender, held_out: CropSet, ages_years: np.ndarray
 ) -> dict[str, GenderEvaluation]:
     """The held-out result by decade."""
-    ages = np.array([p.age_years for p in dataset.pictures[: len(crops)]])
     groups = {}
     for start in range(0, 120, 10):
-        mask = held_out_mask & (ages >= start) & (ages < start + 10)
+        mask = (ages_years >= start) & (ages_years < start + 10)
         if mask.any():
-            groups[f"{start}-{start + 9}"] = evaluate(network, crops[mask])[0]
+            groups[f"{start}-{start + 9}"] = evaluate(network, held_out[mask])[0]
     return groups
 
 

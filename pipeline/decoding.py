@@ -1,0 +1,216 @@
+"""Decodes a video file into pictures with true times, past whatever is broken in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+
+from pipeline.errors import VideoError
+
+MAX_FAILED_READS = 100
+"""Reads that may fail one after the other before the rest of a file is given up."""
+TIME_TOLERANCE_S = 1e-6
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What the container says, before anything is decoded."""
+
+    width_px: int
+    height_px: int
+    """Stored size; a rotated video is displayed with the two exchanged."""
+    fps: float
+    """Mean rate; 0 where unknown. For information only: times never come from it."""
+    duration_s: float
+    """Expected seconds; 0 where the container does not say."""
+    codec: str
+    container: str
+
+
+@dataclass(frozen=True)
+class TimedPicture:
+    """A decoded picture, still in the decoder's pixel format."""
+
+    index: int
+    time_s: float
+    """Presentation time in seconds from the video's first frame."""
+    duration_s: float
+    """Until the next picture; where packets between the two were lost, only as long as the picture itself lasts."""
+    picture: Any
+
+
+class Decoder:
+    """One pass over a file's first video stream.
+
+    Args:
+        path: the file.
+        keyframes: decode keyframes only.
+        threads: decoder threads; 0 lets FFmpeg choose.
+
+    Raises:
+        VideoError: the file is missing, empty, no video, or holds no video stream.
+    """
+
+    def __init__(self, path: Path, keyframes: bool = False, threads: int = 0) -> None:
+        self._container = _opened(path)
+        self._stream = _video_stream(self._container, path)
+        self._stream.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = threads
+        self._keyframes = keyframes
+        if keyframes:
+            self._stream.codec_context.skip_frame = "NONKEY"
+        self.info = _info(self._container, self._stream)
+        self.picture_count = 0
+        self.bad_packet_count = 0
+        self.decoded_s = 0.0
+        self._start_s: float | None = None  # presentation time of the first picture
+        self._read_until_s = 0.0  # where the last packet ends, by the container's times
+        self._without_picture: list[float] = []  # times of packets whose picture has not come yet, or never will
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._container.close()
+
+    @property
+    def expected_s(self) -> float:
+        """Duration by the container; 0 where it does not say."""
+        if "matroska" in self.info.container:  # states where the video ends, not how long it is
+            return max(self.info.duration_s - (self._start_s or 0.0), 0.0)
+        return self.info.duration_s
+
+    def pictures(self) -> Iterator[TimedPicture]:
+        """Every picture in order of presentation, one late: its duration is known when the next one is there."""
+        nominal_s = 1 / self.info.fps if self.info.fps else 0.04
+        held: tuple[float, Any] | None = None
+        for picture in self._decoded():
+            time_s = self._time_s(picture)
+            if held:
+                own_s = self._own_duration_s(held[1]) or nominal_s
+                if time_s is None or time_s <= held[0]:  # no stamp, or one that jumps back
+                    time_s = held[0] + own_s
+                gap_s = time_s - held[0]
+                yield self._timed(*held, min(own_s, gap_s) if self._lost_between(held[0], time_s) else gap_s)
+            held = max(time_s or 0.0, 0.0), picture
+        if held:
+            own_s = self._own_duration_s(held[1]) or nominal_s
+            rest_s = self._read_until_s - (self._start_s or 0.0) - held[0] if self._keyframes else 0.0
+            yield self._timed(*held, max(own_s, rest_s))
+
+    def _timed(self, time_s: float, picture: Any, duration_s: float) -> TimedPicture:
+        self.decoded_s += duration_s
+        self.picture_count += 1
+        return TimedPicture(self.picture_count - 1, time_s, duration_s, picture)
+
+    def _time_s(self, picture: Any) -> float | None:
+        stamp_s = self._seconds(picture.pts, picture)
+        if self._start_s is None:  # the first keyframe may come later than the first frame
+            first_packet_s = min(self._without_picture, default=0.0)
+            self._start_s = first_packet_s if self._keyframes else stamp_s or 0.0
+        return None if stamp_s is None else stamp_s - self._start_s
+
+    def _own_duration_s(self, item: Any) -> float:
+        return self._seconds(item.duration, item) or 0.0
+
+    def _seconds(self, ticks: int | None, item: Any) -> float | None:
+        base = item.time_base or self._stream.time_base
+        return float(ticks * base) if ticks is not None and base else None
+
+    def _lost_between(self, start_s: float, stop_s: float) -> bool:
+        """Whether something broke, and a packet between the times of two pictures gave none.
+
+        Errors come to light some pictures before or after the gap they tear, so only the packets' own times tell where
+        it is; and in a whole file packets without a picture are normal (the second fields of interlaced video).
+        """
+        if self._keyframes:
+            return False
+        first_s = self._start_s or 0.0
+        later = [time_s for time_s in self._without_picture if time_s - first_s > start_s + TIME_TOLERANCE_S]
+        self._without_picture = later
+        return self.bad_packet_count > 0 and any(time_s - first_s < stop_s - TIME_TOLERANCE_S for time_s in later)
+
+    def _note(self, packet: Any) -> None:
+        start_s = self._seconds(packet.pts, packet)
+        if start_s is None or packet.is_discard:
+            return
+        self._read_until_s = max(self._read_until_s, start_s + self._own_duration_s(packet))
+        if not self._keyframes or self._start_s is None:
+            self._without_picture.append(start_s)
+
+    def _decoded(self) -> Iterator[Any]:
+        """Pictures as FFmpeg gives them; packets that cannot be read or decoded are counted and passed over."""
+        failed_in_a_row = 0
+        packets = self._container.demux(self._stream)
+        while failed_in_a_row < MAX_FAILED_READS:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError:
+                self.bad_packet_count += 1
+                failed_in_a_row += 1
+                self._without_picture.append(self._read_until_s)
+                packets = self._container.demux(self._stream)  # the generator ended with its error
+                continue
+            is_last = packet.size == 0 and packet.dts is None
+            if packet.size == 0 and not is_last:  # a dropped frame; to the decoder it would mean the end
+                continue
+            self._note(packet)
+            try:
+                pictures = packet.decode()
+            except av.error.FFmpegError:
+                self.bad_packet_count += 1
+                pictures = []
+            else:
+                failed_in_a_row = 0
+            yield from pictures
+            if is_last:
+                return
+
+
+def _opened(path: Path) -> Any:
+    if not path.exists():
+        raise VideoError(f"{path} does not exist", fix="check the path")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes)", fix="copy the file again from its source")
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except (av.error.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise VideoError(
+            f"{path} cannot be opened as a video: {reason}",
+            fix="play it to see whether it is whole; if it plays, re-encode it with: "
+            f"ffmpeg -i '{path}' -c:v libx264 repaired.mp4",
+        ) from error
+
+
+def _video_stream(container: Any, path: Path) -> Any:
+    if not container.streams.video:
+        container.close()
+        raise VideoError(f"{path} has no video stream", fix="leave it out, or give the file with the picture")
+    return container.streams.video[0]
+
+
+def _info(container: Any, stream: Any) -> VideoInfo:
+    return VideoInfo(
+        width_px=stream.codec_context.width,
+        height_px=stream.codec_context.height,
+        fps=float(stream.average_rate or stream.guessed_rate or 0),
+        duration_s=_duration_s(container, stream),
+        codec=stream.codec_context.name,
+        container=container.format.name,
+    )
+
+
+def _duration_s(container: Any, stream: Any) -> float:
+    """The stream's own duration where it has one: the container's also counts longer sound."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    tag = stream.metadata.get("DURATION", "")  # Matroska: 00:01:02.500000000
+    parts = tag.split(":")
+    if len(parts) == 3 and all(part.replace(".", "", 1).isdigit() for part in parts):
+        return sum(float(part) * 60**power for part, power in zip(parts, (2, 1, 0), strict=True))
+    return float(container.duration) / av.time_base if container.duration else 0.0

@@ -1,0 +1,93 @@
+"""The detector with the official weights, on the one face that scikit-image carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from detection.faces import Faces, ImageArray
+from detection.scrfd import ScrfdDetector, ScrfdOptions
+
+pytestmark = pytest.mark.real
+
+EXPORTS = ("scrfd_500m_kps", "scrfd_2.5g_kps", "scrfd_2.5g_bnkps_named")
+PLAIN = ScrfdOptions(input_px=640, min_score=0.5, max_overlap=0.4, wide_px=0)
+"""One pass over a 640 px canvas with the thresholds that insightface has."""
+
+
+@pytest.fixture
+def weights(shared: Path) -> Path:
+    return shared / "models" / "scrfd"
+
+
+@pytest.fixture
+def astronaut() -> ImageArray:
+    """(512, 512, 3) BGR with one frontal face, about 100 px wide, left of the middle and in the upper half."""
+    return np.ascontiguousarray(pytest.importorskip("skimage.data").astronaut()[..., ::-1])
+
+
+@pytest.fixture
+def full_canvas(astronaut: ImageArray) -> ImageArray:
+    """640 x 640, so that no detector needs to scale it."""
+    return np.asarray(cv2.resize(astronaut, (640, 640)), np.uint8)
+
+
+def assert_landmarks_are_a_face(faces: Faces) -> None:
+    """Left eye, right eye, nose, left and right corner of the mouth, all inside the box."""
+    for (x1, y1, x2, y2), points in zip(faces.boxes, faces.landmarks, strict=True):
+        assert np.all((points > [x1, y1]) & (points < [x2, y2]))
+        left_eye, right_eye, nose, left_mouth, right_mouth = points
+        assert left_eye[0] < nose[0] < right_eye[0]
+        assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+        assert left_mouth[0] < right_mouth[0]
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_each_official_export_finds_the_face_in_a_batch_of_any_size(
+    weights: Path, astronaut: ImageArray, export: str
+) -> None:
+    detector = ScrfdDetector(weights / f"{export}.onnx", ScrfdOptions(input_px=512))
+    wide = np.ascontiguousarray(astronaut[:300])
+    found, nothing = detector.detect([wide, np.zeros_like(wide)])
+    assert len(nothing) == 0
+    assert len(found) == 1
+    assert_landmarks_are_a_face(found)
+    np.testing.assert_allclose(found.boxes, detector.detect([wide])[0].boxes, atol=0.01)
+
+
+def test_the_two_exports_of_one_size_find_the_same_face(weights: Path, astronaut: ImageArray) -> None:
+    one, other = (ScrfdDetector(weights / f"{name}.onnx").detect([astronaut])[0] for name in EXPORTS[1:])
+    assert len(one) == len(other) == 1
+    np.testing.assert_allclose(one.boxes, other.boxes, atol=0.01)
+    np.testing.assert_allclose(one.landmarks, other.landmarks, atol=0.01)
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_it_agrees_with_insightface_within_half_a_pixel(weights: Path, full_canvas: ImageArray, export: str) -> None:
+    scrfd = pytest.importorskip("insightface.model_zoo.scrfd")
+    path = weights / f"{export}.onnx"
+    theirs = scrfd.SCRFD(str(path))
+    theirs.prepare(-1, input_size=(640, 640), det_thresh=0.5, nms_thresh=0.4)
+    boxes, landmarks = theirs.detect(full_canvas)
+    (ours,) = ScrfdDetector(path, PLAIN).detect([full_canvas])
+    assert len(ours) == len(boxes) >= 1
+    np.testing.assert_allclose(ours.boxes, boxes[:, :4], atol=0.5)
+    np.testing.assert_allclose(ours.scores, boxes[:, 4], atol=0.01)
+    np.testing.assert_allclose(ours.landmarks, landmarks, atol=0.5)
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+@pytest.mark.parametrize("side", [720, 1080])
+def test_a_face_that_fills_the_frame_is_found(weights: Path, astronaut: ImageArray, export: str, side: int) -> None:
+    path = weights / f"{export}.onnx"
+    ((x1, y1, x2, y2),) = ScrfdDetector(path, PLAIN).detect([astronaut])[0].boxes.round().astype(int)
+    middle, half = (x1 + x2) // 2, (y2 - y1) // 2
+    tight = astronaut[y1 : y1 + 2 * half, middle - half : middle + half]
+    frame = np.asarray(cv2.resize(tight, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+    (found,) = ScrfdDetector(path).detect([frame])
+    assert len(found) == 1
+    assert found.boxes[0, 3] - found.boxes[0, 1] > 0.8 * side
+    assert_landmarks_are_a_face(found)

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from detection.faces import Faces
+from detection.tracker import NO_TRACK, Tracker, TrackerOptions
+
+
+def faces(*centres: tuple[float, float], size: float = 100.0, scores: float | list[float] = 0.9) -> Faces:
+    """Square faces of `size` px at these centres."""
+    at = np.array(centres, np.float32).reshape(-1, 2)
+    boxes = np.concatenate([at - size / 2, at + size / 2], axis=1).astype(np.float32)
+    landmarks = np.repeat(at[:, None], 5, axis=1)
+    return Faces(boxes, np.full(len(at), scores, np.float32), landmarks)
+
+
+def ids(tracker: Tracker, time_s: float, found: Faces, is_cut: bool = False) -> list[int]:
+    return tracker.update(found, time_s, is_cut=is_cut).track_ids.tolist()
+
+
+def test_a_fast_face_whose_boxes_do_not_overlap_is_one_track() -> None:
+    tracker = Tracker()
+    for sample in range(10):  # 1.2 faces further each time, at 5 samples a second
+        assert ids(tracker, sample / 5, faces((120.0 * sample, 200))) == [0]
+
+
+def test_two_faces_that_change_places_keep_their_ids() -> None:
+    tracker = Tracker()
+    for sample in range(8):  # after sample 3 each stands where the other stood: only their motion tells
+        rightwards, leftwards = (80.0 * sample, 200.0), (560 - 80.0 * sample, 200.0)
+        assert ids(tracker, sample / 5, faces(rightwards, leftwards)) == [0, 1]
+
+
+def test_a_jump_too_far_for_any_head_begins_a_new_track() -> None:
+    tracker = Tracker()
+    assert ids(tracker, 0.0, faces((100, 100))) == [0]
+    assert ids(tracker, 0.04, faces((200, 100))) == [1]  # a whole face in a 25th of a second
+
+
+def test_a_cut_ends_all_tracks_and_new_ids_begin() -> None:
+    tracker = Tracker()
+    assert ids(tracker, 0.0, faces((100, 100), (400, 100))) == [0, 1]
+    after = tracker.update(faces((100, 100), (400, 100)), 0.2, is_cut=True)
+    assert after.track_ids.tolist() == [2, 3]
+    assert after.ended_ids == (0, 1)
+
+
+def test_a_face_that_is_back_within_the_gap_continues_its_track() -> None:
+    tracker = Tracker(TrackerOptions(max_gap_s=1.0))
+    assert ids(tracker, 0.0, faces((100, 100))) == [0]
+    for time_s in (0.25, 0.5, 0.75):
+        assert tracker.update(Faces.empty(), time_s).ended_ids == ()
+    assert ids(tracker, 1.0, faces((110, 100))) == [0]
+    assert ids(tracker, 2.0, faces((110, 100))) == [0]  # the gap counts from when it was last seen
+
+
+def test_a_face_that_is_back_after_the_gap_is_a_new_track() -> None:
+    tracker = Tracker(TrackerOptions(max_gap_s=1.0))
+    assert ids(tracker, 0.0, faces((100, 100))) == [0]
+    back = tracker.update(faces((100, 100)), 1.01)
+    assert back.track_ids.tolist() == [1]
+    assert back.ended_ids == (0,)
+
+
+def test_the_gap_counts_from_the_end_of_the_last_frame_with_the_face() -> None:
+    tracker = Tracker(TrackerOptions(max_gap_s=1.0))
+    tracker.update(faces((100, 100)), 0.0, duration_s=0.2)
+    assert tracker.update(faces((100, 100)), 1.15, duration_s=0.3).track_ids.tolist() == [0]
+    assert ids(tracker, 2.4, faces((100, 100))) == [0]
+    assert ids(tracker, 3.41, faces((100, 100))) == [1]
+
+
+def test_ids_are_never_used_again() -> None:
+    tracker, seen = Tracker(TrackerOptions(max_gap_s=0.1)), []
+    for second in range(5):
+        seen += ids(tracker, second, faces((100, 100), (400, 100)))
+    assert seen == list(range(10))
+    assert tracker.finish() == (8, 9)
+    assert ids(tracker, 5.0, faces((100, 100))) == [10]
+
+
+def test_finish_tells_the_open_tracks_once() -> None:
+    tracker = Tracker()
+    tracker.update(faces((100, 100), (400, 100), (700, 100)), 0.0)
+    tracker.update(faces((100, 100), (700, 100)), 0.9)
+    assert tracker.update(faces((700, 100)), 1.2).ended_ids == (1,)
+    assert tracker.finish() == (0, 2)
+    assert tracker.finish() == ()
+
+
+def test_two_trackers_share_nothing() -> None:
+    one, other = Tracker(), Tracker()
+    assert ids(one, 0.0, faces((100, 100), (400, 100))) == [0, 1]
+    assert ids(other, 0.0, faces((100, 100))) == [0]
+    assert ids(one, 0.2, faces((700, 100))) == [2]
+    assert other.finish() == (0,)
+
+
+def test_a_doubtful_face_continues_a_track_but_never_begins_one() -> None:
+    tracker = Tracker(TrackerOptions(start_score=0.5))
+    assert ids(tracker, 0.0, faces((100, 100), scores=0.49)) == [NO_TRACK]
+    assert ids(tracker, 0.2, faces((100, 100), scores=0.5)) == [0]
+    assert ids(tracker, 0.4, faces((110, 100), (400, 100), scores=0.3)) == [0, NO_TRACK]
+    assert tracker.finish() == (0,)
+
+
+def test_a_sure_face_is_matched_before_a_nearer_doubtful_one() -> None:
+    tracker = Tracker()
+    assert ids(tracker, 0.0, faces((100, 100))) == [0]
+    assert ids(tracker, 0.2, faces((101, 100), (130, 100), scores=[0.4, 0.9])) == [NO_TRACK, 0]
+
+
+@pytest.mark.parametrize(("size", "expected"), [(169.0, 0), (171.0, 1), (60.0, 0), (58.0, 1)])
+def test_a_face_that_changes_its_size_too_much_is_another_one(size: float, expected: int) -> None:
+    tracker = Tracker(TrackerOptions(max_size_ratio=1.7))
+    assert ids(tracker, 0.0, faces((100, 100), size=100)) == [0]
+    assert ids(tracker, 0.2, faces((100, 100), size=size)) == [expected]
+
+
+@pytest.mark.parametrize("time_s", [0.3, 0.2999])
+def test_a_frame_that_is_not_later_is_refused(time_s: float) -> None:
+    tracker = Tracker()
+    tracker.update(faces((100, 100)), 0.3)
+    with pytest.raises(ValueError, match=f"order of time: {time_s} after 0.3"):
+        tracker.update(faces((100, 100)), time_s)
+
+
+def test_the_order_of_the_faces_in_a_frame_changes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    places = rng.uniform(0, 600, (8, 2)) + np.cumsum(rng.normal(0, 25, (12, 8, 2)), axis=0)
+    plain, shuffled = Tracker(), Tracker()
+    first = faces(*places[0])
+    plain.update(first, 0.0)
+    shuffled.update(first, 0.0)
+    for sample, centres in enumerate(places[1:], start=1):
+        found = faces(*centres, scores=rng.choice([0.3, 0.9], 8).tolist())
+        found = found[rng.random(8) < 0.8]  # some are missed
+        order = rng.permutation(len(found))
+        ordered = plain.update(found, sample / 5)
+        mixed = shuffled.update(found[order], sample / 5)
+        kept = ordered.track_ids[order] != NO_TRACK
+        assert kept.mean() > 0.5
+        np.testing.assert_array_equal(mixed.track_ids, ordered.track_ids[order])
+        assert mixed.ended_ids == ordered.ended_ids
+
+
+@pytest.mark.parametrize("wrong", [{"start_score": 1.1}, {"max_gap_s": -0.1}, {"max_size_ratio": 0.9}])
+def test_an_option_outside_its_range_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        TrackerOptions(**wrong)

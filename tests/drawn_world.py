@@ -1,0 +1,203 @@
+"""A drawn world: coloured squares on a textured background as real video files, and engines that read them exactly.
+
+A red square is a woman, a blue one a man, and everything that a run says about them can be worked out by hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from detection.crops import ARCFACE_TEMPLATE_112, CropRecipe
+from detection.faces import Faces, ImageArray
+from gender.attributes import Attributes, FloatArray
+from pipeline.engines import Engines
+from pipeline.weights import ModelFile
+
+WIDTH_PX, HEIGHT_PX = 160, 120
+FPS = 25
+CODEC = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+COLOURS_BGR = {"red": (20, 20, 220), "blue": (220, 20, 20)}
+FEMALE_PROB = {"red": 0.97, "blue": 0.03}
+SCORE = 0.9
+
+
+@dataclass(frozen=True)
+class Square:
+    """A person: a square that moves in a straight line."""
+
+    colour: str
+    """red or blue."""
+    start_xy: tuple[float, float] = (60.0, 40.0)
+    """Top left corner in pixels at `from_s`."""
+    velocity: tuple[float, float] = (0.0, 0.0)
+    """Pixels per second along x and y."""
+    size_px: int = 40
+    from_s: float = 0.0
+    to_s: float = math.inf
+    """In the picture at from_s <= t < to_s, in seconds of its shot."""
+
+    def draw(self, image: ImageArray, time_s: float) -> None:
+        """Draws the square on a picture of its shot; corners are even, as colour is stored at half resolution."""
+        if not self.from_s - 1e-9 <= time_s < self.to_s - 1e-9:
+            return
+        seconds = time_s - self.from_s
+        x, y = (2 * round((c + v * seconds) / 2) for c, v in zip(self.start_xy, self.velocity, strict=True))
+        image[max(y, 0) : y + self.size_px, max(x, 0) : x + self.size_px] = COLOURS_BGR[self.colour]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A take before one background."""
+
+    seconds: float
+    squares: tuple[Square, ...] = ()
+    grey: int = 70
+    """Mean of the background, 30-220; two shots that follow each other need different ones to be told apart."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """Shots in a row."""
+
+    shots: tuple[Shot, ...]
+
+    @property
+    def seconds(self) -> float:
+        return sum(shot.seconds for shot in self.shots)
+
+    def image(self, time_s: float) -> ImageArray:
+        """(HEIGHT_PX, WIDTH_PX, 3) uint8 BGR at a time of the film."""
+        start_s = 0.0
+        for shot in self.shots:
+            if time_s < start_s + shot.seconds - 1e-9:
+                image = background(shot.grey)
+                for square in shot.squares:
+                    square.draw(image, time_s - start_s)
+                return image
+            start_s += shot.seconds
+        raise ValueError(f"the film has {self.seconds} s, asked for {time_s}")
+
+    def images(self, fps: int = FPS) -> list[ImageArray]:
+        """All pictures at a constant rate."""
+        return [self.image(index / fps) for index in range(round(self.seconds * fps))]
+
+
+def background(grey: int) -> ImageArray:
+    """A grey texture of 8 px blocks, another one for each `grey`."""
+    blocks = np.random.default_rng(grey).integers(grey - 24, grey + 25, (HEIGHT_PX // 8, WIDTH_PX // 8))
+    texture = np.kron(blocks, np.ones((8, 8))).astype(np.uint8)
+    return np.ascontiguousarray(np.repeat(texture[:, :, None], 3, axis=2))
+
+
+def one_person(colour: str = "red", seconds: float = 2.0) -> Film:
+    """The shortest film: one square that drifts to the right."""
+    return Film((Shot(seconds, (Square(colour, (40, 40), (10, 0)),)),))
+
+
+MIXED = Film(
+    (
+        Shot(2.0, (Square("red", (10, 40), (5, 0)), Square("blue", (110, 60), from_s=0.6, to_s=1.4))),
+        Shot(1.6, (Square("red", (120, 20), size_px=12), Square("blue", (40, 50))), grey=190),
+    )
+)
+"""A woman for 2.0 s, beside her a man for 0.8 s; then a man for 1.6 s and someone too small to be told."""
+
+
+def filmed(path: Path, film: Film, fps: int = FPS) -> Path:
+    """Encodes a film at a constant rate and returns its path."""
+    return encoded(path, film.images(fps), fps=fps)
+
+
+def encoded(
+    path: Path,
+    images: Iterable[ImageArray],
+    pts: Iterable[int] | None = None,
+    fps: Fraction | int = FPS,
+    time_base: Fraction | None = None,
+    codec: str = CODEC,
+    options: dict[str, str] | None = None,
+    muxer: dict[str, str] | None = None,
+) -> Path:
+    """Writes pictures as a video file and returns its path.
+
+    Args:
+        path: the ending says the container.
+        images: (H, W, 3) uint8 BGR, all of one size.
+        pts: presentation times in units of `time_base`; 0, 1, 2, ... by default.
+        fps: nominal rate.
+        time_base: 1 / `fps` by default.
+        codec, options: the encoder and what it is told; a keyframe every second by default.
+        muxer: what the container is told.
+    """
+    images = list(images)
+    pixels = "rgb8" if codec == "gif" else "yuv420p"
+    told = {"preset": "ultrafast", "crf": "12"} if codec == "libx264" else {}
+    with av.open(str(path), "w", options=muxer or {}) as container:
+        stream: Any = container.add_stream(codec, rate=fps, options=told | (options or {}))
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = pixels
+        stream.codec_context.gop_size = round(fps)
+        stream.codec_context.time_base = time_base or 1 / Fraction(fps)
+        for stamp, image in zip(pts or range(len(images)), images, strict=True):
+            picture = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=pixels)
+            picture.pts, picture.time_base = stamp, stream.codec_context.time_base
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return path
+
+
+class SquareDetector:
+    """Finds the red and blue squares; red ones first."""
+
+    def detect(self, images_bgr: list[ImageArray]) -> list[Faces]:
+        return [_squares_in(image) for image in images_bgr]
+
+
+def _squares_in(image_bgr: ImageArray) -> Faces:
+    blue, green, red = (image_bgr[:, :, channel].astype(int) for channel in range(3))
+    boxes: list[tuple[int, ...]] = []
+    for mask in (red - np.maximum(green, blue) > 70, blue - np.maximum(green, red) > 70):
+        count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+        for label in range(1, count):
+            rows, columns = np.nonzero(labels == label)
+            if len(rows) >= 25:
+                boxes.append((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
+    return faces_at(np.array(boxes, np.float32).reshape(-1, 4))
+
+
+def faces_at(boxes: FloatArray, score: float = SCORE) -> Faces:
+    """Frontal faces in (N, 4) boxes: eyes, nose and mouth as in the ArcFace template around the box's middle."""
+    offsets = ((ARCFACE_TEMPLATE_112 - 56) / 112).astype(np.float32)  # (5, 2), the middle of the square is 0
+    offsets[:, 0] -= offsets[2, 0]  # the template's nose is a trifle off the middle
+    sizes = (boxes[:, 2:] - boxes[:, :2])[:, None]
+    landmarks = (boxes[:, :2] + boxes[:, 2:])[:, None] / 2 + offsets * sizes
+    return Faces(boxes, np.full(len(boxes), score, np.float32), landmarks.astype(np.float32))
+
+
+class ColourClassifier:
+    """Reads the colour in the middle of each crop: red is female, blue is male, anything else says nothing."""
+
+    def predict(self, crops: np.ndarray) -> Attributes:
+        """The attributes of (N, S, S, 3) uint8 RGB crops."""
+        middle = crops[:, crops.shape[1] // 2, crops.shape[2] // 2].astype(int)  # (N, 3)
+        redness = middle[:, 0] - middle[:, 2]
+        prob = np.where(redness > 70, FEMALE_PROB["red"], np.where(redness < -70, FEMALE_PROB["blue"], 0.5))
+        return Attributes(prob.astype(np.float32), np.full(len(crops), np.nan, np.float32))
+
+
+def engines() -> Engines:
+    """What a run in the drawn world computes with."""
+    models = {
+        role: ModelFile(f"drawn_{role}", Path(f"drawn_{role}.onnx"), digit * 64, "none")
+        for role, digit in (("detector", "d"), ("classifier", "c"))
+    }
+    return Engines(SquareDetector(), ColourClassifier(), CropRecipe(), models)

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper, numpy_helper
+
+from gender.classifier import FaceGenderClassifier
+from gender.model_card import ONNX_METADATA_KEY, ModelCard
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+def redness_model(path: Path, card: ModelCard | None) -> Path:
+    """An .onnx whose logits are (4 * mean red, 0), drawn by hand."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["input"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+    ]
+    weights = numpy_helper.from_array(np.array([[4, 0], [0, 0], [0, 0]], np.float32), "weights")
+    pixels = helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
+    logits = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", 2])
+    graph = helper.make_graph(nodes, "redness", [pixels], [logits], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if card:
+        helper.set_model_props(model, {ONNX_METADATA_KEY: card.to_json()})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def plain_card(card: ModelCard) -> ModelCard:
+    """Pixels go in as 0 to 1, and the first logit is female."""
+    plain = replace(card, class_names=("female", "male"), pixel_mean=(0.0, 0.0, 0.0), pixel_std=(1.0, 1.0, 1.0))
+    return replace(plain, crop={"size_px": 8, "template_scale": 1.0, "border": "replicate"})
+
+
+def painted(*colours: tuple[int, int, int]) -> np.ndarray:
+    return np.array(colours, np.uint8)[:, None, None, :].repeat(8, axis=1).repeat(8, axis=2)
+
+
+def test_the_probability_is_the_sigmoid_of_the_logits_difference(tmp_path: Path, plain_card: ModelCard) -> None:
+    classifier = FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card))
+    answers = classifier.predict(painted((255, 0, 0), (0, 0, 255), (51, 9, 9)))  # RGB: the second is blue
+    expected = [1 / (1 + math.exp(-4)), 0.5, 1 / (1 + math.exp(-0.8))]
+    assert answers.female_prob.dtype == np.float32
+    assert answers.female_prob.tolist() == pytest.approx(expected, abs=1e-6)
+    assert np.isnan(answers.age_years).all()
+    assert classifier.trained and classifier.card == plain_card
+
+
+def test_the_class_order_is_read_from_the_card(tmp_path: Path, plain_card: ModelCard) -> None:
+    turned = replace(plain_card, class_names=("male", "female"))
+    models = (redness_model(tmp_path / "a.onnx", plain_card), redness_model(tmp_path / "b.onnx", turned))
+    first, second = (FaceGenderClassifier(m).predict(painted((255, 0, 0))).female_prob[0] for m in models)
+    assert first > 0.98
+    assert second == pytest.approx(1 - first, abs=1e-6)
+
+
+def test_the_class_order_of_a_checkpoint_is_read_from_its_card(
+    tmp_path: Path, twins: tuple[Path, Path], card: ModelCard, crops: np.ndarray
+) -> None:
+    pytest.importorskip("torch")
+    from gender.checkpoint import load_checkpoint, save_checkpoint
+
+    turned = replace(card, class_names=("female", "male"))
+    save_checkpoint(tmp_path / "turned.pth", load_checkpoint(twins[0])[0], turned)
+    first = FaceGenderClassifier(twins[0]).predict(crops).female_prob
+    assert np.abs(first - 0.5).max() > 0.1
+    assert np.allclose(FaceGenderClassifier(tmp_path / "turned.pth").predict(crops).female_prob, 1 - first, atol=1e-6)
+
+
+def test_extreme_logits_give_0_and_1_without_overflow(tmp_path: Path, plain_card: ModelCard) -> None:
+    card = replace(plain_card, pixel_mean=(0.5, 0.0, 0.0), pixel_std=(1e-3, 1.0, 1.0))  # logits of +-2000
+    classifier = FaceGenderClassifier(redness_model(tmp_path / "red.onnx", card))
+    with np.errstate(all="raise"):
+        answers = classifier.predict(painted((255, 0, 0), (0, 0, 0)))
+    assert answers.female_prob.tolist() == pytest.approx([1, 0], abs=1e-6)
+
+
+def test_no_crops_give_no_answers(tmp_path: Path, plain_card: ModelCard) -> None:
+    classifier = FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card))
+    assert len(classifier.predict(np.zeros((0, 8, 8, 3), np.uint8))) == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((2, 8, 8, 3), np.float32),
+        ((2, 9, 9, 3), np.uint8),
+        ((2, 3, 8, 8), np.uint8),
+        ((8, 8, 3), np.uint8),
+        ((0,), np.uint8),
+    ],
+)
+def test_crops_of_another_shape_or_dtype_are_refused(
+    tmp_path: Path, plain_card: ModelCard, shape: tuple[int, ...], dtype: type
+) -> None:
+    classifier = FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card))
+    with pytest.raises(ValueError, match=r"must be \(N, 8, 8, 3\) uint8"):
+        classifier.predict(np.zeros(shape, dtype))
+
+
+@pytest.mark.parametrize("name", ["weights.onnx", "weights.pth"])
+def test_a_missing_file_is_said_so(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileNotFoundError, match=name):
+        FaceGenderClassifier(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"", b"text that calls itself a model"])
+def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "weights.onnx").write_bytes(content)
+    with pytest.raises(ValueError, match=r"weights\.onnx is not a facetally classifier"):
+        FaceGenderClassifier(tmp_path / "weights.onnx")
+
+
+def test_a_truncated_onnx_is_refused(tmp_path: Path, plain_card: ModelCard) -> None:
+    whole = redness_model(tmp_path / "whole.onnx", plain_card).read_bytes()
+    (tmp_path / "cut.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"cut\.onnx is not a facetally classifier"):
+        FaceGenderClassifier(tmp_path / "cut.onnx")
+
+
+def test_a_foreign_onnx_is_told_to_have_no_card(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="it has no card"):
+        FaceGenderClassifier(redness_model(tmp_path / "foreign.onnx", None))
+
+
+def test_an_onnx_with_an_unreadable_card_is_refused(tmp_path: Path, plain_card: ModelCard) -> None:
+    model = onnx.load(redness_model(tmp_path / "red.onnx", plain_card))
+    helper.set_model_props(model, {ONNX_METADATA_KEY: '{"name": "no more"}'})
+    onnx.save(model, tmp_path / "red.onnx")
+    with pytest.raises(ValueError, match="incomplete model card"):
+        FaceGenderClassifier(tmp_path / "red.onnx")
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "weights.h5").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"must end in \.onnx or \.pth"):
+        FaceGenderClassifier(tmp_path / "weights.h5")
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="has CUDA")
+def test_cuda_that_is_not_there_is_an_error(tmp_path: Path, plain_card: ModelCard) -> None:
+    with pytest.raises(RuntimeError, match="CUDA"):
+        FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card), device="cuda")
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["pth", "onnx"])
+def test_crops_are_answered_alone_as_in_a_batch(twins: tuple[Path, Path], crops: np.ndarray, which: int) -> None:
+    classifier = FaceGenderClassifier(twins[which], threads=1)
+    together = classifier.predict(crops).female_prob
+    alone = [classifier.predict(crops[i : i + 1]).female_prob[0] for i in range(9)]
+    assert np.ptp(together) > 0.1
+    assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_checkpoint_and_onnx_agree(twins: tuple[Path, Path], crops: np.ndarray) -> None:
+    from_pth, from_onnx = (FaceGenderClassifier(path).predict(crops).female_prob for path in twins)
+    assert np.ptp(from_pth) > 0.1
+    assert np.allclose(from_pth, from_onnx, atol=1e-4)
+
+
+def test_an_untrained_network_says_a_half_to_everything(twins: tuple[Path, Path], tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save(torch.load(twins[0], weights_only=True)["weights"], tmp_path / "trunk.pth")
+    classifier = FaceGenderClassifier.untrained(tmp_path / "trunk.pth")
+    crops = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
+    assert classifier.predict(crops).female_prob.tolist() == [0.5, 0.5, 0.5]
+    assert np.isnan(classifier.predict(crops).age_years).all()
+    assert not classifier.trained
+
+
+def test_our_own_weights_agree_in_both_formats() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("torchvision")
+    from_pth, from_onnx = (FaceGenderClassifier(MODELS / f"mobilenetv2_gender_utkface{s}") for s in (".pth", ".onnx"))
+    side = from_onnx.card.crop["size_px"]
+    coarse = np.random.default_rng(0).integers(0, 256, (8, 7, 7, 3), dtype=np.uint8)
+    crops = coarse.repeat(side // 7, axis=1).repeat(side // 7, axis=2)
+    expected = from_pth.predict(crops).female_prob
+    assert from_pth.card == from_onnx.card
+    assert np.ptp(expected) > 0.1
+    assert np.allclose(from_onnx.predict(crops).female_prob, expected, atol=1e-4)

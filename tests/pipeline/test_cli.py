@@ -1,0 +1,274 @@
+"""The command line as its users meet it: results on stdout, two lines for each error, and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from drawn_world import engines
+
+import pipeline.engines
+from pipeline import doctor, weights
+from pipeline.cli import main
+from pipeline.errors import ModelError
+from pipeline.weights import KnownModel, ModelFile
+
+
+def facetally(*words: str | Path, answer: str | None = None) -> Result:
+    return CliRunner(env={"COLUMNS": "120"}).invoke(main, [str(word) for word in words], input=answer)
+
+
+def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command and group of commands."""
+    yield before
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+def assert_error(result: Result, what: str, fix: str) -> None:
+    """Exit code 1 and exactly two lines on stderr."""
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    first, second = result.stderr.splitlines()
+    assert first.startswith("Error: ")
+    assert what in first
+    assert second.startswith("Fix: ")
+    assert fix in second
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs compute with the drawn world's engines."""
+    monkeypatch.setattr(pipeline.engines, "load_engines", lambda *_: engines())
+
+
+@pytest.fixture(scope="module")
+def finished(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of a run over the drawn films. Not to be changed."""
+    out = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline.engines, "load_engines", lambda *_: engines())
+        assert facetally("run", films, "-o", out).exit_code == 0
+    return out
+
+
+@pytest.fixture
+def one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownModel:
+    """An installation that knows two models, one of them in a pack on a file:// URL, and an empty cache."""
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
+        archive.writestr("inside/drawn.onnx", b"weights")
+    url, digest = (tmp_path / "pack.zip").as_uri(), hashlib.sha256((tmp_path / "pack.zip").read_bytes()).hexdigest()
+    sha = hashlib.sha256(b"weights").hexdigest()
+    model = KnownModel("drawn", "detector", "drawn.onnx", sha, 7, url, digest, "only on Sundays", "a note")
+    ours = KnownModel("ours", "classifier", "ours.onnx", sha, 7, "", "", "free", "")
+    (tmp_path / "bundled").mkdir()
+    with (tmp_path / "bundled" / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(KnownModel)])
+        writer.writeheader()
+        writer.writerows([asdict(model), asdict(ours)])
+    monkeypatch.setattr(weights, "bundled_folder", lambda: tmp_path / "bundled")
+    monkeypatch.setattr(weights, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv(weights.SHARED_VARIABLE, str(tmp_path / "nothing"))
+    monkeypatch.delenv(weights.MODELS_VARIABLE, raising=False)
+    return model
+
+
+@pytest.mark.parametrize("words", list(commands(main)), ids=" ".join)
+def test_every_help_has_an_example(words: tuple[str, ...]) -> None:
+    result = facetally(*words, "--help")
+    assert result.exit_code == 0
+    assert "Example: facetally" in result.stdout
+
+
+def test_the_commands_are_those_we_promise() -> None:
+    assert {" ".join(words) for words in commands(main)} >= {
+        *("run", "tally", "report", "info", "doctor"),
+        *("models list", "models verify", "models pull", "models bundle"),
+    }
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_run_prints_the_tally_and_writes_the_tables(films: Path, tmp_path: Path) -> None:
+    result = facetally("run", films, "-o", tmp_path / "out")
+    assert result.exit_code == 0
+    line = next(line for line in result.stdout.splitlines() if " all " in line)
+    # appearances, women, men, unknown, share of women, and the same share by screen time: 4.0 of 8.4 s
+    assert line.replace("│", " ").split() == ["all", "6", "2", "3", "1", "40.0", "%", "10.0", "s", "47.6", "%"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"faces", "tracks", "videos", "tallies"}
+    assert "Next: facetally report" in result.stderr
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_broken_video_is_named_at_the_end_and_the_exit_code_is_1(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_text("no video")
+    result = facetally("run", clip, tmp_path / "bad.mp4", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert " all " in result.stdout
+    assert "failed: bad.mp4: " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "out" / "tallies" / "tallies.parquet").exists()
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_run_of_nothing_but_broken_videos_ends_in_order(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_text("no video")
+    result = facetally("run", tmp_path / "bad.mp4", "-o", tmp_path / "out")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert facetally("report", tmp_path / "out").exit_code == 0
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_dry_run_only_says_what_would_be_done(films: Path, finished: Path, tmp_path: Path) -> None:
+    result = facetally("run", films, "-o", tmp_path / "out", "--dry-run")
+    assert result.stdout.split() == ["todo", "man.mp4", "todo", "mixed.mp4", "todo", "woman.mp4"]
+    assert not (tmp_path / "out").exists()
+    assert facetally("run", films, "-o", finished, "--dry-run").stdout.split()[::2] == ["done"] * 3
+    again = facetally("run", films, "-o", finished, "--dry-run", "--every", "0.5")
+    assert again.stdout.split()[::2] == ["todo"] * 3
+
+
+@pytest.mark.parametrize(("by", "lines"), [("all", 1), ("video", 4), ("time", 5)])
+def test_a_tally_is_printed_by_video_or_by_time(finished: Path, by: str, lines: int) -> None:
+    result = facetally("tally", finished, "--bin", "1", "--by", by)
+    assert result.exit_code == 0
+    assert sum("%" in line or "–" in line for line in result.stdout.splitlines()) == lines
+    assert "tallies.parquet" in result.stderr
+
+
+def test_the_report_says_where_it_is(finished: Path, tmp_path: Path) -> None:
+    result = facetally("report", finished, "-o", tmp_path / "page.html")
+    assert (result.exit_code, result.stdout.strip()) == (0, str(tmp_path / "page.html"))
+    assert "40.0 %" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_info_says_what_a_video_is(clip: Path) -> None:
+    told = dict(line.split(maxsplit=1) for line in facetally("info", clip).stdout.splitlines())
+    assert (told["displayed"], told["frames"], told["rate"]) == ("160x120", "50", "25.000 frames/s by the container")
+    assert told["coverage"] == "100.0 %, 0 bad packets"
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "fix"),
+    [
+        (["run", "no-such.mp4", "-o", "out"], "no-such.mp4", "check the path"),
+        (["run", "empty", "-o", "out"], "no video found in empty", "name a video file"),
+        (["run", "a.mp4", "-o", "out", "--every", "-1"], "--every -1", "--every 0.2"),
+        (["run", "a.mp4", "-o", "out", "--every", "nan"], "--every nan", "--every 0.2"),
+        (["run", "a.mp4", "-o", "out", "--detector", "scrfd_99g"], "'scrfd_99g'", "choose one of: scrfd_2.5g"),
+        (["run", "a.mp4", "-o", "out", "--detector", "gone.onnx"], "gone.onnx", "facetally models list"),
+        (["run", "a.mp4", "-o", "out", "--detector", "bad.onnx"], "bad.onnx", "facetally models list"),
+        (["run", "a.mp4", "-o", "out", "--models-dir", "bad"], "det_2.5g.onnx is damaged", "models pull scrfd_2.5g"),
+        (["tally", "empty"], "empty holds no results", "facetally run VIDEOS -o empty"),
+        (["tally", "empty", "--bin", "soon"], "--bin soon", "90s, 15m or 1h"),
+        (["report", "empty"], "empty holds no results", "facetally run VIDEOS -o empty"),
+        (["report", "no-such"], "no-such holds no results", "facetally run VIDEOS -o no-such"),
+        (["info", "no-such.mp4"], "no-such.mp4 does not exist", "check the path"),
+        (["info", "bad.onnx"], "cannot be opened as a video", "ffmpeg"),
+        (["models", "pull", "no-such"], "'no-such' cannot be fetched", "choose one of: "),
+    ],
+)
+def test_what_a_user_can_mend_is_two_lines_and_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], what: str, fix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("empty", "bad"):
+        (tmp_path / folder).mkdir()
+    for file in ("a.mp4", "bad.onnx", "bad/det_2.5g.onnx"):
+        (tmp_path / file).write_text("neither a video nor a network")
+    assert_error(facetally(*words), what, fix)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("drawn")
+def test_an_output_folder_that_cannot_be_made_is_an_error(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert_error(facetally("run", clip, "-o", tmp_path / "file" / "out"), "cannot write to", "-o")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["run"],
+        ["run", "a.mp4"],
+        ["run", "a.mp4", "-o", "out", "--every", "often"],
+        ["run", "a.mp4", "-o", "out", "--workers", "0"],
+        ["run", "a.mp4", "-o", "out", "--device", "abacus"],
+        ["run", "a.mp4", "-o", "out", "--no-such-option"],
+        ["tally", "out", "--by", "nose"],
+        ["models", "pull"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_command_is_exit_code_2(words: Sequence[str]) -> None:
+    result = facetally(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Usage" in result.stderr
+
+
+def test_models_list_names_all_that_are_known() -> None:
+    result = facetally("models", "list")
+    assert result.exit_code == 0
+    assert all(model.name in result.stdout for model in weights.manifest())
+
+
+@pytest.mark.usefixtures("one_model")
+def test_models_list_offers_to_fetch_only_what_can_be_had() -> None:
+    text = facetally("models", "list").stdout
+    assert "facetally models pull drawn" in text
+    assert "facetally models pull ours" not in text
+
+
+def test_models_are_fetched_listed_verified_and_bundled(one_model: KnownModel, tmp_path: Path) -> None:
+    path = tmp_path / "cache" / "drawn.onnx"
+    result = facetally("models", "pull", "drawn", "--yes")
+    assert (result.exit_code, result.stdout.strip()) == (0, str(path))
+    assert one_model.licence in result.stderr
+    assert facetally("models", "verify").stdout.split() == ["ok", "drawn", str(path)]
+    assert facetally("models", "bundle", "-o", tmp_path / "all.zip").exit_code == 0
+    assert zipfile.ZipFile(tmp_path / "all.zip").namelist() == ["drawn.onnx"]
+    path.write_bytes(b"weightS")
+    assert_error(facetally("models", "verify"), "is damaged", "facetally models pull drawn")
+
+
+@pytest.mark.usefixtures("one_model")
+def test_nothing_is_fetched_before_the_licence_is_accepted(tmp_path: Path) -> None:
+    refused = facetally("models", "pull", "drawn", answer="n\n")
+    assert refused.exit_code == 1
+    assert "only on Sundays" in refused.stderr
+    assert not (tmp_path / "cache").exists()
+    assert facetally("models", "pull", "drawn", answer="y\n").exit_code == 0
+
+
+def test_doctor_is_content_where_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_model", lambda name, *_: ModelFile(name, Path("x.onnx"), "0" * 64, "free"))
+    monkeypatch.setattr(doctor, "RIVALS", ())
+    result = facetally("doctor")
+    assert result.exit_code == 0
+    assert "ok   detector scrfd_2.5g: x.onnx (verified; licence: free)" in result.stdout
+    assert "BAD" not in result.stdout
+
+
+def test_doctor_names_what_is_missing_and_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_here(name: str, *_: object) -> ModelFile:
+        raise ModelError(f"{name} is not here", fix=f"facetally models pull {name}")
+
+    monkeypatch.setattr(doctor, "find_model", not_here)
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "av" else "1.0")
+    result = facetally("doctor")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[lines.index("BAD  av is not installed") + 1] == "     Fix: pip install av"
+    assert lines[lines.index("BAD  scrfd_2.5g is not here") + 1] == "     Fix: facetally models pull scrfd_2.5g"
+    assert any("onnxruntime and onnxruntime-gpu overwrite each other" in line for line in lines)

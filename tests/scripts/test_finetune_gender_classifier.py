@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import importlib
+import json
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+pytest.importorskip("matplotlib")
+pytest.importorskip("onnxscript")
+
+import torch
+
+from gender.classifier import FaceGenderClassifier
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NAME = "mobilenetv2_gender_utkface"
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(REPOSITORY)  # scripts/ is run from the repository's root and never installed
+        return importlib.import_module("scripts.finetune_gender_classifier")
+
+
+def finetune(script: Any, shared: Path, folder: Path) -> str:
+    """Runs the command in this process; what it says on stdout."""
+    options = {
+        "data": shared / "data/UTKFace.zip",
+        "trunk": shared / "models/mobilenet_v2_imagenet_trunk.pth",
+        "detector": shared / "models/scrfd/scrfd_500m_kps.onnx",
+        "output": folder / "models",
+        "reports": folder / "reports",
+        "work": folder / "work",
+        "epochs": 1,
+        "limit": 64,
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    with redirect_stdout(StringIO()) as said:
+        script.main.main(words, standalone_mode=False)
+    return said.getvalue()
+
+
+def results_in(folder: Path) -> list[dict[str, Any]]:
+    """What the epochs gave, times included, by the training's state."""
+    results: list[dict[str, Any]] = torch.load(folder / "work/state.pth", weights_only=True)["results"]
+    return results
+
+
+@pytest.fixture(scope="module")
+def first_run(script: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("finetuning")
+    return folder, finetune(script, shared, folder)
+
+
+def test_a_smoke_run_writes_weights_history_and_report(first_run: tuple[Path, str]) -> None:
+    folder, _ = first_run
+    crops = np.load(folder / "work/crops.npz")["crops"]
+    assert crops.shape == (64, 128, 128, 3)
+    assert [result["epoch"] for result in results_in(folder)] == [1]
+    assert "23708 pictures read" in (folder / "reports/GENDER_FINETUNING_RESULTS.md").read_text()
+    assert (folder / "reports/gender_finetuning_curves.png").stat().st_size > 5000
+    from_pth, from_onnx = (FaceGenderClassifier(folder / f"models/{NAME}{s}") for s in (".pth", ".onnx"))
+    assert from_pth.card == from_onnx.card
+    assert from_pth.card.data["train_count"] + from_pth.card.data["held_out_count"] == 64
+    middles = crops[:, 8:-8, 8:-8]
+    answers = from_pth.predict(middles).female_prob
+    assert np.allclose(from_onnx.predict(middles).female_prob, answers, atol=1e-4)
+
+
+def test_only_the_result_goes_to_stdout(first_run: tuple[Path, str]) -> None:
+    folder, said = first_run
+    card = FaceGenderClassifier(folder / f"models/{NAME}.onnx").card
+    assert json.loads(said) == card.metrics["held_out"]
+
+
+def test_the_same_command_again_trains_nothing_more(
+    script: Any, shared: Path, first_run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, said = first_run
+    results = results_in(folder)
+    network = FaceGenderClassifier(folder / f"models/{NAME}.pth")
+    crops = np.load(folder / "work/crops.npz")["crops"][:8, 8:-8, 8:-8]
+    monkeypatch.setattr(script, "export_onnx", lambda *_: None)  # takes seconds, and the file is there
+    again = finetune(script, shared, folder)
+    assert results_in(folder) == results
+    assert again.splitlines()[-1] == said.splitlines()[-1]
+    answers = FaceGenderClassifier(folder / f"models/{NAME}.pth").predict(crops).female_prob
+    assert np.array_equal(answers, network.predict(crops).female_prob)

