@@ -116,6 +116,8 @@ def run(
             click.echo(f"done  {row.video}")
         return
     check_output(out)
+    models = ", ".join(f"{role} {model.name}" for role, model in engines.models.items())
+    click.echo(f"{models}, on {engines.device}", err=True)
     with shown_progress() as progress:
         rows = run_videos(plan, ledger, engines, options, workers, progress) + plan.done
     tallies = tally_videos(ledger, bin_s := parse_bin(DEFAULT_BIN))
@@ -145,6 +147,7 @@ def tally(out: Path, bin_text: str | None, by: str) -> None:
 
     Example: facetally tally out --bin 15m --by time
     """
+    from pipeline.ledger import option_sets
     from pipeline.summary import print_tally
     from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
 
@@ -153,6 +156,8 @@ def tally(out: Path, bin_text: str | None, by: str) -> None:
     tallies = tally_videos(ledger, bin_s)
     path = write_tallies(ledger, tallies, bin_s)
     print_tally(tallies, by)
+    if (sets := option_sets(ledger.rows())) > 1:
+        click.echo(f"Note: made with {sets} different sets of options or weights; the sums mix them.", err=True)
     click.echo(f"{len(tallies)} rows in {path}", err=True)
 
 

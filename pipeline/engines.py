@@ -28,6 +28,8 @@ class Engines:
     recipe: CropRecipe
     models: dict[str, ModelFile]
     """By role: detector, classifier."""
+    device: str = "cpu"
+    """What they really run on: cpu or cuda."""
 
     @property
     def model_hashes(self) -> dict[str, str]:
@@ -92,6 +94,7 @@ def load_engines(
         classifier=classifier,
         recipe=CropRecipe(**classifier.card.crop),
         models={"detector": detector_file, "classifier": classifier_file},
+        device=where,
     )
 
 

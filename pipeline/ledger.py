@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import OutputError
-from pipeline.tables import FACES, TRACKS, VIDEOS, provenance_of, read_table, write_table
+from pipeline.tables import VIDEOS, provenance_of, read_table, write_table
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,14 @@ class VideoRow:
         """This row with the reason why nothing came of the file."""
         return replace(self, status="failed", reason=reason, fix=fix)
 
+    def is_done_for(self, planned: VideoRow) -> bool:
+        """Whether the same content was worked through with the same options; what failed is tried again."""
+        return (
+            self.status != "failed"
+            and self.content_sha256 == planned.content_sha256
+            and self.options_digest == planned.options_digest
+        )
+
 
 class Ledger:
     """The output folder as a store of results by video.
@@ -59,6 +67,10 @@ class Ledger:
         """Where one video's file of the table faces, tracks or videos lies."""
         return self.out / table / f"{video_id}.parquet"
 
+    def video_ids(self) -> list[str]:
+        """The ids of all videos that have a row."""
+        return sorted(path.stem for path in (self.out / "videos").glob("*.parquet"))
+
     def row(self, video_id: str) -> VideoRow | None:
         """The row of a video; None where there is none, or one that cannot be read (it will be made anew)."""
         path = self.path("videos", video_id)
@@ -68,16 +80,6 @@ class Ledger:
             return VideoRow(**read_table(path, VIDEOS).to_pylist()[0])
         except (OutputError, IndexError):
             return None
-
-    def is_done(self, planned: VideoRow) -> bool:
-        """Whether the same content was worked through with the same options; what failed is tried again."""
-        known = self.row(planned.video_id)
-        return (
-            known is not None
-            and known.status != "failed"
-            and known.content_sha256 == planned.content_sha256
-            and known.options_digest == planned.options_digest
-        )
 
     def store(self, row: VideoRow, faces: pa.Table, tracks: pa.Table, provenance: dict[str, Any]) -> None:
         """Writes a video's three files, the ledger row last; an older row goes first, so that it never lies.
@@ -96,25 +98,26 @@ class Ledger:
             write_table(self.path(table, row.video_id), content, provenance)
         write_table(self.path("videos", row.video_id), pa.Table.from_pylist([asdict(row)], schema=VIDEOS), provenance)
 
-    def store_failure(self, row: VideoRow, provenance: dict[str, Any]) -> None:
-        """Writes the row of a video that gave nothing, with empty tables beside it."""
-        self.store(row, FACES.empty_table(), TRACKS.empty_table(), provenance)
-
     def rows(self) -> Iterator[VideoRow]:
         """All rows, by the videos' names.
 
         Raises:
             OutputError: there are none, or one is damaged.
         """
-        paths = sorted((self.out / "videos").glob("*.parquet"))
-        if not paths:
+        ids = self.video_ids()
+        if not ids:
             raise OutputError(
                 f"{self.out} holds no results", fix=f"make some first: facetally run VIDEOS -o {self.out}"
             )
-        rows = [VideoRow(**read_table(path, VIDEOS).to_pylist()[0]) for path in paths]
+        rows = [VideoRow(**read_table(self.path("videos", i), VIDEOS).to_pylist()[0]) for i in ids]
         yield from sorted(rows, key=lambda row: row.video)
 
     def provenance(self) -> dict[str, Any]:
         """How the newest of the stored results were made."""
         newest = max((self.out / "videos").glob("*.parquet"), key=lambda path: path.stat().st_mtime)
         return provenance_of(newest)
+
+
+def option_sets(rows: Iterable[VideoRow]) -> int:
+    """With how many different options or weights the results were made; sums over more than one mix measures."""
+    return len({row.options_digest for row in rows if row.status != "failed"})

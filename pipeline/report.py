@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline import __version__
 from pipeline.errors import OutputError
-from pipeline.ledger import Ledger, VideoRow
+from pipeline.ledger import Ledger, VideoRow, option_sets
 from pipeline.tally import Amounts, grouped, tally_videos
 
 GENDERS = ("female", "male", "unknown")
@@ -74,6 +74,7 @@ def rendered(rows: list[VideoRow], tallies: pd.DataFrame, bin_s: float, provenan
         times=[Shares(clock(float(str(start))), a, s) for start, a, s in grouped(tallies, "bin_start_s")],
         ages=[Shares(str(band), a, s) for band, a, s in grouped(tallies, "age_band") if band != "unknown"],
         bin_s=bin_s,
+        mixed=digests if (digests := option_sets(rows)) > 1 else 0,
         options=provenance.get("options", {}),
         models=provenance.get("models", {}),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -90,21 +91,38 @@ def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, force: b
         ledger: the output folder.
         digest: of options and weights.
         force: do everything again.
+
+    Raises:
+        OutputError: the folder holds another file's results under the same name.
     """
     plan = Plan([], [])
+    known_ids = {row.video_id: row for video_id in ledger.video_ids() if (row := ledger.row(video_id))}
+    known_paths = {row.path: row for row in known_ids.values()}
     for video in videos:
-        row = VideoRow(video.video_id, video.name, str(video.path), options_digest=digest)
+        row = VideoRow(video.video_id, video.name, str(video.path.resolve()), options_digest=digest)
+        if earlier := known_paths.get(row.path):  # keeps its name, whatever else is named beside it this time
+            row = replace(row, video_id=earlier.video_id, video=earlier.video)
         try:
             size = video.path.stat().st_size
             row = replace(row, size_bytes=size, content_sha256=sha256_of(video.path))
         except OSError as error:
             row = row.failed(f"{video.path} cannot be read: {error.strerror}", "check the file's rights")
-        known = ledger.row(row.video_id)
-        if known and not force and ledger.is_done(row):
+        known = known_ids.get(row.video_id)
+        _refuse_namesake(ledger.out, known, row)
+        if known and not force and known.is_done_for(row):
             plan.done.append(known)
         else:
             plan.todo.append(Job(video.path, row))
     return plan
+
+
+def _refuse_namesake(out: Path, known: VideoRow | None, row: VideoRow) -> None:
+    """Raises OutputError where the results of another file would be written over."""
+    if known and known.path != row.path and known.content_sha256 != row.content_sha256 and Path(known.path).exists():
+        raise OutputError(
+            f"{out} already holds {known.video} from {known.path}; {row.path} would take its place",
+            fix="choose another folder with -o, or name both folders in one run",
+        )
 
 
 def run_videos(
@@ -117,7 +135,7 @@ def run_videos(
     """
     provenance: dict[str, Any] = {"version": __version__, "options": options.as_dict(), "models": engines.provenance()}
     progress.planned([job.row for job in plan.todo], plan.done)
-    open_videos: dict[str, _OpenVideo] = {job.row.video_id: _OpenVideo() for job in plan.todo}
+    open_videos: defaultdict[str, _OpenVideo] = defaultdict(_OpenVideo)
     waiting: list[tuple[str, Track]] = []
     rows: list[VideoRow] = []
 

@@ -66,7 +66,7 @@ TRACKS = _schema(
 VIDEOS = _schema(
     _VIDEO_ID,
     ("video", pa.string(), "Path within the input folder, or file name"),
-    ("path", pa.string(), "Path as it was given"),
+    ("path", pa.string(), "Absolute path"),
     ("status", pa.string(), "ok, partial (part could not be decoded) or failed (nothing could)"),
     ("reason", pa.string(), "Why it is not ok"),
     ("fix", pa.string(), "What to do about it"),

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+import cv2
 import numpy as np
 import torch
 from rich.console import Console
@@ -93,7 +94,13 @@ def main(
     options = TrainingOptions(epochs=epochs, seed=seed)
 
     dataset = UTKFaceDataset(data, *ages)
-    click.echo(f"{len(dataset)} pictures: {dataset.report}"[:300], err=True)
+    reading = dataset.report
+    click.echo(
+        f"{len(dataset)} of {reading.pictures_read} pictures; left out: {len(reading.malformed_names)} malformed names, "
+        f"{reading.duplicates_removed} duplicates, {reading.contradictions_dropped} contradictory, "
+        f"{reading.outside_ages} outside the ages",
+        err=True,
+    )
     crops, cutting_seconds = cached_crops(dataset, detector, recipe, work, limit)
     chosen = chosen_indices(len(dataset), limit)
     held_out_mask = dataset.held_out(HELD_OUT_SHARE, seed)[chosen]
@@ -133,7 +140,7 @@ def main(
         record_in_manifest(output / "manifest.csv", NAME, output / f"{NAME}.onnx")
     facts = FinetuningFacts(
         card=card,
-        reading=dataset.report,
+        reading=reading,
         baseline=baseline,
         result=result,
         by_age=accuracy_by_age(network, held_out, ages_years[held_out_mask]),
@@ -201,8 +208,6 @@ def chosen_indices(count: int, limit: int | None) -> np.ndarray:
 
 def unaligned_crop(image_bgr: np.ndarray, side: int) -> np.ndarray:
     """The whole picture, (side, side, 3) uint8 RGB: UTKFace's pictures are aligned already."""
-    import cv2
-
     return np.asarray(cv2.cvtColor(cv2.resize(image_bgr, (side, side)), cv2.COLOR_BGR2RGB), np.uint8)
 
 

@@ -6,19 +6,14 @@ import csv
 from pathlib import Path
 
 import pytest
-from drawn_world import ColourClassifier
 
-from detection.crops import CropRecipe
-from detection.scrfd import ScrfdDetector
-from gender.classifier import FaceGenderClassifier
-from pipeline.engines import Engines
+from pipeline.engines import load_engines
 from pipeline.inputs import find_videos
 from pipeline.ledger import Ledger, VideoRow
 from pipeline.options import RunOptions
 from pipeline.progress import LineProgress
 from pipeline.run import plan_run, run_videos
 from pipeline.tables import FACES, TRACKS, read_table
-from pipeline.weights import ModelFile, find_model
 
 pytestmark = pytest.mark.real
 
@@ -30,25 +25,13 @@ CLIPS = {
     ("h264", "matroska"): "intel-iot-devkit__sample-videos/asl_gestures__eat.mkv",
     ("gif", "gif"): "intel-iot-devkit__sample-videos/preview__head-pose-face-detection-female.gif",
 }
-OUR_CLASSIFIER = Path(__file__).resolve().parent.parent / "models" / "mobilenetv2_gender_utkface.onnx"
-
-
-def real_engines(shared: Path) -> Engines:
-    """SCRFD-500M, and our classifier once it is trained."""
-    file = find_model(OPTIONS.detector, "detector", shared / "models" / "scrfd")
-    detector = ScrfdDetector(file.path, OPTIONS.detection)
-    if not OUR_CLASSIFIER.is_file() or OUR_CLASSIFIER.stat().st_size == 0:
-        drawn = ModelFile("drawn", Path("drawn.onnx"), "c" * 64, "none")
-        return Engines(detector, ColourClassifier(), CropRecipe(), {"detector": file, "classifier": drawn})
-    classifier = FaceGenderClassifier(OUR_CLASSIFIER)
-    ours = find_model(str(OUR_CLASSIFIER), "classifier")
-    return Engines(detector, classifier, CropRecipe(**classifier.card.crop), {"detector": file, "classifier": ours})
 
 
 @pytest.fixture(scope="module")
 def results(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, dict[str, VideoRow]]:
     """The output folder of one run over all clips, and its rows by name."""
-    ledger, engines = Ledger(tmp_path_factory.mktemp("real")), real_engines(shared)
+    ledger = Ledger(tmp_path_factory.mktemp("real"))
+    engines = load_engines(OPTIONS, device="cpu", models_dir=shared / "models" / "scrfd")
     videos = find_videos([str(shared / "videos" / name) for name in CLIPS.values()])
     plan = plan_run(videos, ledger, OPTIONS.digest(engines.model_hashes))
     rows = run_videos(plan, ledger, engines, OPTIONS, 1, LineProgress())

@@ -85,6 +85,12 @@ def test_the_shares_are_printed_with_their_bounds() -> None:
     assert shown.row("screen time")[:6] == ["screen time", "10.0 s", "30.0 s", "1:00", "25.0 %", "10.0 % / 70.0 %"]
 
 
+def test_a_mix_of_options_is_said() -> None:
+    alike = [video("a.mp4", options_digest="1"), video("b.mp4", options_digest="1")]
+    assert "different sets of options" not in page(alike).text
+    assert "made with 2 different sets of options" in page([*alike, video("c.mp4", options_digest="2")]).text
+
+
 def test_each_video_and_each_time_has_its_line() -> None:
     shown = page([video("a.mp4"), video("b.mp4"), video("c.mp4")])
     assert shown.row("a.mp4") == ["a.mp4", "8", "37.5 %", "", "40.0 s", "25.0 %", ""]

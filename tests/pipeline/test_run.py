@@ -169,6 +169,33 @@ def test_a_changed_file_is_done_again_and_only_that(copy: Path, tmp_path: Path) 
     assert person["gender"] == "female"
 
 
+def test_another_file_of_the_same_name_does_not_take_the_place_of_the_first(films: Path, tmp_path: Path) -> None:
+    for folder, film in (("a", "man.mp4"), ("b", "woman.mp4")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(films / film, tmp_path / folder / "clip.mp4")
+    run(tmp_path / "a", tmp_path / "out")
+    with pytest.raises(OutputError, match=r"already holds clip\.mp4") as caught:
+        run(tmp_path / "b", tmp_path / "out")
+    assert "name both folders in one run" in caught.value.fix
+
+
+def test_a_video_keeps_its_name_when_another_folder_is_named_beside_it(films: Path, tmp_path: Path) -> None:
+    for folder, film in (("a", "man.mp4"), ("b", "woman.mp4")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(films / film, tmp_path / folder / "clip.mp4")
+    ledger = Ledger(tmp_path / "out")
+    run(tmp_path / "a", ledger.out)
+    both = find_videos([str(tmp_path / "a"), str(tmp_path / "b")])
+    plan = plan_run(both, ledger, OPTIONS.digest(engines().model_hashes))
+    assert (names(plan.done), names([job.row for job in plan.todo])) == (["clip.mp4"], ["b/clip.mp4"])
+
+
+def test_a_folder_that_was_moved_is_not_done_again(copy: Path, tmp_path: Path) -> None:
+    run(copy, tmp_path / "out")
+    moved = Path(shutil.move(copy, tmp_path / "elsewhere"))
+    assert planned(moved, tmp_path / "out").todo == []
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_broken_file_gets_its_row_and_the_others_are_finished(copy: Path, tmp_path: Path, workers: int) -> None:
     (copy / "another.mp4").write_text("no video\n" * 100)
