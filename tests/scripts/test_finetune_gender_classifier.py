@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import json
 from contextlib import redirect_stdout
 from io import StringIO
@@ -17,22 +16,15 @@ pytest.importorskip("onnxscript")
 
 import torch
 
+import scripts.finetune_gender_classifier as finetuning
 from gender.classifier import FaceGenderClassifier
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 NAME = "mobilenetv2_gender_utkface"
 
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture(scope="module")
-def script() -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(REPOSITORY)  # scripts/ is run from the repository's root and never installed
-        return importlib.import_module("scripts.finetune_gender_classifier")
-
-
-def finetune(script: Any, shared: Path, folder: Path) -> str:
+def finetune(shared: Path, folder: Path) -> str:
     """Runs the command in this process; what it says on stdout."""
     options = {
         "data": shared / "data/UTKFace.zip",
@@ -46,7 +38,7 @@ def finetune(script: Any, shared: Path, folder: Path) -> str:
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     with redirect_stdout(StringIO()) as said:
-        script.main.main(words, standalone_mode=False)
+        finetuning.main.main(words, standalone_mode=False)
     return said.getvalue()
 
 
@@ -57,9 +49,9 @@ def results_in(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def first_run(script: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def first_run(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("finetuning")
-    return folder, finetune(script, shared, folder)
+    return folder, finetune(shared, folder)
 
 
 def test_a_smoke_run_writes_weights_history_and_report(first_run: tuple[Path, str]) -> None:
@@ -84,14 +76,14 @@ def test_only_the_result_goes_to_stdout(first_run: tuple[Path, str]) -> None:
 
 
 def test_the_same_command_again_trains_nothing_more(
-    script: Any, shared: Path, first_run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+    shared: Path, first_run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, said = first_run
     results = results_in(folder)
     network = FaceGenderClassifier(folder / f"models/{NAME}.pth")
     crops = np.load(folder / "work/crops.npz")["crops"][:8, 8:-8, 8:-8]
-    monkeypatch.setattr(script, "export_onnx", lambda *_: None)  # takes seconds, and the file is there
-    again = finetune(script, shared, folder)
+    monkeypatch.setattr(finetuning, "export_onnx", lambda *_: None)  # takes seconds, and the file is there
+    again = finetune(shared, folder)
     assert results_in(folder) == results
     assert again.splitlines()[-1] == said.splitlines()[-1]
     answers = FaceGenderClassifier(folder / f"models/{NAME}.pth").predict(crops).female_prob

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("skimage")
+pytest.importorskip("matplotlib")
+
+from pipeline.engines import load_engines
+from pipeline.inputs import find_videos
+from pipeline.ledger import Ledger
+from pipeline.options import RunOptions, Sampling
+from pipeline.progress import LineProgress
+from pipeline.run import plan_run, run_videos
+from pipeline.tables import TRACKS, read_table
+from pipeline.video import VideoReader
+from scripts.demo import rendered_clip
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rendered_clip(tmp_path_factory.mktemp("demo") / "photographs.mp4")
+
+
+def test_the_rendered_clip_shows_two_photographs_for_four_seconds_each(photographs: Path) -> None:
+    with VideoReader(photographs, Sampling(every_s=1.0)) as reader:
+        images = [frame.image for frame in reader]
+    assert [image.shape for image in images] == [(360, 640, 3)] * 8
+    assert reader.account.decoded_s == pytest.approx(8.0)
+    assert abs(images[3].astype(int) - images[4]).mean() > 30  # the cut
+
+
+@pytest.mark.real
+def test_two_women_are_found_in_the_rendered_clip(shared: Path, photographs: Path, tmp_path: Path) -> None:
+    options, ledger = RunOptions(), Ledger(tmp_path)
+    engines = load_engines(options, device="cpu", models_dir=shared / "models" / "scrfd")
+    plan = plan_run(find_videos([str(photographs)]), ledger, options.digest(engines.model_hashes))
+    (row,) = run_videos(plan, ledger, engines, options, 1, LineProgress())
+    people = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pylist()
+    assert [(person["gender"], round(person["screen_time_s"])) for person in people] == [("female", 4), ("female", 4)]
