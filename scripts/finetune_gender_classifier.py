@@ -96,8 +96,9 @@ def main(
     dataset = UTKFaceDataset(data, *ages)
     reading = dataset.report
     click.echo(
-        f"{len(dataset)} of {reading.pictures_read} pictures; left out: {len(reading.malformed_names)} malformed names, "
-        f"{reading.duplicates_removed} duplicates, {reading.contradictions_dropped} contradictory, "
+        f"{len(dataset)} of {reading.pictures_read} pictures; left out: "
+        f"{len(reading.malformed_names)} malformed names, {reading.duplicates_removed} duplicates, "
+        f"{reading.contradictions_dropped} contradictory, "
         f"{reading.outside_ages} outside the ages",
         err=True,
     )
