@@ -16,6 +16,9 @@ from pipeline.options import RunOptions, Sampling
 if TYPE_CHECKING:
     from pipeline.ledger import Ledger
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 OUT = click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 MODELS_DIR = click.option(
     "--models-dir", type=click.Path(path_type=Path, file_okay=False), help="Look for weights here first."
@@ -118,8 +121,12 @@ def run(
     check_output(out)
     models = ", ".join(f"{role} {model.name}" for role, model in engines.models.items())
     click.echo(f"{models}, on {engines.device}", err=True)
-    with shown_progress() as progress:
-        rows = run_videos(plan, ledger, engines, options, workers, progress) + plan.done
+    try:
+        with shown_progress() as progress:
+            rows = run_videos(plan, ledger, engines, options, workers, progress) + plan.done
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was finished is stored; the same command goes on from there.", err=True)
+        sys.exit(INTERRUPTED)
     tallies = tally_videos(ledger, bin_s := parse_bin(DEFAULT_BIN))
     write_tallies(ledger, tallies, bin_s)
 

@@ -6,8 +6,10 @@ writes each video's tables as soon as its last track has its answer.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +33,8 @@ from pipeline.weights import sha256_of
 
 MIN_COVERAGE = 0.95
 """A video of which less could be decoded is partial."""
+MAX_WAIT_S = 5.0
+"""A finished video waits no longer than this for a full batch of crops before it is stored."""
 QUEUE_SIZE = 64
 """Followed frames that may wait for this thread; bounds memory when classifying is slower than following."""
 
@@ -81,6 +85,8 @@ class _OpenVideo:
     waiting_count: int = 0
     """Tracks not classified yet."""
     ended: _Ended | None = None
+    ended_at_s: float = math.inf
+    """On the monotonic clock."""
 
 
 def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, force: bool = False) -> Plan:
@@ -156,17 +162,17 @@ def run_videos(
         for job, event in events:
             video = open_videos[job.row.video_id]
             if isinstance(event, _Ended):
-                video.ended = event
+                video.ended, video.ended_at_s = event, time.monotonic()
             else:
                 video.rows.append(event.rows)
                 video.waiting_count += len(event.ended)
                 waiting += [(job.row.video_id, track) for track in event.ended]
                 progress.advanced(job.row.video_id, event.rows.time_s)
-            if sum(len(track.crops) for _, track in waiting) >= options.people.batch_crops:
+            is_full = sum(len(track.crops) for _, track in waiting) >= options.people.batch_crops
+            oldest_s = min(video.ended_at_s for video in open_videos.values())
+            if is_full or time.monotonic() - oldest_s > MAX_WAIT_S:
                 classify()
-                store_finished()
-            elif isinstance(event, _Ended):
-                store_finished()
+            store_finished()
     classify()
     store_finished()
     return rows

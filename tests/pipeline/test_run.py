@@ -16,6 +16,7 @@ from detection.faces import Faces, ImageArray
 from gender.attributes import Attributes
 from pipeline import __version__
 from pipeline import ledger as ledger_module
+from pipeline import run as run_module
 from pipeline.engines import Engines
 from pipeline.errors import OutputError
 from pipeline.inputs import find_videos
@@ -335,10 +336,30 @@ class CountingClassifier(ColourClassifier):
         return super().predict(crops)
 
 
-def test_crops_are_classified_together_across_videos(films: Path, tmp_path: Path) -> None:
+def test_crops_are_classified_together_across_videos(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "MAX_WAIT_S", 1e9)
     classifier = CountingClassifier()
     run(films, tmp_path, using=replace(engines(), classifier=classifier))
     assert classifier.batches == [44]  # 8 best crops of 5 tracks, 4 of the one with 4 faces
+
+
+def test_a_finished_video_does_not_wait_long_for_a_full_batch(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Early(Watcher):
+        begun_when_first_was_finished: tuple[str, ...] = ()
+
+        def finished(self, row: VideoRow) -> None:
+            super().finished(row)
+            self.begun_when_first_was_finished = self.begun_when_first_was_finished or tuple(self.times)
+
+    monkeypatch.setattr(run_module, "MAX_WAIT_S", 0.0)
+    watcher = Early()
+    run(films, tmp_path, watcher=watcher)
+    assert watcher.names == ["man.mp4", "mixed.mp4", "woman.mp4"]
+    assert "woman" not in watcher.begun_when_first_was_finished
 
 
 def test_progress_hears_of_every_frame_and_video(films: Path, tmp_path: Path) -> None:
