@@ -19,6 +19,8 @@ from detection import boxes as geometry
 from detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, check_array
 from detection.scrfd_onnx import STRIDES, ScrfdOutputs, open_session
 
+SURE_SCORE = 0.5
+"""A face of the full pass with this score is not replaced by one of the coarse pass."""
 PAD_MULTIPLE_PX = 32
 """The coarsest stride: network inputs are padded to whole cells of it."""
 
@@ -131,14 +133,13 @@ class ScrfdDetector:
             check_array("image", image, (height, width, 3), np.uint8)
         o = self.options
         main = Canvas.fit((height, width), o.input_px, o.max_upscale)
-        found = self._detect_on(main, images_bgr)
-        if o.wide_px:
-            wide = Canvas.fit((height, width), o.wide_px, o.max_upscale, margin=0.25)
-            min_height_px = o.wide_min_height * min(height, width)
-            for index, faces in enumerate(self._detect_on(wide, images_bgr)):
-                large = faces[geometry.heights(faces.boxes) >= min_height_px]
-                found[index] = Faces.concatenate([found[index], large])
-        return [self._suppressed(faces) for faces in found]
+        found = [self._suppressed(faces) for faces in self._detect_on(main, images_bgr)]
+        if not o.wide_px:
+            return found
+        wide = Canvas.fit((height, width), o.wide_px, o.max_upscale, margin=0.25)
+        min_height_px = o.wide_min_height * min(height, width)
+        coarse = [self._suppressed(faces) for faces in self._detect_on(wide, images_bgr)]
+        return [self._with_missed(faces, more, min_height_px) for faces, more in zip(found, coarse, strict=True)]
 
     def _detect_on(self, canvas: Canvas, images: Sequence[ImageArray]) -> list[Faces]:
         drawn = [canvas.draw(image) for image in images]
@@ -163,6 +164,14 @@ class ScrfdDetector:
             points = at[:, None, :] + image_offsets[hit].reshape(-1, LANDMARK_COUNT, 2) * stride
             faces.append(Faces(canvas.to_frame(corners), image_scores[hit], canvas.to_frame(points)))
         return faces
+
+    def _with_missed(self, faces: Faces, coarse: Faces, min_height_px: float) -> Faces:
+        """The faces, and the large ones of the coarse pass that are not among them; best score first."""
+        large = coarse[geometry.heights(coarse.boxes) >= min_height_px]
+        sure = faces[faces.scores >= SURE_SCORE]  # where both passes are sure, the finer one knows better where
+        overlaps = geometry.iou_matrix(large.boxes, sure.boxes) > self.options.max_overlap
+        new = np.flatnonzero(~overlaps.any(axis=1))
+        return self._suppressed(Faces.concatenate([faces, large[new]])) if len(new) else faces
 
     def _suppressed(self, faces: Faces) -> Faces:
         return faces[geometry.non_maximum_suppression(faces.boxes, faces.scores, self.options.max_overlap)]

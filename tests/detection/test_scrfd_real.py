@@ -91,3 +91,17 @@ def test_a_face_that_fills_the_frame_is_found(weights: Path, astronaut: ImageArr
     assert len(found) == 1
     assert found.boxes[0, 3] - found.boxes[0, 1] > 0.8 * side
     assert_landmarks_are_a_face(found)
+
+
+def test_a_large_face_that_the_full_pass_is_sure_of_stays_where_it_found_it(
+    weights: Path, astronaut: ImageArray
+) -> None:
+    path = weights / "scrfd_2.5g_kps.onnx"
+    (face,) = ScrfdDetector(path, PLAIN).detect([astronaut])[0].boxes
+    (x1, y1), half = (face[:2] + face[2:]) / 2, 0.8 * (face[3] - face[1])
+    around = astronaut[max(int(y1 - half), 0) : int(y1 + half), int(x1 - half) : int(x1 + half)]
+    frame = np.asarray(cv2.resize(around, (1080, 1080)), np.uint8)
+    (fine,) = ScrfdDetector(path, PLAIN).detect([frame])
+    (both,) = ScrfdDetector(path).detect([frame])
+    assert len(fine) == 1
+    np.testing.assert_array_equal(both.boxes, fine.boxes)
