@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
 
 from pipeline import __version__
 from pipeline.errors import PipelineError
 from pipeline.options import RunOptions, Sampling
-
-if TYPE_CHECKING:
-    from pipeline.ledger import Ledger
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -127,7 +124,7 @@ def run(
     except KeyboardInterrupt:
         click.echo("Stopped. What was finished is stored; the same command goes on from there.", err=True)
         sys.exit(INTERRUPTED)
-    tallies = tally_videos(ledger, bin_s := parse_bin(DEFAULT_BIN))
+    tallies = tally_videos(ledger, ledger.rows(), bin_s := parse_bin(DEFAULT_BIN))
     write_tallies(ledger, tallies, bin_s)
 
     from pipeline.summary import print_tally, print_trouble
@@ -154,16 +151,17 @@ def tally(out: Path, bin_text: str | None, by: str) -> None:
 
     Example: facetally tally out --bin 15m --by time
     """
-    from pipeline.ledger import option_sets
+    from pipeline.ledger import Ledger, option_sets
     from pipeline.summary import print_tally
     from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
 
     bin_s = parse_bin(bin_text or DEFAULT_BIN)
-    ledger = _ledger(out)
-    tallies = tally_videos(ledger, bin_s)
+    ledger = Ledger(out)
+    rows = list(ledger.rows())
+    tallies = tally_videos(ledger, rows, bin_s)
     path = write_tallies(ledger, tallies, bin_s)
     print_tally(tallies, by)
-    if (sets := option_sets(ledger.rows())) > 1:
+    if (sets := option_sets(rows)) > 1:
         click.echo(f"Note: made with {sets} different sets of options or weights; the sums mix them.", err=True)
     click.echo(f"{len(tallies)} rows in {path}", err=True)
 
@@ -176,9 +174,10 @@ def report(out: Path, output: Path | None) -> None:
 
     Example: facetally report out
     """
+    from pipeline.ledger import Ledger
     from pipeline.report import write_report
 
-    click.echo(write_report(_ledger(out), output))
+    click.echo(write_report(Ledger(out), output))
 
 
 @main.command()
@@ -281,12 +280,6 @@ def doctor(models_dir: Path | None) -> None:
             click.echo(f"     Fix: {finding.fix}")
             trouble = True
     sys.exit(int(trouble))
-
-
-def _ledger(out: Path) -> Ledger:
-    from pipeline.ledger import Ledger
-
-    return Ledger(out)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def write_report(ledger: Ledger, path: Path | None = None) -> Path:
     """
     rows = list(ledger.rows())
     bin_s = readable_bin_s(max(row.decoded_s for row in rows))
-    tallies = tally_videos(ledger, bin_s)
+    tallies = tally_videos(ledger, rows, bin_s)
     text = rendered(rows, tallies, bin_s, ledger.provenance())
     path = path or ledger.out / "report.html"
     try:

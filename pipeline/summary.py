@@ -16,7 +16,7 @@ from pipeline.options import Sampling
 from pipeline.report import clock, percent
 from pipeline.tally import Amounts, grouped
 from pipeline.video import VideoReader
-from pipeline.weights import located, manifest
+from pipeline.weights import located, manifest_by_name
 
 COLUMNS = ("appearances", "women", "men", "unknown", "share of women", "screen time", "share of women")
 PLAIN_WIDTH = 120
@@ -84,12 +84,11 @@ def print_models(models_dir: Path | None) -> None:
     """Prints the known weights and where they lie."""
     table = Table("name", "for", "licence", Column("on this machine", overflow="fold"))
     here = located(models_dir)
-    for name in here:
-        known = next(model for model in manifest() if model.name == name)
-        can_be_fetched = any(model.url for model in manifest() if model.name == name)
+    for name, entries in manifest_by_name().items():
+        can_be_fetched = any(model.url for model in entries)
         missing = f"no; fetch: facetally models pull {name}" if can_be_fetched else "no"
         where = str(here[name][0][0]) if here[name] else missing
-        table.add_row(name, known.kind, known.licence, escape(where))
+        table.add_row(name, entries[0].kind, entries[0].licence, escape(where))
     _console().print(table)
 
 

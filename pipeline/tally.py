@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline import __version__
 from pipeline.errors import OptionError
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, VideoRow
 from pipeline.tables import FACES, TALLIES, TRACKS, read_table, write_table
 
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -34,11 +34,11 @@ def parse_bin(text: str) -> float:
     return seconds
 
 
-def tally_videos(ledger: Ledger, bin_s: float) -> pd.DataFrame:
-    """All rows of the table `tallies/`, with the columns of `tables.TALLIES`.
+def tally_videos(ledger: Ledger, rows: Iterable[VideoRow], bin_s: float) -> pd.DataFrame:
+    """The table `tallies/` of the videos with these rows, with the columns of `tables.TALLIES`.
 
     Raises:
-        OutputError: no results, or a damaged file.
+        OutputError: a damaged file.
     """
     parts = [
         tally_video(
@@ -46,7 +46,7 @@ def tally_videos(ledger: Ledger, bin_s: float) -> pd.DataFrame:
             read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas(),
             bin_s,
         ).assign(video_id=row.video_id, video=row.video)
-        for row in ledger.rows()
+        for row in rows
         if row.status != "failed"
     ]
     columns = TALLIES.names

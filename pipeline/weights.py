@@ -88,6 +88,14 @@ def manifest() -> list[KnownModel]:
         return [KnownModel(**(row | {"bytes": int(row["bytes"] or 0)})) for row in _rows(file)]
 
 
+def manifest_by_name() -> dict[str, list[KnownModel]]:
+    """The manifest's lines by model, in its order; raises ModelError as `manifest` does."""
+    entries: dict[str, list[KnownModel]] = {}
+    for model in manifest():
+        entries.setdefault(model.name, []).append(model)
+    return entries
+
+
 def _rows(file: TextIO) -> Iterator[dict[str, Any]]:
     yield from csv.DictReader(file)
 
@@ -170,8 +178,7 @@ def verified(path: Path, known: KnownModel) -> ModelFile:
 
 def located(models_dir: Path | None = None) -> dict[str, list[tuple[Path, KnownModel]]]:
     """For each known name the files that are here, best first; an empty list where there is none."""
-    names = dict.fromkeys(model.name for model in manifest())
-    return {name: list(_present([m for m in manifest() if m.name == name], models_dir)) for name in names}
+    return {name: list(_present(entries, models_dir)) for name, entries in manifest_by_name().items()}
 
 
 def downloadable(name: str) -> KnownModel:

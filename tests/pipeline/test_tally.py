@@ -100,7 +100,7 @@ def test_videos_are_summed_apart_and_failed_ones_left_out(tmp_path: Path) -> Non
     ledger = stored(
         tmp_path, ("a.mp4", "ok", someone), ("b.mp4", "partial", someone), ("c.mp4", "failed", []), ("d.mp4", "ok", [])
     )
-    tallies = tally_videos(ledger, 900.0)
+    tallies = tally_videos(ledger, ledger.rows(), 900.0)
     assert tallies.columns.tolist() == TALLIES.names
     assert tallies[["video_id", "video", "appearances"]].values.tolist() == [
         ["id-a.mp4", "a.mp4", 1],
@@ -110,14 +110,15 @@ def test_videos_are_summed_apart_and_failed_ones_left_out(tmp_path: Path) -> Non
 
 
 def test_nobody_in_any_video_is_an_empty_tally(tmp_path: Path) -> None:
-    tallies = tally_videos(stored(tmp_path, ("a.mp4", "ok", [])), 900.0)
+    ledger = stored(tmp_path, ("a.mp4", "ok", []))
+    tallies = tally_videos(ledger, ledger.rows(), 900.0)
     assert (len(tallies), tallies.columns.tolist()) == (0, TALLIES.names)
     assert Amounts.of(tallies, "appearances") == Amounts(0, 0, 0)
 
 
 def test_a_tally_is_stored_with_its_bin_and_the_runs_provenance(tmp_path: Path) -> None:
     ledger = stored(tmp_path, ("a.mp4", "ok", [(0, 0.0, 2.0, "male")]))
-    path = write_tallies(ledger, tally_videos(ledger, 60.0), 60.0)
+    path = write_tallies(ledger, tally_videos(ledger, ledger.rows(), 60.0), 60.0)
     assert path == tmp_path / "tallies" / "tallies.parquet"
     (row,) = read_table(path, TALLIES).to_pylist()
     assert (row["video"], row["bin_stop_s"], row["gender"], row["appearances"]) == ("a.mp4", 60.0, "male", 1)
@@ -129,7 +130,7 @@ def test_a_damaged_table_stops_a_tally_with_a_fix(tmp_path: Path) -> None:
     ledger = stored(tmp_path, ("a.mp4", "ok", [(0, 0.0, 2.0, "male")]))
     ledger.path("faces", "id-a.mp4").write_bytes(b"half")
     with pytest.raises(OutputError, match="cannot be read"):
-        tally_videos(ledger, 60.0)
+        tally_videos(ledger, ledger.rows(), 60.0)
 
 
 def test_the_share_is_of_those_told_apart_and_its_bounds_of_all() -> None:
