@@ -32,11 +32,16 @@ def sizes(boxes: FloatArray) -> FloatArray:
     return np.sqrt(areas(boxes))
 
 
-def iou_matrix(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Intersection over union of every box in `a` (N, 4) with every box in `b` (M, 4): (N, M) in [0, 1]."""
+def shared_areas(a: FloatArray, b: FloatArray) -> FloatArray:
+    """(N, M) square pixels that every box in `a` (N, 4) has in common with every box in `b` (M, 4)."""
     top_left = np.maximum(a[:, None, :2], b[None, :, :2])
     bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.prod(np.maximum(bottom_right - top_left, 0), axis=2)  # (N, M)
+    return np.asarray(np.prod(np.maximum(bottom_right - top_left, 0), axis=2))
+
+
+def iou_matrix(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Intersection over union of every box in `a` (N, 4) with every box in `b` (M, 4): (N, M) in [0, 1]."""
+    shared = shared_areas(a, b)
     union = areas(a)[:, None] + areas(b)[None, :] - shared
     return (shared / np.maximum(union, np.finfo(np.float32).eps)).astype(np.float32)
 

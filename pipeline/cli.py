@@ -10,6 +10,7 @@ from typing import Any
 import rich_click as click
 
 from pipeline import __version__
+from pipeline.cli_truth import compare, truth, validate
 from pipeline.errors import PipelineError
 from pipeline.options import RunOptions, Sampling
 
@@ -17,6 +18,16 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 OUT = click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+MIN_CONFIDENCE = click.option(
+    "--min-confidence",
+    type=click.FloatRange(0.5, 1),
+    help="Answers below are unknown; `facetally validate` finds it.  [default: as the run had it]",
+)
+CALIBRATION = click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="Report of `facetally validate`: also shares corrected for the classifier's error.",
+)
 MODELS_DIR = click.option(
     "--models-dir", type=click.Path(path_type=Path, file_okay=False), help="Look for weights here first."
 )
@@ -146,21 +157,27 @@ def run(
     show_default=True,
     help="What is printed; the table always has all.",
 )
-def tally(out: Path, bin_text: str | None, by: str) -> None:
+@MIN_CONFIDENCE
+@CALIBRATION
+def tally(out: Path, bin_text: str | None, by: str, min_confidence: float | None, calibration: Path | None) -> None:
     """Sums up a run by video, time bin, perceived gender and age: prints it and writes OUT/tallies/.
 
     Example: facetally tally out --bin 15m --by time
     """
+    from pipeline.calibration import run_corrections
     from pipeline.ledger import Ledger, option_sets
-    from pipeline.summary import print_tally
+    from pipeline.summary import print_corrections, print_tally
     from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
 
     bin_s = parse_bin(bin_text or DEFAULT_BIN)
     ledger = Ledger(out)
     rows = list(ledger.rows())
-    tallies = tally_videos(ledger, rows, bin_s)
-    path = write_tallies(ledger, tallies, bin_s)
+    corrected = run_corrections(ledger, rows, calibration) if calibration else {}
+    tallies = tally_videos(ledger, rows, bin_s, min_confidence)
+    path = write_tallies(ledger, tallies, bin_s, min_confidence)
     print_tally(tallies, by)
+    if corrected:
+        print_corrections(corrected)
     if (sets := option_sets(rows)) > 1:
         click.echo(f"Note: made with {sets} different sets of options or weights; the sums mix them.", err=True)
     click.echo(f"{len(tallies)} rows in {path}", err=True)
@@ -169,7 +186,9 @@ def tally(out: Path, bin_text: str | None, by: str) -> None:
 @main.command()
 @OUT
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: OUT/report.html")
-def report(out: Path, output: Path | None) -> None:
+@MIN_CONFIDENCE
+@CALIBRATION
+def report(out: Path, output: Path | None, min_confidence: float | None, calibration: Path | None) -> None:
     """Writes a self-contained HTML page: shares, over time, per video, failures, models, method and limits.
 
     Example: facetally report out
@@ -177,7 +196,7 @@ def report(out: Path, output: Path | None) -> None:
     from pipeline.ledger import Ledger
     from pipeline.report import write_report
 
-    click.echo(write_report(Ledger(out), output))
+    click.echo(write_report(Ledger(out), output, min_confidence, calibration))
 
 
 @main.command()
@@ -281,6 +300,9 @@ def doctor(models_dir: Path | None) -> None:
             trouble = True
     sys.exit(int(trouble))
 
+
+for command in (validate, compare, truth):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -112,8 +112,10 @@ class Ledger:
         rows = [VideoRow(**read_table(self.path("videos", i), VIDEOS).to_pylist()[0]) for i in ids]
         yield from sorted(rows, key=lambda row: row.video)
 
-    def provenance(self) -> dict[str, Any]:
-        """How the newest of the stored results were made."""
+    def provenance(self, video_id: str | None = None) -> dict[str, Any]:
+        """How the results of a video were made; without one, the newest of all."""
+        if video_id is not None:
+            return provenance_of(self.path("videos", video_id))
         newest = max((self.out / "videos").glob("*.parquet"), key=lambda path: path.stat().st_mtime)
         return provenance_of(newest)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from gender.attributes import Attributes, age_band
 from pipeline.follow import Track
@@ -65,11 +66,9 @@ def people_of(tracks: Iterable[Track], classifier: Classifier, options: PeopleOp
 
 
 def person_of(track: Track, answers: Attributes, options: PeopleOptions) -> Person:
-    """One answer from those of a track's K crops: the mean of their log-odds, weighted by quality."""
+    """One answer from those of a track's K crops, weighted by quality."""
     weights = np.maximum(track.crop_quality.astype(np.float64), 1e-3)
-    prob = np.clip(answers.female_prob.astype(np.float64), PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
-    log_odds = np.average(np.log(prob / (1 - prob)), weights=weights)
-    female_prob = round(float(1 / (1 + np.exp(-log_odds))), STORED_DECIMALS)
+    female_prob = pooled_female_prob(answers.female_prob, weights)
     age_years = round(float(np.average(answers.age_years, weights=weights)), 1)
     return Person(
         track_id=track.track_id,
@@ -86,9 +85,21 @@ def person_of(track: Track, answers: Attributes, options: PeopleOptions) -> Pers
     )
 
 
+def pooled_female_prob(female_prob: npt.NDArray[np.floating], weights: npt.NDArray[np.float64]) -> float:
+    """One probability from several of the same person: the mean of their log-odds, weighted; rounded as stored.
+
+    Args:
+        female_prob: (K,) in [0, 1].
+        weights: (K,) positive.
+    """
+    prob = np.clip(female_prob.astype(np.float64), PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
+    log_odds = np.average(np.log(prob / (1 - prob)), weights=weights)
+    return round(float(1 / (1 + np.exp(-log_odds))), STORED_DECIMALS)
+
+
 def told_gender(female_prob: float, face_height_px: float, options: PeopleOptions) -> str:
     """female, male or unknown; even odds are always unknown."""
-    confidence = max(female_prob, 1 - female_prob)
+    confidence = round(max(female_prob, 1 - female_prob), STORED_DECIMALS)
     if female_prob == 0.5 or confidence < options.min_confidence or face_height_px < options.min_face_height_px:
         return "unknown"
     return "female" if female_prob > 0.5 else "male"

@@ -11,7 +11,10 @@ import jinja2
 import pandas as pd
 
 from pipeline import __version__
+from pipeline.calibration import METHODS, run_corrections, run_tracks
+from pipeline.correction import Correction
 from pipeline.errors import OutputError
+from pipeline.forecast import Forecast, forecast
 from pipeline.ledger import Ledger, VideoRow, option_sets
 from pipeline.tally import Amounts, grouped, tally_videos
 
@@ -29,16 +32,30 @@ class Shares:
     screen_time: Amounts
 
 
-def write_report(ledger: Ledger, path: Path | None = None) -> Path:
+def write_report(
+    ledger: Ledger, path: Path | None = None, min_confidence: float | None = None, calibration: Path | None = None
+) -> Path:
     """Writes OUT/report.html, or `path`, and returns where it is.
+
+    Args:
+        ledger: the run.
+        path: of the page.
+        min_confidence: below which an answer is unknown, in place of the run's own.
+        calibration: a report of `validate`; the page then shows corrected shares too.
 
     Raises:
         OutputError: no results, a damaged file, or a place that cannot be written.
+        TruthError: a calibration that is none, or of other weights.
     """
     rows = list(ledger.rows())
     bin_s = readable_bin_s(max(row.decoded_s for row in rows))
-    tallies = tally_videos(ledger, rows, bin_s)
-    text = rendered(rows, tallies, bin_s, ledger.provenance())
+    tallies = tally_videos(ledger, rows, bin_s, min_confidence)
+    provenance = ledger.provenance()
+    if min_confidence is not None:
+        provenance["options"]["people"]["min_confidence"] = min_confidence
+    corrected = run_corrections(ledger, rows, calibration) if calibration else {}
+    expected = forecast(run_tracks(ledger, rows)["face_height_px"].to_numpy())
+    text = rendered(rows, tallies, bin_s, provenance, expected, corrected)
     path = path or ledger.out / "report.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +67,14 @@ def write_report(ledger: Ledger, path: Path | None = None) -> Path:
     return path
 
 
-def rendered(rows: list[VideoRow], tallies: pd.DataFrame, bin_s: float, provenance: dict[str, Any]) -> str:
+def rendered(
+    rows: list[VideoRow],
+    tallies: pd.DataFrame,
+    bin_s: float,
+    provenance: dict[str, Any],
+    expected: Forecast,
+    corrected: dict[str, dict[str, Correction]],
+) -> str:
     """The page as text."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "web"),
@@ -74,6 +98,9 @@ def rendered(rows: list[VideoRow], tallies: pd.DataFrame, bin_s: float, provenan
         times=[Shares(clock(float(str(start))), a, s) for start, a, s in grouped(tallies, "bin_start_s")],
         ages=[Shares(str(band), a, s) for band, a, s in grouped(tallies, "age_band") if band != "unknown"],
         bin_s=bin_s,
+        forecast=expected.sentence,
+        corrected=corrected,
+        methods=METHODS,
         mixed=digests if (digests := option_sets(rows)) > 1 else 0,
         options=provenance.get("options", {}),
         models=provenance.get("models", {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from pipeline.calibration import METHODS
+from pipeline.correction import Correction
 from pipeline.ledger import VideoRow
+from pipeline.measures import Figures
 from pipeline.options import Sampling
 from pipeline.report import clock, percent
 from pipeline.tally import Amounts, grouped
@@ -19,6 +23,7 @@ from pipeline.video import VideoReader
 from pipeline.weights import located, manifest_by_name
 
 COLUMNS = ("appearances", "women", "men", "unknown", "share of women", "screen time", "share of women")
+UNIT_NAMES = {"appearances": "appearance", "screen_time_s": "screen time"}
 PLAIN_WIDTH = 120
 """Columns where stdout is no terminal."""
 
@@ -52,6 +57,80 @@ def print_tally(tallies: pd.DataFrame, by: str) -> None:
             percent(screen_time.female_share),
         )
     _console().print(table)
+
+
+def print_corrections(corrected: dict[str, dict[str, Correction]]) -> None:
+    """Prints shares of women as counted and as corrected, side by side.
+
+    Args:
+        corrected: as from `calibration.run_corrections`.
+    """
+    methods = list(dict.fromkeys(name for by_method in corrected.values() for name in by_method))
+    table = Table("women, unknowns judged too", *(Column(METHODS[name], justify="right") for name in methods))
+    refusals = []
+    for unit, by_method in corrected.items():
+        table.add_row(f"by {UNIT_NAMES[unit]}", *(_corrected_cell(by_method[name]) for name in methods))
+        refusals += [f"{METHODS[name]}: {c.refusal}" for name, c in by_method.items() if c.refusal]
+    _console().print(table)
+    for refusal in dict.fromkeys(refusals):
+        click.echo(f"Refused: {refusal}", err=True)
+
+
+def _corrected_cell(correction: Correction) -> str:
+    if correction.refusal:
+        return "–"
+    interval = correction.interval
+    return percent(correction.share) + (f"\n{percent(interval.low)} – {percent(interval.high)}" if interval else "")
+
+
+def print_validation(figures: Figures) -> None:
+    """Prints the verdict and the figures that it rests on."""
+    table = Table("", *(Column(name, justify="right") for name in ("right", "of", "accuracy", "95 % interval")))
+    people = figures["people"]
+    for label, group in (
+        ("people found", people),
+        ("  women", people["female"]),
+        ("  men", people["male"]),
+        ("  given an answer", people["told"]),
+        ("end to end, a miss is an error", people["end_to_end"]),
+        ("tracks", figures["tracks"]),
+    ):
+        _add_ratio(table, label, group)
+    _console().print(table)
+    for unit, name in (("appearance", "share"), ("screen time", "screen_time")):
+        women = figures[name]["female"]
+        told, true = (percent(math.nan if women[key] is None else women[key]) for key in ("raw", "true"))
+        click.echo(f"Women by {unit}: told {told}, true {true}")
+    click.echo(f"Target {percent(figures['target'])}: {figures['verdict']}{_advice(figures)}")
+
+
+def _advice(figures: Figures) -> str:
+    if figures["exit_code"] != 3:
+        return ""
+    more = figures["further_people"]
+    return f"; label about {more} more people" if more else "; no number of labels would settle it at this accuracy"
+
+
+def print_comparison(figures: Figures, first: str, second: str) -> None:
+    """Prints two runs' accuracy over the same people, and the difference."""
+    table = Table("", *(Column(name, justify="right") for name in ("right", "of", "accuracy", "95 % interval")))
+    _add_ratio(table, first, figures["first"])
+    _add_ratio(table, second, figures["second"])
+    _console().print(table)
+    difference = figures["difference"]
+    low, high = difference["low"], difference["high"]
+    click.echo(
+        f"Difference {difference['points']:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}); "
+        f"right only in the first {figures['only_first_right']}, only in the second {figures['only_second_right']}"
+    )
+    better = second if low > 0 else first if high < 0 else ""
+    click.echo(f"{better} is better" if better else "The difference may be chance")
+
+
+def _add_ratio(table: Table, label: str, figures: Figures) -> None:
+    accuracy = percent(math.nan if figures["accuracy"] is None else figures["accuracy"])
+    interval = f"{percent(figures['low'])} – {percent(figures['high'])}"
+    table.add_row(escape(label), str(figures["right"]), str(figures["count"]), accuracy, interval)
 
 
 def print_trouble(rows: Iterable[VideoRow]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ import pyarrow as pa
 from pipeline import __version__
 from pipeline.errors import OptionError
 from pipeline.ledger import Ledger, VideoRow
+from pipeline.options import PeopleOptions
+from pipeline.people import told_gender
 from pipeline.tables import FACES, TALLIES, TRACKS, read_table, write_table
 
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -34,26 +36,41 @@ def parse_bin(text: str) -> float:
     return seconds
 
 
-def tally_videos(ledger: Ledger, rows: Iterable[VideoRow], bin_s: float) -> pd.DataFrame:
+def tally_videos(
+    ledger: Ledger, rows: Iterable[VideoRow], bin_s: float, min_confidence: float | None = None
+) -> pd.DataFrame:
     """The table `tallies/` of the videos with these rows, with the columns of `tables.TALLIES`.
+
+    Args:
+        ledger: the run.
+        rows: of the videos to sum up.
+        bin_s: length of a time bin in seconds.
+        min_confidence: below which an answer is unknown, in place of the run's own.
 
     Raises:
         OutputError: a damaged file.
     """
-    parts = [
-        tally_video(
-            read_table(ledger.path("faces", row.video_id), FACES).to_pandas(),
-            read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas(),
-            bin_s,
-        ).assign(video_id=row.video_id, video=row.video)
-        for row in rows
-        if row.status != "failed"
-    ]
+    parts = []
+    for row in rows:
+        if row.status == "failed":
+            continue
+        faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
+        tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
+        if min_confidence is not None:
+            made_with = PeopleOptions(**ledger.provenance(row.video_id)["options"]["people"])
+            tracks = retold(tracks, replace(made_with, min_confidence=min_confidence))
+        parts.append(tally_video(faces, tracks, bin_s).assign(video_id=row.video_id, video=row.video))
     columns = TALLIES.names
     filled = [part for part in parts if len(part)]
     if not filled:
         return TALLIES.empty_table().to_pandas()
     return pd.concat(filled, ignore_index=True)[columns]
+
+
+def retold(tracks: pd.DataFrame, options: PeopleOptions) -> pd.DataFrame:
+    """The tracks of one video with their answers given or withheld anew."""
+    told = [told_gender(p, h, options) for p, h in zip(tracks["female_prob"], tracks["face_height_px"], strict=True)]
+    return tracks.assign(gender=pd.Series(told, tracks.index, dtype=tracks["gender"].dtype))
 
 
 def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.DataFrame:
@@ -83,11 +100,12 @@ def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.D
     )
 
 
-def write_tallies(ledger: Ledger, tallies: pd.DataFrame, bin_s: float) -> Path:
+def write_tallies(ledger: Ledger, tallies: pd.DataFrame, bin_s: float, min_confidence: float | None = None) -> Path:
     """Writes OUT/tallies/tallies.parquet, in place of older ones, and returns its path."""
     path = ledger.out / "tallies" / "tallies.parquet"
     table = pa.Table.from_pandas(tallies, schema=TALLIES, preserve_index=False)
-    write_table(path, table, {"version": __version__, "bin_s": bin_s, "run": ledger.provenance()})
+    made = {"version": __version__, "bin_s": bin_s, "min_confidence": min_confidence, "run": ledger.provenance()}
+    write_table(path, table, made)
     return path
 
 

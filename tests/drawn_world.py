@@ -6,7 +6,7 @@ A red square is a woman, a blue one a man, and everything that a run says about 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +20,7 @@ from detection.crops import ARCFACE_TEMPLATE_112, CropRecipe
 from detection.faces import Faces, ImageArray
 from gender.attributes import Attributes, FloatArray
 from pipeline.engines import Engines
+from pipeline.ledger import VideoRow
 from pipeline.weights import ModelFile
 
 WIDTH_PX, HEIGHT_PX = 160, 120
@@ -192,6 +193,16 @@ class ColourClassifier:
         redness = middle[:, 0] - middle[:, 2]
         prob = np.where(redness > 70, FEMALE_PROB["red"], np.where(redness < -70, FEMALE_PROB["blue"], 0.5))
         return Attributes(prob.astype(np.float32), np.full(len(crops), np.nan, np.float32))
+
+
+class Silent:
+    """Progress that nobody looks at."""
+
+    def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None: ...
+
+    def advanced(self, video_id: str, time_s: float) -> None: ...
+
+    def finished(self, row: VideoRow) -> None: ...
 
 
 def engines() -> Engines:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import click
+import cv2
 import pytest
 from click.testing import CliRunner, Result
 from drawn_world import engines
@@ -63,6 +65,24 @@ def finished(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+LABELS = """video,person,gender,start_s,end_s
+man.mp4,bob,male,0,2
+woman.mp4,ann,female,0,2
+mixed.mp4,cat,female,0,2
+mixed.mp4,dan,male,0.6,1.4
+mixed.mp4,fay,female,2,3.6
+"""
+"""Of the drawn films, by time; Dan is never alone in view, and Fay is drawn in blue."""
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """A truth folder with `LABELS`."""
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "people.csv").write_text(LABELS)
+    return tmp_path / "labels"
+
+
 @pytest.fixture
 def one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownModel:
     """An installation that knows two models, one of them in a pack on a file:// URL, and an empty cache."""
@@ -95,6 +115,7 @@ def test_the_commands_are_those_we_promise() -> None:
     assert {" ".join(words) for words in commands(main)} >= {
         *("run", "tally", "report", "info", "doctor"),
         *("models list", "models verify", "models pull", "models bundle"),
+        *("validate", "compare", "truth template", "truth import", "truth check"),
     }
 
 
@@ -152,6 +173,96 @@ def test_the_report_says_where_it_is(finished: Path, tmp_path: Path) -> None:
     assert "40.0 %" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+def cells(text: str, first: str) -> list[str]:
+    """The cells of the line of a printed table that begins so, without blanks."""
+    rows = ([cell.strip() for cell in line.strip("│ ").split("│")] for line in text.splitlines())
+    return next(row for row in rows if row[0] == first)
+
+
+def test_a_validation_prints_its_verdict_and_writes_its_report(finished: Path, labels: Path, tmp_path: Path) -> None:
+    result = facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check")
+    assert (result.exit_code, type(result.exception)) == (3, SystemExit)
+    assert cells(result.stdout, "people found")[:4] == ["people found", "3", "4", "75.0 %"]
+    assert cells(result.stdout, "men")[:3] == ["men", "1", "1"]
+    assert "Women by appearance: told 50.0 %, true 75.0 %" in result.stdout
+    assert "Target 85.0 %: not enough labels; label about" in result.stdout
+    assert str(tmp_path / "check" / "report.md") in result.stderr
+    assert {path.name for path in (tmp_path / "check").iterdir()} == {"report.json", "report.md", "validation.png"}
+
+
+@pytest.mark.parametrize(
+    ("target", "woman", "man", "code"), [(0.0001, "female", "male", 0), (0.99, "male", "female", 1)]
+)
+def test_the_verdict_is_the_exit_code(
+    finished: Path, labels: Path, tmp_path: Path, target: float, woman: str, man: str, code: int
+) -> None:
+    header = LABELS.partition("\n")[0]
+    (labels / "people.csv").write_text(f"{header}\nwoman.mp4,ann,{woman},0,2\nman.mp4,bob,{man},0,2\n")
+    result = facetally("validate", finished, "--truth", labels, "--target", target, "-o", tmp_path / "check")
+    assert result.exit_code == code
+    assert "Traceback" not in result.output
+    assert f"Target {100 * target:.1f} %: {'fail' if code else 'pass'}" in result.stdout
+
+
+def test_pictures_of_errors_are_made_only_when_asked_for(finished: Path, labels: Path, tmp_path: Path) -> None:
+    result = facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check", "--with-crops")
+    assert result.exit_code == 3
+    assert cv2.imread(str(tmp_path / "check" / "errors.png")).shape[2] == 3
+
+
+def test_a_run_is_compared_with_another(finished: Path, labels: Path, tmp_path: Path) -> None:
+    result = facetally("compare", finished, finished, "--truth", labels, "-o", tmp_path / "figures.json")
+    assert result.exit_code == 0
+    assert cells(result.stdout, str(finished))[1:3] == ["3", "4"]
+    assert "Difference +0.0 points" in result.stdout
+    assert "The difference may be chance" in result.stdout
+    assert json.loads((tmp_path / "figures.json").read_text())["first"]["right"] == 3
+
+
+def test_a_tally_may_ask_for_more_confidence(finished: Path) -> None:
+    result = facetally("tally", finished, "--min-confidence", "0.98")
+    assert cells(result.stdout, "all")[1:6] == ["6", "0", "0", "6", "–"]
+    assert cells(facetally("tally", finished).stdout, "all")[1:6] == ["6", "2", "3", "1", "40.0 %"]
+
+
+def test_corrected_shares_are_printed_or_refused_in_words(finished: Path, labels: Path, tmp_path: Path) -> None:
+    facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check")
+    result = facetally("tally", finished, "--calibration", tmp_path / "check")
+    assert result.exit_code == 0
+    # Eve, too small to be told, is judged too: 3 of 6
+    assert cells(result.stdout, "by appearance")[:3] == ["by appearance", "50.0 %", "–"]
+    assert "Refused: adjusted count: needs labels of at least 5 women" in result.stderr
+    page = facetally("report", finished, "--calibration", tmp_path / "check", "-o", tmp_path / "page.html")
+    assert page.exit_code == 0
+    assert "refused: needs labels" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_template_is_there_to_be_filled_in(films: Path, finished: Path, tmp_path: Path) -> None:
+    result = facetally("truth", "template", films, "-o", tmp_path / "labels")
+    people = tmp_path / "labels" / "people.csv"
+    assert (result.exit_code, result.stdout.strip()) == (0, str(people))
+    assert_error(facetally("validate", finished, "--truth", tmp_path / "labels"), "line 2, column gender", "fill it in")
+    people.write_text(people.read_text().replace(",p1,,,,,,", ",p1,f,,,,0,2"))
+    assert facetally("validate", finished, "--truth", tmp_path / "labels", "-o", tmp_path / "check").exit_code == 3
+    assert_error(facetally("truth", "template", films, "-o", tmp_path / "labels"), "already holds", "-o")
+
+
+def test_labels_are_imported_and_checked(films: Path, finished: Path, labels: Path, tmp_path: Path) -> None:
+    imported = facetally("truth", "import", labels / "people.csv", "--format", "csv", "-o", tmp_path / "new")
+    assert (imported.exit_code, imported.stdout.strip()) == (0, f"5 people in 3 videos: {tmp_path / 'new'}")
+    checked = facetally("truth", "check", tmp_path / "new", "--videos", films, "--run", finished)
+    assert (checked.exit_code, checked.stdout) == (0, "")
+    assert "5 people in 3 videos, 0 findings" in checked.stderr
+
+
+def test_what_is_wrong_with_labels_is_exit_code_1(films: Path, labels: Path) -> None:
+    (labels / "people.csv").write_text(LABELS + "gone.mp4,hal,male,0,2\n")
+    result = facetally("truth", "check", labels, "--videos", films)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "gone.mp4" in result.stdout
+    assert "\n  Fix: " in result.stdout
+
+
 def test_info_says_what_a_video_is(clip: Path) -> None:
     told = dict(line.split(maxsplit=1) for line in facetally("info", clip).stdout.splitlines())
     assert (told["displayed"], told["frames"], told["rate"]) == ("160x120", "50", "25.000 frames/s by the container")
@@ -175,6 +286,16 @@ def test_info_says_what_a_video_is(clip: Path) -> None:
         (["report", "no-such"], "no-such holds no results", "facetally run VIDEOS -o no-such"),
         (["info", "no-such.mp4"], "no-such.mp4 does not exist", "check the path"),
         (["info", "bad.onnx"], "cannot be opened as a video", "ffmpeg"),
+        (["validate", "empty", "--truth", "empty"], "empty is no truth folder", "facetally truth template"),
+        (["validate", "empty", "--truth", "labels"], "empty holds no results", "facetally run VIDEOS -o empty"),
+        (["validate", "empty", "--truth", "labels", "--target", "85"], "--target 85", "--target 0.85"),
+        (["validate", "empty", "--truth", "labels", "--min-accuracy", "nan"], "--min-accuracy nan", "give a ratio"),
+        (["compare", "empty", "empty", "--truth", "labels"], "empty holds no results", "facetally run"),
+        (["compare", "empty", "empty", "--truth", "no-such"], "no-such is no truth folder", "truth template"),
+        (["truth", "template", "no-such", "-o", "out"], "no-such", "check the path"),
+        (["truth", "import", "gone.xml", "--format", "cvat", "-o", "out"], "gone.xml", "check the path"),
+        (["truth", "import", "labels/people.csv", "--format", "cvat", "-o", "out"], "people.csv", "export the file"),
+        (["truth", "check", "labels", "--videos", "no-such"], "no-such", "check the path"),
         (["models", "pull", "no-such"], "'no-such' cannot be fetched", "choose one of: "),
     ],
 )
@@ -186,6 +307,8 @@ def test_what_a_user_can_mend_is_two_lines_and_exit_code_1(
         (tmp_path / folder).mkdir()
     for file in ("a.mp4", "bad.onnx", "bad/det_2.5g.onnx"):
         (tmp_path / file).write_text("neither a video nor a network")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "people.csv").write_text(LABELS)
     assert_error(facetally(*words), what, fix)
     assert not (tmp_path / "out").exists()
 
@@ -207,6 +330,13 @@ def test_an_output_folder_that_cannot_be_made_is_an_error(clip: Path, tmp_path: 
         ["run", "a.mp4", "-o", "out", "--device", "abacus"],
         ["run", "a.mp4", "-o", "out", "--no-such-option"],
         ["tally", "out", "--by", "nose"],
+        ["tally", "out", "--min-confidence", "0.4"],
+        ["validate", "out"],
+        ["compare", "out", "--truth", "labels"],
+        ["truth", "template", "videos"],
+        ["truth", "import", "a.xml", "-o", "labels"],
+        ["truth", "import", "a.xml", "--format", "paper", "-o", "labels"],
+        ["truth", "check", "labels"],
         ["models", "pull"],
     ],
     ids=" ".join,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from gender.attributes import Attributes
 from pipeline.follow import Track
 from pipeline.options import PeopleOptions
-from pipeline.people import people_of, person_of, told_gender
+from pipeline.people import people_of, person_of, pooled_female_prob, told_gender
 
-OPTIONS = PeopleOptions()
+OPTIONS = PeopleOptions(min_confidence=0.6)
 
 
 class GreyClassifier:
@@ -62,6 +63,21 @@ def test_crops_without_any_quality_count_alike() -> None:
 
 
 @pytest.mark.parametrize(
+    ("probs", "weights", "pooled"),
+    [
+        ([0.8, 0.5], [3, 1], 0.7388),  # as above
+        ([0.8, 0.5], [6, 2], 0.7388),
+        ([0.9, 0.1], [5, 5], 0.5),
+        ([1 / 3], [0.2], 0.3333),
+        ([1.0], [1], 0.9999),
+        ([0.0, 1.0], [1, 3], 0.9901),  # odds of 9999 ** ((3 - 1) / 4) = 99.995
+    ],
+)
+def test_several_probabilities_make_one(probs: list[float], weights: list[float], pooled: float) -> None:
+    assert pooled_female_prob(np.array(probs, np.float32), np.array(weights, np.float64)) == pooled
+
+
+@pytest.mark.parametrize(
     ("prob", "height_px", "gender"),
     [
         (0.61, 50, "female"),
@@ -99,7 +115,7 @@ def test_a_model_without_ages_gives_none() -> None:
 def test_batches_across_tracks_give_what_one_by_one_gives() -> None:
     tracks = [track([0.9, 0.5, 0.3][: 1 + seed % 3], seed, seed=seed) for seed in range(7)]
     classifier = GreyClassifier()
-    together = people_of(tracks, classifier, PeopleOptions(batch_crops=4))
+    together = people_of(tracks, classifier, replace(OPTIONS, batch_crops=4))
     assert classifier.batches == [4, 4, 4, 1]  # 1 + 2 + 3 + 1 + 2 + 3 + 1 crops
     alone = [people_of([one], GreyClassifier(), OPTIONS)[0] for one in tracks]
     assert together == alone

@@ -8,18 +8,24 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import labelled_world
 import pandas as pd
 import pytest
 
-from pipeline.errors import OutputError
+from pipeline.correction import Correction
+from pipeline.errors import OutputError, TruthError
+from pipeline.forecast import Forecast
 from pipeline.ledger import Ledger, VideoRow
-from pipeline.options import RunOptions
+from pipeline.options import PeopleOptions, RunOptions
 from pipeline.report import clock, percent, readable_bin_s, rendered, write_report
+from pipeline.statistics import Interval
 from pipeline.tables import FACES, TALLIES, TRACKS
+from pipeline.validate import ValidateOptions, validated
+from pipeline.validation_report import write_validation
 
 NASTY = "<script>alert('1')</script>\"><img src=x>.mp4"
 PROVENANCE: dict[str, Any] = {
-    "options": RunOptions().as_dict(),
+    "options": RunOptions(people=PeopleOptions(min_confidence=0.6)).as_dict(),
     "models": {"detector": {"name": "<b>net</b>", "sha256": "d" * 64, "licence": "free"}},
 }
 
@@ -66,6 +72,7 @@ def tally(*lines: tuple[str, float, str, int, float], age_band: str = "unknown")
     return pd.DataFrame(rows, columns=TALLIES.names)
 
 
+NO_FORECAST = Forecast(math.nan, math.nan)
 TALLY = tally(
     ("a.mp4", 0.0, "female", 3, 10.0),
     ("a.mp4", 0.0, "male", 4, 20.0),
@@ -75,8 +82,13 @@ TALLY = tally(
 """Appearances 3 female, 5 male, 2 unknown; seconds 10, 30, 60."""
 
 
-def page(rows: list[VideoRow], tallies: pd.DataFrame = TALLY) -> Page:
-    return Page(rendered(rows, tallies, 60.0, PROVENANCE))
+def page(
+    rows: list[VideoRow],
+    tallies: pd.DataFrame = TALLY,
+    expected: Forecast = NO_FORECAST,
+    corrected: dict[str, dict[str, Correction]] | None = None,
+) -> Page:
+    return Page(rendered(rows, tallies, 60.0, PROVENANCE, expected, corrected or {}))
 
 
 def test_the_shares_are_printed_with_their_bounds() -> None:
@@ -118,7 +130,7 @@ def test_names_are_text_never_markup() -> None:
 
 
 def test_the_page_needs_nothing_else() -> None:
-    text = rendered([video("a.mp4")], TALLY, 60.0, PROVENANCE)
+    text = rendered([video("a.mp4")], TALLY, 60.0, PROVENANCE, NO_FORECAST, {})
     shown = Page(text)
     assert not re.findall(r"https?://", text)
     assert not {"script", "link", "iframe", "img", "object"} & {tag for tag, _ in shown.tags}
@@ -150,6 +162,51 @@ def test_ages_are_shown_only_where_there_are_any() -> None:
 def test_nobody_at_all_still_gives_a_page() -> None:
     shown = page([video("a.mp4")], TALLIES.empty_table().to_pandas())
     assert shown.row("appearances")[:6] == ["appearances", "0", "0", "0", "–", "– / –"]
+
+
+def test_without_labels_face_sizes_say_what_to_expect() -> None:
+    shown = page([video("a.mp4")], expected=Forecast(small_share=0.62, accuracy=0.88))
+    assert "62 % of the appearances have faces under 30 px: expect about 88 % of all to be told right" in shown.text
+    assert "facetally truth template" in shown.text
+    assert "expect about" not in page([video("a.mp4")]).text
+
+
+def test_corrected_shares_stand_beside_the_raw_ones() -> None:
+    by_method = {
+        "raw": Correction(0.4, Interval(0.3, 0.5)),
+        "adjusted_count": Correction(0.5, None),
+        "em": Correction(math.nan, None, "<b>too alike</b>"),
+    }
+    expected = Forecast(small_share=0.62, accuracy=0.88)
+    shown = page([video("a.mp4")], TALLY, expected, {"appearances": by_method, "screen_time_s": by_method})
+    assert shown.row("women") == ["women", "by appearance", "95 % interval", "by screen time", "95 % interval"]
+    assert shown.row("as counted") == ["as counted", *["40.0 %", "30.0 % – 50.0 %"] * 2]
+    assert shown.row("adjusted count") == ["adjusted count", *["50.0 %", "–"] * 2]  # all from one source
+    assert shown.row("EM") == ["EM", *["refused: <b>too alike</b>"] * 2]
+    assert "expect about" not in shown.text
+
+
+def test_a_report_takes_a_threshold_and_a_calibration(tmp_path: Path) -> None:
+    people = [("female", 0.9, 1.0), ("female", 0.7, 1.0), ("male", 0.1, 1.0)] * 2
+    ledger, truth = labelled_world.corpus(tmp_path / "out", {f"s{i}/a.mp4": people for i in range(3)})
+    plain = Page(write_report(ledger).read_text(encoding="utf-8"))
+    assert plain.row("appearances")[1:4] == ["12", "6", "0"]
+    assert "0 % of the appearances have faces under 30 px: expect about 93 %" in plain.text
+    write_validation(validated(ledger, truth, ValidateOptions()), tmp_path / "check")
+    shown = Page(write_report(ledger, None, 0.75, tmp_path / "check").read_text(encoding="utf-8"))
+    assert shown.row("appearances")[1:4] == ["6", "6", "6"]
+    assert "An answer under 75.0 % confidence" in shown.text
+    assert shown.row("adjusted count")[1::2] == ["66.7 %", "66.7 %"]
+
+
+def test_a_calibration_of_other_weights_is_refused(tmp_path: Path) -> None:
+    ledger, truth = labelled_world.corpus(tmp_path / "out", {"a.mp4": [("female", 0.9, 1.0)]})
+    write_validation(validated(ledger, truth, ValidateOptions()), tmp_path / "check")
+    other = Ledger(tmp_path / "other")
+    other.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), PROVENANCE)
+    with pytest.raises(TruthError, match="other weights"):
+        write_report(other, calibration=tmp_path / "check")
+    assert not (tmp_path / "other" / "report.html").exists()
 
 
 def test_the_page_says_how_it_was_made() -> None:

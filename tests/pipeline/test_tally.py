@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import labelled_world
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from pipeline.errors import OptionError, OutputError
 from pipeline.ledger import Ledger, VideoRow
+from pipeline.options import PeopleOptions, RunOptions
 from pipeline.tables import FACES, TALLIES, TRACKS, provenance_of, read_table
-from pipeline.tally import Amounts, grouped, parse_bin, tally_video, tally_videos, write_tallies
+from pipeline.tally import Amounts, grouped, parse_bin, retold, tally_video, tally_videos, write_tallies
 
 EVERY_S = 0.2
 
@@ -124,6 +126,30 @@ def test_a_tally_is_stored_with_its_bin_and_the_runs_provenance(tmp_path: Path) 
     assert (row["video"], row["bin_stop_s"], row["gender"], row["appearances"]) == ("a.mp4", 60.0, "male", 1)
     assert provenance_of(path)["bin_s"] == 60.0
     assert provenance_of(path)["run"] == {"n": 1}
+
+
+def test_answers_are_given_and_withheld_anew() -> None:
+    rows = [
+        *(labelled_world.track_row(0, 0.9), labelled_world.track_row(1, 0.3), labelled_world.track_row(2, 0.1)),
+        *(labelled_world.track_row(3, 0.9, height_px=15), labelled_world.track_row(4, 0.75)),
+    ]
+    tracks = labelled_world.tracks_of(*rows)
+    strict = retold(tracks, PeopleOptions(min_confidence=0.75, min_face_height_px=16))
+    assert strict["gender"].tolist() == ["female", "unknown", "male", "unknown", "female"]
+    again = retold(strict, PeopleOptions(min_confidence=0.5, min_face_height_px=0))
+    pd.testing.assert_frame_equal(again, tracks)
+    pd.testing.assert_frame_equal(retold(tracks[:0], PeopleOptions()), tracks[:0])
+
+
+def test_a_tally_may_ask_for_more_confidence(tmp_path: Path) -> None:
+    rows = [labelled_world.track_row(i, prob, height_px=30) for i, prob in enumerate((0.9, 0.7, 0.05))]
+    shy = RunOptions(people=PeopleOptions(min_confidence=0.5, min_face_height_px=29))
+    ledger = labelled_world.stored(tmp_path, {"a.mp4": rows}, options=shy)
+    for min_confidence, amounts in ((None, Amounts(2, 1, 0)), (0.8, Amounts(1, 1, 1)), (0.99, Amounts(0, 0, 3))):
+        tallies = tally_videos(ledger, ledger.rows(), 60.0, min_confidence)
+        assert Amounts.of(tallies, "appearances") == amounts
+        path = write_tallies(ledger, tallies, 60.0, min_confidence)
+        assert provenance_of(path)["min_confidence"] == min_confidence
 
 
 def test_a_damaged_table_stops_a_tally_with_a_fix(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""Chooses the default thresholds on one half of the sources of a labelled run, and reports them on the other.
+
+    facetally run ../shared/videos -o out
+    python -m scripts.choose_thresholds out --truth ../shared/truth
+
+Two thresholds of `pipeline/options.py`: `PeopleOptions.min_confidence` is the lowest at which answers are right 95 times
+in 100; `FollowOptions.min_screen_time_s` the highest that loses no more than one in a hundred of the people found. The
+run must have been made with thresholds no higher than those looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.abstention import answered_figures, chosen_threshold
+from pipeline.judging import NOBODY, JudgedTrack
+from pipeline.ledger import Ledger
+from pipeline.measures import halves
+from pipeline.options import FollowOptions, PeopleOptions
+from pipeline.report import percent
+from pipeline.truth import read_truth
+from pipeline.validate import ValidateOptions, validated
+
+MIN_ACCURACY = 0.95
+MAX_LOST = 0.01
+SCREEN_TIMES_S = (0.3, 0.5, 0.7, 1.0)
+CONFIDENCES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(help=__doc__)
+@click.argument("out", type=FOLDER)
+@click.option("--truth", type=FOLDER, required=True)
+def main(out: Path, truth: Path) -> None:
+    tracks = validated(Ledger(out), read_truth(truth), ValidateOptions()).judged.tracks
+    first, second = halves(track.source for track in tracks)
+    chosen_on = [track for track in tracks if track.source in first]
+    reported_on = [track for track in tracks if track.source in second]
+    counted = [track for track in chosen_on if track.counts]
+
+    confidence = chosen_threshold(counted, MIN_ACCURACY)
+    click.echo(f"min_confidence: {confidence}; the default is {PeopleOptions().min_confidence}")
+    _print_confidences(counted, [track for track in reported_on if track.counts], confidence)
+
+    screen_time_s = chosen_screen_time_s(chosen_on)
+    click.echo(f"min_screen_time_s: {screen_time_s}; the default is {FollowOptions().min_screen_time_s}")
+    _print_screen_times(chosen_on, reported_on)
+
+
+def chosen_screen_time_s(tracks: Sequence[JudgedTrack]) -> float:
+    """The highest of `SCREEN_TIMES_S` that loses no more than `MAX_LOST` of the people that the lowest finds."""
+    found = {screen_time_s: found_count(tracks, screen_time_s) for screen_time_s in SCREEN_TIMES_S}
+    return max(s for s in SCREEN_TIMES_S if found[s] >= (1 - MAX_LOST) * found[SCREEN_TIMES_S[0]])
+
+
+def found_count(tracks: Sequence[JudgedTrack], min_screen_time_s: float) -> int:
+    """People with a track that lasts so long."""
+    kept = [track for track in tracks if track.counts and track.screen_time_s >= min_screen_time_s - 1e-6]
+    return len({(track.video, track.person) for track in kept})
+
+
+def _print_confidences(
+    chosen_on: Sequence[JudgedTrack], reported_on: Sequence[JudgedTrack], chosen: float | None
+) -> None:
+    table = Table("min_confidence", "chosen on: right", "answered", "reported on: right", "answered")
+    for threshold in sorted({*CONFIDENCES, *([chosen] if chosen else [])}):
+        cells = []
+        for tracks in (chosen_on, reported_on):
+            figures = answered_figures(tracks, threshold)
+            cells += [percent(figures["accuracy"] or 0.0), percent(figures["coverage"] or 0.0)]
+        table.add_row(f"{threshold:.2f}{' *' if threshold == chosen else ''}", *cells)
+    Console(width=100).print(table)
+
+
+def _print_screen_times(chosen_on: Sequence[JudgedTrack], reported_on: Sequence[JudgedTrack]) -> None:
+    table = Table("min_screen_time_s", "chosen on: people", "tracks on nobody", "reported on: people", "tracks on nobody")
+    for min_screen_time_s in SCREEN_TIMES_S:
+        cells = []
+        for tracks in (chosen_on, reported_on):
+            on_nobody = [t for t in tracks if t.truth == NOBODY and t.screen_time_s >= min_screen_time_s - 1e-6]
+            cells += [str(found_count(tracks, min_screen_time_s)), str(len(on_nobody))]
+        table.add_row(f"{min_screen_time_s:.1f}", *cells)
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()
