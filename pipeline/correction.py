@@ -63,7 +63,7 @@ class Answers:
 
     def __post_init__(self) -> None:
         shapes = self.female_prob.shape, self.amount.shape, self.cluster.shape
-        if self.cluster.ndim != 1 or any(shape[-1:] != self.cluster.shape for shape in shapes):
+        if any(shape[-1:] != self.cluster.shape for shape in shapes):
             raise ValueError(f"expected probabilities, amounts and clusters of the same cases, got {shapes}")
         if not np.all((self.female_prob >= 0) & (self.female_prob <= 1)):
             raise ValueError("probabilities must be in [0, 1]")

@@ -124,6 +124,12 @@ def test_recalibration_bears_labels_without_any_error_and_certain_answers() -> N
     assert em_share(*recalibrated(calibration, run)) == pytest.approx(0.3, abs=0.03)
 
 
+def test_recalibration_of_answers_all_alike_is_the_labelled_share() -> None:
+    calibration = Calibration(answers([0.7] * 20), np.arange(20) < 8)
+    fitted = recalibrated(calibration, calibration.answers)[0].answers.female_prob
+    assert fitted == pytest.approx((8 * 8.1 / 8.2 + 12 * 0.1 / 12.2) / 20, abs=1e-6)
+
+
 def test_recalibration_bears_one_rare_man_among_women_of_all_odds() -> None:
     # Newton's method alone runs away here
     log_odds = np.array([-2.0, 1.0] + [2.0] * 20 + [20.0])
@@ -135,6 +141,13 @@ def test_recalibration_bears_one_rare_man_among_women_of_all_odds() -> None:
     # where the likelihood is highest, probabilities and targets agree in their mean and in their mean times log-odds
     assert fitted.mean(fitted.female_prob - targets) == pytest.approx(0.0, abs=1e-6)
     assert fitted.mean((fitted.female_prob - targets) * log_odds) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", CORRECTIONS)
+def test_labels_of_one_kind_correct_nothing(name: str) -> None:
+    women = Calibration(answers(said(30, 10)), np.ones(40, bool))
+    assert np.isnan(correction.ESTIMATORS[name](women, answers(said(40, 60))))
+    assert np.isnan(em_share(women, answers(said(40, 60))))
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
@@ -345,6 +358,7 @@ def test_resamples_that_cannot_be_corrected_count_towards_both_ends() -> None:
         ([0.5, 0.5], [1, -1], [0, 1], "amounts"),
         ([0.5, 0.5], [1, 1, 1], [0, 1], "same cases"),
         ([0.5, 0.5], [1, 1], [0], "same cases"),
+        ([0.5, 0.5], [1, 1], [[0, 1]], "same cases"),
     ],
 )
 def test_arrays_that_cannot_be_meant_are_errors(probs: Any, amounts: Any, clusters: Any, what: str) -> None:

@@ -169,12 +169,13 @@ def test_each_resample_draws_as_many_clusters_as_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("clusters", "tail"),
-    # normal tail of sqrt(C / (C - 1)) times Student's 97.5 % quantile: 1.054 x 2.262 = 2.384, 1.0005 x 1.962 = 1.963
-    [(10, 0.00855), (1000, 0.02480), (2, 0.0)],
+    ("clusters", "freedom", "tail"),
+    # normal tail of sqrt(C / (C - 1)) times Student's 97.5 % quantile: 1.054 x 2.262 = 2.384, 1.0005 x 1.962 = 1.963,
+    # with 5 degrees of freedom 1.0005 x 2.571 = 2.572
+    [(10, None, 0.00855), (1000, None, 0.02480), (1000, 5, 0.00506), (2, None, 0.0)],
 )
-def test_percentiles_move_out_for_few_clusters(clusters: int, tail: float) -> None:
-    interval = expanded_percentiles(np.linspace(0, 1, 100_001), clusters)
+def test_percentiles_move_out_for_few_clusters(clusters: int, freedom: float | None, tail: float) -> None:
+    interval = expanded_percentiles(np.linspace(0, 1, 100_001), clusters, freedom)
     assert (interval.low, interval.high) == pytest.approx((tail, 1 - tail), abs=3e-5)
 
 
@@ -196,6 +197,12 @@ def test_the_spread_of_few_sources_is_not_underestimated() -> None:
     extra = 2.262**2 / 9
     half = math.sqrt(extra * (0.25 + extra / 4)) / (1 + extra)
     assert (interval.low, interval.high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.004)
+
+
+def test_a_single_error_is_known_with_five_degrees_of_freedom() -> None:
+    interval = clustered_interval(np.arange(40) > 0, np.ones(40, int))
+    expected = wilson_interval(0.975 * 39, 39, 2.571)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=0.005)
 
 
 def test_sources_that_agree_better_than_chance_count_as_twice_their_people() -> None:
