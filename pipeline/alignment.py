@@ -181,13 +181,12 @@ class Alignment:
 
     def _told_by_faces(self, times: list[Reading]) -> Fit:
         """The reading that lays boxes clearly better on faces than any simpler one; each part must earn its place."""
-        as_written, pictures = [AS_WRITTEN], picture_readings(self.recording)
-        times = times or as_written
+        as_written, times, pictures = [AS_WRITTEN], [AS_WRITTEN, *times], picture_readings(self.recording)
         by_time, by_picture, by_both = (
             max((self.fit(time, picture) for time, picture in product(*readings)), key=_overlap)
             for readings in ((times, as_written), (as_written, pictures), (times, pictures))
         )
-        fit = max((_better(self.fit(), alone) for alone in (by_time, by_picture)), key=_overlap)
+        fit = _better(self.fit(), by_time)
         if by_both.is_clearly_better(fit):
             fit = _better(max(by_time, by_picture, key=_overlap), by_both)
         by_offset = _refined(OFFSETS_S, lambda offset_s: self.fit(shifted(offset_s), fit.picture))

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.correction import Answers, Calibration, Correction, Ints, corrected_shares
+from pipeline.correction import Correction, corrected_shares
 from pipeline.errors import TruthError
 from pipeline.judging import JudgedTrack
 from pipeline.ledger import Ledger, VideoRow
+from pipeline.quantifiers import Answers, Calibration, Ints
 from pipeline.tables import TRACKS, read_table
 from pipeline.truth import folder_sources
 

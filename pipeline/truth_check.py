@@ -157,7 +157,7 @@ def read_sightings(ledger: Ledger, videos: Iterable[str]) -> dict[str, Sightings
         OutputError: no such run, or a damaged one.
         TruthError: a name that fits two videos of the run, or no video in common.
     """
-    rows = {row.video: row for row in ledger.rows() if row.status != "failed"}
+    rows = {row.video: row for row in ledger.rows()}
     sightings = {}
     for ours, theirs in matched_names(videos, rows).items():
         faces = read_table(ledger.path("faces", rows[theirs].video_id), FACES).to_pandas()

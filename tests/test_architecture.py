@@ -23,8 +23,8 @@ ALLOWED = {
 LEVELS = (
     {"errors"},
     {"options", "statistics", "forecast"},
-    {"csv_rows", "correction"},
-    {"decoding", "weights", "inputs", "portraits", "truth", "names"},
+    {"csv_rows", "quantifiers"},
+    {"decoding", "weights", "inputs", "portraits", "truth", "names", "correction"},
     {"video"},
     {"follow", "doctor", "truth_formats", "readings"},
     {"truth_cvat", "truth_mot", "truth_label_studio", "truth_timeline", "alignment"},

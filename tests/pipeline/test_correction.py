@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from pipeline import correction
-from pipeline.correction import (
+from pipeline.correction import Correction, corrected_shares
+from pipeline.quantifiers import (
+    ESTIMATORS,
     Answers,
     Calibration,
-    Correction,
     adjusted_count,
-    corrected_shares,
     em_share,
     prediction_powered,
     probabilistic_adjusted_count,
@@ -115,7 +115,7 @@ def test_em_without_recalibration_is_far_off_and_is_not_what_is_given() -> None:
     labelled, is_female = seeded(1, 0.4, 5000, sharpness=2.5)
     calibration, (run, _) = Calibration(labelled, is_female), seeded(2, 0.7, 5000, sharpness=2.5)
     assert em_share(calibration, run) < 0.65
-    assert correction.ESTIMATORS["em"](calibration, run) == em_share(*recalibrated(calibration, run))
+    assert ESTIMATORS["em"](calibration, run) == em_share(*recalibrated(calibration, run))
 
 
 def test_recalibration_bears_labels_without_any_error_and_certain_answers() -> None:
@@ -146,14 +146,14 @@ def test_recalibration_bears_one_rare_man_among_women_of_all_odds() -> None:
 @pytest.mark.parametrize("name", CORRECTIONS)
 def test_labels_of_one_kind_correct_nothing(name: str) -> None:
     women = Calibration(answers(said(30, 10)), np.ones(40, bool))
-    assert np.isnan(correction.ESTIMATORS[name](women, answers(said(40, 60))))
+    assert np.isnan(ESTIMATORS[name](women, answers(said(40, 60))))
     assert np.isnan(em_share(women, answers(said(40, 60))))
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
 def test_women_answered_lower_than_men_correct_nothing(name: str) -> None:
     upside_down = Calibration(labelled_100().answers, ~labelled_100().is_female)
-    assert np.isnan(correction.ESTIMATORS[name](upside_down, answers(said(40, 60))))
+    assert np.isnan(ESTIMATORS[name](upside_down, answers(said(40, 60))))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -191,7 +191,7 @@ def test_amounts_count_like_repeated_cases(name: str) -> None:
         Calibration(answers(np.repeat(labelled.female_prob, of_labelled)), np.repeat(is_female, of_labelled)),
         answers(np.repeat(run.female_prob, of_run)),
     )
-    estimate = correction.ESTIMATORS[name]
+    estimate = ESTIMATORS[name]
     tolerance = 2e-3 if name == "em" else 1e-9  # the smoothing of recalibration counts cases
     assert estimate(*weighted) == pytest.approx(float(estimate(*repeated)), abs=tolerance)
 
@@ -202,7 +202,7 @@ def test_resamples_at_once_are_as_one_by_one(name: str) -> None:
     run, _ = seeded(2, 0.6, 200)
     random = np.random.default_rng(3)
     times = random.integers(0, 3, (5, 60)).astype(float), random.integers(0, 3, (5, 200)).astype(float)
-    estimate = correction.ESTIMATORS[name]
+    estimate = ESTIMATORS[name]
     at_once = estimate(Calibration(labelled.drawn(times[0]), is_female), run.drawn(times[1]))
     for k in range(5):
         alone = estimate(Calibration(labelled.drawn(times[0][k]), is_female), run.drawn(times[1][k]))

@@ -70,20 +70,22 @@ def test_a_label_at_the_very_end_goes_to_the_last_frame() -> None:
 
 def test_times_of_the_container_are_mended_where_they_end_behind_the_video() -> None:
     rows = [("p", 4.0 + 0.48 * number, BOX, 2 + number) for number in range(20)]
-    checkup = checked(truth_of(*rows), replace(VIDEO, start_s=4.0))
+    timed = LabelledPerson("a.mp4", "timed", "male", intervals_s=((4.0, 13.0),), line=9)
+    checkup = checked(truth_of(*rows, people=(timed,)), replace(VIDEO, start_s=4.0))
     (finding,) = checkup.findings
     assert (finding.kind, finding.value, len(finding.lines)) == ("time", "4", 20)
-    assert "count as the container does, from 4.000 s" in finding.what
+    assert "count as the container does, from 4.000 s; so read, they fit the video" in finding.what
+    assert mended(checkup).people["a.mp4"][1].intervals_s == ((0.0, 9.0),)
     assert mended(checkup).boxes["a.mp4"].times_s == pytest.approx(0.48 * np.arange(20))
 
 
 def test_times_between_frames_go_to_the_nearer_one() -> None:
-    rows = [("p", 0.04 * number, BOX, 2 + number) for number in range(20)]
-    checkup = checked(truth_of(*rows, ("p", 1.017, BOX, 30), ("p", 1.013, BOX, 31)))
+    rows = [("p", 0.04 * number, BOX, 2 + number) for number in range(60)]
+    checkup = checked(truth_of(*rows, ("p", 3.017, BOX, 30), ("p", 1.013, BOX, 31)))
     (finding,) = checkup.findings
-    assert (finding.kind, finding.value, finding.lines) == ("off_frame", "1.017", (30, 31))
-    assert mended(checkup).boxes["a.mp4"].times_s[-1] == 1.0
-    assert len(mended(checkup).boxes["a.mp4"].times_s) == 21  # two labels of one person at one frame: one stays
+    assert (finding.kind, finding.value, finding.lines) == ("off_frame", "3.017", (70, 71))
+    assert mended(checkup).boxes["a.mp4"].times_s[-1] == 3.0
+    assert len(mended(checkup).boxes["a.mp4"].times_s) == 61  # two labels of one person at one frame: one stays
 
 
 def test_times_that_two_rates_would_explain_are_refused_without_a_run() -> None:

@@ -17,13 +17,14 @@ from detection.faces import ImageArray
 from pipeline.engines import Engines, load_engines
 from pipeline.errors import OutputError, TruthError
 from pipeline.inputs import find_videos
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, VideoRow
 from pipeline.options import RunOptions
 from pipeline.progress import LineProgress
 from pipeline.readings import Floats
 from pipeline.run import plan_run, run_videos
+from pipeline.tables import FACES, TRACKS
 from pipeline.truth import LabelledBoxes, LabelledPerson, Truth, read_truth, write_truth
-from pipeline.truth_check import check_folder, mended, read_recording
+from pipeline.truth_check import check_folder, mended, read_recording, read_sightings
 
 FILM = Film((Shot(3.0, (Square("red", (2, 2), (36, 8)), Square("blue", (118, 78), (-36, -4)))),))
 FRAMES_S = {
@@ -143,6 +144,14 @@ def test_a_video_is_read_for_its_frames_and_its_displayed_size(drawn: Labelled) 
 def test_the_containers_time_of_the_first_frame_is_read(tmp_path: Path) -> None:
     recording = read_recording(encoded(tmp_path / "late.mkv", FILM.images()[:20], range(50, 70)))
     assert (recording.start_s, recording.times_s[0]) == pytest.approx((2.0, 0.0))
+
+
+def test_a_run_that_saw_no_face_tells_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.store(VideoRow("id", "a/b.mp4", "/a/b.mp4"), FACES.empty_table(), TRACKS.empty_table(), {})
+    (video,) = (sightings := read_sightings(ledger, ["b.mp4"]))
+    assert (video, len(sightings[video])) == ("b.mp4", 0)
+    assert sightings[video].at(np.array([0.0, 1.0])).shape == (2, 0, 4)
 
 
 def test_a_video_that_cannot_be_read_is_a_finding(drawn: Labelled, tmp_path: Path) -> None:
