@@ -173,7 +173,7 @@ def truth_check(folder: Path, videos: tuple[str, ...], run: Path | None, mend: P
 
     checkup = check_folder(folder, videos, run)
     for finding in checkup.findings:
-        click.echo(f"{finding}\n  Fix: {finding.fix}{' (--mend does it)' if finding.is_mendable else ''}")
+        click.echo(f"{finding}\n  Fix: {finding.fix}")
     people = sum(map(len, checkup.truth.people.values()))
     click.echo(f"{people} people in {len(checkup.truth.people)} videos, {len(checkup.findings)} findings", err=True)
     if mend and checkup.findings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from pipeline.options import RunOptions
 from pipeline.progress import LineProgress
 from pipeline.run import plan_run, run_videos
 from pipeline.tables import FACES, TRACKS, read_table
+from pipeline.truth import read_truth
+from pipeline.validate import ValidateOptions, validated
 
 pytestmark = pytest.mark.real
 
@@ -57,3 +60,15 @@ def test_a_real_clip_is_read_to_its_end_and_its_people_found(
     assert faces["time_s"].between(0, row.decoded_s).all()
     assert (people["first_s"] <= people["last_s"]).all()
     assert people["screen_time_s"].max() <= row.decoded_s + 0.01
+
+
+def test_the_people_of_real_clips_are_found_and_the_run_is_checked_against_their_labels(
+    shared: Path, results: tuple[Ledger, dict[str, VideoRow]]
+) -> None:
+    labels = read_truth(shared / "truth")
+    chosen = replace(labels, people={name: labels.people[name] for name in CLIPS.values()})
+    figures = validated(results[0], chosen, ValidateOptions()).figures
+    assert figures["truth"]["videos"] == len(CLIPS)
+    assert figures["people"]["labelled"] == figures["detection"]["people"]["right"] >= 5
+    assert figures["detection"]["boxes"]["recall"] > 0.9
+    assert figures["people"]["accuracy"] > 0.7

@@ -19,6 +19,7 @@ from drawn_world import engines
 import pipeline.engines
 from pipeline import doctor, weights
 from pipeline.cli import main
+from pipeline.contact_sheet import FACES_SHOWN, TEXT_PX, TILE_PX
 from pipeline.errors import ModelError
 from pipeline.weights import KnownModel, ModelFile
 
@@ -402,3 +403,34 @@ def test_doctor_names_what_is_missing_and_its_remedy(monkeypatch: pytest.MonkeyP
     assert lines[lines.index("BAD  av is not installed") + 1] == "     Fix: pip install av"
     assert lines[lines.index("BAD  scrfd_2.5g is not here") + 1] == "     Fix: facetally models pull scrfd_2.5g"
     assert any("onnxruntime and onnxruntime-gpu overwrite each other" in line for line in lines)
+
+
+def test_errors_are_shown_as_pictures_only_when_asked_for(finished: Path, labels: Path, tmp_path: Path) -> None:
+    facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check", "--with-crops")
+    sheet = cv2.imread(str(tmp_path / "check" / "errors.png"))
+    assert sheet.shape == (TILE_PX, TEXT_PX + FACES_SHOWN * TILE_PX, 3)  # Fay alone
+    tile = sheet[:, TEXT_PX : TEXT_PX + TILE_PX]
+    blue, green, red = (int(value) for value in tile[TILE_PX // 2, TILE_PX // 2])
+    assert blue > max(green, red) + 100
+    assert (tile[TILE_PX // 2, 2] < 230).all()  # the margin shows what is around her
+    assert abs(int(tile[TILE_PX // 2, 2][0]) - int(tile[TILE_PX // 2, 2][2])) < 30
+
+
+def test_labels_of_another_tool_are_imported_checked_and_mended(films: Path, tmp_path: Path) -> None:
+    intervals = tmp_path / "intervals.csv"
+    intervals.write_text("video,person,gender,start_s,end_s\nman.mp4,bob,male,0,3.4\n")
+    words = ("truth", "import", intervals, "--format", "csv", "--videos", films, "-o", tmp_path / "labels")
+    assert facetally(*words).exit_code == 0
+    check = ("truth", "check", tmp_path / "labels", "--videos", films)
+    found = facetally(*check)
+    assert found.exit_code == 1
+    assert "people.csv, line 2, column end_s: '3.4'" in found.stdout
+    assert facetally(*check, "--mend", tmp_path / "mended").exit_code == 0
+    assert facetally("truth", "check", tmp_path / "mended", "--videos", films).exit_code == 0
+
+
+def test_nothing_that_was_labelled_is_written_over(films: Path, labels: Path) -> None:
+    result = facetally("truth", "template", films, "-o", labels)
+    assert result.exit_code == 1
+    assert "already" in result.stderr
+    assert (labels / "people.csv").read_text() == LABELS
