@@ -164,7 +164,8 @@ def tally(out: Path, bin_text: str | None, by: str, min_confidence: float | None
 
     Example: facetally tally out --bin 15m --by time
     """
-    from pipeline.calibration import run_corrections
+    from pipeline.calibration import run_corrections, run_tracks
+    from pipeline.forecast import forecast
     from pipeline.ledger import Ledger, option_sets
     from pipeline.summary import print_corrections, print_tally
     from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
@@ -178,6 +179,8 @@ def tally(out: Path, bin_text: str | None, by: str, min_confidence: float | None
     print_tally(tallies, by)
     if corrected:
         print_corrections(corrected)
+    elif expected := forecast(run_tracks(ledger, rows)["face_height_px"].to_numpy()).sentence:
+        click.echo(f"{expected}. To know: facetally truth template, then facetally validate", err=True)
     if (sets := option_sets(rows)) > 1:
         click.echo(f"Note: made with {sets} different sets of options or weights; the sums mix them.", err=True)
     click.echo(f"{len(tallies)} rows in {path}", err=True)

@@ -156,15 +156,20 @@ def test_boxes_drawn_wide_around_one_large_face_are_read_as_written() -> None:
     times_s = np.arange(1, 11, 0.4)
     face = np.array([460.0, 260, 820, 680]) + 4 * np.sin(times_s)[:, None]
     seen = Sightings(times_s, 0.4, np.zeros(len(times_s), np.int64), face)
-    alignment = Alignment(times_s, face + (-36, -42, 144, 168), EVEN, seen)
+    alignment = Alignment(times_s, face + np.array([-36, -42, 144, 168]), EVEN, seen)
     fit, smaller = alignment.best_fit(), alignment.fit(picture=resized(EVEN, 0.87, 0.87))
     assert 0.1 < smaller.overlap - fit.overlap < 0.2
     assert (fit.time, fit.picture) == (AS_WRITTEN, AS_WRITTEN)
 
 
-def test_a_rate_is_found_with_boxes_drawn_wide() -> None:
-    labels = labels_of(EVEN)
-    fit = Alignment(labels.numbers / 24, grown(labels.boxes, 0.4), EVEN, sightings_of(EVEN)).best_fit()
+def test_a_rate_is_told_by_a_face_whose_boxes_a_smaller_picture_would_suit_better_still() -> None:
+    def face_at(times_s: Floats) -> Floats:
+        return np.array([460.0, 260, 820, 680]) + np.outer(150 * np.sin(2 * times_s), (1, 0, 1, 0))
+
+    looks_s, meant_s = np.arange(0, 12, 0.2), 0.48 * np.arange(1, 24)
+    seen = Sightings(looks_s, 0.2, np.zeros(len(looks_s), np.int64), face_at(looks_s))
+    drawn = face_at(meant_s) + np.array([-36, -42, 144, 168])
+    fit = Alignment(meant_s * 25 / 24, drawn, EVEN, seen).best_fit()
     assert fit.time.what == "times are frame numbers at 24 frames/s"
     assert fit.picture is AS_WRITTEN
 

@@ -81,7 +81,7 @@ def test_times_of_the_container_are_mended_where_they_end_behind_the_video() -> 
 
 def test_times_between_frames_go_to_the_nearer_one() -> None:
     rows = [("p", 0.04 * number, BOX, 2 + number) for number in range(60)]
-    checkup = checked(truth_of(*rows, ("p", 3.017, BOX, 30), ("p", 1.013, BOX, 31)))
+    checkup = checked(truth_of(*rows, ("p", 3.017, BOX, 70), ("p", 3.013, BOX, 71)))
     (finding,) = checkup.findings
     assert (finding.kind, finding.value, finding.lines) == ("off_frame", "3.017", (70, 71))
     assert mended(checkup).boxes["a.mp4"].times_s[-1] == 3.0
