@@ -35,7 +35,7 @@ for rounding. In between it moves in a straight line."""
 MIN_OVERLAP = 0.3
 """A box that lies on a face overlaps it by as much."""
 OFFSETS_S = np.linspace(-2.0, 2.0, 101)
-TIME_FACTORS = np.geomspace(0.3, 3.0, 601)
+TIME_FACTORS = np.geomspace(0.3, 3.0, 401)
 BOX_FACTORS = np.geomspace(0.2, 5.0, 81)
 REFINEMENTS = 3
 FINER = 17
@@ -186,7 +186,7 @@ class Alignment:
             max((self.fit(time, picture) for time, picture in product(*readings)), key=_overlap)
             for readings in ((times, as_written), (as_written, pictures), (times, pictures))
         )
-        fit = _better(self.fit(), by_time)
+        fit = self.fit()
         if by_both.is_clearly_better(fit):
             fit = _better(max(by_time, by_picture, key=_overlap), by_both)
         by_offset = _refined(OFFSETS_S, lambda offset_s: self.fit(shifted(offset_s), fit.picture))

@@ -3,9 +3,9 @@
     facetally run ../shared/videos -o out
     python -m scripts.choose_thresholds out --truth ../shared/truth
 
-Two thresholds of `pipeline/options.py`: `PeopleOptions.min_confidence` is the lowest at which answers are right 95 times
-in 100; `FollowOptions.min_screen_time_s` the highest that loses no more than one in a hundred of the people found. The
-run must have been made with thresholds no higher than those looked for.
+Two thresholds of `pipeline/options.py`: `PeopleOptions.min_confidence` is the lowest at which answers are right 95
+times in 100; `FollowOptions.min_screen_time_s` the highest that loses no more than one in a hundred of the people
+found. The run must have been made with a screen time no higher than those looked for.
 """
 
 from __future__ import annotations
@@ -78,7 +78,10 @@ def _print_confidences(
 
 
 def _print_screen_times(chosen_on: Sequence[JudgedTrack], reported_on: Sequence[JudgedTrack]) -> None:
-    table = Table("min_screen_time_s", "chosen on: people", "tracks on nobody", "reported on: people", "tracks on nobody")
+    on_half = ("people", "tracks on nobody")
+    table = Table(
+        "min_screen_time_s", *(f"{half}: {name}" for half in ("chosen on", "reported on") for name in on_half)
+    )
     for min_screen_time_s in SCREEN_TIMES_S:
         cells = []
         for tracks in (chosen_on, reported_on):

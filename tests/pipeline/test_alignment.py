@@ -162,14 +162,9 @@ def test_boxes_drawn_wide_around_one_large_face_are_read_as_written() -> None:
     assert (fit.time, fit.picture) == (AS_WRITTEN, AS_WRITTEN)
 
 
-def test_a_rate_is_told_by_a_face_whose_boxes_a_smaller_picture_would_suit_better_still() -> None:
-    def face_at(times_s: Floats) -> Floats:
-        return np.array([460.0, 260, 820, 680]) + np.outer(150 * np.sin(2 * times_s), (1, 0, 1, 0))
-
-    looks_s, meant_s = np.arange(0, 12, 0.2), 0.48 * np.arange(1, 24)
-    seen = Sightings(looks_s, 0.2, np.zeros(len(looks_s), np.int64), face_at(looks_s))
-    drawn = face_at(meant_s) + np.array([-36, -42, 144, 168])
-    fit = Alignment(meant_s * 25 / 24, drawn, EVEN, seen).best_fit()
+def test_a_rate_is_found_with_boxes_drawn_wide() -> None:
+    labels = labels_of(EVEN)
+    fit = Alignment(labels.numbers / 24, grown(labels.boxes, 0.4), EVEN, sightings_of(EVEN)).best_fit()
     assert fit.time.what == "times are frame numbers at 24 frames/s"
     assert fit.picture is AS_WRITTEN
 
