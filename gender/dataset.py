@@ -1,46 +1,16 @@
-"""Reads labelled face pictures: UTKFace, from a folder, a .zip or a .tar."""
+"""UTKFace for the first weights: adults, each picture once, with an account of what was left out."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-import tarfile
-import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-NAME_PATTERN = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_(?P<date>\d+)\.")
-"""[age]_[gender]_[race]_[date].ext, gender 0 = male, 1 = female. The race is not read."""
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-
-
-@dataclass(frozen=True)
-class LabelledPicture:
-    """One picture of one face. `content` is the file as it lies on disk, still compressed."""
-
-    name: str
-    age_years: int
-    is_female: bool
-    digest: str
-    """SHA-256 of `content`, hexadecimal."""
-    content: bytes
-
-    def image_bgr(self) -> npt.NDArray[np.uint8]:
-        """(H, W, 3) uint8 BGR.
-
-        Raises:
-            ValueError: the file is no picture.
-        """
-        image = cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_COLOR) if self.content else None
-        if image is None:
-            raise ValueError(f"{self.name} cannot be decoded as a picture")
-        return np.asarray(image, dtype=np.uint8)
+from gender.pictures import UTKFACE_NAME, LabelledPicture, labels_of_name, read_pictures
 
 
 @dataclass(frozen=True)
@@ -74,19 +44,17 @@ class UTKFaceDataset:
         read_count = 0
         for name, content in read_pictures(source):
             read_count += 1
-            match = NAME_PATTERN.match(Path(name).name)
-            if not match:
+            if not UTKFACE_NAME.match(Path(name).name):
                 malformed.append(name)
                 continue
-            digest = hashlib.sha256(content).hexdigest()
-            picture = LabelledPicture(name, int(match["age"]), match["gender"] == "1", digest, content)
-            by_digest[digest].append(picture)
+            picture = labels_of_name(name, content)
+            by_digest[picture.digest].append(picture)
         if not by_digest:
             raise ValueError(f"{source} holds no picture named [age]_[gender]_[race]_[date].ext")
 
         agreed = [copies for copies in by_digest.values() if _agree(copies)]
         unique = sorted((copies[0] for copies in agreed), key=lambda picture: picture.name)
-        self.pictures = tuple(p for p in unique if min_age <= p.age_years <= max_age)
+        self.pictures = tuple(p for p in unique if min_age <= (p.age_years or 0) <= max_age)
         self.report = ReadingReport(
             pictures_read=read_count,
             malformed_names=tuple(malformed),
@@ -114,31 +82,3 @@ class UTKFaceDataset:
 
 def _agree(copies: list[LabelledPicture]) -> bool:
     return len({(p.age_years, p.is_female) for p in copies}) == 1
-
-
-def read_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every picture in a folder, a .zip or a .tar, in the order of their names.
-
-    Raises:
-        FileNotFoundError, ValueError: as `UTKFaceDataset`.
-    """
-    if not source.exists():
-        raise FileNotFoundError(f"no such file or folder: {source}")
-    if source.is_dir():
-        for path in sorted(source.rglob("*"), key=lambda path: path.relative_to(source).as_posix()):
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
-                yield path.relative_to(source).as_posix(), path.read_bytes()
-    elif zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            for name in sorted(archive.namelist()):
-                if Path(name).suffix.lower() in PICTURE_SUFFIXES:
-                    yield name, archive.read(name)
-    elif tarfile.is_tarfile(source):
-        with tarfile.open(source) as tar:
-            members = [m for m in tar.getmembers() if m.isfile() and Path(m.name).suffix.lower() in PICTURE_SUFFIXES]
-            for member in sorted(members, key=lambda m: m.name):
-                file = tar.extractfile(member)
-                assert file is not None  # a regular file, as filtered above
-                yield member.name, file.read()
-    else:
-        raise ValueError(f"{source} is neither a folder nor a .zip nor a .tar")
