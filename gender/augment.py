@@ -1,73 +1,172 @@
-"""Random changes to training crops: mirror, turn, shift and zoom, colour. Never used on held-out pictures."""
+"""Random changes to training crops, so that photographs look like video. Never used on held-out pictures.
+
+A crop is moved first (mirror, turn, shear, zoom, shift), as imprecise landmarks move it. Then comes what lies between
+a face and its pixels, in the order of the world: something covers it, the light changes it, the lens and the shutter
+blur it, the sensor shrinks it and adds noise, the codec throws detail away, and the decoder's picture is enlarged to
+the crop again.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import torch
-from torch.nn import functional
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+ImageArray = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class AugmentOptions:
-    """Half-widths of the uniform ranges that each crop draws from."""
+    """How far each change may go. Half-widths are of uniform draws around "no change"; probabilities are a crop's."""
 
     mirror_prob: float = 0.5
     max_turn_degrees: float = 12.0
+    max_shear: float = 0.0
     max_shift: float = 0.04
-    """As a share of the side of the crop with its margin."""
-    max_zoom: float = 0.08
+    """As a share of the crop's side."""
+    zoom: tuple[float, float] = (0.92, 1.08)
+    """Lowest and highest magnification, drawn evenly in its logarithm; below 1 shows more around the face."""
     max_brightness: float = 0.3
     max_contrast: float = 0.3
     max_saturation: float = 0.4
+    max_tint: float = 0.0
+    gamma_prob: float = 0.0
+    max_gamma_log: float = 0.8
+    """Half-width of the logarithm of the exponent."""
+    grey_prob: float = 0.0
+    cover_prob: float = 0.0
+    """One plain rectangle over part of the crop."""
+    blur_prob: float = 0.0
+    max_blur_share: float = 0.1
+    """Longest path of the motion blur, as a share of the side."""
+    shrink_prob: float = 0.0
+    min_side_px: int = 14
+    """Smallest side that the crop is shrunk to before it is enlarged again."""
+    noise_prob: float = 0.0
+    max_noise: float = 0.07
+    """Highest standard deviation, as a share of white."""
+    jpeg_prob: float = 0.0
+    jpeg_quality: tuple[int, int] = (15, 90)
+    """[lowest, highest) quality, at the shrunk size, as a codec sees it."""
 
 
-def augment(crops: torch.Tensor, margin_px: int, options: AugmentOptions, generator: torch.Generator) -> torch.Tensor:
-    """Draws one random version of each crop.
+VIDEO = AugmentOptions(
+    max_turn_degrees=14.0,
+    zoom=(0.85, 1.12),
+    max_contrast=0.4,
+    max_saturation=0.5,
+    max_tint=0.1,
+    gamma_prob=0.4,
+    grey_prob=0.12,
+    cover_prob=0.2,
+    blur_prob=0.25,
+    shrink_prob=0.5,
+    noise_prob=0.35,
+    jpeg_prob=0.5,
+)
+"""What makes web photographs look like frames of a video."""
+
+
+def augment(
+    crop: ImageArray, size_px: int, margin: float, options: AugmentOptions, rng: np.random.Generator
+) -> ImageArray:
+    """Draws one random version of a crop.
 
     Args:
-        crops: (B, 3, S + 2m, S + 2m) float32 RGB in [0, 1], with a margin of m pixels to turn and shift in.
-        margin_px: m.
+        crop: (O, O, 3) uint8 RGB, with a margin to turn and shift in.
+        size_px: S, the side of the result.
+        margin: the margin on each side, as a share of O.
         options: how far.
-        generator: the source of randomness.
+        rng: the source of randomness.
 
     Returns:
-        (B, 3, S, S) float32 RGB in [0, 1].
+        (S, S, 3) uint8 RGB.
     """
-    return recolour(move(crops, margin_px, options, generator), options, generator)
+    moved = move(crop, size_px, margin, options, rng)
+    covered = cover(moved, options, rng)
+    lit = relight(covered, options, rng)
+    return record(lit, options, rng)
 
 
-def move(crops: torch.Tensor, margin_px: int, options: AugmentOptions, generator: torch.Generator) -> torch.Tensor:
-    """Mirror, turn, zoom and shift, in one bilinear resampling; shapes as in `augment`."""
-    count, channels, outer, _ = crops.shape
-    inner = outer - 2 * margin_px
-
-    def uniform(half_width: float) -> torch.Tensor:
-        return (torch.rand(count, generator=generator) * 2 - 1) * half_width
-
-    angle = uniform(math.radians(options.max_turn_degrees))
-    zoom = (inner / outer) * (1 + uniform(options.max_zoom))  # output square, in units of the input square
-    mirror = torch.where(torch.rand(count, generator=generator) < options.mirror_prob, -1.0, 1.0)
-    cosine, sine = zoom * angle.cos(), zoom * angle.sin()
-    shift_x, shift_y = uniform(2 * options.max_shift), uniform(2 * options.max_shift)
-    rows = [
-        torch.stack([cosine * mirror, -sine, shift_x], 1),
-        torch.stack([sine * mirror, cosine, shift_y], 1),
-    ]
-    matrices = torch.stack(rows, dim=1)  # (B, 2, 3)
-    grid = functional.affine_grid(matrices, [count, channels, inner, inner], align_corners=False)
-    return functional.grid_sample(crops, grid, mode="bilinear", padding_mode="border", align_corners=False)
+def move(
+    crop: ImageArray, size_px: int, margin: float, options: AugmentOptions, rng: np.random.Generator
+) -> ImageArray:
+    """Mirror, turn, shear, zoom and shift in one bilinear resampling; shapes as in `augment`."""
+    outer = crop.shape[0]
+    angle = math.radians(rng.uniform(-1, 1) * options.max_turn_degrees)
+    zoom = math.exp(rng.uniform(*np.log(options.zoom))) * size_px / (outer * (1 - 2 * margin))
+    mirror = -1.0 if rng.random() < options.mirror_prob else 1.0
+    shear = rng.uniform(-1, 1) * options.max_shear
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    linear = zoom * turn @ np.array([[mirror, shear], [0.0, 1.0]])
+    shift = rng.uniform(-1, 1, 2) * options.max_shift * size_px
+    centre = np.full(2, (outer - 1) / 2)
+    matrix = np.column_stack([linear, (size_px - 1) / 2 + shift - linear @ centre])
+    moved = cv2.warpAffine(crop, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
 
 
-def recolour(crops: torch.Tensor, options: AugmentOptions, generator: torch.Generator) -> torch.Tensor:
-    """Brightness, contrast and saturation, each crop by its own factors; (B, 3, S, S) in [0, 1]."""
+def cover(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator) -> ImageArray:
+    """Perhaps hides a rectangle of a tenth to a half of each side behind one colour."""
+    if rng.random() >= options.cover_prob:
+        return crop
+    side = crop.shape[0]
+    width, height = rng.integers(side // 10, side // 2, 2)
+    x, y = rng.integers(0, side - width + 1), rng.integers(0, side - height + 1)
+    covered = crop.copy()
+    covered[y : y + height, x : x + width] = rng.integers(0, 256, 3)
+    return covered
 
-    def factor(half_width: float) -> torch.Tensor:
-        return 1 + (torch.rand(len(crops), 1, 1, 1, generator=generator) * 2 - 1) * half_width
 
-    crops = crops * factor(options.max_brightness)
-    grey = crops.mean(dim=1, keepdim=True)
-    crops = grey + (crops - grey) * factor(options.max_saturation)
-    level = grey.mean(dim=(2, 3), keepdim=True)
-    return (level + (crops - level) * factor(options.max_contrast)).clamp(0, 1)
+def relight(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator) -> ImageArray:
+    """Gamma, brightness, saturation or grey, contrast and tint, as one table and one matrix of colours."""
+    if rng.random() < options.gamma_prob:
+        exponent = math.exp(rng.uniform(-1, 1) * options.max_gamma_log)
+        table = (255 * np.linspace(0, 1, 256) ** exponent + 0.5).astype(np.uint8)
+        crop = np.asarray(cv2.LUT(crop, table), np.uint8)
+    brightness = 1 + rng.uniform(-1, 1) * options.max_brightness
+    saturation = 0.0 if rng.random() < options.grey_prob else 1 + rng.uniform(-1, 1) * options.max_saturation
+    contrast = 1 + rng.uniform(-1, 1) * options.max_contrast
+    tint = 1 + rng.uniform(-1, 1, 3) * options.max_tint
+    mix = np.full((3, 3), (1 - saturation) / 3) + np.eye(3) * saturation  # towards the pixel's mean and back
+    matrix = brightness * contrast * tint[:, None] * mix
+    level = brightness * float(np.mean(cv2.mean(crop)[:3]))  # contrast turns around the crop's mean
+    offset = (1 - contrast) * level * tint
+    return np.asarray(cv2.transform(crop, np.column_stack([matrix, offset])), np.uint8)
+
+
+def record(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator) -> ImageArray:
+    """Motion blur, fewer pixels, noise and compression, then enlarged to the same size again."""
+    size_px = crop.shape[0]
+    if rng.random() < options.blur_prob:
+        crop = np.asarray(cv2.filter2D(crop, -1, _motion_kernel(size_px, options, rng)), np.uint8)
+    side = size_px
+    if rng.random() < options.shrink_prob:
+        side = int(math.exp(rng.uniform(math.log(options.min_side_px), math.log(size_px))))
+        crop = np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    if rng.random() < options.noise_prob:
+        noise = rng.standard_normal(crop.shape, np.float32) * np.float32(255 * rng.uniform(0, options.max_noise))
+        crop = np.clip(crop + noise, 0, 255).astype(np.uint8)
+    if rng.random() < options.jpeg_prob:
+        quality = int(rng.integers(*options.jpeg_quality))
+        _, packed = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        crop = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB), np.uint8)
+    if side != size_px:
+        way = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+        crop = np.asarray(cv2.resize(crop, (size_px, size_px), interpolation=way), np.uint8)
+    return crop
+
+
+def _motion_kernel(size_px: int, options: AugmentOptions, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """A straight path through the middle of a square, summing to 1."""
+    side = int(rng.integers(2, max(int(options.max_blur_share * size_px), 2) + 1))
+    angle = rng.uniform(0, math.pi)
+    along = np.linspace(-1, 1, 3 * side) * (side - 1) / 2
+    kernel = np.zeros((side, side), np.float32)
+    rows = np.rint((side - 1) / 2 + along * math.sin(angle)).astype(int)
+    columns = np.rint((side - 1) / 2 + along * math.cos(angle)).astype(int)
+    kernel[rows, columns] = 1
+    return kernel / kernel.sum()

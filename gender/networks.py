@@ -2,84 +2,153 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
+import torchvision
 from torch import nn
 from torch.fx.experimental.optimization import fuse
-from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-TRUNK_PREFIX = "features."
 
 
-class MobileNetV2Gender(nn.Module):
-    """MobileNetV2 (Sandler et al., CVPR 2018) with one linear head.
+@dataclass(frozen=True)
+class NetworkOptions:
+    """A trunk and the head on it; together with the number of outputs they determine every tensor's shape."""
 
-    Input (B, 3, S, S) float32 RGB, normalised by the ImageNet mean and standard deviation; output (B, 2) logits in the
-    order of the checkpoint's class names.
+    trunk: str = "mobilenet_v2"
+    hidden: int | None = None
+    """Width of the hidden layer of the head; None: the head is one linear layer."""
+    dropout: float = 0.2
+    """Before the head."""
+    hidden_dropout: float = 0.0
+    """After the hidden layer."""
+
+
+class FaceNetwork(nn.Module):
+    """A convolutional trunk, an average over its maps, and a head.
+
+    Input (B, 3, S, S) float32 RGB, normalised as the card says; output (B, C).
     """
 
-    def __init__(self, class_count: int = 2) -> None:
+    def __init__(self, options: NetworkOptions, output_count: int) -> None:
         super().__init__()
-        base = mobilenet_v2(weights=None, num_classes=class_count)
-        self.features, self.classifier = base.features, base.classifier
+        self.features, width = TRUNKS[options.trunk]()
+        self.classifier = _head(options, width, output_count)
         self._frozen_count = 0
         self._frozen: tuple[nn.Module, ...] = ()  # in a tuple, so that it is no part of the state dict
-        self.register_load_state_dict_post_hook(lambda *_: self._fold_frozen())
+        self.register_load_state_dict_post_hook(lambda network, _: network._fold_frozen())
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             for block in self._frozen:
                 crops = block(crops)
         maps = self.features[self._frozen_count :](crops)
-        logits: torch.Tensor = self.classifier(maps.mean(dim=(2, 3)))
-        return logits
+        output: torch.Tensor = self.classifier(maps.mean(dim=(2, 3)))
+        return output
 
-    def freeze_first(self, block_count: int) -> None:
-        """Keeps the first blocks of `features` as they are now: no gradient, fixed batch-norm statistics.
+    def freeze_first(self, block_count: int | None) -> None:
+        """Keeps the first blocks of `features`, or all (None), as they are: no gradient, fixed batch-norm statistics.
 
         They run as a copy with the batch norms folded into the convolutions, nearly twice as fast on a CPU.
         """
-        self._frozen_count = block_count
-        for parameter in self.features[:block_count].parameters():
-            parameter.requires_grad_(False)
+        self._frozen_count = len(self.features) if block_count is None else block_count
+        for index, block in enumerate(self.features):
+            for parameter in block.parameters():
+                parameter.requires_grad_(index >= self._frozen_count)
         self.train(self.training)
         self._fold_frozen()
 
     def _fold_frozen(self) -> None:
+        self._frozen = ()
         if self._frozen_count:
             self._frozen = (fuse(self.features[: self._frozen_count].eval()),)
 
-    def train(self, mode: bool = True) -> MobileNetV2Gender:
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> FaceNetwork:
+        super()._apply(fn, recurse)  # .to() and its like do not see the copy
+        self._fold_frozen()
+        return self
+
+    def train(self, mode: bool = True) -> FaceNetwork:
         super().train(mode)
         self.features[: self._frozen_count].eval()
         return self
 
 
-def load_imagenet_trunk(network: MobileNetV2Gender, trunk_path: Path | None) -> str:
-    """Fills `features` with ImageNet weights and says where they came from.
+def _head(options: NetworkOptions, width: int, output_count: int) -> nn.Sequential:
+    if options.hidden is None:
+        return nn.Sequential(nn.Dropout(options.dropout), nn.Linear(width, output_count))
+    hidden, out = nn.Linear(width, options.hidden), nn.Linear(options.hidden, output_count)
+    for layer in (hidden, out):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return nn.Sequential(nn.Dropout(options.dropout), hidden, nn.ReLU(), nn.Dropout(options.hidden_dropout), out)
 
-    Args:
-        network: is changed in place; its head stays as it was initialised.
-        trunk_path: a state dict in torchvision's names; None takes torchvision's own weights (needs the network once).
+
+def _mobilenet_v2() -> tuple[nn.Sequential, int]:
+    """Sandler et al., CVPR 2018."""
+    network = torchvision.models.mobilenet_v2(weights=None)
+    return network.features, network.last_channel
+
+
+def _efficientnet_b0() -> tuple[nn.Sequential, int]:
+    """Tan and Le, ICML 2019."""
+    network = torchvision.models.efficientnet_b0(weights=None)
+    return network.features, 1280
+
+
+def _resnet(depth: int, width: int) -> tuple[nn.Sequential, int]:
+    """He et al., CVPR 2016."""
+    net = torchvision.models.get_model(f"resnet{depth}", weights=None)
+    stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+    return nn.Sequential(stem, net.layer1, net.layer2, net.layer3, net.layer4), width
+
+
+def _five_blocks() -> tuple[nn.Sequential, int]:
+    """Five of 3x3 convolution, batch norm, ReLU: the first with stride 2, each further one after a 2x2 max pool."""
+    widths = (3, 32, 64, 128, 256, 512)
+    blocks = []
+    for index, (before, after) in enumerate(pairwise(widths)):
+        pool = [nn.MaxPool2d(2)] if index else []
+        convolution = nn.Conv2d(before, after, 3, stride=1 if index else 2, padding=1, bias=False)
+        blocks.append(nn.Sequential(*pool, convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)))
+    return nn.Sequential(*blocks), widths[-1]
+
+
+TRUNKS: dict[str, Callable[[], tuple[nn.Sequential, int]]] = {
+    "mobilenet_v2": _mobilenet_v2,
+    "efficientnet_b0": _efficientnet_b0,
+    "resnet34": lambda: _resnet(34, 512),
+    "resnet50": lambda: _resnet(50, 2048),
+    "five_blocks": _five_blocks,
+}
+
+
+RESNET_BLOCKS = re.compile(r"^(conv1|bn1|layer\d)(?=\.)")
+"""The blocks of a ResNet by torchvision's names."""
+
+
+def _resnet_block(match: re.Match[str]) -> str:
+    block = match[1]
+    return f"features.{block[-1]}" if block.startswith("layer") else f"features.0.{int(block == 'bn1')}"
+
+
+def load_trunk(network: FaceNetwork, path: Path) -> None:
+    """Fills `features` from a file in torchvision's names, those of a ResNet too; the head stays as it was initialised.
 
     Raises:
         ValueError: the file does not hold exactly the trunk's tensors.
     """
-    if trunk_path is None:
-        weights = MobileNet_V2_Weights.IMAGENET1K_V2
-        state: Mapping[str, Any] = weights.get_state_dict(progress=True, check_hash=True)
-        source = f"torchvision {weights}"
+    head = {name: value for name, value in network.state_dict().items() if not name.startswith("features.")}
     try:
-        if trunk_path is not None:
-            source = trunk_path.name
-            state = torch.load(trunk_path, map_location="cpu", weights_only=True)
-        trunk = {k.removeprefix(TRUNK_PREFIX): v for k, v in state.items() if k.startswith(TRUNK_PREFIX)}
-        network.features.load_state_dict(trunk)
+        state: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        renamed = {RESNET_BLOCKS.sub(_resnet_block, name): value for name, value in state.items()}
+        network.load_state_dict(head | {name: value for name, value in renamed.items() if name.startswith("features.")})
     except Exception as error:  # torch raises pickle, zip, attribute and runtime errors for other files
-        raise ValueError(f"{source} is not a MobileNetV2 trunk in torchvision's names: {error}") from error
-    return source
+        raise ValueError(f"{path.name} is not a trunk of this network: {error}") from error

@@ -1,196 +1,256 @@
-"""The training loop: epochs over cached crops, a checkpoint after each, resumable."""
+"""The one training loop: stages of epochs over aligned crops, a checkpoint after each epoch, resumable."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch.nn import functional
+from torch.utils.data import DataLoader
 
-from gender.augment import AugmentOptions, augment
-from gender.evaluation import GenderEvaluation
-from gender.networks import IMAGENET_MEAN, IMAGENET_STD
+from gender.epochs import EpochFaces, FaceItem
+from gender.face_sets import FaceCorpus
+from gender.losses import face_loss
+from gender.networks import FaceNetwork
+from gender.pace import Pace
+from gender.prediction import normalise, predict_output
+from gender.recipes import Recipe, Stage
 
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """The recipe of the first weights: Adam, cross-entropy, early blocks frozen."""
-
-    epochs: int = 10
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    """At the start; falls to zero along a cosine."""
-    frozen_blocks: int = 7
-    """Of MobileNetV2's 19."""
-    seed: int = 0
-    augment: AugmentOptions = field(default_factory=AugmentOptions)
-
-
-@dataclass(frozen=True)
-class CropSet:
-    """Crops with labels, as cached before training."""
-
-    crops: npt.NDArray[np.uint8]
-    """(N, S + 2m, S + 2m, 3) uint8 RGB."""
-    is_female: npt.NDArray[np.bool_]
-    """(N,)."""
-    margin_px: int
-    """m: what augmentation may turn and shift in; evaluation cuts it off."""
-
-    def __len__(self) -> int:
-        return len(self.crops)
-
-    def __getitem__(self, which: npt.NDArray[Any]) -> CropSet:
-        return CropSet(self.crops[which], self.is_female[which], self.margin_px)
-
-    def tensor(self, which: npt.NDArray[Any] | slice) -> torch.Tensor:
-        """(B, 3, S + 2m, S + 2m) float32 RGB in [0, 1]."""
-        return torch.from_numpy(self.crops[which]).permute(0, 3, 1, 2).float().div_(255)
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+OnStep = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
 class EpochResult:
     """What one epoch cost and gave."""
 
+    stage: int
+    """From 0."""
     epoch: int
+    """Of the whole training, from 1."""
+    learning_rate: float
+    """At its start."""
     train_loss: float
-    train_accuracy: float
     """On augmented crops, while learning."""
-    held_out_loss: float
-    held_out_accuracy: float
+    selection_loss: float
+    selection_accuracy: float
+    """Of gender; NaN where the network does not tell it."""
+    selection_age_mae: float
+    """Years; NaN where the network does not tell age, or no face has one."""
     seconds: float
 
 
-def normalise(crops: torch.Tensor) -> torch.Tensor:
-    """RGB in [0, 1] -> normalised by the ImageNet mean and standard deviation."""
-    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
-    normalised = (crops - mean[:, None, None]) / std[:, None, None]
-    return normalised.contiguous(memory_format=torch.channels_last)  # the faster layout on a CPU
-
-
-def predict_logits(network: torch.nn.Module, data: CropSet, batch_size: int = 256) -> npt.NDArray[np.float32]:
-    """(N, classes) logits of the crops' middle, never augmented."""
-    network.eval()
-    m, outer = data.margin_px, data.crops.shape[1]
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(data), batch_size):
-            crops = data.tensor(slice(start, start + batch_size))[:, :, m : outer - m, m : outer - m]
-            parts.append(network(normalise(crops)).numpy())
-    return np.concatenate(parts)
-
-
-def evaluate(network: torch.nn.Module, data: CropSet) -> tuple[GenderEvaluation, float]:
-    """Confusion counts and mean cross-entropy; class 1 is female."""
-    logits = torch.from_numpy(predict_logits(network, data))
-    labels = torch.from_numpy(data.is_female.astype(np.int64))
-    said_female = (logits[:, 1] > logits[:, 0]).numpy()
-    return GenderEvaluation.of(data.is_female, said_female), functional.cross_entropy(logits, labels).item()
-
-
-def train(
-    network: torch.nn.Module,
-    train_set: CropSet,
-    held_out: CropSet,
-    options: TrainingOptions,
-    state_path: Path,
-    identity: str = "",
-    on_step: Callable[[int, int, float], None] = lambda *_: None,
-) -> Iterator[EpochResult]:
-    """Yields the result of every epoch: first of those an earlier call has done, then of each new one once it is saved.
-
-    The held-out crops are only looked at: nothing is chosen by them, the last epoch is the result.
+class Trainer:
+    """Trains a network by a recipe.
 
     Args:
-        network: returns (B, 2) logits, class 1 female; changed in place.
-        train_set, held_out: labelled crops.
-        options: the recipe.
+        network: changed in place; holds the result once `run` is through.
+        corpus: its "train" faces are learnt from, its "selection" faces looked at after each epoch, no others.
+        recipe: how.
+        seed: of order, augmentation and dropout.
         state_path: where the state lies after each epoch; if it is there, training goes on from it.
-        identity: what the state belongs to besides the options: data and starting weights.
-        on_step: called with (step, steps in all, loss) after each batch.
+        identity: what the state belongs to besides recipe, data and seed: the starting weights.
+        device: "cpu" or "cuda".
+        workers: processes that prepare crops; 0: none but this one.
 
     Raises:
-        ValueError: the state at `state_path` belongs to other options, data or weights; or a set is too small.
+        ValueError: a split has too few faces, or the state belongs to another training.
     """
-    steps_per_epoch = len(train_set) // options.batch_size
-    if not steps_per_epoch or not len(held_out):
-        raise ValueError(
-            f"{len(train_set)} crops to train and {len(held_out)} held out are too few: "
-            f"at least a batch of {options.batch_size} and one are needed"
-        )
-    network.to(memory_format=torch.channels_last)
-    learnable = [p for p in network.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(learnable, options.learning_rate)
-    total_steps = steps_per_epoch * options.epochs
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(total_steps, 1))
-    state = _TrainingState(state_path, {"options": asdict(options), "identity": identity}, network, optimizer, schedule)
-    results = state.resume()
-    yield from results
-    for epoch in range(len(results), options.epochs):
+
+    def __init__(
+        self,
+        network: FaceNetwork,
+        corpus: FaceCorpus,
+        recipe: Recipe,
+        seed: int,
+        state_path: Path,
+        identity: str = "",
+        device: str = "cpu",
+        workers: int = 0,
+    ) -> None:
+        self.network, self.recipe, self.seed, self.state_path = network, recipe, seed, state_path
+        self.device, self.workers = device, workers
+        self.train_faces, self.selection = corpus.split("train"), corpus.split("selection")
+        faces_per_epoch = min(recipe.epoch_faces or len(self.train_faces), len(self.train_faces))
+        self.steps_per_epoch = faces_per_epoch // recipe.batch_size
+        if not self.steps_per_epoch or not len(self.selection):
+            raise ValueError(
+                f"{len(self.train_faces)} faces to train and {len(self.selection)} to select by are too few: "
+                f"at least a batch of {recipe.batch_size} and one are needed"
+            )
+        network.to(device).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(network.state_dict()) if recipe.average_decay else None
+        self.results: list[EpochResult] = []
+        self.best: dict[str, Any] = {}
+        """Under early stopping: loss, epoch and weights (averaged, where they are) of this stage's best epoch."""
+        self._belongs_to = {
+            "recipe": repr(recipe),
+            "seed": seed,
+            "data": corpus.fingerprint(),
+            "identity": identity,
+        }
+
+    def run(self, on_step: OnStep = lambda *_: None) -> Iterator[EpochResult]:
+        """Yields the result of every epoch: first of those done before, then of each new one once it is saved.
+
+        Args:
+            on_step: called with (step, steps in all, loss) after each batch.
+        """
+        resumed = self._load()
+        yield from self.results
+        first = self.results[-1].stage if self.results else 0
+        for index in range(first, len(self.recipe.stages)):
+            stage = self.recipe.stages[index]
+            self._start(stage)
+            done = sum(result.stage == index for result in self.results)
+            if done:
+                self.optimizer.load_state_dict(resumed["optimizer"])
+                self.pace.load_state_dict(resumed["pace"])
+            while done < stage.epochs and not self._is_stale():
+                self.results.append(self._epoch(index, stage, on_step))
+                self._save()
+                yield self.results[-1]
+                done += 1
+            self._take_best()
+        if self.average is not None:
+            self.network.load_state_dict(self.average)
+
+    def _start(self, stage: Stage) -> None:
+        self.network.freeze_first(stage.frozen_blocks)
+        learnable = [p for p in self.network.parameters() if p.requires_grad]
+        kind = torch.optim.AdamW if self.recipe.weight_decay else torch.optim.Adam
+        self.optimizer = kind(learnable, stage.learning_rate, weight_decay=self.recipe.weight_decay)
+        self.pace = Pace(self.recipe, stage, self.steps_per_epoch)
+
+    def _take_best(self) -> None:
+        if not self.best:
+            return
+        self.network.load_state_dict(self.best["weights"])
+        if self.average is not None:
+            self.average = self.best["weights"]
+        self.best = {}
+
+    def _is_stale(self) -> bool:
+        limit = self.recipe.early_stop_epochs
+        return bool(limit and self.best and len(self.results) - self.best["epoch"] >= limit)
+
+    def _epoch(self, index: int, stage: Stage, on_step: OnStep) -> EpochResult:
         started = time.perf_counter()
-        torch.manual_seed(options.seed * 1000 + epoch)  # dropout; so that a resumed epoch is the same
-        generator = torch.Generator().manual_seed(options.seed * 1000 + epoch)
-        order = torch.randperm(len(train_set), generator=generator).numpy()
-        network.train()
-        loss_sum, right = 0.0, 0
-        for step in range(steps_per_epoch):
-            which = order[step * options.batch_size : (step + 1) * options.batch_size]
-            crops = augment(train_set.tensor(which), train_set.margin_px, options.augment, generator)
-            labels = torch.from_numpy(train_set.is_female[which].astype(np.int64))
-            logits = network(normalise(crops))
-            loss = functional.cross_entropy(logits, labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            loss_sum += loss.item()
-            right += int((logits.argmax(dim=1) == labels).sum())
-            on_step(epoch * steps_per_epoch + step + 1, total_steps, loss.item())
-        evaluation, held_out_loss = evaluate(network, held_out)
-        result = EpochResult(
-            epoch=epoch + 1,
-            train_loss=loss_sum / steps_per_epoch,
-            train_accuracy=right / (steps_per_epoch * options.batch_size),
-            held_out_loss=held_out_loss,
-            held_out_accuracy=evaluation.accuracy,
-            seconds=time.perf_counter() - started,
-        )
-        results.append(result)
-        state.save(results)
-        yield result
+        epoch, size_px = len(self.results), stage.size_px or self.recipe.size_px
+        total_steps = self.steps_per_epoch * sum(s.epochs for s in self.recipe.stages)
+        torch.manual_seed(self.seed * 1000 + epoch)  # dropout; so that a resumed epoch is the same
+        self.network.train()
+        rate, loss_sum = self.pace.rate(), 0.0
+        for step, batch in enumerate(self._batches(epoch, size_px), start=epoch * self.steps_per_epoch + 1):
+            loss = self._step(batch)
+            self._add_to_average(step)
+            loss_sum += loss
+            on_step(step, total_steps, loss)
+        with self._averaged_weights():
+            loss, accuracy, age_mae = look_at(self.network, self.selection, self.recipe, size_px, self.device)
+            if self.recipe.early_stop_epochs and loss < self.best.get("loss", math.inf):
+                weights = copy.deepcopy(self.network.state_dict())
+                self.best = {"loss": loss, "epoch": epoch + 1, "weights": weights}
+        self.pace.after_epoch(loss)
+        seconds = time.perf_counter() - started
+        return EpochResult(index, epoch + 1, rate, loss_sum / self.steps_per_epoch, loss, accuracy, age_mae, seconds)
 
+    def _batches(self, epoch: int, size_px: int) -> DataLoader[FaceItem]:
+        faces = EpochFaces(self.train_faces, self.recipe, size_px, self.seed, epoch, self.steps_per_epoch)
+        ahead = 8 if self.workers else None
+        if self.workers:
+            cv2.setNumThreads(1)  # a forked process would wait for OpenCV's threads, which stay behind
+        return DataLoader(faces, self.recipe.batch_size, num_workers=self.workers, prefetch_factor=ahead)
 
-@dataclass(frozen=True)
-class _TrainingState:
-    """All that a training needs to go on, in one file."""
+    def _step(self, batch: Batch) -> float:
+        crops, female, age_years, weight = (part.to(self.device) for part in batch)
+        self.optimizer.param_groups[0]["lr"] = self.pace.next_rate()
+        with autocast(self.device):
+            output = self.network(normalise(crops, self.recipe))
+        recipe = self.recipe
+        loss = face_loss(output.float(), female, age_years, weight, recipe.layout, recipe.loss, recipe.female_index)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.item())
 
-    path: Path
-    belongs_to: dict[str, Any]
-    network: Any
-    optimizer: Any
-    schedule: Any
+    def _add_to_average(self, step: int) -> None:
+        if self.average is None or self.recipe.average_decay is None:
+            return
+        decay = min(self.recipe.average_decay, (1 + step) / (10 + step))  # short at first, when all is new
+        for name, value in self.network.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.average[name].lerp_(value, 1 - decay)
+            else:
+                self.average[name].copy_(value)
 
-    def save(self, results: list[EpochResult]) -> None:
-        content = self.belongs_to | {"results": [asdict(result) for result in results]}
-        for name in ("network", "optimizer", "schedule"):
-            content[name] = getattr(self, name).state_dict()
-        temporary = self.path.with_name(self.path.name + ".part")
+    @contextlib.contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        if self.average is None:
+            yield
+            return
+        own = copy.deepcopy(self.network.state_dict())
+        self.network.load_state_dict(self.average)
+        yield
+        self.network.load_state_dict(own)
+
+    def _save(self) -> None:
+        content = self._belongs_to | {
+            "results": [asdict(result) for result in self.results],
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "pace": self.pace.state_dict(),
+        }
+        temporary = self.state_path.with_name(self.state_path.name + ".part")
         torch.save(content, temporary)
-        temporary.replace(self.path)
+        temporary.replace(self.state_path)
 
-    def resume(self) -> list[EpochResult]:
-        """Loads the state if there is one; returns the results of the epochs already done."""
-        if not self.path.exists():
-            return []
-        content = torch.load(self.path, map_location="cpu", weights_only=True)
-        if any(content.get(key) != value for key, value in self.belongs_to.items()):
-            raise ValueError(f"{self.path} belongs to a training with other options or data; delete it to start anew")
-        for name in ("network", "optimizer", "schedule"):
-            getattr(self, name).load_state_dict(content[name])
-        return [EpochResult(**values) for values in content["results"]]
+    def _load(self) -> dict[str, Any]:
+        if not self.state_path.exists():
+            return {}
+        try:
+            content: dict[str, Any] = torch.load(self.state_path, map_location=self.device, weights_only=True)
+        except Exception as error:  # torch raises pickle, zip and runtime errors for a damaged file
+            raise ValueError(f"{self.state_path} is damaged; delete it to start anew: {error}") from error
+        if any(content.get(key) != value for key, value in self._belongs_to.items()):
+            raise ValueError(
+                f"{self.state_path} belongs to a training with other options or data; delete it to start anew"
+            )
+        self.network.load_state_dict(content["network"])
+        self.average, self.best = content["average"], content["best"]
+        self.results = [EpochResult(**values) for values in content["results"]]
+        return content
+
+
+def autocast(device: str) -> torch.autocast:
+    """bfloat16 where the hardware multiplies it, on GPUs and CPUs with AMX; elsewhere it is far slower than float32."""
+    has_amx = device == "cpu" and torch.cpu._is_amx_tile_supported()
+    return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or has_amx)
+
+
+def look_at(
+    network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, size_px: int, device: str
+) -> tuple[float, float, float]:
+    """Loss, accuracy of gender and mean absolute error of age on faces; NaN for what is not told."""
+    output = predict_output(network, corpus, recipe, size_px, device)
+    female = corpus.faces["female"].to_numpy(np.float32)
+    age_years = corpus.faces["age_years"].to_numpy(np.float32)
+    labels = torch.from_numpy(female), torch.from_numpy(age_years)
+    weight = torch.ones(len(corpus))
+    answers = torch.from_numpy(output)
+    loss = face_loss(answers, *labels, weight, recipe.layout, recipe.loss, recipe.female_index).item()
+    told, aged = ~np.isnan(female), ~np.isnan(age_years)
+    right = (recipe.layout.female_log_odds(output, recipe.female_index) > 0) == (female == 1)
+    accuracy = float(right[told].mean()) if recipe.layout.gender != "none" and told.any() else math.nan
+    errors = np.abs(recipe.layout.age_years(output) - age_years)[aged]
+    return loss, accuracy, float(errors.mean()) if recipe.layout.age != "none" and aged.any() else math.nan

@@ -52,13 +52,13 @@ def crops() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def settled_network(card: ModelCard, crops: np.ndarray) -> Any:
-    """A seeded MobileNetV2Gender whose batch norms know `crops` and whose answers to them differ; copy to change."""
+    """A seeded MobileNetV2 whose batch norms know `crops` and whose answers to them differ; copy to change."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
-    from gender.networks import MobileNetV2Gender
+    from gender.networks import FaceNetwork, NetworkOptions
 
     torch.manual_seed(0)
-    network = MobileNetV2Gender().train()
+    network = FaceNetwork(NetworkOptions(), 2).train()
     torch.nn.init.normal_(network.classifier[1].weight, std=0.1)
     norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     for norm in norms:

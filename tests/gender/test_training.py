@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,58 +13,64 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 import torch
+from drawn_faces import drawn_corpus, drawn_crops
 from torch import nn
 
 import gender.training
-from gender.networks import MobileNetV2Gender
-from gender.training import CropSet, EpochResult, TrainingOptions, evaluate, predict_logits, train
+from gender.face_sets import FaceCorpus, FaceSet, pixel_digest
+from gender.networks import TRUNKS, FaceNetwork, NetworkOptions
+from gender.outputs import OutputLayout
+from gender.recipes import RECIPES, Recipe, Stage
+from gender.training import EpochResult, Trainer, look_at
 
-MARGIN_PX = 4
-OUTER_PX = 32 + 2 * MARGIN_PX
-OPTIONS = TrainingOptions(epochs=2, batch_size=8, learning_rate=1e-2, seed=3)
+CORPUS = drawn_corpus()
+TINY = replace(
+    RECIPES["genderage"],
+    network=NetworkOptions("tiny", hidden=8, dropout=0.1),
+    size_px=32,
+    batch_size=8,
+    stages=(Stage(2, 1e-2),),
+    early_stop_epochs=None,
+)
+COSINE = replace(TINY, schedule="cosine")
+ALL_AT_ONCE = replace(
+    TINY,
+    stages=(Stage(2, 1e-2, frozen_blocks=None), Stage(3, 1e-2, frozen_blocks=1)),
+    patience_epochs=0,
+    early_stop_epochs=2,
+    average_decay=0.9,
+    weight_decay=0.01,
+    epoch_faces=24,
+)
+AVERAGED = replace(TINY, schedule="cosine", average_decay=0.5)
 
 
-def bright_women_dark_men(count: int, seed: int) -> CropSet:
-    random = np.random.default_rng(seed)
-    is_female = random.random(count) < 0.5
-    crops = random.integers(0, 60, (count, OUTER_PX, OUTER_PX, 3)) + 190 * is_female[:, None, None, None]
-    return CropSet(crops.astype(np.uint8), is_female, MARGIN_PX)
+def tiny_trunk() -> tuple[nn.Sequential, int]:
+    """Three blocks of a convolution and a batch norm."""
+    sizes = [(3, 4, 4), (4, 8, 2), (8, 8, 2)]
+    blocks = [nn.Sequential(nn.Conv2d(a, b, s, s), nn.BatchNorm2d(b), nn.ReLU()) for a, b, s in sizes]
+    return nn.Sequential(*blocks), 8
 
 
-TRAIN_SET, HELD_OUT = bright_women_dark_men(32, seed=1), bright_women_dark_men(12, seed=2)
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TRUNKS, "tiny", tiny_trunk)
 
 
-def small_network(dropout: float = 0.0) -> nn.Module:
+def network_of(recipe: Recipe) -> FaceNetwork:
     torch.manual_seed(0)
-    body = [nn.Conv2d(3, 4, 5, stride=4), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    return nn.Sequential(*body, nn.Dropout(dropout), nn.Linear(4, 2))
+    return FaceNetwork(recipe.network, recipe.layout.column_count)
 
 
-def small_network_with_dropout() -> nn.Module:
-    return small_network(0.5)
+def trained(
+    recipe: Recipe, state: Path, corpus: FaceCorpus = CORPUS, seed: int = 3, identity: str = "", workers: int = 0
+) -> tuple[FaceNetwork, list[EpochResult]]:
+    network = network_of(recipe)
+    trainer = Trainer(network, corpus, recipe, seed, state, identity, workers=workers)
+    return network, list(trainer.run())
 
 
-def frozen_mobilenet() -> nn.Module:
-    torch.manual_seed(0)
-    network = MobileNetV2Gender()
-    network.freeze_first(7)
-    return network
-
-
-class Redness(nn.Module):
-    """Logits (0, mean red after normalisation)."""
-
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        red = crops[:, 0].mean(dim=(1, 2))
-        return torch.stack([torch.zeros_like(red), red], 1)
-
-
-def run(network: nn.Module, state: Path, options: TrainingOptions = OPTIONS, **changes: Any) -> list[EpochResult]:
-    sets = {"train_set": TRAIN_SET, "held_out": HELD_OUT} | changes
-    return list(train(network, sets["train_set"], sets["held_out"], options, state))
-
-
-def weights(network: nn.Module) -> dict[str, torch.Tensor]:
+def weights(network: FaceNetwork) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
@@ -71,143 +78,221 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_bright_and_dark_crops_are_told_apart(tmp_path: Path) -> None:
-    network = small_network()
-    before = evaluate(network, HELD_OUT)[0].accuracy
-    results = run(network, tmp_path / "state.pth", replace(OPTIONS, epochs=6))
-    assert [r.epoch for r in results] == [1, 2, 3, 4, 5, 6]
+def learning_blocks(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+    """ "0" to "2" of the trunk, and "classifier", where anything changed."""
+    changed = [name for name, tensor in after.items() if not torch.equal(tensor, before[name])]
+    return {name.split(".")[1] if name.startswith("features.") else "classifier" for name in changed}
+
+
+def with_other_pixels(corpus: FaceCorpus, split: str) -> FaceCorpus:
+    """New faces with new labels in one split."""
+    (faces,) = corpus.sets
+    theirs = (corpus.faces["split"] == split).to_numpy()
+    crops = np.where(theirs[:, None, None, None], drawn_crops(1 - corpus.faces["female"], seed=99), faces.crops)
+    rows = corpus.faces.assign(digest=[pixel_digest(crop) for crop in crops])
+    rows.loc[theirs, "age_years"] = 77.0
+    return FaceCorpus((FaceSet(faces.name, crops, faces.labels, faces.margin_px),), rows)
+
+
+def scripted(losses: list[float]) -> Callable[..., tuple[float, float, float]]:
+    """Stands for `look_at`: the selection losses of the epochs, in this order."""
+    coming = iter(losses)
+    return lambda *_: (next(coming), 0.5, 10.0)
+
+
+def test_bright_and_dark_crops_are_told_apart_and_their_ages_too(tmp_path: Path) -> None:
+    recipe = replace(COSINE, stages=(Stage(20, 1e-2),))
+    before = look_at(network_of(recipe), CORPUS.split("selection"), recipe, 32, "cpu")
+    network, results = trained(recipe, tmp_path / "state")
+    assert [(r.stage, r.epoch) for r in results] == [(0, epoch) for epoch in range(1, 21)]
     assert results[-1].train_loss < results[0].train_loss
-    assert before < results[-1].held_out_accuracy == 1 == evaluate(network, HELD_OUT)[0].accuracy
+    assert before[1] < results[-1].selection_accuracy == 1
+    assert results[-1].selection_age_mae < 10 < before[2]
+    assert look_at(network, CORPUS.split("test"), recipe, 32, "cpu")[1] == 1
 
 
-@pytest.mark.parametrize("build", [small_network, small_network_with_dropout, frozen_mobilenet])
-def test_training_killed_in_its_second_epoch_ends_in_the_same_weights(
-    tmp_path: Path, build: Callable[[], nn.Module]
-) -> None:
-    def kill_at_6(step: int, _steps: int, _loss: float) -> None:
-        if step == 6:
+@pytest.mark.parametrize(
+    ("recipe", "kill_step"),
+    [(COSINE, 6), (AVERAGED, 5), (ALL_AT_ONCE, 5), (ALL_AT_ONCE, 7), (ALL_AT_ONCE, 11)],
+    ids=["cosine", "averaged", "all in stage 1", "all between the stages", "all in stage 2"],
+)
+def test_a_training_killed_and_resumed_ends_in_the_same_weights(tmp_path: Path, recipe: Recipe, kill_step: int) -> None:
+    def kill(step: int, _steps: int, _loss: float) -> None:
+        if step == kill_step:
             raise KeyboardInterrupt
 
-    uninterrupted = build()
-    whole = run(uninterrupted, tmp_path / "whole.pth")
+    unbroken, whole = trained(recipe, tmp_path / "unbroken")
     with pytest.raises(KeyboardInterrupt):
-        list(train(build(), TRAIN_SET, HELD_OUT, OPTIONS, tmp_path / "state.pth", on_step=kill_at_6))
-    resumed = build()  # as a new process builds it
-    rest = run(resumed, tmp_path / "state.pth")
-    assert [r.epoch for r in rest] == [1, 2]
-    assert same(weights(resumed), weights(uninterrupted))
-    assert rest[1].held_out_loss == whole[1].held_out_loss
+        list(Trainer(network_of(recipe), CORPUS, recipe, 3, tmp_path / "state").run(kill))
+    resumed, rest = trained(recipe, tmp_path / "state")
+    assert same(weights(resumed), weights(unbroken))
+    assert [replace(r, seconds=0) for r in rest] == [replace(r, seconds=0) for r in whole]
 
 
-def test_finished_training_is_loaded_and_not_repeated(tmp_path: Path) -> None:
-    network = small_network()
-    results = run(network, tmp_path / "state.pth")
-    again = small_network()
-    assert not same(weights(again), weights(network))
-    assert run(again, tmp_path / "state.pth") == results  # seconds too
-    assert same(weights(again), weights(network))
+@pytest.mark.parametrize("recipe", [TINY, ALL_AT_ONCE], ids=["plain", "all at once"])
+def test_a_finished_training_is_loaded_and_not_repeated(tmp_path: Path, recipe: Recipe) -> None:
+    network, results = trained(recipe, tmp_path / "state")
+    again, same_results = trained(recipe, tmp_path / "state")
+    assert same_results == results  # seconds too
+    assert same(weights(again), weights(network)) and not same(weights(again), weights(network_of(recipe)))
 
 
-def test_a_state_of_other_options_is_refused(tmp_path: Path) -> None:
-    run(small_network(), tmp_path / "state.pth")
-    with pytest.raises(ValueError, match="other options"):
-        run(small_network(), tmp_path / "state.pth", replace(OPTIONS, augment=replace(OPTIONS.augment, max_shift=0)))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": replace(TINY, loss=replace(TINY.loss, age_weight=1.0))},
+        {"corpus": with_other_pixels(CORPUS, "test")},
+        {"seed": 4},
+        {"identity": "another trunk"},
+    ],
+    ids=["recipe", "data", "seed", "starting weights"],
+)
+def test_the_state_of_another_training_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    trained(TINY, tmp_path / "state")
+    with pytest.raises(ValueError, match="other options or data; delete it"):
+        trained(**({"recipe": TINY, "state": tmp_path / "state"} | change))
 
 
-def test_a_state_of_other_data_is_refused(tmp_path: Path) -> None:
-    run(small_network(), tmp_path / "state.pth")
-    with pytest.raises(ValueError, match="or data"):
-        list(train(small_network(), TRAIN_SET, HELD_OUT, OPTIONS, tmp_path / "state.pth", identity="other crops"))
+@pytest.mark.parametrize("counts", [(7, 1), (8, 0)])
+def test_too_few_faces_are_refused(tmp_path: Path, counts: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=f"{counts[0]} faces to train and {counts[1]} to select by are too few"):
+        Trainer(network_of(TINY), drawn_corpus(*counts), TINY, 0, tmp_path / "state")
 
 
-def test_too_few_crops_for_a_batch_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="too few"):
-        run(small_network(), tmp_path / "state.pth", train_set=bright_women_dark_men(7, seed=1))
+def test_test_faces_have_no_say_in_anything(tmp_path: Path) -> None:
+    network, results = trained(ALL_AT_ONCE, tmp_path / "first")
+    other, same_results = trained(ALL_AT_ONCE, tmp_path / "second", with_other_pixels(CORPUS, "test"))
+    assert same(weights(other), weights(network))
+    assert [r.selection_loss for r in same_results] == [r.selection_loss for r in results]
 
 
-def test_frozen_blocks_stay_and_the_later_ones_learn(tmp_path: Path) -> None:
-    network = frozen_mobilenet()
-    before = weights(network)
-    run(network, tmp_path / "state.pth", replace(OPTIONS, epochs=1))
-    changed = {name for name, tensor in weights(network).items() if not torch.equal(tensor, before[name])}
-    blocks = {int(name.split(".")[1]) for name in changed if name.startswith("features.")}
-    assert blocks == set(range(7, 19))
-    assert {"classifier.1.weight", "features.7.conv.0.0.weight", "features.7.conv.0.1.running_mean"} <= changed
+def test_selection_faces_have_no_say_in_the_weights_without_early_stopping(tmp_path: Path) -> None:
+    network, results = trained(AVERAGED, tmp_path / "first")
+    other, other_results = trained(AVERAGED, tmp_path / "second", with_other_pixels(CORPUS, "selection"))
+    assert same(weights(other), weights(network))
+    assert [r.selection_loss for r in other_results] != [r.selection_loss for r in results]
 
 
-def test_held_out_crops_have_no_say_in_the_weights(tmp_path: Path) -> None:
-    first, second = small_network(), small_network()
-    run(first, tmp_path / "first.pth")
-    run(second, tmp_path / "second.pth", held_out=bright_women_dark_men(5, seed=9))
-    assert same(weights(first), weights(second))
+def test_train_faces_and_the_seed_decide_the_weights(tmp_path: Path) -> None:
+    network, _ = trained(COSINE, tmp_path / "first")
+    other, _ = trained(COSINE, tmp_path / "second", with_other_pixels(CORPUS, "train"))
+    reseeded, _ = trained(COSINE, tmp_path / "third", seed=4)
+    assert not same(weights(other), weights(network))
+    assert not same(weights(reseeded), weights(network))
+
+
+@pytest.mark.parametrize("average_decay", [None, 0.9])
+def test_early_stopping_keeps_the_best_epochs_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, average_decay: float | None
+) -> None:
+    looked_at: list[dict[str, torch.Tensor]] = []
+    losses = scripted([3, 1, 2, 1, 0, 0])
+
+    def look(network: FaceNetwork, *_: Any) -> tuple[float, float, float]:
+        looked_at.append(weights(network))
+        return losses()
+
+    monkeypatch.setattr(gender.training, "look_at", look)
+    recipe = replace(TINY, stages=(Stage(6, 1e-3),), early_stop_epochs=2, average_decay=average_decay)
+    network, results = trained(recipe, tmp_path / "state")
+    assert [r.selection_loss for r in results] == [3, 1, 2, 1]  # the fourth is no better than the second
+    assert same(weights(network), looked_at[1])
+
+
+def test_the_next_stage_starts_from_the_best_epoch_and_stops_by_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gender.training, "look_at", scripted([1, 2, 9, 8, 9, 9]))
+    recipe = replace(TINY, stages=(Stage(2, 1e-2), Stage(6, 1e-9)), early_stop_epochs=2)
+    network = network_of(recipe)
+    epochs = []
+    for result in Trainer(network, CORPUS, recipe, 3, tmp_path / "state").run():
+        epochs.append((result.stage, result.epoch, weights(network)["classifier.1.weight"]))
+    assert [epoch[:2] for epoch in epochs] == [(0, 1), (0, 2), (1, 3), (1, 4), (1, 5), (1, 6)]
+    assert torch.allclose(epochs[2][2], epochs[0][2], atol=1e-6)  # hardly a step from the best
+    assert not torch.allclose(epochs[2][2], epochs[1][2], atol=1e-3)
+
+
+def test_a_plateau_lowers_the_rate_of_the_following_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gender.training, "look_at", scripted([2, 1, 1, 1, 1]))
+    recipe = replace(TINY, stages=(Stage(5, 0.004),), patience_epochs=1)
+    _, results = trained(recipe, tmp_path / "state")
+    assert [r.learning_rate for r in results] == pytest.approx([0.001, 0.004, 0.004, 0.004, 0.002])
+
+
+def test_stages_have_their_own_frozen_blocks_and_sizes(tmp_path: Path) -> None:
+    stages = Stage(1, 1e-2, frozen_blocks=None, size_px=40), Stage(1, 1e-2, frozen_blocks=2), Stage(1, 1e-2)
+    recipe = replace(COSINE, stages=stages)
+    network, sides, after = network_of(recipe), [], [weights(network_of(recipe))]
+    network.register_forward_pre_hook(lambda _, crops: sides.append(crops[0].shape[2:]))
+    for _ in Trainer(network, CORPUS, recipe, 3, tmp_path / "state").run():
+        after.append(weights(network))
+    # four batches and one look at the selection in each
+    assert sides == [(40, 40)] * 5 + [(32, 32)] * 10
+    blocks = [learning_blocks(*pair) for pair in pairwise(after)]
+    assert blocks == [{"classifier"}, {"2", "classifier"}, {"0", "1", "2", "classifier"}]
+
+
+def test_the_result_is_the_running_average_of_the_weights(tmp_path: Path) -> None:
+    recipe = replace(AVERAGED, stages=(Stage(1, 1e-2),))
+    network, seen = network_of(recipe), [weights(network_of(recipe))]
+    run = Trainer(network, CORPUS, recipe, 3, tmp_path / "state").run(lambda *_: seen.append(weights(network)))
+    assert len(list(run)) == 1
+    expected = seen[0]["classifier.1.weight"]
+    for step, own in enumerate(seen[1:], start=1):
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * own["classifier.1.weight"]
+    assert torch.allclose(weights(network)["classifier.1.weight"], expected, atol=1e-6)
+    assert weights(network)["features.0.1.num_batches_tracked"] == 4
+
+
+def test_the_average_is_looked_at_and_never_learnt_with(tmp_path: Path) -> None:
+    _, averaged = trained(AVERAGED, tmp_path / "averaged")
+    _, plain = trained(replace(AVERAGED, average_decay=None), tmp_path / "plain")
+    assert [r.train_loss for r in averaged] == [r.train_loss for r in plain]
+    assert [r.selection_loss for r in averaged] != [r.selection_loss for r in plain]
+
+
+def test_worker_processes_make_no_difference(tmp_path: Path) -> None:
+    alone, results = trained(COSINE, tmp_path / "alone")
+    helped, same_results = trained(COSINE, tmp_path / "helped", workers=2)
+    assert same(weights(helped), weights(alone))
+    assert [r.train_loss for r in same_results] == [r.train_loss for r in results]
 
 
 def test_every_step_is_told_with_the_number_of_all(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    list(train(small_network(), TRAIN_SET, HELD_OUT, OPTIONS, tmp_path / "s", on_step=lambda *s: told.append(s[:2])))
-    assert told == [(step, 8) for step in range(1, 9)]  # 32 crops / 8 a batch * 2 epochs
+    recipe = replace(COSINE, stages=(Stage(1, 1e-3), Stage(2, 1e-3)), epoch_faces=17)
+    trainer = Trainer(network_of(recipe), CORPUS, recipe, 3, tmp_path / "state")
+    list(trainer.run(lambda step, steps, _: told.append((step, steps))))
+    assert told == [(step, 6) for step in range(1, 7)]  # 17 faces are two batches of 8; three epochs
 
 
-def test_only_training_augments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        raise AssertionError("augmented")
-
-    monkeypatch.setattr(gender.training, "augment", refuse)
-    network = small_network()
-    assert np.array_equal(predict_logits(network, HELD_OUT), predict_logits(network, HELD_OUT))
-    assert evaluate(network, HELD_OUT) == evaluate(network, HELD_OUT)
-    with pytest.raises(AssertionError, match="augmented"):
-        run(network, tmp_path / "state.pth")
+def test_a_finished_epoch_leaves_its_state_and_no_half_written_one(tmp_path: Path) -> None:
+    run = Trainer(network_of(TINY), CORPUS, TINY, 3, tmp_path / "state").run()
+    next(run)
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
-def test_every_epoch_has_its_own_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[torch.Tensor] = []
-
-    def spy(crops: torch.Tensor, margin_px: int, *_: Any) -> torch.Tensor:
-        seen.append(crops)
-        return crops[:, :, margin_px:-margin_px, margin_px:-margin_px]
-
-    monkeypatch.setattr(gender.training, "augment", spy)
-    run(small_network(), tmp_path / "state.pth")
-    epochs = torch.cat(seen).mean((1, 2, 3)).reshape(2, 32)
-    assert not torch.equal(epochs[0], epochs[1])
-    assert torch.equal(epochs[0].sort().values, epochs[1].sort().values)  # all crops, once each
-
-
-def test_predictions_see_the_middle_only_and_no_dropout() -> None:
-    network = small_network_with_dropout().train()
-    logits = predict_logits(network, HELD_OUT)
-    other_margin = np.random.default_rng(0).integers(0, 256, HELD_OUT.crops.shape, dtype=np.uint8)
-    middle = slice(MARGIN_PX, OUTER_PX - MARGIN_PX)
-    other_margin[:, middle, middle] = HELD_OUT.crops[:, middle, middle]
-    assert np.ptp(logits) > 0.01
-    assert np.array_equal(predict_logits(network.train(), replace(HELD_OUT, crops=other_margin)), logits)
-
-
-def test_the_batch_size_does_not_change_predictions() -> None:
-    network = small_network()
-    assert np.allclose(predict_logits(network, HELD_OUT, batch_size=5), predict_logits(network, HELD_OUT), atol=1e-5)
-
-
-def test_evaluation_counts_class_1_as_female_and_averages_the_loss() -> None:
-    crops = np.zeros((3, 8, 8, 3), np.uint8)
-    crops[:2, :, :, 0] = 255  # the first two are red: told female
-    evaluation, loss = evaluate(Redness(), CropSet(crops, np.array([True, False, False]), margin_px=2))
-    assert vars(evaluation) == {
-        "male_as_male": 1,
-        "male_as_female": 1,
-        "female_as_male": 0,
-        "female_as_female": 1,
-    }
-    red, black = (1 - 0.485) / 0.229, -0.485 / 0.229
-    expected = math.log1p(math.exp(-red)) + math.log1p(math.exp(red)) + math.log1p(math.exp(black))
-    assert loss == pytest.approx(expected / 3, abs=1e-5)
-
-
-def test_crops_and_labels_are_picked_together() -> None:
-    crops = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.full((1, 2, 2, 3), 51, np.uint8)
-    some = CropSet(crops, np.array([True, False, True]), 0)[np.array([True, False, True])]
-    assert len(some) == 2 and some.is_female.tolist() == [True, True]
-    tensor = some.tensor(np.array([1]))
-    assert tensor.shape == (1, 3, 2, 2)
-    assert torch.allclose(tensor, torch.tensor(0.4))  # 2 * 51 / 255
+@pytest.mark.parametrize(
+    ("layout", "accuracy", "age_mae"),
+    [
+        (OutputLayout("two_logits", "per_100"), 2 / 3, 10),  # 50 years for 60, 40, unknown and 60
+        (OutputLayout("two_logits", "none"), 2 / 3, math.nan),
+        (OutputLayout("none", "per_100"), math.nan, 10),
+    ],
+)
+def test_a_look_tells_accuracy_and_error_of_what_is_told(
+    monkeypatch: pytest.MonkeyPatch, layout: OutputLayout, accuracy: float, age_mae: float
+) -> None:
+    output = np.array([[0, 1, 0.5], [0, 2, 0.5], [3, 0, 0.5], [0, 4, 0.5]], np.float32)
+    columns = {2: slice(0, 2), 1: slice(2, 3), 3: slice(0, 3)}[layout.column_count]
+    monkeypatch.setattr(gender.training, "predict_output", lambda *_: output[:, columns])
+    faces = CORPUS.only(np.arange(len(CORPUS)) < 4)
+    labels = {"female": [1.0, 0.0, 0.0, math.nan], "age_years": [60.0, 40.0, math.nan, 60.0]}
+    faces = FaceCorpus(faces.sets, faces.faces.assign(**labels))
+    loss, *rest = look_at(network_of(TINY), faces, replace(TINY, layout=layout), 32, "cpu")
+    assert rest == pytest.approx([accuracy, age_mae], nan_ok=True)
+    gender_loss = (math.log1p(math.exp(-1)) + math.log1p(math.exp(2)) + math.log1p(math.exp(-3))) / 3
+    expected = gender_loss * (layout.gender != "none") + 2 * 0.01 * (layout.age != "none")
+    assert loss == pytest.approx(expected, rel=1e-4)

@@ -1,0 +1,33 @@
+"""A network's answers to the crops of a corpus, in torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gender.face_sets import FaceCorpus, middle
+from gender.networks import FaceNetwork
+from gender.recipes import Recipe
+
+
+def predict_output(
+    network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, size_px: int, device: str = "cpu", batch_size: int = 256
+) -> npt.NDArray[np.float32]:
+    """(N, C) output for the crops' middle, never augmented."""
+    network.eval()
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(corpus), batch_size):
+            rows = range(start, min(start + batch_size, len(corpus)))
+            crops = np.stack([middle(corpus.crop(row), size_px, corpus.margin_share) for row in rows])
+            parts.append(network(normalise(torch.from_numpy(crops).to(device), recipe)).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def normalise(crops: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    """(B, S, S, 3) uint8 RGB -> (B, 3, S, S) float32, by the recipe's mean and standard deviation."""
+    mean = torch.tensor(recipe.pixel_mean, device=crops.device) * 255
+    std = torch.tensor(recipe.pixel_std, device=crops.device) * 255
+    # the memory stays channels last, the faster layout for convolutions on a CPU
+    return ((crops.float() - mean) / std).permute(0, 3, 1, 2)
