@@ -7,9 +7,7 @@ from pathlib import Path
 import torch
 
 from gender.model_card import ModelCard
-from gender.networks import MobileNetV2Gender
-
-ARCHITECTURES = {"mobilenet_v2": MobileNetV2Gender}
+from gender.networks import FaceNetwork, NetworkOptions
 
 
 def save_checkpoint(path: Path, network: torch.nn.Module, card: ModelCard) -> None:
@@ -19,7 +17,7 @@ def save_checkpoint(path: Path, network: torch.nn.Module, card: ModelCard) -> No
     temporary.replace(path)
 
 
-def load_checkpoint(path: Path) -> tuple[MobileNetV2Gender, ModelCard]:
+def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
     """Builds the network of a checkpoint, in evaluation mode on the CPU.
 
     Raises:
@@ -28,7 +26,7 @@ def load_checkpoint(path: Path) -> tuple[MobileNetV2Gender, ModelCard]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         card = ModelCard.from_dict(content["card"])
-        network = ARCHITECTURES[card.architecture](len(card.class_names))
+        network = FaceNetwork(NetworkOptions(card.architecture, **card.network), card.layout.column_count)
         network.load_state_dict(content["weights"])
     except Exception as error:  # torch raises pickle, zip, runtime and key errors for a damaged file
         raise ValueError(f"{path} is not a facetally checkpoint: {error}") from error

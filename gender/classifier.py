@@ -12,16 +12,18 @@ from gender.attributes import Attributes, FloatArray
 from gender.model_card import ONNX_METADATA_KEY, ModelCard
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-Logits = Callable[[FloatArray], FloatArray]
+Output = Callable[[FloatArray], FloatArray]
 
 
 class FaceGenderClassifier:
-    """Perceived gender of aligned face crops.
+    """Perceived gender and age of aligned face crops.
 
     Args:
         path: an .onnx or .pth file that our scripts wrote.
         device: "cpu" or "cuda".
         threads: threads of one inference; 0 lets the library choose.
+        unit: what the probabilities are calibrated for: "crop", each by itself, or "track", the weighted mean of
+            several crops' log-odds (crops of one face err together, so the mean is surer than it should be).
 
     Raises:
         FileNotFoundError: no such file.
@@ -29,13 +31,14 @@ class FaceGenderClassifier:
         RuntimeError: `device` is "cuda" and cannot be used.
     """
 
-    def __init__(self, path: Path, device: str = "cpu", threads: int = 0) -> None:
+    def __init__(self, path: Path, device: str = "cpu", threads: int = 0, unit: str = "crop") -> None:
         if not path.is_file():
             raise FileNotFoundError(f"no such file: {path}")
         loaders = {".onnx": _load_onnx, ".pth": _load_torch}
         if path.suffix not in loaders:
             raise ValueError(f"{path} must end in {' or '.join(loaders)}")
-        self._logits, self.card = loaders[path.suffix](path, device, threads)
+        self._output, self.card = loaders[path.suffix](path, device, threads)
+        self._calibration = self.card.calibration_of(unit)
         self.trained = True
 
     @classmethod
@@ -47,10 +50,10 @@ class FaceGenderClassifier:
         Raises:
             ValueError: the file is no MobileNetV2 trunk.
         """
-        from gender.networks import IMAGENET_MEAN, IMAGENET_STD, MobileNetV2Gender, load_imagenet_trunk
+        from gender.networks import IMAGENET_MEAN, IMAGENET_STD, FaceNetwork, NetworkOptions, load_trunk
 
-        network = MobileNetV2Gender().eval()
-        load_imagenet_trunk(network, trunk_path)
+        network = FaceNetwork(NetworkOptions(), output_count=2).eval()
+        load_trunk(network, trunk_path)
         classifier = cls.__new__(cls)
         classifier.card = ModelCard(
             name="untrained",
@@ -60,7 +63,8 @@ class FaceGenderClassifier:
             pixel_mean=IMAGENET_MEAN,
             pixel_std=IMAGENET_STD,
         )
-        classifier._logits = _torch_logits(network, "cpu")
+        classifier._output = _torch_output(network, "cpu")
+        classifier._calibration = classifier.card.calibration_of("crop")
         classifier.trained = False
         return classifier
 
@@ -76,18 +80,18 @@ class FaceGenderClassifier:
         side = self.card.crop["size_px"]
         if crops.dtype != np.uint8 or crops.shape[1:] != (side, side, 3):
             raise ValueError(f"crops must be (N, {side}, {side}, 3) uint8, got {crops.shape} {crops.dtype}")
-        unknown_age = np.full(len(crops), np.nan, np.float32)
         if not len(crops):
-            return Attributes(np.zeros(0, np.float32), unknown_age)
-        logits = self._logits(self.card.normalised(crops))
+            return Attributes(np.zeros(0, np.float32), np.zeros(0, np.float32))
+        output = self._output(self.card.normalised(crops))
         if not self.trained:
-            return Attributes(np.full(len(crops), 0.5, np.float32), unknown_age)
-        female = self.card.female_index
-        odds = (logits[:, female] - logits[:, 1 - female]).astype(np.float64)  # log-odds of the two classes
-        return Attributes((1 / (1 + np.exp(-np.clip(odds, -50, 50)))).astype(np.float32), unknown_age)
+            return Attributes(np.full(len(crops), 0.5, np.float32), np.full(len(crops), np.nan, np.float32))
+        layout = self.card.layout
+        odds = self._calibration.apply(layout.female_log_odds(output, self.card.female_index))
+        female_prob = 1 / (1 + np.exp(-np.clip(odds, -50, 50)))
+        return Attributes(female_prob.astype(np.float32), layout.age_years(output))
 
 
-def _load_onnx(path: Path, device: str, threads: int) -> tuple[Logits, ModelCard]:
+def _load_onnx(path: Path, device: str, threads: int) -> tuple[Output, ModelCard]:
     import onnxruntime
 
     if device not in PROVIDERS:
@@ -110,7 +114,7 @@ def _load_onnx(path: Path, device: str, threads: int) -> tuple[Logits, ModelCard
     return lambda batch: session.run(None, {input_name: batch})[0], card
 
 
-def _load_torch(path: Path, device: str, threads: int) -> tuple[Logits, ModelCard]:
+def _load_torch(path: Path, device: str, threads: int) -> tuple[Output, ModelCard]:
     import torch
 
     from gender.checkpoint import load_checkpoint
@@ -120,17 +124,17 @@ def _load_torch(path: Path, device: str, threads: int) -> tuple[Logits, ModelCar
     if threads:
         torch.set_num_threads(threads)
     network, card = load_checkpoint(path)
-    return _torch_logits(network, device), card
+    return _torch_output(network, device), card
 
 
-def _torch_logits(network: Any, device: str) -> Logits:
+def _torch_output(network: Any, device: str) -> Output:
     import torch
 
     network.to(device)
 
-    def logits(batch: FloatArray) -> FloatArray:
+    def output(batch: FloatArray) -> FloatArray:
         with torch.inference_mode():
             answer: FloatArray = network(torch.from_numpy(batch).to(device)).cpu().numpy()
         return answer
 
-    return logits
+    return output

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from gender.model_card import ONNX_METADATA_KEY, ModelCard
 
 INPUT_NAME = "input"
-LOGITS_NAME = "gender_logits"
+OUTPUT_NAME = "output"
 
 
 def export_onnx(path: Path, network: torch.nn.Module, card: ModelCard) -> None:
@@ -35,14 +36,13 @@ def _exported(network: torch.nn.Module, example: torch.Tensor) -> bytes:
             network,
             (example,),
             input_names=[INPUT_NAME],
-            output_names=[LOGITS_NAME],
+            output_names=[OUTPUT_NAME],
             dynamic_shapes={"crops": {0: torch.export.Dim("batch", min=1)}},
             dynamo=True,
             optimize=True,
             verbose=False,
         )
-    assert program is not None
-    proto = program.model_proto
+    proto = cast(torch.onnx.ONNXProgram, program).model_proto
     for item in (*proto.graph.node, *proto.functions):  # file names and traces of the exporting machine
         del item.metadata_props[:]
     proto.graph.ClearField("metadata_props")

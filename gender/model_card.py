@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 
 from gender.attributes import GENDERS, FloatArray
+from gender.calibration import Calibration
+from gender.outputs import OutputLayout
 
 ONNX_METADATA_KEY = "facetally"
-FORMAT_VERSION = 1
+UNITS = ("crop", "track")
+"""What a probability may be calibrated for: one crop by itself, or the pooled crops of a track."""
+FORMAT_VERSION = 2
+"""1 had no `network`, `outputs` and `calibration`: a linear head with two logits."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +24,13 @@ class ModelCard:
     """The facts that use depends on, and those a reader wants to know.
 
     Raises:
-        ValueError: a class name that is not a gender, or a format this version cannot read.
+        ValueError: a class name that is not a gender, a calibration of something else than `UNITS`, or a format this
+            version cannot read.
     """
 
     name: str
     architecture: str
+    """The trunk, as `gender.networks.TRUNKS` calls it."""
     class_names: tuple[str, ...]
     """The order of the logits: 0 is male in UTKFace and FairFace, female in others."""
     crop: dict[str, Any]
@@ -31,6 +38,12 @@ class ModelCard:
     pixel_mean: tuple[float, float, float]
     """RGB in [0, 1]."""
     pixel_std: tuple[float, float, float]
+    outputs: dict[str, str] = field(default_factory=dict)
+    """The fields of `OutputLayout` that are not its defaults."""
+    network: dict[str, Any] = field(default_factory=dict)
+    """The fields of `gender.networks.NetworkOptions` that are not its defaults."""
+    calibration: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Slope and offset of the log-odds of "female", for a single "crop" and for a "track" pooled from several."""
     metrics: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     """What it was trained on: names, counts, terms, and a fingerprint of pictures and labels."""
@@ -39,15 +52,32 @@ class ModelCard:
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        if self.format_version != FORMAT_VERSION:
+        if not 1 <= self.format_version <= FORMAT_VERSION:
             raise ValueError(f"format {self.format_version} is not known to this version (it reads {FORMAT_VERSION})")
         if sorted(self.class_names) != sorted(GENDERS):
             raise ValueError(f"class names must be {GENDERS} in some order, got {self.class_names}")
+        if unknown := set(self.calibration) - set(UNITS):
+            raise ValueError(f"calibrations are of {UNITS}, got {sorted(unknown)}")
 
     @property
     def female_index(self) -> int:
         """The position of the female logit."""
         return self.class_names.index("female")
+
+    @property
+    def layout(self) -> OutputLayout:
+        """What the columns of the output mean."""
+        return OutputLayout(**self.outputs)
+
+    def calibration_of(self, unit: str) -> Calibration:
+        """That of one of `UNITS`; where none was fitted, the log-odds stay as they are.
+
+        Raises:
+            ValueError: another unit.
+        """
+        if unit not in UNITS:
+            raise ValueError(f"unit must be one of {UNITS}, got {unit!r}")
+        return Calibration(**self.calibration.get(unit, {}))
 
     def normalised(self, crops: np.ndarray) -> FloatArray:
         """(N, S, S, 3) uint8 RGB -> (N, 3, S, S) float32, as the network wants it."""
@@ -73,8 +103,10 @@ class ModelCard:
         """
         try:
             tuples = {key: tuple(values[key]) for key in ("class_names", "pixel_mean", "pixel_std")}
-            return cls(**(values | tuples))
-        except (KeyError, TypeError) as error:
+            card = cls(**(values | tuples))
+            card.layout, card.crop["size_px"], [card.calibration_of(unit) for unit in UNITS]  # raise what they cannot
+            return card
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"incomplete model card: {error}") from error
 
     @classmethod

@@ -66,6 +66,7 @@ def load_engines(
     threads: int = 0,
     models_dir: Path | None = None,
     untrained_trunk: Path | None = None,
+    unit: str = "track",
 ) -> Engines:
     """Finds, verifies and loads the weights that the options name.
 
@@ -75,6 +76,7 @@ def load_engines(
         threads: threads of one inference; 0 lets the library choose.
         models_dir: looked into first.
         untrained_trunk: on explicit request, an ImageNet trunk instead of a classifier; every answer is unknown.
+        unit: what the classifier's probabilities are for: a "track" or a single "crop".
 
     Raises:
         ModelError: weights are missing, damaged or of the wrong kind.
@@ -82,13 +84,13 @@ def load_engines(
     """
     where = resolved_device(device)
     detector_file = find_model(options.detector, "detector", models_dir)
-    detector = _loaded(detector_file, lambda path: ScrfdDetector(path, options.detection, where, threads))
+    detector = loaded(detector_file, lambda path: ScrfdDetector(path, options.detection, where, threads))
     if untrained_trunk:
         classifier_file = ModelFile("untrained", untrained_trunk, "", "none: every answer is unknown")
-        classifier = _loaded(classifier_file, FaceGenderClassifier.untrained)
+        classifier = loaded(classifier_file, FaceGenderClassifier.untrained)
     else:
         classifier_file = find_model(options.classifier, "classifier", models_dir)
-        classifier = _loaded(classifier_file, lambda path: FaceGenderClassifier(path, where, threads))
+        classifier = loaded(classifier_file, lambda path: FaceGenderClassifier(path, where, threads, unit))
     return Engines(
         detector=detector,
         classifier=classifier,
@@ -98,7 +100,13 @@ def load_engines(
     )
 
 
-def _loaded(file: ModelFile, load: Callable[[Path], Engine]) -> Engine:
+def loaded(file: ModelFile, load: Callable[[Path], Engine]) -> Engine:
+    """What `load` makes of a file of weights.
+
+    Raises:
+        ModelError: it is damaged, of the wrong kind, or needs torch.
+        OptionError: the device cannot be had.
+    """
     try:
         return load(file.path)
     except (ValueError, OSError) as error:

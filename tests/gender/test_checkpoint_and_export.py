@@ -4,7 +4,7 @@ import os
 import pickle
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ import onnxruntime
 import torch
 
 from gender.checkpoint import load_checkpoint, save_checkpoint
-from gender.export import INPUT_NAME, LOGITS_NAME
+from gender.export import INPUT_NAME, OUTPUT_NAME
 from gender.model_card import ONNX_METADATA_KEY, ModelCard
+from gender.networks import FaceNetwork, NetworkOptions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -108,10 +109,40 @@ def test_the_onnx_twin_gives_the_checkpoints_logits(
     with torch.inference_mode():
         expected = network(torch.from_numpy(batch)).numpy()
     session = onnxruntime.InferenceSession(twins[1], providers=["CPUExecutionProvider"])
-    (logits,) = session.run([LOGITS_NAME], {INPUT_NAME: batch})
+    (logits,) = session.run([OUTPUT_NAME], {INPUT_NAME: batch})
     assert batch_size == 1 or np.ptp(expected, axis=0).min() > 0.1
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, expected, atol=1e-4)
+
+
+def test_the_onnx_twin_names_its_ends_and_takes_any_batch(twins: tuple[Path, Path], card: ModelCard) -> None:
+    model = onnx.load(twins[1])
+    (entry,), (answer,) = (
+        [(end.name, [axis.dim_value or axis.dim_param for axis in end.type.tensor_type.shape.dim]) for end in ends]
+        for ends in (model.graph.input, model.graph.output)
+    )
+    side = card.crop["size_px"]
+    assert entry == ("input", ["batch", 3, side, side])
+    assert answer == ("output", ["batch", 2])
+    assert next(opset.version for opset in model.opset_import if not opset.domain) >= 11
+
+
+def test_the_card_says_which_network_is_built(tmp_path: Path, card: ModelCard) -> None:
+    options = NetworkOptions("five_blocks", hidden=16, dropout=0.5, hidden_dropout=0.3)
+    told = asdict(options)
+    card = replace(card, architecture=told.pop("trunk"), network=told, outputs={"gender": "none", "age": "per_100"})
+    save_checkpoint(tmp_path / "w.pth", FaceNetwork(options, 1), card)
+    network, _ = load_checkpoint(tmp_path / "w.pth")
+    assert [layer.p for layer in network.classifier if isinstance(layer, torch.nn.Dropout)] == [0.5, 0.3]
+    assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 1)
+
+
+def test_a_layout_that_does_not_go_with_the_weights_is_refused(
+    tmp_path: Path, settled_network: torch.nn.Module, card: ModelCard
+) -> None:
+    save_checkpoint(tmp_path / "w.pth", settled_network, replace(card, outputs={"gender": "female_logit"}))
+    with pytest.raises(ValueError, match="not a facetally checkpoint"):
+        load_checkpoint(tmp_path / "w.pth")
 
 
 def test_the_onnx_twin_carries_the_same_card(twins: tuple[Path, Path], card: ModelCard) -> None:

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gender.calibration import Calibration
+from gender.classifier import FaceGenderClassifier
 from gender.model_card import FORMAT_VERSION, ModelCard
+from gender.outputs import OutputLayout
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
 
 
 def test_a_card_survives_json_and_plain_values(card: ModelCard) -> None:
@@ -64,10 +70,69 @@ def test_pixels_are_normalised_by_channel(card: ModelCard) -> None:
 def test_normalising_agrees_with_torchvision_and_with_training(card: ModelCard, crops: np.ndarray) -> None:
     torch = pytest.importorskip("torch")
     transforms = pytest.importorskip("torchvision.transforms")
-    from gender.training import normalise
+    from gender.prediction import normalise
+    from gender.recipes import RECIPES
 
-    recipe = transforms.Compose([transforms.ToTensor(), transforms.Normalize(card.pixel_mean, card.pixel_std)])
-    expected = torch.stack([recipe(crop) for crop in crops]).numpy()
+    steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize(card.pixel_mean, card.pixel_std)])
+    expected = torch.stack([steps(crop) for crop in crops]).numpy()
+    in_training = normalise(torch.from_numpy(crops), RECIPES["gender-utkface"])
     assert np.allclose(card.normalised(crops), expected, atol=1e-5)
-    in_training = normalise(torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255)
     assert np.allclose(in_training.numpy(), expected, atol=1e-5)
+
+
+def test_a_card_of_the_first_format_means_two_logits_and_no_calibration(card: ModelCard) -> None:
+    later = {"outputs", "network", "calibration"}
+    values = {key: value for key, value in card.to_dict().items() if key not in later} | {"format_version": 1}
+    old = ModelCard.from_dict(values)
+    assert (old.layout, old.network) == (OutputLayout("two_logits", "none"), {})
+    assert old.calibration_of("crop") == old.calibration_of("track") == Calibration(1, 0)
+    assert ModelCard.from_json(old.to_json()).format_version == 1
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".onnx"])
+def test_the_first_weights_are_still_read(suffix: str) -> None:
+    if suffix == ".pth":
+        pytest.importorskip("torchvision")
+    card = FaceGenderClassifier(MODELS / f"mobilenetv2_gender_utkface{suffix}").card
+    assert card.architecture == "mobilenet_v2"
+    assert (card.class_names, card.layout.column_count) == (("male", "female"), 2)
+
+
+def test_layout_and_calibrations_survive_json(card: ModelCard) -> None:
+    new = replace(
+        card,
+        outputs={"gender": "female_logit", "age": "distribution"},
+        network={"hidden": 128},
+        calibration={"crop": {"slope": 0.8, "offset": 0.1}},
+    )
+    assert ModelCard.from_json(new.to_json()) == new
+    assert new.layout.column_count == 102
+    assert (new.calibration_of("crop"), new.calibration_of("track")) == (Calibration(0.8, 0.1), Calibration())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"outputs": {"gender": "three"}},
+        {"outputs": {"gender": "none"}},  # tells nothing
+        {"outputs": {"mood": "none"}},
+        {"outputs": ["two_logits"]},
+        {"calibration": {"crop": {"slope": "steep"}}},
+        {"calibration": {"crop": {"bend": 1}}},
+        {"calibration": {"track": {"slope": None}}},
+        {"calibration": {"face": {"slope": 1}}},
+        {"calibration": ["crop"]},
+        {"crop": {"border": "black"}},
+        {"format_version": 0},
+        {"format_version": "2"},
+    ],
+    ids=str,
+)
+def test_a_card_with_unusable_fields_is_refused(card: ModelCard, values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        ModelCard.from_dict(card.to_dict() | values)
+
+
+def test_a_calibration_is_of_a_crop_or_a_track(card: ModelCard) -> None:
+    with pytest.raises(ValueError, match="unit must be one of"):
+        card.calibration_of("tracks")

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gender.calibration import Calibration, best_threshold, fit_calibration
+
+
+def simulated(slope: float, offset: float, spread: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    """Truths drawn by the probabilities that a line through told log-odds gives, and these log-odds."""
+    random = np.random.default_rng(0)
+    told = random.normal(0, spread, count)
+    return random.random(count) < 1 / (1 + np.exp(-(slope * told + offset))), told
+
+
+def macro_f1(is_female: np.ndarray, said: np.ndarray) -> float:
+    """The mean over both classes of 2 TP / (2 TP + FP + FN)."""
+    wrong = (is_female != said).sum()
+    right = [(is_female & said).sum(), (~is_female & ~said).sum()]
+    return float(np.mean([2 * count / (2 * count + wrong) for count in right]))
+
+
+def test_a_calibration_is_a_line_through_the_log_odds() -> None:
+    odds = Calibration(slope=0.5, offset=-1).apply(np.array([4, 0, -2], np.float32))
+    assert odds.tolist() == [1, -1, -2]
+    assert Calibration().apply(np.array([3.25])).tolist() == [3.25]
+
+
+def test_before_a_weighted_mean_it_gives_what_it_gives_after() -> None:
+    line, told, weights = Calibration(0.7, 0.4), np.array([3.0, -1.0, 0.5]), np.array([0.5, 0.2, 0.3])
+    after = line.apply(np.array([weights @ told]))
+    assert weights @ line.apply(told) == pytest.approx(after[0])
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(math.nan, 0), (1, math.inf)])
+def test_a_line_that_is_none_is_refused(slope: float, offset: float) -> None:
+    with pytest.raises(ValueError, match="must be finite"):
+        Calibration(slope, offset)
+
+
+@pytest.mark.parametrize(
+    ("slope", "offset", "spread"), [(1, 0, 2), (0.5, 0.8, 3), (0.2, 1, 3), (0.02, 0, 50), (2, -1, 1), (-1, 0, 3)]
+)
+def test_the_line_that_the_truths_were_drawn_by_is_found(slope: float, offset: float, spread: float) -> None:
+    line = fit_calibration(*simulated(slope, offset, spread))
+    assert line.slope == pytest.approx(slope, abs=0.08)
+    assert line.offset == pytest.approx(offset, abs=0.08)
+
+
+@pytest.mark.parametrize(("slope", "offset", "spread"), [(0.6, 0.5, 3), (1.5, -1, 1)])
+def test_it_is_the_line_of_logistic_regression(slope: float, offset: float, spread: float) -> None:
+    linear = pytest.importorskip("sklearn.linear_model")
+    is_female, told = simulated(slope, offset, spread)
+    line = fit_calibration(is_female, told)
+    other = linear.LogisticRegression(C=1e6).fit(told[:, None], is_female)
+    assert line.slope == pytest.approx(other.coef_[0, 0], abs=1e-2)
+    assert line.offset == pytest.approx(other.intercept_[0], abs=1e-2)
+
+
+@pytest.mark.parametrize("scale", [1, 20, 1000])
+def test_answers_that_are_all_right_keep_the_line_finite(scale: float) -> None:
+    line = fit_calibration(np.array([True, True, False, False]), scale * np.array([2.0, 1.0, -1.0, -2.0]))
+    assert 0.5 < line.slope < 20
+    assert line.offset == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("is_female", [[True, True], [False, False], []])
+def test_one_gender_alone_gives_no_line(is_female: list[bool]) -> None:
+    with pytest.raises(ValueError, match="both genders"):
+        fit_calibration(np.array(is_female, bool), np.zeros(len(is_female)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_threshold_has_a_higher_macro_f1_than_the_best(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    is_female = random.random(40) < 0.3
+    told = np.round(is_female + random.normal(0, 1.5, 40), 1)  # rounded, so that some are alike
+    cuts = np.concatenate([[-100], np.unique(told)])
+    best = max(macro_f1(is_female, told > cut) for cut in cuts)
+    assert macro_f1(is_female, told > best_threshold(is_female, told)) == pytest.approx(best)
+
+
+def test_the_threshold_is_halfway_between_two_answers() -> None:
+    is_female, told = np.array([False, True, False, True]), np.array([-1.0, 3.0, 1.0, 4.0])
+    assert best_threshold(is_female, told) == 2
