@@ -202,11 +202,12 @@ def _answer(own: pd.DataFrame, options: PeopleOptions) -> tuple[float, float, st
     seconds = own["screen_time_s"].to_numpy(np.float64)
     female_prob = pooled_female_prob(own["female_prob"].to_numpy(np.float64), seconds)
     height_px = float(np.average(own["face_height_px"], weights=seconds))
+    longest = int(seconds.argmax())
     return (
         female_prob,
         height_px,
-        told_gender(female_prob, height_px, options),
-        str(own["age_band"].iloc[seconds.argmax()]),
+        told_gender(female_prob, height_px, float(own["age_years"].iloc[longest]), options),
+        str(own["age_band"].iloc[longest]),
     )
 
 

@@ -62,6 +62,9 @@ class PeopleOptions:
     labelled video (`scripts/choose_thresholds.py`)."""
     min_face_height_px: float = 16.0
     """Smaller faces, by the mean height of a track, are unknown."""
+    min_age_years: float = 4.0
+    """Younger faces, by the told age, are unknown: labels of infants are little better than guesses, and so is what a
+    network learns from them (`reports/MODELS.md`, accuracy by age)."""
 
 
 def _scrfd() -> ScrfdOptions:

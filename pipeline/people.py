@@ -40,7 +40,7 @@ class Person:
     female_prob: float
     """In [0, 1]."""
     gender: str
-    """female, male, or unknown where the face is too small or the answer too uncertain."""
+    """female, male, or unknown where the face is too small or too young, or the answer too uncertain."""
     age_years: float
     """NaN where the model gives no age."""
     age_band: str
@@ -79,7 +79,7 @@ def person_of(track: Track, answers: Attributes, options: PeopleOptions) -> Pers
         face_height_px=track.face_height_px,
         quality=float(track.crop_quality[0]),
         female_prob=female_prob,
-        gender=told_gender(female_prob, track.face_height_px, options),
+        gender=told_gender(female_prob, track.face_height_px, age_years, options),
         age_years=age_years,
         age_band=age_band(age_years),
     )
@@ -97,9 +97,11 @@ def pooled_female_prob(female_prob: npt.NDArray[np.floating], weights: npt.NDArr
     return round(float(1 / (1 + np.exp(-log_odds))), STORED_DECIMALS)
 
 
-def told_gender(female_prob: float, face_height_px: float, options: PeopleOptions) -> str:
-    """female, male or unknown; even odds are always unknown."""
+def told_gender(female_prob: float, face_height_px: float, age_years: float, options: PeopleOptions) -> str:
+    """female, male or unknown; even odds are always unknown, and an age of NaN is no reason to be."""
     confidence = round(max(female_prob, 1 - female_prob), STORED_DECIMALS)
-    if female_prob == 0.5 or confidence < options.min_confidence or face_height_px < options.min_face_height_px:
+    if female_prob == 0.5 or confidence < options.min_confidence:
+        return "unknown"
+    if face_height_px < options.min_face_height_px or age_years < options.min_age_years:
         return "unknown"
     return "female" if female_prob > 0.5 else "male"

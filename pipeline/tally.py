@@ -69,7 +69,8 @@ def tally_videos(
 
 def retold(tracks: pd.DataFrame, options: PeopleOptions) -> pd.DataFrame:
     """The tracks of one video with their answers given or withheld anew."""
-    told = [told_gender(p, h, options) for p, h in zip(tracks["female_prob"], tracks["face_height_px"], strict=True)]
+    answers = zip(tracks["female_prob"], tracks["face_height_px"], tracks["age_years"], strict=True)
+    told = [told_gender(*answer, options) for answer in answers]
     return tracks.assign(gender=pd.Series(told, tracks.index, dtype=tracks["gender"].dtype))
 
 

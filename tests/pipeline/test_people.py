@@ -78,26 +78,31 @@ def test_several_probabilities_make_one(probs: list[float], weights: list[float]
 
 
 @pytest.mark.parametrize(
-    ("prob", "height_px", "gender"),
+    ("prob", "height_px", "age_years", "gender"),
     [
-        (0.61, 50, "female"),
-        (0.6, 50, "female"),
-        (0.59, 50, "unknown"),
-        (0.5, 50, "unknown"),
-        (0.41, 50, "unknown"),
-        (0.39, 50, "male"),
-        (0.99, 15.9, "unknown"),
-        (0.99, 16, "female"),
-        (0.01, 16, "male"),
+        (0.61, 50, 30, "female"),
+        (0.6, 50, 30, "female"),
+        (0.59, 50, 30, "unknown"),
+        (0.5, 50, 30, "unknown"),
+        (0.41, 50, 30, "unknown"),
+        (0.39, 50, 30, "male"),
+        (0.99, 15.9, 30, "unknown"),
+        (0.99, 16, 30, "female"),
+        (0.01, 16, 30, "male"),
+        (0.99, 50, 3.9, "unknown"),
+        (0.99, 50, 4.0, "female"),
+        (0.01, 50, math.nan, "male"),
     ],
 )
-def test_an_uncertain_answer_or_a_small_face_is_unknown(prob: float, height_px: float, gender: str) -> None:
-    assert told_gender(prob, height_px, OPTIONS) == gender
+def test_an_uncertain_answer_a_small_face_or_an_infant_is_unknown(
+    prob: float, height_px: float, age_years: float, gender: str
+) -> None:
+    assert told_gender(prob, height_px, age_years, OPTIONS) == gender
 
 
 def test_even_odds_are_unknown_though_any_confidence_will_do() -> None:
     anything_goes = PeopleOptions(min_confidence=0.0)
-    assert [told_gender(p, 50, anything_goes) for p in (0.49, 0.5, 0.51)] == ["male", "unknown", "female"]
+    assert [told_gender(p, 50, math.nan, anything_goes) for p in (0.49, 0.5, 0.51)] == ["male", "unknown", "female"]
 
 
 @pytest.mark.parametrize(("age", "band"), [(12.9, "child"), (13, "teen"), (34.9, "young"), (55, "old")])
