@@ -10,6 +10,8 @@ from typing import Any
 import rich_click as click
 
 from pipeline import __version__
+from pipeline.cli_models import evaluate, train
+from pipeline.cli_predict import predict
 from pipeline.cli_truth import compare, truth, validate
 from pipeline.errors import PipelineError
 from pipeline.options import RunOptions, Sampling
@@ -304,7 +306,7 @@ def doctor(models_dir: Path | None) -> None:
     sys.exit(int(trouble))
 
 
-for command in (validate, compare, truth):
+for command in (validate, compare, truth, predict, train, evaluate):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -12,25 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from gender.dataset import ReadingReport
-from gender.evaluation import GenderEvaluation
-from gender.model_card import ModelCard
-from gender.training import EpochResult
+from pipeline.model_training import TrainedModel
 
 
 @dataclass(frozen=True)
 class FinetuningFacts:
     """All that the report says."""
 
-    card: ModelCard
+    trained: TrainedModel
     reading: ReadingReport
-    baseline: GenderEvaluation
-    result: GenderEvaluation
-    by_age: dict[str, GenderEvaluation]
-    history: list[EpochResult]
-    cutting_seconds: float
-    pth_path: Path
     onnx_path: Path
-    onnx_ms_per_face: float
+    seconds: float
+    """Of the whole command."""
 
 
 def onnx_milliseconds_per_face(onnx_path: Path, side_px: int, repeats: int = 200) -> float:
@@ -51,49 +45,50 @@ def onnx_milliseconds_per_face(onnx_path: Path, side_px: int, repeats: int = 200
 
 def write_report(facts: FinetuningFacts, reports: Path) -> None:
     """Writes the Markdown page and `gender_finetuning_curves.png` beside it."""
-    draw_curves(facts.history, reports / "gender_finetuning_curves.png")
-    minutes = (sum(e.seconds for e in facts.history) + facts.cutting_seconds) / 60
-    result, baseline, reading, data = facts.result, facts.baseline, facts.reading, facts.card.data
-    mb = {path.suffix: path.stat().st_size / 1e6 for path in (facts.pth_path, facts.onnx_path)}
-    said_male = result.male_as_male + result.female_as_male
-    said_female = result.count - said_male
+    trained, reading = facts.trained, facts.reading
+    card, gender = trained.card, trained.metrics["gender"]
+    shutil.copyfile(trained.folder / "evaluation" / "curves.png", reports / "gender_finetuning_curves.png")
+    milliseconds = onnx_milliseconds_per_face(facts.onnx_path, card.crop["size_px"])
+    said_male = gender["male_as_male"] + gender["female_as_male"]
     ages = "\n".join(
-        f"| {group} | {e.count} | {e.accuracy:.1%} | {e.male_recall:.1%} | {e.female_recall:.1%} |"
-        for group, e in facts.by_age.items()
+        f"| {band} | {part['count']} | {part['accuracy']:.1%} | {part.get('male', {}).get('accuracy', 0):.1%} "
+        f"| {part.get('female', {}).get('accuracy', 0):.1%} |"
+        for band, part in gender["by_age"].items()
+        if part["count"]
     )
     epochs = "\n".join(
-        f"| {e.epoch} | {e.train_loss:.3f} | {e.train_accuracy:.1%} | {e.held_out_loss:.3f} "
-        f"| {e.held_out_accuracy:.2%} | {e.seconds:.0f} |"
-        for e in facts.history
+        f"| {e.epoch} | {e.train_loss:.3f} | {e.selection_loss:.3f} | {e.selection_accuracy:.2%} | {e.seconds:.0f} |"
+        for e in trained.history
     )
+    counts = card.data["sets"]["utkface"]
     text = f"""# Gender fine-tuning: results
 
 {date.today()}, {platform.machine()} {platform.system()}, {os.cpu_count()} CPU cores, no GPU. Written by the command itself:
 
 ```
-{facts.card.training["command"]}
+{card.training["command"]}
 ```
 
-MobileNetV2 from an ImageNet trunk ({data["trunk"]}), the first {facts.card.training["frozen_blocks"]} of 19 blocks
-frozen, tuned on UTKFace, ages {data["ages"][0]}-{data["ages"][1]}. The held-out fifth is set apart by content hash before
-anything else, never augmented, and chooses nothing: the last epoch is the result.
+MobileNetV2 started from {card.data["trunk"]}, the first {card.training["stages"][0]["frozen_blocks"]} of 19 blocks
+frozen, tuned on UTKFace, ages {card.data["ages"][0]}-{card.data["ages"][1]}. The test faces are set apart by content before
+anything else, never augmented, and choose nothing: the last epoch is the result.
 
 | | target | result |
 |---|---|---|
-| held-out accuracy, ages {data["ages"][0]}-{data["ages"][1]} | >= 94 % | **{result.accuracy:.2%}** ({result.count} pictures) |
-| men told right / women told right | | {result.male_recall:.2%} / {result.female_recall:.2%} |
-| M:F of the answers / M:F of the truth | 0.8 - 1.25 | {result.balance:.3f} ({said_male}:{said_female} / {result.male_count}:{result.female_count}) |
-| one face, ONNX, one CPU thread | < 10 ms | {facts.onnx_ms_per_face:.1f} ms |
-| file, .pth / .onnx | < 20 MB | {mb[".pth"]:.1f} MB / {mb[".onnx"]:.1f} MB |
-| training, crops included | < 30 min | {minutes:.1f} min ({facts.cutting_seconds / 60:.1f} min of it cutting crops) |
-| before tuning (ImageNet trunk, random head) | | {baseline.accuracy:.2%}, men {baseline.male_recall:.1%}, women {baseline.female_recall:.1%} |
+| test accuracy, ages {card.data["ages"][0]}-{card.data["ages"][1]} | >= 94 % | **{gender["accuracy"]:.2%}** ({gender["count"]} pictures) |
+| men told right / women told right | | {gender["male_recall"]:.2%} / {gender["female_recall"]:.2%} |
+| M:F of the answers over M:F of the truth | 0.8 - 1.25 | {gender["balance"]:.3f} ({said_male}:{gender["count"] - said_male} told) |
+| one face, ONNX, one CPU thread | < 10 ms | {milliseconds:.1f} ms |
+| file, .onnx | < 20 MB | {facts.onnx_path.stat().st_size / 1e6:.1f} MB |
+| the whole command, crops included | < 30 min | {facts.seconds / 60:.1f} min |
+| before tuning (the same trunk, random head) | | {trained.baseline_accuracy:.2%} |
 
 ## Confusion
 
 | truth | told male | told female |
 |---|---|---|
-| male | {result.male_as_male} | {result.male_as_female} |
-| female | {result.female_as_male} | {result.female_as_female} |
+| male | {gender["male_as_male"]} | {gender["male_as_female"]} |
+| female | {gender["female_as_male"]} | {gender["female_as_female"]} |
 
 ## By age
 
@@ -105,37 +100,16 @@ anything else, never augmented, and chooses nothing: the last epoch is the resul
 
 ![loss and accuracy by epoch](gender_finetuning_curves.png)
 
-| epoch | train loss | train accuracy (augmented) | held-out loss | held-out accuracy | s |
-|---|---|---|---|---|---|
+| epoch | train loss (augmented) | selection loss | selection accuracy | s |
+|---|---|---|---|---|
 {epochs}
 
 ## Data
 
 {reading.pictures_read} pictures read; {len(reading.malformed_names)} with malformed names, {reading.duplicates_removed} further copies of
 a picture and {reading.contradictions_dropped} copies with contradictory labels left out; {reading.outside_ages} outside the ages.
-{data["train_count"]} to train, {data["held_out_count"]} held out. Fingerprint `{data["fingerprint"]}`.
-UTKFace is for non-commercial research. Its pictures are photographs: on video frames expect less (see `LOG.md`).
+{counts["train"]} to train, {counts["selection"]} looked at after each epoch, {counts["test"]} tested. Fingerprint
+`{card.data["fingerprint"]}`. UTKFace is for non-commercial research. Its pictures are photographs: on video frames expect less (see
+`LOG.md`).
 """
     (reports / "GENDER_FINETUNING_RESULTS.md").write_text(text)
-
-
-def draw_curves(history: list[EpochResult], path: Path) -> None:
-    """Loss and accuracy over epochs, as a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    epochs = [e.epoch for e in history]
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    left.plot(epochs, [e.train_loss for e in history], label="train (augmented)")
-    left.plot(epochs, [e.held_out_loss for e in history], label="held out")
-    left.set(xlabel="epoch", ylabel="cross-entropy")
-    right.plot(epochs, [e.train_accuracy for e in history], label="train (augmented)")
-    right.plot(epochs, [e.held_out_accuracy for e in history], label="held out")
-    right.set(xlabel="epoch", ylabel="accuracy")
-    for axes in (left, right):
-        axes.legend(frameon=False)
-        axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)

@@ -1,0 +1,74 @@
+"""Runs a classifier over labelled crops and writes what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gender.attributes import Attributes
+from gender.classifier import FaceGenderClassifier
+from gender.evaluation_report import write_evaluation
+from gender.face_sets import FaceCorpus, ImageArray, middle
+from pipeline.errors import OptionError
+
+BATCH_CROPS = 64
+
+
+def answers_for(
+    classifier: FaceGenderClassifier, corpus: FaceCorpus, change: Callable[[ImageArray], ImageArray] = lambda crop: crop
+) -> Attributes:
+    """The classifier's answer for every face of the corpus, on the crops' middle.
+
+    Args:
+        classifier: whose answers are wanted.
+        corpus: N > 0 faces.
+        change: made to each crop first, margin and all.
+    """
+    side = classifier.card.crop["size_px"]
+    parts = []
+    for start in range(0, len(corpus), BATCH_CROPS):
+        rows = range(start, min(start + BATCH_CROPS, len(corpus)))
+        crops = np.stack([middle(change(corpus.crop(row)), side, corpus.margin_share) for row in rows])
+        parts.append(classifier.predict(crops))
+    return Attributes(
+        np.concatenate([part.female_prob for part in parts]), np.concatenate([part.age_years for part in parts])
+    )
+
+
+def evaluate_classifier(
+    classifier: FaceGenderClassifier, corpus: FaceCorpus, folder: Path, history: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Writes the report folder of a classifier on labelled faces.
+
+    Args:
+        classifier: whose answers are judged.
+        corpus: labelled crops, none of which it was trained on or selected by.
+        folder: gets classification_report.txt, metrics.json, misclassified.csv and the plots.
+        history: the epochs of its training, for the curves.
+
+    Returns:
+        What metrics.json holds.
+
+    Raises:
+        OptionError: no face, or none with a label for what the classifier tells.
+    """
+    layout, faces = classifier.card.layout, corpus.faces
+    told = {"female": layout.gender != "none", "age_years": layout.age != "none"}
+    if not any(faces[column].notna().any() for column, is_told in told.items() if is_told):
+        raise OptionError(
+            f"none of {len(faces)} faces has a label for what {classifier.card.name} tells",
+            fix="give other or more labelled pictures",
+        )
+    answers = answers_for(classifier, corpus)
+    return write_evaluation(
+        folder,
+        faces,
+        female_prob=answers.female_prob if told["female"] else None,
+        age_years=answers.age_years if told["age_years"] else None,
+        crops=lambda row: middle(corpus.crop(row), classifier.card.crop["size_px"], corpus.margin_share),
+        history=list(history) or None,
+        title=classifier.card.name,
+    )

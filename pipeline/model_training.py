@@ -1,0 +1,210 @@
+"""Trains a model by a recipe, from pictures to a folder that holds the weights, their card and what they are worth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from detection.crops import CropRecipe
+from gender.calibration import Calibration, best_threshold, fit_calibration
+from gender.checkpoint import load_checkpoint, save_checkpoint
+from gender.classifier import FaceGenderClassifier
+from gender.export import export_onnx
+from gender.face_sets import SPLITS, FaceCorpus, FaceSet, join_sets
+from gender.model_card import ModelCard
+from gender.networks import FaceNetwork, load_trunk
+from gender.pictures import PictureSource
+from gender.prediction import predict_output
+from gender.recipes import Recipe
+from gender.training import EpochResult, Trainer, look_at
+from pipeline.errors import ModelError, OptionError
+from pipeline.face_cutting import CuttingReport, cut_sources
+from pipeline.model_evaluation import evaluate_classifier
+from pipeline.model_page import write_model_page
+from pipeline.weights import sha256_of
+
+BASELINE_FACES = 500
+"""About so many test faces say what the network is worth before training."""
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What is to be trained, from what, into where."""
+
+    recipe: Recipe
+    sources: tuple[PictureSource, ...]
+    out: Path
+    detector: Path | None
+    """SCRFD weights that find the faces; None: the pictures are aligned crops already."""
+    trunk: Path | None = None
+    """Weights to start from; None: from scratch."""
+    cache: Path | None = None
+    """Where aligned crops are kept; None: in `out`."""
+    limit: int | None = None
+    """Pictures of each source (a smoke run)."""
+    seed: int = 0
+    device: str = "cpu"
+    workers: int = 0
+    command: str = ""
+    """For the card."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a training leaves in its folder."""
+
+    folder: Path
+    card: ModelCard
+    metrics: dict[str, Any]
+    """Of the test split, as in metrics.json."""
+    baseline_accuracy: float
+    """Of gender on part of the test split before training; NaN where the network does not tell it."""
+    history: list[EpochResult]
+    cutting: dict[str, CuttingReport]
+    """By source."""
+
+
+class Watcher(Protocol):
+    """Told how a training goes."""
+
+    def cutting(self, source: str, done: int, total: int) -> None:
+        """So many pictures of a source are looked at."""
+
+    def step(self, step: int, steps: int, loss: float) -> None:
+        """A batch is done."""
+
+    def epoch(self, result: EpochResult) -> None:
+        """An epoch is done and saved."""
+
+
+def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
+    """Cuts, trains, calibrates, exports and evaluates; a stopped training goes on from its last epoch.
+
+    Raises:
+        OptionError: the data cannot be used, or `out` holds another training.
+        ModelError: the trunk is of another network, or the detector's weights are no SCRFD.
+    """
+    if job.device == "cuda" and not torch.cuda.is_available():
+        raise OptionError("--device cuda: torch has no working CUDA here", fix="take --device cpu")
+    job.out.mkdir(parents=True, exist_ok=True)
+    recipe = job.recipe
+    network = _started(job)
+    cache = job.cache or job.out / "crops"
+    sets, cutting = cut_sources(job.sources, job.detector, recipe.size_px, cache, job.limit, watcher.cutting)
+    corpus = _corpus(sets, job)
+    test = corpus.split("test")
+    some = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
+    _, baseline, _ = look_at(network, some, recipe, recipe.size_px, "cpu")
+    history = _trained(network, corpus, job, watcher)
+    card = _card(job, corpus, _crop_calibration(network, corpus, recipe, job.device))
+    checkpoint = job.out / f"{recipe.name}.pth"
+    save_checkpoint(checkpoint, network.cpu(), card)
+    epochs = [asdict(result) for result in history]
+    metrics = evaluate_classifier(FaceGenderClassifier(checkpoint), test, job.out / "evaluation", epochs)
+    card = replace(card, metrics=_summary(metrics))
+    save_checkpoint(checkpoint, network, card)
+    export_onnx(checkpoint.with_suffix(".onnx"), *load_checkpoint(checkpoint))
+    write_model_page(job.out / "README.md", card, metrics)
+    return TrainedModel(job.out, card, metrics, baseline, history, cutting)
+
+
+def _summary(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the test split that the card keeps, by set."""
+    keys = {"gender": ("count", "accuracy", "female_recall", "male_recall"), "age": ("count", "mae_years")}
+    return {
+        kind: {name: {key: part[key] for key in keys[kind]} for name, part in metrics[kind]["by_set"].items()}
+        for kind in keys
+        if metrics[kind]
+    }
+
+
+def _started(job: TrainingJob) -> FaceNetwork:
+    torch.manual_seed(job.seed)  # of the head's first weights
+    network = FaceNetwork(job.recipe.network, job.recipe.layout.column_count)
+    if job.trunk:
+        try:
+            load_trunk(network, job.trunk)
+        except ValueError as error:
+            raise ModelError(str(error), fix="give the trunk's own weights, or none to start from scratch") from error
+    return network
+
+
+def _corpus(sets: Sequence[FaceSet], job: TrainingJob) -> FaceCorpus:
+    """All faces, with labels in every split for all that the recipe's network tells."""
+    fix = "give more labelled pictures with --data"
+    try:
+        corpus = join_sets(sets, job.seed, job.recipe.ages)
+    except ValueError as error:
+        raise OptionError(str(error), fix=fix) from error
+    layout = job.recipe.layout
+    for name, column, form in (("gender", "female", layout.gender), ("age", "age_years", layout.age)):
+        for split in SPLITS:
+            if form != "none" and corpus.split(split).faces[column].isna().all():
+                raise OptionError(f"no face of the {split} split is labelled with {name}", fix=fix)
+    return corpus
+
+
+def _trained(network: FaceNetwork, corpus: FaceCorpus, job: TrainingJob, watcher: Watcher) -> list[EpochResult]:
+    """Changes the network; the results of all epochs, those of earlier runs too."""
+    state_path = job.out / "state.pth"
+    identity = sha256_of(job.trunk) if job.trunk else "scratch"
+    try:
+        trainer = Trainer(network, corpus, job.recipe, job.seed, state_path, identity, job.device, job.workers)
+    except ValueError as error:
+        raise OptionError(str(error), fix="give more labelled pictures with --data") from error
+    try:
+        for result in trainer.run(watcher.step):
+            watcher.epoch(result)
+    except ValueError as error:
+        raise OptionError(str(error), fix=f"choose another --output, or: rm {state_path}") from error
+    return trainer.results
+
+
+def _crop_calibration(network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, device: str) -> dict[str, Any]:
+    """Fitted on the selection split; a tuned threshold becomes the offset."""
+    selection = corpus.split("selection")
+    selection = selection.only(selection.faces["female"].notna())
+    is_female = selection.faces["female"].to_numpy() == 1
+    if recipe.layout.gender == "none" or is_female.all() or not is_female.any():
+        return {}
+    output = predict_output(network, selection, recipe, recipe.size_px, device)
+    odds = recipe.layout.female_log_odds(output, recipe.female_index)
+    if recipe.tune_threshold:
+        return {"crop": asdict(Calibration(offset=-best_threshold(is_female, odds)))}
+    return {"crop": asdict(fit_calibration(is_female, odds))}
+
+
+def _card(job: TrainingJob, corpus: FaceCorpus, calibration: dict[str, Any]) -> ModelCard:
+    recipe = job.recipe
+    counts = corpus.faces.groupby(["set", "split"]).size()
+    return ModelCard(
+        name=recipe.name,
+        architecture=recipe.network.trunk,
+        class_names=recipe.class_names,
+        crop=CropRecipe(size_px=recipe.size_px).as_dict(),
+        pixel_mean=recipe.pixel_mean,
+        pixel_std=recipe.pixel_std,
+        outputs=asdict(recipe.layout),
+        network={field.name: getattr(recipe.network, field.name) for field in fields(recipe.network)[1:]},
+        calibration=calibration,
+        data={
+            "sets": {name: counts[name].to_dict() for name in corpus.faces["set"].unique()},
+            "ages": list(recipe.ages),
+            "fingerprint": corpus.fingerprint(),
+            "trunk": job.trunk.name if job.trunk else "none: trained from scratch",
+        },
+        training=json.loads(json.dumps(asdict(recipe))) | {"seed": job.seed, "command": job.command},
+    )
+
+
+def shortened(recipe: Recipe, epochs: int | None) -> Recipe:
+    """The recipe with at most so many epochs a stage (a smoke run)."""
+    if epochs is None:
+        return recipe
+    return replace(recipe, stages=tuple(replace(stage, epochs=min(epochs, stage.epochs)) for stage in recipe.stages))
