@@ -1,0 +1,91 @@
+"""Calibrates a classifier's answers for tracks on one half of the sources of a labelled run, and reports both halves.
+
+    facetally run ../shared/videos -o out
+    python -m scripts.calibrate_tracks out --truth ../shared/truth --report reports/models/facetally_on_video.json
+
+The line is stored in the card of models/facetally.pth and of its ONNX twin; the run is then to be made again. Run once
+more on the new OUT, it finds a line near slope 1 and offset 0, and reports what then holds (--dry-run changes nothing).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rich_click as click
+
+from gender.calibration import Calibration, fit_calibration
+from gender.checkpoint import load_checkpoint, save_checkpoint
+from gender.evaluation import expected_calibration_error
+from gender.export import export_onnx
+from pipeline.judging import JudgedPerson, JudgedTrack
+from pipeline.ledger import Ledger
+from pipeline.measures import halves, people_figures
+from pipeline.people import PROBABILITY_MARGIN
+from pipeline.truth import read_truth
+from pipeline.validate import ValidateOptions, validated
+from pipeline.weights import record_in_manifest
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
+BINS = 5
+"""Of the calibration error: the tracks are few."""
+
+
+@click.command(help=__doc__)
+@click.argument("out", type=FOLDER)
+@click.option("--truth", type=FOLDER, required=True)
+@click.option("--checkpoint", type=FILE, default=Path("models/facetally.pth"), show_default=True)
+@click.option("--report", type=FILE, help="Write the figures here, as JSON.")
+@click.option("--dry-run", is_flag=True, help="Change no file.")
+def main(out: Path, truth: Path, checkpoint: Path, report: Path | None, dry_run: bool) -> None:
+    judged = validated(Ledger(out), read_truth(truth), ValidateOptions()).judged
+    fitted_on, reported_on = halves(track.source for track in judged.tracks)
+    tracks = [track for track in judged.tracks if track.counts]
+    line = fit_calibration(*_trials([track for track in tracks if track.source in fitted_on]))
+    figures: dict[str, Any] = {"line": asdict(line)}
+    for name, sources in {"fitted_on": fitted_on, "reported_on": reported_on, "all": fitted_on | reported_on}.items():
+        own = [track for track in tracks if track.source in sources]
+        people = [person for person in judged.people if person.source in sources]
+        figures[name] = half_figures(own, people, line) | {"sources": len(sources)}
+    text = json.dumps(figures, indent=1)
+    click.echo(text)
+    if report:
+        report.write_text(text + "\n")
+    if not dry_run:
+        store(checkpoint, line)
+
+
+def half_figures(tracks: Sequence[JudgedTrack], people: Sequence[JudgedPerson], line: Calibration) -> dict[str, Any]:
+    """Accuracy of people, and how well the tracks' probabilities hold as they are and along the line."""
+    is_female, log_odds = _trials(tracks)
+    errors = {}
+    for name, odds in {"calibration_error": log_odds, "calibration_error_along_line": line.apply(log_odds)}.items():
+        errors[name] = round(expected_calibration_error(is_female, 1 / (1 + np.exp(-odds)), BINS), 4)
+    return {"tracks": len(tracks), **errors, "people": people_figures(people)}
+
+
+def store(checkpoint: Path, line: Calibration) -> None:
+    """Puts the line after the one that the card has, and exports again."""
+    network, card = load_checkpoint(checkpoint)
+    before = card.calibration_of("track")
+    both = Calibration(line.slope * before.slope, line.slope * before.offset + line.offset)
+    card = replace(card, calibration=card.calibration | {"track": asdict(both)})
+    save_checkpoint(checkpoint, network, card)
+    onnx = checkpoint.with_suffix(".onnx")
+    export_onnx(onnx, *load_checkpoint(checkpoint))
+    record_in_manifest(checkpoint.parent / "manifest.csv", card.name, onnx)
+
+
+def _trials(tracks: Sequence[JudgedTrack]) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) whether each is a woman, and (N,) told log-odds of it."""
+    prob = np.clip([track.female_prob for track in tracks], PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
+    return np.array([track.truth == "female" for track in tracks]), np.log(prob / (1 - prob))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Measures a classifier on held-out faces of the sets it was trained on, and writes what MODELS.md needs as JSON.
+
+    python -m scripts.measure_classifier models/facetally.onnx --data utk=UTKFace.zip --data fairface=... \
+        --cache work/crops --report reports/models/facetally.json
+
+Besides the figures of `facetally evaluate --held-out`: accuracy by face height, people of the sets that name them (a
+vote over their crops), milliseconds and megabytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+import rich_click as click
+
+from gender.classifier import FaceGenderClassifier
+from gender.evaluation import GenderEvaluation
+from gender.face_sets import FaceCorpus, ImageArray, join_sets
+from pipeline.cli_models import CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
+from pipeline.face_cutting import cut_sources
+from pipeline.model_evaluation import answers_for, evaluate_classifier
+from pipeline.training_display import shown_training
+from scripts.benchmark import processor
+from scripts.finetuning_report import onnx_milliseconds_per_face
+
+FACE_HEIGHTS_PX = (10, 15, 20, 25, 30, 40, 50, 75, 100)
+FACE_HEIGHT_SHARE = 0.83
+"""Height of SCRFD's box in a crop, in its sides: median over FairFace's crops."""
+HEIGHT_SET = "fairface"
+
+
+@click.command(help=__doc__)
+@click.argument("model", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@DATA
+@DETECTOR
+@MODELS_DIR
+@CACHE
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON to write.")
+def main(
+    model: Path, sources: tuple[str, ...], detector: str, models_dir: Path | None, cache: Path | None, report: Path
+) -> None:
+    classifier = FaceGenderClassifier(model)
+    card = classifier.card
+    with TemporaryDirectory() as folder, shown_training() as watcher:
+        sets, cutting = cut_sources(
+            parsed_sources(sources),
+            detector_path(detector, models_dir),
+            card.crop["size_px"],
+            cache or Path(folder),
+            None,
+            watcher.cutting,
+        )
+        low, high = card.data["ages"]
+        test = join_sets(sets, card.training["seed"], (low, high)).split("test")
+        metrics = evaluate_classifier(classifier, test, Path(folder) / "evaluation")
+    tells_gender = card.layout.gender != "none"
+    measured = {
+        "date": str(date.today()),
+        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "card": {
+            key: value for key, value in asdict(card).items() if key in ("name", "data", "training", "calibration")
+        },
+        "cutting": {name: asdict(counts) for name, counts in cutting.items()},
+        "metrics": metrics,
+        "by_face_height_px": by_face_height(classifier, test) if tells_gender else {},
+        "people": by_person(classifier, test) if tells_gender else {},
+        "milliseconds_per_face": round(onnx_milliseconds_per_face(model, card.crop["size_px"]), 2),
+        "megabytes": round(model.stat().st_size / 1e6, 2),
+    }
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(json.dumps(measured, indent=1) + "\n")
+    click.echo(f"Written to {report}", err=True)
+
+
+def by_face_height(classifier: FaceGenderClassifier, test: FaceCorpus) -> dict[str, Any]:
+    """Accuracy on one set's faces, shrunk until the face is so many pixels high and enlarged again."""
+    faces = test.only(test.faces["set"] == HEIGHT_SET)
+    if not len(faces):
+        return {}
+    results = {}
+    for height_px in FACE_HEIGHTS_PX:
+        side = round(height_px / FACE_HEIGHT_SHARE * (1 + 2 * faces.margin_share / (1 - 2 * faces.margin_share)))
+        evaluation = gender_of(classifier, faces, partial(shrunk, side_px=side))
+        results[str(height_px)] = evaluation.as_dict()
+    return results
+
+
+def shrunk(crop: ImageArray, side_px: int) -> ImageArray:
+    """The crop as a camera with fewer pixels would have it, at its old size."""
+    if side_px >= crop.shape[0]:
+        return crop
+    small = cv2.resize(crop, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def gender_of(
+    classifier: FaceGenderClassifier, faces: FaceCorpus, change: Callable[[ImageArray], ImageArray]
+) -> GenderEvaluation:
+    """The confusion on crops that `change` has been at."""
+    said_female = answers_for(classifier, faces, change).female_prob > 0.5
+    return GenderEvaluation.of(faces.faces["female"].to_numpy() == 1, said_female)
+
+
+def by_person(classifier: FaceGenderClassifier, test: FaceCorpus) -> dict[str, Any]:
+    """For each set that names its people: how many are told right by the mean log-odds of their crops."""
+    named = test.only(test.faces["person"] != "")
+    if not len(named):
+        return {}
+    prob = np.clip(answers_for(classifier, named).female_prob.astype(np.float64), 1e-4, 1 - 1e-4)
+    votes = named.faces.assign(odds=np.log(prob / (1 - prob))).groupby(["set", "person"])[["odds", "female"]].mean()
+    return {
+        str(name): GenderEvaluation.of((part["female"] > 0.5).to_numpy(), (part["odds"] > 0).to_numpy()).as_dict()
+        for name, part in votes.groupby("set")
+    }
+
+
+if __name__ == "__main__":
+    main()

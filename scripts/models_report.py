@@ -1,0 +1,281 @@
+"""Writes reports/MODELS.md: every recipe's target beside its result, and what the production model is worth.
+
+    python -m scripts.models_report
+
+Reads reports/models/*.json, which `scripts.measure_classifier` and `scripts.calibrate_tracks` write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+Figures = Mapping[str, Any]
+FOLDER = click.Path(path_type=Path, file_okay=False)
+PRODUCTION = "facetally"
+INA_BY_HEIGHT = {10: 63.7, 15: 76.9, 20: 83.5, 25: 88.5, 30: 90.9, 40: 93.3, 50: 94.3, 75: 95.0, 100: 95.4}
+"""Percent right of inaFaceAnalyzer on FairFace shrunk to a face height in pixels, by its authors."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure to be reached."""
+
+    what: str
+    wanted: str
+    value: Callable[[Figures], float | None]
+    """From a recipe's report; None where it has no such figure."""
+    form: str
+    is_met: Callable[[float], bool]
+
+    def row(self, report: Figures) -> str:
+        """A line of the table target / result."""
+        value = self.value(report)
+        if value is None:
+            return f"| {self.what} | {self.wanted} | not measured | |"
+        return f"| {self.what} | {self.wanted} | {value:{self.form}} | {'yes' if self.is_met(value) else '**no**'} |"
+
+
+def at_least(low: float) -> Callable[[float], bool]:
+    return lambda value: value >= low
+
+
+def at_most(high: float) -> Callable[[float], bool]:
+    return lambda value: value <= high
+
+
+def gender(key: str, set_name: str | None = None, part: str | None = None) -> Callable[[Figures], float | None]:
+    """Reads a figure of gender: of all faces, or of a set, or of its "adults"."""
+
+    def read(report: Figures) -> float | None:
+        figures = report["metrics"]["gender"]
+        figures = (figures["by_set"].get(set_name) or {}) if set_name and figures else figures
+        figures = figures.get(part) if part and figures else figures
+        return figures.get(key) if figures else None
+
+    return read
+
+
+def age(key: str, set_name: str | None = None) -> Callable[[Figures], float | None]:
+    """Reads a figure of age: of all faces, or of a set."""
+
+    def read(report: Figures) -> float | None:
+        figures = report["metrics"]["age"]
+        figures = (figures["by_set"].get(set_name) or {}) if set_name and figures else figures
+        return figures.get(key) if figures else None
+
+    return read
+
+
+def lowest_cell(report: Figures) -> float | None:
+    """The lowest accuracy of FairFace's race and gender cells."""
+    groups = report["metrics"]["gender"]["by_set"].get("fairface", {}).get("by_group", {})
+    cells = [group[name]["accuracy"] for group in groups.values() for name in ("female", "male") if name in group]
+    return min(cells, default=None)
+
+
+def milliseconds(report: Figures) -> float:
+    return float(report["milliseconds_per_face"])
+
+
+def megabytes(report: Figures) -> float:
+    return float(report["megabytes"])
+
+
+AGE_TARGETS = (
+    Target("mean error of age, years", "4 - 6", age("mae_years"), ".2f", at_most(6)),
+    Target("within 5 years", "65 - 75 %", age("within_5"), ".1%", at_least(0.65)),
+    Target("within 10 years", "85 - 90 %", age("within_10"), ".1%", at_least(0.85)),
+)
+TARGETS = {
+    "gender-utkface": (
+        Target("accuracy, 18-80 years", ">= 94 %", gender("accuracy"), ".2%", at_least(0.94)),
+        Target("ms a face", "< 10", milliseconds, ".1f", at_most(10)),
+    ),
+    "genderage": (
+        Target("accuracy", "93 - 95 %", gender("accuracy"), ".2%", at_least(0.93)),
+        Target("mean error of age, years", "4 - 6", age("mae_years"), ".2f", at_most(6)),
+        Target("ms a face", "15 - 20", milliseconds, ".1f", at_most(20)),
+    ),
+    "age-resnet50": AGE_TARGETS,
+    "age-resnet34": AGE_TARGETS,
+    "age-efficientnet-b0": AGE_TARGETS,
+    "gender-focal": (
+        Target("accuracy", "92.9 %", gender("accuracy"), ".2%", at_least(0.929)),
+        Target("macro F1", "0.90", gender("macro_f1"), ".3f", at_least(0.9)),
+    ),
+    "gender-age-128": (
+        Target("mean error of age, years", "3.7", age("mae_years"), ".2f", at_most(3.7)),
+        Target("accuracy", "0.75", gender("accuracy"), ".3f", at_least(0.75)),
+    ),
+}
+PRODUCTION_TARGETS = (
+    Target("UTKFace, 18-80 years", ">= 97.5 %", gender("accuracy", "utk", "adults"), ".2%", at_least(0.975)),
+    Target("UTKFace, all ages", ">= 94.5 %", gender("accuracy", "utk"), ".2%", at_least(0.945)),
+    Target("FairFace's validation set", ">= 92.5 %", gender("accuracy", "fairface"), ".2%", at_least(0.925)),
+    Target(
+        "men less women, UTKFace 18-80",
+        "<= 2 points",
+        gender("recall_gap", "utk", "adults"),
+        ".2%",
+        lambda gap: abs(gap) <= 0.02,
+    ),
+    Target("men less women, UTKFace", "<= 2 points", gender("recall_gap", "utk"), ".2%", lambda gap: abs(gap) <= 0.02),
+    Target(
+        "men less women, FairFace", "<= 2 points", gender("recall_gap", "fairface"), ".2%", lambda gap: abs(gap) <= 0.02
+    ),
+    Target("lowest race and gender cell of FairFace", ">= 88 %", lowest_cell, ".1%", at_least(0.88)),
+    Target("mean error of age on UTKFace, years", "<= 4.8", age("mae_years", "utk"), ".2f", at_most(4.8)),
+    Target("calibration error, UTKFace", "<= 0.02", gender("calibration_error", "utk"), ".3f", at_most(0.02)),
+    Target("calibration error, FairFace", "<= 0.02", gender("calibration_error", "fairface"), ".3f", at_most(0.02)),
+    Target("ms a face, one CPU thread", "< 10", milliseconds, ".1f", at_most(10)),
+    Target("MB", "< 20", megabytes, ".1f", at_most(20)),
+)
+HEADER = "| what | target | result | met |\n|---|---|---|---|"
+
+
+@click.command(help=__doc__)
+@click.option("--folder", type=FOLDER, default=Path("reports/models"), show_default=True)
+@click.option(
+    "--page", type=click.Path(path_type=Path, dir_okay=False), default=Path("reports/MODELS.md"), show_default=True
+)
+def main(folder: Path, page: Path) -> None:
+    reports = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    page.write_text(models_page(reports))
+
+
+def models_page(reports: Mapping[str, Figures]) -> str:
+    """The page's text.
+
+    Args:
+        reports: what `scripts.measure_classifier` wrote, by recipe; and as "facetally_on_video" what
+            `scripts.calibrate_tracks` wrote.
+    """
+    parts = [
+        "# Models: targets and results\n\nWritten by `python -m scripts.models_report` from `models/*.json`. All figures are of single "
+        "crops that were neither learnt from nor selected by, unless it says so.",
+        "## The production model",
+        production_part(reports[PRODUCTION], reports.get("facetally_on_video"))
+        if PRODUCTION in reports
+        else "Not trained yet.",
+        "## The recipes of the brief",
+        *(recipe_part(name, targets, reports.get(name)) for name, targets in TARGETS.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def recipe_part(name: str, targets: tuple[Target, ...], report: Figures | None) -> str:
+    """A recipe's heading, table and circumstances."""
+    if report is None:
+        return f"### {name}\n\nNot trained for real yet; `facetally train {name} --data UTKFace.zip -o {name}` does it."
+    card = report["card"]
+    rows = "\n".join(target.row(report) for target in targets)
+    epochs = " + ".join(str(stage["epochs"]) for stage in card["training"]["stages"])
+    return (
+        f"### {name}\n\n{HEADER}\n{rows}\n\nStarted from {card['data']['trunk']}; at most {epochs} epochs; "
+        f"{test_count(report)} test faces; {report['date']}, {report['machine']}.\n\n```\n{card['training']['command']}\n```"
+    )
+
+
+def test_count(report: Figures) -> int:
+    return int(report["metrics"]["count"])
+
+
+def production_part(report: Figures, on_video: Figures | None) -> str:
+    """Targets, and then sets, cells, ages, face heights, named people and clips."""
+    card = report["card"]
+    parts = [
+        f"{report['date']}, {report['machine']}.\n\n```\n{card['training']['command']}\n```",
+        HEADER + "\n" + "\n".join(target.row(report) for target in PRODUCTION_TARGETS),
+        "### By set\n\n" + set_table(report),
+        "### FairFace by race and gender\n\n"
+        + cell_table(report["metrics"]["gender"]["by_set"]["fairface"]["by_group"]),
+        "### By age\n\n" + age_table(report),
+        "### By face height\n\n" + height_table(report["by_face_height_px"]),
+        "### People that the sets name, by all of their crops\n\n" + people_table(report["people"]),
+    ]
+    if on_video:
+        parts.append("### People in labelled video\n\n" + video_table(on_video))
+    return "\n\n".join(parts)
+
+
+def percents(figures: Figures) -> str:
+    return f"{figures['accuracy']:.1%} | {figures['female_recall']:.1%} | {figures['male_recall']:.1%}"
+
+
+def set_table(report: Figures) -> str:
+    rows = [
+        "| set | faces | accuracy | women | men | calibration error | mean error of age |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    ages = report["metrics"]["age"]["by_set"]
+    for name, figures in report["metrics"]["gender"]["by_set"].items():
+        years = f"{ages[name]['mae_years']:.2f}" if name in ages else ""
+        rows.append(
+            f"| {name} | {figures['count']} | {percents(figures)} | {figures['calibration_error']:.3f} | {years} |"
+        )
+    return "\n".join(rows)
+
+
+def cell_table(groups: Figures) -> str:
+    rows = ["| race, as FairFace labels it | women | men |", "|---|---|---|"]
+    for name, group in groups.items():
+        rows.append(f"| {name} | {group['female']['accuracy']:.1%} | {group['male']['accuracy']:.1%} |")
+    return "\n".join(rows)
+
+
+def age_table(report: Figures) -> str:
+    sets = {
+        name: figures["by_age"]
+        for name, figures in report["metrics"]["gender"]["by_set"].items()
+        if name in ("utk", "fairface")
+    }
+    bands = list(dict.fromkeys(band for by_age in sets.values() for band in by_age))
+    rows = ["| years | " + " | ".join(f"{name}: right (faces)" for name in sets) + " |", "|---" * (1 + len(sets)) + "|"]
+    for band in bands:
+        cells = [by_age.get(band, {"count": 0}) for by_age in sets.values()]
+        rows.append(
+            f"| {band} | "
+            + " | ".join(f"{c['accuracy']:.1%} ({c['count']})" if c["count"] else "" for c in cells)
+            + " |"
+        )
+    return "\n".join(rows)
+
+
+def height_table(by_height: Figures) -> str:
+    rows = ["| face height, px | ours | inaFaceAnalyzer | women | men |", "|---|---|---|---|---|"]
+    for height_px, ina in INA_BY_HEIGHT.items():
+        figures = by_height[str(height_px)]
+        rows.append(
+            f"| {height_px} | {figures['accuracy']:.1%} | {ina:.1f}% | {figures['female_recall']:.1%} | {figures['male_recall']:.1%} |"
+        )
+    return "FairFace's validation set, shrunk to the height and enlarged again.\n\n" + "\n".join(rows)
+
+
+def people_table(people: Figures) -> str:
+    rows = ["| set | people | accuracy | women | men |", "|---|---|---|---|---|"]
+    rows += [f"| {name} | {figures['count']} | {percents(figures)} |" for name, figures in people.items()]
+    return "\n".join(rows)
+
+
+def video_table(on_video: Figures) -> str:
+    rows = ["| sources | people found | right | women | men |", "|---|---|---|---|---|"]
+    names = {"fitted_on": "calibrated on", "reported_on": "the other half", "all": "all"}
+    for key, name in names.items():
+        people = on_video[key]["people"]
+        shares = [people, people["female"], people["male"]]
+        rows.append(
+            f"| {name} ({on_video[key]['sources']}) | {people['count']} | "
+            + " | ".join(f"{part['accuracy']:.1%}" for part in shares)
+            + " |"
+        )
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from scripts.models_report import INA_BY_HEIGHT, TARGETS, lowest_cell, main, models_page
+
+CARD = {
+    "data": {"trunk": "trunk.pth"},
+    "training": {"command": "facetally train it", "stages": [{"epochs": 3}, {"epochs": 4}]},
+}
+
+
+def gender_figures(accuracy: float, **more: Any) -> dict[str, Any]:
+    shares = dict.fromkeys(("accuracy", "female_recall", "male_recall", "macro_f1"), accuracy)
+    return {"count": 10, **shares, "recall_gap": 0.01, "calibration_error": 0.01, "by_age": {}, "by_set": {}, **more}
+
+
+def age_figures(error: float) -> dict[str, Any]:
+    return {"count": 10, "mae_years": error, "within_5": 0.5, "within_10": 0.95, "by_set": {}}
+
+
+def report(gender: dict[str, Any] | None, age: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
+    metrics = {"count": 10, "gender": gender, "age": age}
+    known = {"date": "2026-01-02", "machine": "a machine", "milliseconds_per_face": 3.0, "megabytes": 9.0}
+    return known | {"card": CARD, "metrics": metrics} | more
+
+
+def lines_with(page: str, words: str) -> list[str]:
+    return [line for line in page.splitlines() if words in line]
+
+
+def test_a_recipe_that_was_not_trained_says_so() -> None:
+    page = models_page({})
+    assert len(lines_with(page, "Not trained for real yet")) == len(TARGETS)
+    assert "Not trained yet" in page
+
+
+def test_a_target_that_is_reached_and_one_that_is_not_are_told_apart() -> None:
+    page = models_page({"age-resnet34": report(None, age_figures(6.5))})
+    assert lines_with(page, "mean error") == ["| mean error of age, years | 4 - 6 | 6.50 | **no** |"]
+    assert lines_with(page, "within 10") == ["| within 10 years | 85 - 90 % | 95.0% | yes |"]
+    assert "at most 3 + 4 epochs; 10 test faces; 2026-01-02, a machine." in page
+
+
+def test_a_figure_that_the_model_does_not_have_is_not_measured() -> None:
+    page = models_page({"genderage": report(gender_figures(0.94), None)})
+    assert lines_with(page, "mean error") == ["| mean error of age, years | 4 - 6 | not measured | |"]
+
+
+def production() -> dict[str, Any]:
+    group = {"female": {"accuracy": 0.9}, "male": {"accuracy": 0.95}}
+    fairface = gender_figures(0.93, by_group={"X": group, "Y": {**group, "male": {"accuracy": 0.87}}})
+    gender = gender_figures(0.94)
+    gender["by_set"] = {"utk": gender_figures(0.95, adults=gender_figures(0.974)), "fairface": fairface}
+    heights = {str(height): gender_figures(0.9) for height in INA_BY_HEIGHT}
+    age = age_figures(4.0) | {"by_set": {"utk": age_figures(4.5)}}
+    return report(gender, age, by_face_height_px=heights, people={"ytf": gender_figures(0.97)})
+
+
+def test_the_production_model_is_held_against_each_of_its_targets() -> None:
+    page = models_page({"facetally": production()})
+    assert lines_with(page, "UTKFace, 18-80 years |") == ["| UTKFace, 18-80 years | >= 97.5 % | 97.40% | **no** |"]
+    assert lines_with(page, "lowest race") == ["| lowest race and gender cell of FairFace | >= 88 % | 87.0% | **no** |"]
+    assert lines_with(page, "| Y |") == ["| Y | 90.0% | 87.0% |"]
+    assert lines_with(page, "| 30 |") == ["| 30 | 90.0% | 90.9% | 90.0% | 90.0% |"]
+    assert lines_with(page, "| ytf | 10 | 97") == ["| ytf | 10 | 97.0% | 97.0% | 97.0% |"]
+
+
+def test_the_lowest_cell_is_over_both_genders() -> None:
+    assert lowest_cell(production()) == 0.87
+
+
+@pytest.mark.parametrize("gap", [0.021, -0.021])
+def test_a_gap_counts_whichever_gender_is_behind(gap: float) -> None:
+    measured = production()
+    measured["metrics"]["gender"]["by_set"]["utk"]["recall_gap"] = gap
+    row = lines_with(models_page({"facetally": measured}), "men less women, UTKFace |")
+    assert row == [f"| men less women, UTKFace | <= 2 points | {gap:.2%} | **no** |"]
+
+
+def test_people_in_video_are_told_by_half_of_the_sources() -> None:
+    people = gender_figures(0.96) | {"female": gender_figures(0.95), "male": gender_figures(0.97)}
+    halves = {name: {"sources": 17, "people": people} for name in ("fitted_on", "reported_on", "all")}
+    page = models_page({"facetally": production(), "facetally_on_video": halves})
+    assert lines_with(page, "the other half") == ["| the other half (17) | 10 | 96.0% | 95.0% | 97.0% |"]
+
+
+def test_the_command_reads_the_folder_and_writes_the_page(tmp_path: Path) -> None:
+    (tmp_path / "genderage.json").write_text(json.dumps(report(gender_figures(0.94), age_figures(5.0))))
+    result = CliRunner().invoke(main, ["--folder", str(tmp_path), "--page", str(tmp_path / "MODELS.md")])
+    assert result.exit_code == 0, result.output
+    assert "| accuracy | 93 - 95 % | 94.00% | yes |" in (tmp_path / "MODELS.md").read_text()
