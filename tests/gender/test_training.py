@@ -285,7 +285,7 @@ def test_a_finished_epoch_leaves_its_state_and_no_half_written_one(tmp_path: Pat
 def test_a_look_tells_accuracy_and_error_of_what_is_told(
     monkeypatch: pytest.MonkeyPatch, layout: OutputLayout, accuracy: float, age_mae: float
 ) -> None:
-    output = np.array([[0, 1, 0.5], [0, 2, 0.5], [3, 0, 0.5], [0, 4, 0.5]], np.float32)
+    output = np.array([[1, 0, 0.5], [2, 0, 0.5], [0, 3, 0.5], [4, 0, 0.5]], np.float32)
     columns = {2: slice(0, 2), 1: slice(2, 3), 3: slice(0, 3)}[layout.column_count]
     monkeypatch.setattr(gender.training, "predict_output", lambda *_: output[:, columns])
     faces = CORPUS.only(np.arange(len(CORPUS)) < 4)

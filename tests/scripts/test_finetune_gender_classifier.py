@@ -91,7 +91,7 @@ def test_the_same_command_again_trains_nothing_more(
     crops = middles_in(folder)[:8]
     monkeypatch.setattr(pipeline.model_training, "export_onnx", lambda *_: None)  # takes seconds, and the file is there
     again = finetune(shared, folder)
-    assert results_in(folder) == results
+    assert repr(results_in(folder)) == repr(results)  # not a number is not equal to itself
     assert again.splitlines()[-1] == said.splitlines()[-1]
     answers = FaceGenderClassifier(folder / f"models/{NAME}.pth").predict(crops).female_prob
     assert np.array_equal(answers, network.predict(crops).female_prob)
