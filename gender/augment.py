@@ -39,6 +39,8 @@ class AugmentOptions:
     grey_prob: float = 0.0
     cover_prob: float = 0.0
     """One plain rectangle over part of the crop."""
+    record_prob: float = 1.0
+    """Of all that lens, sensor and codec do, below; the other crops stay as sharp as they are."""
     blur_prob: float = 0.0
     max_blur_share: float = 0.1
     """Longest path of the motion blur, as a share of the side."""
@@ -62,6 +64,7 @@ VIDEO = AugmentOptions(
     gamma_prob=0.4,
     grey_prob=0.12,
     cover_prob=0.2,
+    record_prob=0.5,
     blur_prob=0.25,
     shrink_prob=0.5,
     noise_prob=0.35,
@@ -139,8 +142,10 @@ def relight(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator)
 
 
 def record(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator) -> ImageArray:
-    """Motion blur, fewer pixels, noise and compression, then enlarged to the same size again."""
+    """Perhaps motion blur, fewer pixels, noise and compression, then enlarged to the same size again."""
     size_px = crop.shape[0]
+    if rng.random() >= options.record_prob:
+        return crop
     if rng.random() < options.blur_prob:
         crop = np.asarray(cv2.filter2D(crop, -1, _motion_kernel(size_px, options, rng)), np.uint8)
     side = size_px

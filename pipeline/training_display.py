@@ -78,8 +78,16 @@ def _table(kind: str, figures: Mapping[str, Any], columns: Mapping[str, tuple[st
         table.add_column(heading, justify="left" if heading == kind else "right")
     sets = figures["by_set"] if len(figures["by_set"]) > 1 else {}
     for name, part in {**sets, "all": figures}.items():
-        table.add_row(name, str(part["count"]), *(f"{part[key]:{form}}" for key, form in columns.values()))
+        table.add_row(name, str(part["count"]), *(_cell(part, key, form) for key, form in columns.values()))
     return table
+
+
+def _cell(part: Mapping[str, Any], key: str, form: str) -> str:
+    """A figure, or nothing where nobody is there to be right about."""
+    label, _, kind = key.partition("_")
+    if kind == "recall" and not part[f"{label}_as_female"] + part[f"{label}_as_male"]:
+        return ""
+    return f"{part[key]:{form}}"
 
 
 GENDER_COLUMNS = {

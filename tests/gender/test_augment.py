@@ -196,6 +196,13 @@ def test_gamma_keeps_black_and_white_and_moves_what_lies_between() -> None:
     assert 176 < drawn[:, 2].max() <= 181  # 255 * (128 / 255)^0.5
 
 
+def test_only_a_share_of_the_crops_is_recorded_poorly() -> None:
+    crop = noise()[INNER, INNER]
+    options = replace(STILL, record_prob=0.4, jpeg_prob=1, noise_prob=1)
+    drawn = [record(crop, options, np.random.default_rng(seed)) for seed in range(200)]
+    assert 0.3 < np.mean([not np.array_equal(d, crop) for d in drawn]) < 0.5
+
+
 def test_motion_blur_spreads_a_point_along_a_line_no_longer_than_it_may() -> None:
     crop = np.zeros((64, 64, 3), np.uint8)
     crop[32, 32] = 250

@@ -15,8 +15,10 @@ from click.testing import CliRunner, Result
 from drawn_faces import drawn_crops
 from drawn_world import Square, SquareDetector, background
 
+from gender.evaluation import GenderEvaluation
 from pipeline import face_cutting
 from pipeline.cli import main
+from pipeline.training_display import print_evaluation
 
 MODEL = str(Path(__file__).resolve().parents[2] / "models" / "mobilenetv2_gender_utkface.onnx")
 
@@ -136,6 +138,14 @@ def test_a_model_is_trained_by_one_command_and_judged_by_another(tmp_path: Path)
     metrics = [(tmp_path / name / "metrics.json").read_text() for name in ("model/evaluation", "judged")]
     assert metrics[0] == metrics[1]
     assert again.stdout == done.stdout
+
+
+def test_a_gender_that_no_face_has_gets_no_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    only_women = GenderEvaluation(male_as_male=0, male_as_female=0, female_as_male=1, female_as_female=3)
+    gender = only_women.as_dict() | {"calibration_error": 0.1, "by_set": {}}
+    print_evaluation({"gender": gender, "age": None}, {})
+    said = capsys.readouterr().out
+    assert said.count("75.00%") == 2 and "0.00%" not in said
 
 
 def test_judging_an_onnx_file_needs_no_torch() -> None:
