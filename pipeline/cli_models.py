@@ -127,6 +127,7 @@ def evaluate(
 
     Example: facetally evaluate pictures/ --model facetally -o evaluation
     """
+    from detection.crops import CropRecipe
     from gender.classifier import FaceGenderClassifier
     from gender.face_sets import all_faces, join_sets
     from pipeline.engines import loaded
@@ -140,7 +141,7 @@ def evaluate(
         sets, cutting = cut_sources(
             parsed_sources(sources),
             None if aligned else detector_path(detector, models_dir),
-            classifier.card.crop["size_px"],
+            CropRecipe(**classifier.card.crop),
             cache or output / "crops",
             limit,
             watcher.cutting,

@@ -137,7 +137,7 @@ class FaceCutter:
 def cut_sources(
     sources: Sequence[PictureSource],
     detector: Path | None,
-    size_px: int,
+    recipe: CropRecipe,
     cache: Path,
     limit: int | None,
     on_picture: Callable[[str, int, int], None],
@@ -147,7 +147,7 @@ def cut_sources(
     Args:
         sources: labelled pictures.
         detector: SCRFD weights; None: the pictures are aligned crops already.
-        size_px: side of the crops without their margin.
+        recipe: the crops, to which a margin of `MARGIN_SHARE` is added.
         cache: folder for the crops.
         limit: at most so many pictures of each source.
         on_picture: called with the source's name, and the number of its pictures done and to do.
@@ -159,7 +159,7 @@ def cut_sources(
     names = [source.name for source in sources]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise OptionError(f"two data sets are called {twice!r}", fix="name them: A=PICTURES B=PICTURES")
-    cutter = FaceCutter(detector, CropRecipe(size_px=size_px), round(MARGIN_SHARE * size_px), cache)
+    cutter = FaceCutter(detector, recipe, round(MARGIN_SHARE * recipe.size_px), cache)
     sets, reports = [], {}
     for source in sources:
         faces, reports[source.name] = cutter.cut(source, limit, partial(on_picture, source.name))

@@ -96,13 +96,14 @@ def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
     recipe = job.recipe
     network = _started(job)
     cache = job.cache or job.out / "crops"
-    sets, cutting = cut_sources(job.sources, job.detector, recipe.size_px, cache, job.limit, watcher.cutting)
+    crops = CropRecipe(size_px=recipe.size_px)
+    sets, cutting = cut_sources(job.sources, job.detector, crops, cache, job.limit, watcher.cutting)
     corpus = _corpus(sets, job)
     test = corpus.split("test")
     some = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
     _, baseline, _ = look_at(network, some, recipe, recipe.size_px, "cpu")
     history = _trained(network, corpus, job, watcher)
-    card = _card(job, corpus, _crop_calibration(network, corpus, recipe, job.device))
+    card = _card(job, crops, corpus, _crop_calibration(network, corpus, recipe, job.device))
     checkpoint = job.out / f"{recipe.name}.pth"
     save_checkpoint(checkpoint, network.cpu(), card)
     epochs = [asdict(result) for result in history]
@@ -180,14 +181,14 @@ def _crop_calibration(network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, 
     return {"crop": asdict(fit_calibration(is_female, odds))}
 
 
-def _card(job: TrainingJob, corpus: FaceCorpus, calibration: dict[str, Any]) -> ModelCard:
+def _card(job: TrainingJob, crops: CropRecipe, corpus: FaceCorpus, calibration: dict[str, Any]) -> ModelCard:
     recipe = job.recipe
     counts = corpus.faces.groupby(["set", "split"]).size()
     return ModelCard(
         name=recipe.name,
         architecture=recipe.network.trunk,
         class_names=recipe.class_names,
-        crop=CropRecipe(size_px=recipe.size_px).as_dict(),
+        crop=crops.as_dict(),
         pixel_mean=recipe.pixel_mean,
         pixel_std=recipe.pixel_std,
         outputs=asdict(recipe.layout),

@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import rich_click as click
 
+from detection.crops import CropRecipe
 from gender.classifier import FaceGenderClassifier
 from gender.evaluation import GenderEvaluation
 from gender.face_sets import FaceCorpus, ImageArray, join_sets
@@ -55,7 +56,7 @@ def main(
         sets, cutting = cut_sources(
             parsed_sources(sources),
             detector_path(detector, models_dir),
-            card.crop["size_px"],
+            CropRecipe(**card.crop),
             cache or Path(folder),
             None,
             watcher.cutting,

@@ -193,7 +193,7 @@ def test_weights_that_are_no_detector_are_a_clear_error(tmp_path: Path) -> None:
 def test_several_sources_are_cut_with_a_seventh_around(photos: Path, cutting: Cutting) -> None:
     sources = [PictureSource("both", (photos,)), PictureSource("again", (photos,))]
     seen: list[tuple[str, int, int]] = []
-    sets, reports = cut_sources(sources, cutting.weights, 28, cutting.cache, None, lambda *at: seen.append(at))
+    sets, reports = cut_sources(sources, cutting.weights, RECIPE, cutting.cache, None, lambda *at: seen.append(at))
     assert [(part.name, part.crops.shape[1], part.margin_px) for part in sets] == [("both", 36, 4), ("again", 36, 4)]
     assert set(reports) == {"both", "again"} and seen[0] == ("both", 1, 6)
     report = json.loads(next(cutting.cache.glob("both-*/report.json")).read_text())
@@ -202,4 +202,4 @@ def test_several_sources_are_cut_with_a_seventh_around(photos: Path, cutting: Cu
 
 def test_two_sources_of_one_name_are_refused(photos: Path, cutting: Cutting) -> None:
     with pytest.raises(OptionError, match="two data sets are called 'x'"):
-        cut_sources([PictureSource("x", (photos,))] * 2, cutting.weights, 28, cutting.cache, None, lambda *_: None)
+        cut_sources([PictureSource("x", (photos,))] * 2, cutting.weights, RECIPE, cutting.cache, None, lambda *_: None)
