@@ -18,9 +18,10 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -132,6 +133,10 @@ class PictureSource:
         for place in self.pictures:
             for name, content in read_pictures(place):
                 yield labels_of_row(name, content, labels) if self.tables else labels_of_name(name, content)
+
+    def count(self) -> int:
+        """How many pictures `read` yields, without reading them; raises as `read`."""
+        return sum(count_pictures(place) for place in self.pictures)
 
     def fingerprint(self) -> str:
         """SHA-256 over what is read: the files' content, or in a folder its pictures' names and sizes.
@@ -255,36 +260,53 @@ def read_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
         FileNotFoundError: no such place.
         ValueError: it is of another kind, or damaged.
     """
+    with _damage_told(source):
+        for name, content in _pictures_in(source):
+            yield name, content()
+
+
+def count_pictures(source: Path) -> int:
+    """How many pictures `read_pictures` yields, without reading them; raises the same."""
+    with _damage_told(source):
+        return sum(1 for _ in _pictures_in(source))
+
+
+def _pictures_in(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """The name of every picture, and what reads it before the next is asked for."""
     if not source.exists():
         raise FileNotFoundError(f"no such file or folder: {source}")
     if source.is_dir():
         for path in _picture_paths(source):
-            yield path.relative_to(source).as_posix(), path.read_bytes()
-        return
+            yield path.relative_to(source).as_posix(), path.read_bytes
+    elif zipfile.is_zipfile(source):
+        yield from _zipped(source)
+    elif tarfile.is_tarfile(source):
+        yield from _tarred(source)
+    else:
+        raise ValueError(f"{source} is neither a folder nor a .zip nor a .tar")
+
+
+@contextmanager
+def _damage_told(source: Path) -> Iterator[None]:
     try:
-        if zipfile.is_zipfile(source):
-            yield from _zipped(source)
-        elif tarfile.is_tarfile(source):
-            yield from _tarred(source)
-        else:
-            raise ValueError(f"{source} is neither a folder nor a .zip nor a .tar")
+        yield
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError) as error:  # or under a password
         raise ValueError(f"{source} is damaged: {error}") from error
 
 
-def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
+def _zipped(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             if Path(name).suffix.lower() in PICTURE_SUFFIXES:
-                yield name, archive.read(name)
+                yield name, partial(archive.read, name)
 
 
-def _tarred(path: Path) -> Iterator[tuple[str, bytes]]:
+def _tarred(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     with tarfile.open(path) as archive:
         files = [member for member in archive.getmembers() if member.isfile()]
         for member in sorted(files, key=lambda member: member.name):
             if Path(member.name).suffix.lower() in PICTURE_SUFFIXES and (file := archive.extractfile(member)):
-                yield member.name, file.read()
+                yield member.name, file.read
 
 
 def _picture_paths(folder: Path) -> list[Path]:

@@ -89,15 +89,16 @@ class FaceCutter:
     def _fill(
         self, folder: Path, source: PictureSource, limit: int | None, on_picture: Callable[[int, int], None]
     ) -> None:
-        pictures = list(source.read())
-        if not pictures:
+        total = source.count()
+        if not total:
             raise ValueError(f"{source.name}: no picture is in {', '.join(map(str, source.pictures))}")
-        chosen = np.linspace(0, len(pictures), min(limit or len(pictures), len(pictures)), endpoint=False).astype(int)
+        chosen = np.linspace(0, total, min(limit or total, total), endpoint=False).astype(int)
         crops = new_crops(folder, len(chosen), self._recipe.size_px + 2 * self._margin_px)
         rows: list[tuple[object, ...]] = []
         counts = dict.fromkeys(("without_label", "undecodable", "without_face"), 0)
-        for done, index in enumerate(chosen, start=1):
-            picture = pictures[index]
+        wanted = set(chosen.tolist())
+        pictures = (picture for index, picture in enumerate(source.read()) if index in wanted)
+        for done, picture in enumerate(pictures, start=1):
             on_picture(done, len(chosen))
             crop = self._crop(picture)
             if isinstance(crop, str):

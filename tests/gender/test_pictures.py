@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gender.pictures import LabelledPicture, PictureSource, labels_of_name, parse_age, read_pictures
+from gender.pictures import LabelledPicture, PictureSource, count_pictures, labels_of_name, parse_age, read_pictures
 
 
 def written(path: Path, content: bytes = b"content") -> Path:
@@ -162,6 +162,7 @@ def test_folder_and_archive_hold_the_same_pictures(tmp_path: Path, packing: str)
             tar.add(folder, arcname="")
     expected = [(name, name.encode()) for name in ("a-b/1.webp", "a/1.png", "b/2.JPG")]
     assert list(read_pictures(folder)) == list(read_pictures(path)) == expected
+    assert count_pictures(folder) == count_pictures(path) == 3
 
 
 @pytest.mark.parametrize("packing", ["zip", "tar"])
