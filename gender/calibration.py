@@ -35,12 +35,16 @@ class Calibration:
         return self.slope * log_odds.astype(np.float64) + self.offset
 
 
-def fit_calibration(is_female: npt.NDArray[np.bool_], log_odds: npt.NDArray[np.floating]) -> Calibration:
-    """The line of highest likelihood.
+def fit_calibration(
+    is_female: npt.NDArray[np.bool_], log_odds: npt.NDArray[np.floating], spread: float = math.inf
+) -> Calibration:
+    """The likeliest line.
 
     Args:
         is_female: (N,) truths.
         log_odds: (N,) as told.
+        spread: standard deviation of the slope around 1 and of the offset around 0 that is expected before the truths
+            are seen; where these are few, the line stays near.
 
     Raises:
         ValueError: only one gender is among the truths.
@@ -51,6 +55,7 @@ def fit_calibration(is_female: npt.NDArray[np.bool_], log_odds: npt.NDArray[np.f
         raise ValueError("a calibration needs faces of both genders")
     inputs = np.column_stack([log_odds.astype(np.float64), np.ones(len(log_odds))])
     start = np.array([1.0, 0.0])
+    pull = PENALTY + 1 / (len(log_odds) * spread**2)
 
     def cost(line: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         """The mean of the cross-entropy and the pull, and its gradient."""
@@ -58,7 +63,7 @@ def fit_calibration(is_female: npt.NDArray[np.bool_], log_odds: npt.NDArray[np.f
         log_total = np.logaddexp(0, odds)
         entropy = np.mean(log_total - is_female * odds)
         gradient = inputs.T @ (np.exp(odds - log_total) - is_female) / len(odds)
-        return float(entropy + PENALTY * np.sum((line - start) ** 2) / 2), gradient + PENALTY * (line - start)
+        return float(entropy + pull * np.sum((line - start) ** 2) / 2), gradient + pull * (line - start)
 
     slope, offset = minimize(cost, start, jac=True, method="BFGS").x
     return Calibration(float(slope), float(offset))

@@ -34,6 +34,8 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
 BINS = 5
 """Of the calibration error: the tracks are few."""
+SPREAD = 0.25
+"""Of the line beforehand: half of the sources hold a hundred tracks and a few errors, which must not bend it far."""
 
 
 @click.command(help=__doc__)
@@ -46,7 +48,7 @@ def main(out: Path, truth: Path, checkpoint: Path, report: Path | None, dry_run:
     judged = validated(Ledger(out), read_truth(truth), ValidateOptions()).judged
     fitted_on, reported_on = halves(track.source for track in judged.tracks)
     tracks = [track for track in judged.tracks if track.counts]
-    line = fit_calibration(*_trials([track for track in tracks if track.source in fitted_on]))
+    line = fit_calibration(*_trials([track for track in tracks if track.source in fitted_on]), SPREAD)
     figures: dict[str, Any] = {"line": asdict(line)}
     for name, sources in {"fitted_on": fitted_on, "reported_on": reported_on, "all": fitted_on | reported_on}.items():
         own = [track for track in tracks if track.source in sources]

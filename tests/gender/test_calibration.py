@@ -59,6 +59,14 @@ def test_it_is_the_line_of_logistic_regression(slope: float, offset: float, spre
     assert line.offset == pytest.approx(other.intercept_[0], abs=1e-2)
 
 
+def test_few_truths_move_the_line_little_from_where_it_is_expected() -> None:
+    few, many = (simulated(2, -1, 1, count) for count in (40, 20_000))
+    free, near = fit_calibration(*few), fit_calibration(*few, spread=0.1)
+    assert abs(near.slope - 1) < 0.2 < abs(free.slope - 1)
+    assert abs(near.offset) < 0.2 < abs(free.offset)
+    assert fit_calibration(*many, spread=0.1).slope == pytest.approx(2, abs=0.1)
+
+
 @pytest.mark.parametrize("scale", [1, 20, 1000])
 def test_answers_that_are_all_right_keep_the_line_finite(scale: float) -> None:
     line = fit_calibration(np.array([True, True, False, False]), scale * np.array([2.0, 1.0, -1.0, -2.0]))
