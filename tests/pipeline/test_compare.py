@@ -39,11 +39,11 @@ def test_both_runs_are_counted_over_the_same_people(tmp_path: Path) -> None:
 
 
 def test_who_changed_is_named(tmp_path: Path) -> None:
-    figures = compared(*both(tmp_path, answers((0.9, 0.2), (math.nan,)), answers((0.9, 0.9), (0.9,))))
+    figures = compared(*both(tmp_path, answers((0.9, 0.3), (math.nan,)), answers((0.9, 0.9), (0.9,))))
     assert figures["changed"] == [
         {
             **{"video": "s0/a.mp4", "person": "p1", "true": "female", "first": "unknown", "second": "female"},
-            **{"first_female_prob": 0.2, "second_female_prob": 0.9},
+            **{"first_female_prob": 0.3, "second_female_prob": 0.9},
         },
         {
             **{"video": "s1/a.mp4", "person": "p0", "true": "female", "first": "missed", "second": "female"},

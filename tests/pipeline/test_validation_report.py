@@ -182,7 +182,7 @@ def test_the_figures_stand_in_the_tables(validation: Validation) -> None:
 def test_every_error_has_its_line(validation: Validation) -> None:
     rows = rows_in(rendered(validation.figures))
     errors = rows[next(place for place, row in enumerate(rows) if row[:2] == ["video", "person"]) :]
-    assert errors[1] == ["s00/a.mp4", "p1", "female", "unknown", "0.2", "40", "", "mid"]
+    assert errors[1] == ["s00/a.mp4", "p1", "female", "male", "0.2", "40", "", "mid"]
     assert errors[6] == ["s00/a.mp4", "p3", "male", "missed", "–", "40", "", "mid"]
 
 
