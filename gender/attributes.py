@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,3 +46,10 @@ class Attributes:
 
     def __len__(self) -> int:
         return len(self.female_prob)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Attributes]) -> Attributes:
+        """All answers of at least one part, in order."""
+        return cls(
+            np.concatenate([part.female_prob for part in parts]), np.concatenate([part.age_years for part in parts])
+        )

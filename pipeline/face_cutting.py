@@ -16,13 +16,14 @@ import pandas as pd
 from detection import boxes as geometry
 from detection.crops import BORDERS, CropRecipe, cut_crops
 from detection.faces import Faces, ImageArray
-from detection.scrfd import ScrfdDetector
+from detection.scrfd import ScrfdDetector, ScrfdOptions
 from gender.face_sets import LABEL_COLUMNS, FaceSet, load_face_set, new_crops, pixel_digest, save_labels
 from gender.pictures import LabelledPicture, PictureSource
 from pipeline.errors import ModelError, OptionError
-from pipeline.portraits import PORTRAIT_DETECTION, most_central
 from pipeline.weights import sha256_of
 
+PORTRAIT_DETECTION = ScrfdOptions(input_px=128, min_score=0.3, wide_px=64, wide_min_height=0.3)
+"""Data sets of faces show one, and it nearly fills the picture: little resolution is enough."""
 MARGIN_SHARE = 1 / 7
 """Kept around each crop, in its sides: 16 px of 112."""
 FORMAT = 1
@@ -177,6 +178,14 @@ def meant_face(faces: Faces, picture: LabelledPicture, image: ImageArray) -> Fac
     overlaps = geometry.iou_matrix(faces.boxes, np.array([picture.box], np.float32))[:, 0]
     best = int(np.argmax(overlaps))
     return faces[best : best + 1] if overlaps[best] > 0 else faces[:0]
+
+
+def most_central(faces: Faces, frame_hw: tuple[int, int]) -> Faces:
+    """The one of at least one faces whose centre is nearest to the frame's centre, in its own sizes."""
+    middle = np.array([frame_hw[1] / 2, frame_hw[0] / 2], np.float32)
+    distance = np.linalg.norm(geometry.centres(faces.boxes) - middle, axis=1) / geometry.sizes(faces.boxes)
+    best = int(np.argmin(distance))
+    return faces[best : best + 1]
 
 
 def _detector_of(path: Path) -> ScrfdDetector:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
         OptionError: something named does not exist, or nothing is found at all.
     """
     by_path: dict[Path, tuple[Path, str]] = {}
-    named = list(_expanded(inputs))
+    named = list(named_files(_unlisted(inputs), _is_video))
     for base, path in named:
         by_path.setdefault(path.resolve(), (path, path.relative_to(base).as_posix()))
     if not by_path:
@@ -66,21 +66,40 @@ def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
     return sorted(videos, key=lambda video: video.name)
 
 
-def _expanded(inputs: Iterable[str]) -> Iterator[tuple[Path, Path]]:
-    """Pairs of the folder that a name is relative to, and the file."""
+def named_files(inputs: Iterable[str], is_wanted: Callable[[Path], bool]) -> Iterator[tuple[Path, Path]]:
+    """Pairs of the folder that a name is relative to, and the file.
+
+    Args:
+        inputs: files, folders (searched through) and globs.
+        is_wanted: which files within a folder count; one that is named itself is always taken.
+
+    Raises:
+        OptionError: something named does not exist.
+    """
     for text in inputs:
         path = Path(text)
-        if text.startswith("@") and not path.exists():
-            yield from _expanded(_listed(Path(text[1:])))
-        elif path.is_dir():
+        if path.is_dir():
             files = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
-            yield from ((path, file) for file in files if file.suffix.lower() in VIDEO_SUFFIXES)
+            yield from ((path, file) for file in files if is_wanted(file))
         elif path.exists():
             yield path.parent, path
         elif matches := sorted(glob.glob(text, recursive=True)):  # noqa: PTH207 - absolute patterns too
-            yield from _expanded(matches)
+            yield from named_files(matches, is_wanted)
         else:
             raise OptionError(f"no such file or folder: {text}", fix="check the path; quote it if it has spaces")
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _unlisted(inputs: Iterable[str]) -> Iterator[str]:
+    """The inputs, with what each @FILE lists in its place."""
+    for text in inputs:
+        if text.startswith("@") and not Path(text).exists():
+            yield from _unlisted(_listed(Path(text[1:])))
+        else:
+            yield text
 
 
 def _listed(list_path: Path) -> list[str]:

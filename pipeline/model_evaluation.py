@@ -33,9 +33,7 @@ def answers_for(
         rows = range(start, min(start + BATCH_CROPS, len(corpus)))
         crops = np.stack([middle(change(corpus.crop(row)), side, corpus.margin_share) for row in rows])
         parts.append(classifier.predict(crops))
-    return Attributes(
-        np.concatenate([part.female_prob for part in parts]), np.concatenate([part.age_years for part in parts])
-    )
+    return Attributes.concatenate(parts)
 
 
 def evaluate_classifier(

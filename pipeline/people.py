@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,18 +51,24 @@ def people_of(tracks: Iterable[Track], classifier: Classifier, options: PeopleOp
     tracks = list(tracks)
     if not tracks:
         return []
-    crops = np.concatenate([track.crops for track in tracks])
-    parts = [
-        classifier.predict(crops[start : start + options.batch_crops])
-        for start in range(0, len(crops), options.batch_crops)
-    ]
-    female_prob = np.concatenate([part.female_prob for part in parts])
-    age_years = np.concatenate([part.age_years for part in parts])
-    edges = np.cumsum([len(track.crops) for track in tracks])[:-1]
-    return [
-        person_of(track, Attributes(probs, ages), options)
-        for track, probs, ages in zip(tracks, np.split(female_prob, edges), np.split(age_years, edges), strict=True)
-    ]
+    answers = classified([track.crops for track in tracks], classifier, options.batch_crops)
+    return [person_of(track, own, options) for track, own in zip(tracks, answers, strict=True)]
+
+
+def classified(groups: Sequence[np.ndarray], classifier: Classifier, batch_crops: int) -> list[Attributes]:
+    """The answers for each group of crops, all of them classified together, `batch_crops` at a time.
+
+    Args:
+        groups: at least one (K, S, S, 3) uint8 RGB; K may be 0.
+        classifier: whose answers are wanted.
+        batch_crops: at most so many crops go through it at once.
+    """
+    crops = np.concatenate(groups)
+    starts = range(0, max(len(crops), 1), batch_crops)
+    answers = Attributes.concatenate([classifier.predict(crops[start : start + batch_crops]) for start in starts])
+    edges = np.cumsum([len(group) for group in groups])[:-1]
+    parts = zip(np.split(answers.female_prob, edges), np.split(answers.age_years, edges), strict=True)
+    return [Attributes(female_prob, age_years) for female_prob, age_years in parts]
 
 
 def person_of(track: Track, answers: Attributes, options: PeopleOptions) -> Person:
@@ -92,9 +98,14 @@ def pooled_female_prob(female_prob: npt.NDArray[np.floating], weights: npt.NDArr
         female_prob: (K,) in [0, 1].
         weights: (K,) positive.
     """
+    mean = np.average(log_odds(female_prob), weights=weights)
+    return round(float(1 / (1 + np.exp(-mean))), STORED_DECIMALS)
+
+
+def log_odds(female_prob: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """(N,) log-odds of (N,) probabilities, within `PROBABILITY_MARGIN`."""
     prob = np.clip(female_prob.astype(np.float64), PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
-    log_odds = np.average(np.log(prob / (1 - prob)), weights=weights)
-    return round(float(1 / (1 + np.exp(-log_odds))), STORED_DECIMALS)
+    return np.asarray(np.log(prob / (1 - prob)))
 
 
 def told_gender(female_prob: float, face_height_px: float, age_years: float, options: PeopleOptions) -> str:

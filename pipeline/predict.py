@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from detection.scrfd import ScrfdOptions
 from gender.attributes import Attributes, age_band
 from pipeline.engines import Engines
 from pipeline.errors import OptionError, PipelineError
+from pipeline.inputs import named_files
 from pipeline.options import PeopleOptions
-from pipeline.people import STORED_DECIMALS, Classifier, told_gender
+from pipeline.people import STORED_DECIMALS, Classifier, classified, told_gender
 
 PICTURE_SUFFIXES = frozenset(
     f".{name}" for name in ("avif", "bmp", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp")
@@ -111,7 +111,7 @@ def find_pictures(inputs: Iterable[str]) -> list[Path]:
         OptionError: something named does not exist, or nothing is found at all.
     """
     inputs = list(inputs)
-    by_file = {path.resolve(): path for text in inputs for path in _expanded(text)}
+    by_file = {path.resolve(): path for _, path in named_files(inputs, _is_picture)}
     if not by_file:
         raise OptionError(
             f"no picture found in {', '.join(inputs) or 'nothing'}",
@@ -120,17 +120,8 @@ def find_pictures(inputs: Iterable[str]) -> list[Path]:
     return sorted(by_file.values())
 
 
-def _expanded(text: str) -> Iterator[Path]:
-    path = Path(text)
-    if path.is_dir():
-        yield from (file for file in path.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file())
-    elif path.exists():
-        yield path
-    elif matches := glob.glob(text, recursive=True):  # noqa: PTH207 - absolute patterns too
-        for match in matches:
-            yield from _expanded(match)
-    else:
-        raise OptionError(f"no such file or folder: {text}", fix="check the path; quote it if it has spaces")
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
 
 
 def read_picture(path: Path) -> ImageArray:
@@ -194,20 +185,10 @@ def _predicted(
 ) -> Iterator[PredictedPicture]:
     if not pictures:
         return
-    answers = _classified(np.concatenate([seen.crops for seen in pictures]), classifier, options.batch_crops)
-    edges = np.cumsum([len(seen.faces) for seen in pictures])[:-1]
-    probs, ages = np.split(answers.female_prob, edges), np.split(answers.age_years, edges)
-    for seen, female_prob, age_years in zip(pictures, probs, ages, strict=True):
-        faces = _predicted_faces(seen.faces, Attributes(female_prob, age_years), options)
+    answers = classified([seen.crops for seen in pictures], classifier, options.batch_crops)
+    for seen, own in zip(pictures, answers, strict=True):
+        faces = _predicted_faces(seen.faces, own, options)
         yield PredictedPicture(seen.path, seen.width_px, seen.height_px, faces)
-
-
-def _classified(crops: ImageArray, classifier: Classifier, batch_crops: int) -> Attributes:
-    starts = range(0, max(len(crops), 1), batch_crops)
-    parts = [classifier.predict(crops[start : start + batch_crops]) for start in starts]
-    return Attributes(
-        np.concatenate([part.female_prob for part in parts]), np.concatenate([part.age_years for part in parts])
-    )
 
 
 def _predicted_faces(faces: Faces, answers: Attributes, options: PeopleOptions) -> tuple[PredictedFace, ...]:

@@ -25,7 +25,7 @@ from gender.export import export_onnx
 from pipeline.judging import JudgedPerson, JudgedTrack
 from pipeline.ledger import Ledger
 from pipeline.measures import halves, people_figures
-from pipeline.people import PROBABILITY_MARGIN
+from pipeline.people import log_odds
 from pipeline.truth import read_truth
 from pipeline.validate import ValidateOptions, validated
 from pipeline.weights import record_in_manifest
@@ -64,9 +64,9 @@ def main(out: Path, truth: Path, checkpoint: Path, report: Path | None, dry_run:
 
 def half_figures(tracks: Sequence[JudgedTrack], people: Sequence[JudgedPerson], line: Calibration) -> dict[str, Any]:
     """Accuracy of people, and how well the tracks' probabilities hold as they are and along the line."""
-    is_female, log_odds = _trials(tracks)
+    is_female, told = _trials(tracks)
     errors = {}
-    for name, odds in {"calibration_error": log_odds, "calibration_error_along_line": line.apply(log_odds)}.items():
+    for name, odds in {"calibration_error": told, "calibration_error_along_line": line.apply(told)}.items():
         errors[name] = round(expected_calibration_error(is_female, 1 / (1 + np.exp(-odds)), BINS), 4)
     return {"tracks": len(tracks), **errors, "people": people_figures(people)}
 
@@ -79,14 +79,14 @@ def store(checkpoint: Path, line: Calibration) -> None:
     card = replace(card, calibration=card.calibration | {"track": asdict(both)})
     save_checkpoint(checkpoint, network, card)
     onnx = checkpoint.with_suffix(".onnx")
-    export_onnx(onnx, *load_checkpoint(checkpoint))
+    export_onnx(onnx, network, card)
     record_in_manifest(checkpoint.parent / "manifest.csv", card.name, onnx)
 
 
 def _trials(tracks: Sequence[JudgedTrack]) -> tuple[np.ndarray, np.ndarray]:
     """(N,) whether each is a woman, and (N,) told log-odds of it."""
-    prob = np.clip([track.female_prob for track in tracks], PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
-    return np.array([track.truth == "female" for track in tracks]), np.log(prob / (1 - prob))
+    is_female = np.array([track.truth == "female" for track in tracks])
+    return is_female, log_odds(np.array([track.female_prob for track in tracks]))
 
 
 if __name__ == "__main__":

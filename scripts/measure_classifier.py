@@ -30,6 +30,7 @@ from gender.face_sets import FaceCorpus, ImageArray, join_sets
 from pipeline.cli_models import CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
 from pipeline.face_cutting import cut_sources
 from pipeline.model_evaluation import answers_for, evaluate_classifier
+from pipeline.people import log_odds
 from pipeline.training_display import shown_training
 from scripts.benchmark import processor
 from scripts.finetuning_report import onnx_milliseconds_per_face
@@ -90,7 +91,7 @@ def by_face_height(classifier: FaceGenderClassifier, test: FaceCorpus) -> dict[s
         return {}
     results = {}
     for height_px in FACE_HEIGHTS_PX:
-        side = round(height_px / FACE_HEIGHT_SHARE * (1 + 2 * faces.margin_share / (1 - 2 * faces.margin_share)))
+        side = round(height_px / FACE_HEIGHT_SHARE / (1 - 2 * faces.margin_share))
         evaluation = gender_of(classifier, faces, partial(shrunk, side_px=side))
         results[str(height_px)] = evaluation.as_dict()
     return results
@@ -117,8 +118,8 @@ def by_person(classifier: FaceGenderClassifier, test: FaceCorpus) -> dict[str, A
     named = test.only(test.faces["person"] != "")
     if not len(named):
         return {}
-    prob = np.clip(answers_for(classifier, named).female_prob.astype(np.float64), 1e-4, 1 - 1e-4)
-    votes = named.faces.assign(odds=np.log(prob / (1 - prob))).groupby(["set", "person"])[["odds", "female"]].mean()
+    odds = log_odds(answers_for(classifier, named).female_prob)
+    votes = named.faces.assign(odds=odds).groupby(["set", "person"])[["odds", "female"]].mean()
     return {
         str(name): GenderEvaluation.of((part["female"] > 0.5).to_numpy(), (part["odds"] > 0).to_numpy()).as_dict()
         for name, part in votes.groupby("set")

@@ -49,24 +49,19 @@ def at_most(high: float) -> Callable[[float], bool]:
     return lambda value: value <= high
 
 
-def gender(key: str, set_name: str | None = None, part: str | None = None) -> Callable[[Figures], float | None]:
-    """Reads a figure of gender: of all faces, or of a set, or of its "adults"."""
+def within(limit: float) -> Callable[[float], bool]:
+    return lambda value: abs(value) <= limit
+
+
+def figure(
+    kind: str, key: str, set_name: str | None = None, part: str | None = None
+) -> Callable[[Figures], float | None]:
+    """Reads a figure of "gender" or "age": of all faces, or of a set, or of a part of it such as "adults"."""
 
     def read(report: Figures) -> float | None:
-        figures = report["metrics"]["gender"]
+        figures = report["metrics"][kind]
         figures = (figures["by_set"].get(set_name) or {}) if set_name and figures else figures
         figures = figures.get(part) if part and figures else figures
-        return figures.get(key) if figures else None
-
-    return read
-
-
-def age(key: str, set_name: str | None = None) -> Callable[[Figures], float | None]:
-    """Reads a figure of age: of all faces, or of a set."""
-
-    def read(report: Figures) -> float | None:
-        figures = report["metrics"]["age"]
-        figures = (figures["by_set"].get(set_name) or {}) if set_name and figures else figures
         return figures.get(key) if figures else None
 
     return read
@@ -88,51 +83,55 @@ def megabytes(report: Figures) -> float:
 
 
 AGE_TARGETS = (
-    Target("mean error of age, years", "4 - 6", age("mae_years"), ".2f", at_most(6)),
-    Target("within 5 years", "65 - 75 %", age("within_5"), ".1%", at_least(0.65)),
-    Target("within 10 years", "85 - 90 %", age("within_10"), ".1%", at_least(0.85)),
+    Target("mean error of age, years", "4 - 6", figure("age", "mae_years"), ".2f", at_most(6)),
+    Target("within 5 years", "65 - 75 %", figure("age", "within_5"), ".1%", at_least(0.65)),
+    Target("within 10 years", "85 - 90 %", figure("age", "within_10"), ".1%", at_least(0.85)),
 )
 TARGETS = {
     "gender-utkface": (
-        Target("accuracy, 18-80 years", ">= 94 %", gender("accuracy"), ".2%", at_least(0.94)),
+        Target("accuracy, 18-80 years", ">= 94 %", figure("gender", "accuracy"), ".2%", at_least(0.94)),
         Target("ms a face", "< 10", milliseconds, ".1f", at_most(10)),
     ),
     "genderage": (
-        Target("accuracy", "93 - 95 %", gender("accuracy"), ".2%", at_least(0.93)),
-        Target("mean error of age, years", "4 - 6", age("mae_years"), ".2f", at_most(6)),
+        Target("accuracy", "93 - 95 %", figure("gender", "accuracy"), ".2%", at_least(0.93)),
+        Target("mean error of age, years", "4 - 6", figure("age", "mae_years"), ".2f", at_most(6)),
         Target("ms a face", "15 - 20", milliseconds, ".1f", at_most(20)),
     ),
     "age-resnet50": AGE_TARGETS,
     "age-resnet34": AGE_TARGETS,
     "age-efficientnet-b0": AGE_TARGETS,
     "gender-focal": (
-        Target("accuracy", "92.9 %", gender("accuracy"), ".2%", at_least(0.929)),
-        Target("macro F1", "0.90", gender("macro_f1"), ".3f", at_least(0.9)),
+        Target("accuracy", "92.9 %", figure("gender", "accuracy"), ".2%", at_least(0.929)),
+        Target("macro F1", "0.90", figure("gender", "macro_f1"), ".3f", at_least(0.9)),
     ),
     "gender-age-128": (
-        Target("mean error of age, years", "3.7", age("mae_years"), ".2f", at_most(3.7)),
-        Target("accuracy", "0.75", gender("accuracy"), ".3f", at_least(0.75)),
+        Target("mean error of age, years", "3.7", figure("age", "mae_years"), ".2f", at_most(3.7)),
+        Target("accuracy", "0.75", figure("gender", "accuracy"), ".3f", at_least(0.75)),
     ),
 }
 PRODUCTION_TARGETS = (
-    Target("UTKFace, 18-80 years", ">= 97.5 %", gender("accuracy", "utk", "adults"), ".2%", at_least(0.975)),
-    Target("UTKFace, all ages", ">= 94.5 %", gender("accuracy", "utk"), ".2%", at_least(0.945)),
-    Target("FairFace's validation set", ">= 92.5 %", gender("accuracy", "fairface"), ".2%", at_least(0.925)),
+    Target("UTKFace, 18-80 years", ">= 97.5 %", figure("gender", "accuracy", "utk", "adults"), ".2%", at_least(0.975)),
+    Target("UTKFace, all ages", ">= 94.5 %", figure("gender", "accuracy", "utk"), ".2%", at_least(0.945)),
+    Target("FairFace's validation set", ">= 92.5 %", figure("gender", "accuracy", "fairface"), ".2%", at_least(0.925)),
     Target(
         "men less women, UTKFace 18-80",
         "<= 2 points",
-        gender("recall_gap", "utk", "adults"),
+        figure("gender", "recall_gap", "utk", "adults"),
         ".2%",
-        lambda gap: abs(gap) <= 0.02,
+        within(0.02),
     ),
-    Target("men less women, UTKFace", "<= 2 points", gender("recall_gap", "utk"), ".2%", lambda gap: abs(gap) <= 0.02),
-    Target(
-        "men less women, FairFace", "<= 2 points", gender("recall_gap", "fairface"), ".2%", lambda gap: abs(gap) <= 0.02
-    ),
+    Target("men less women, UTKFace", "<= 2 points", figure("gender", "recall_gap", "utk"), ".2%", within(0.02)),
+    Target("men less women, FairFace", "<= 2 points", figure("gender", "recall_gap", "fairface"), ".2%", within(0.02)),
     Target("lowest race and gender cell of FairFace", ">= 88 %", lowest_cell, ".1%", at_least(0.88)),
-    Target("mean error of age on UTKFace, years", "<= 4.8", age("mae_years", "utk"), ".2f", at_most(4.8)),
-    Target("calibration error, UTKFace", "<= 0.02", gender("calibration_error", "utk"), ".3f", at_most(0.02)),
-    Target("calibration error, FairFace", "<= 0.02", gender("calibration_error", "fairface"), ".3f", at_most(0.02)),
+    Target("mean error of age on UTKFace, years", "<= 4.8", figure("age", "mae_years", "utk"), ".2f", at_most(4.8)),
+    Target("calibration error, UTKFace", "<= 0.02", figure("gender", "calibration_error", "utk"), ".3f", at_most(0.02)),
+    Target(
+        "calibration error, FairFace",
+        "<= 0.02",
+        figure("gender", "calibration_error", "fairface"),
+        ".3f",
+        at_most(0.02),
+    ),
     Target("ms a face, one CPU thread", "< 10", milliseconds, ".1f", at_most(10)),
     Target("MB", "< 20", megabytes, ".1f", at_most(20)),
 )

@@ -24,7 +24,7 @@ LEVELS = (
     {"errors"},
     {"options", "statistics", "forecast"},
     {"csv_rows", "quantifiers"},
-    {"decoding", "weights", "inputs", "portraits", "truth", "names", "correction"},
+    {"decoding", "weights", "inputs", "truth", "names", "correction"},
     {"video"},
     {"follow", "doctor", "truth_formats", "readings", "face_cutting"},
     {"truth_cvat", "truth_mot", "truth_label_studio", "truth_timeline", "alignment"},
