@@ -56,15 +56,12 @@ class AugmentOptions:
 
 
 VIDEO = AugmentOptions(
-    max_turn_degrees=14.0,
-    zoom=(0.85, 1.12),
-    max_contrast=0.4,
-    max_saturation=0.5,
+    zoom=(0.9, 1.1),
     max_tint=0.1,
-    gamma_prob=0.4,
-    grey_prob=0.12,
-    cover_prob=0.2,
-    record_prob=0.5,
+    gamma_prob=0.25,
+    grey_prob=0.06,
+    cover_prob=0.1,
+    record_prob=0.4,
     blur_prob=0.25,
     shrink_prob=0.5,
     noise_prob=0.35,

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from gender.augment import augment
 from gender.face_sets import FaceCorpus, ImageArray
-from gender.recipes import INFANT_YEARS, Recipe
+from gender.recipes import Recipe
 
 FaceItem = tuple[ImageArray, np.float32, np.float32, np.float32]
 
@@ -52,13 +52,12 @@ def epoch_order(corpus: FaceCorpus, recipe: Recipe, seed: int, epoch: int, count
 
 
 def face_weights(corpus: FaceCorpus, recipe: Recipe) -> npt.NDArray[np.float32]:
-    """(N,) weights in the gender loss: infants less, and under "weights" women and men of each set alike."""
+    """(N,) weights in the gender loss: 1, or under "weights" such that women and men of each set weigh alike."""
     weights = np.ones(len(corpus), np.float32)
     if recipe.balance == "weights":
         shares = corpus.faces.groupby("set")["female"].transform("mean").to_numpy(np.float32)
         own = np.where(corpus.faces["female"] == 1, shares, 1 - shares)
         weights /= np.clip(2 * own, 0.2, None)
-    weights[(corpus.faces["age_years"] < INFANT_YEARS).to_numpy()] *= recipe.infant_weight
     return weights
 
 

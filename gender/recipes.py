@@ -56,8 +56,6 @@ class Recipe:
     None: the last epoch is the result."""
     balance: str = "none"
     """Women and men made equal: by "weights" in the loss of each set, by an "oversample" of the rarer, or "none"."""
-    infant_weight: float = 1.0
-    """Weight in the gender loss of faces under `INFANT_YEARS`, whose labels are little better than guesses."""
     average_decay: float | None = None
     """Of the running average of the weights that is evaluated and kept (EMA); None: the weights themselves."""
     tune_threshold: bool = False
@@ -68,8 +66,6 @@ class Recipe:
         """Which of two logits is female."""
         return self.class_names.index("female")
 
-
-INFANT_YEARS = 4
 
 _AGE_STAGES = (Stage(5, 1e-3, frozen_blocks=None), Stage(20, 1e-4))
 
@@ -140,13 +136,16 @@ _RECIPES = (
         "facetally",
         NetworkOptions(),
         OutputLayout("two_logits", "distribution"),
-        (Stage(28, 1e-3, frozen_blocks=3, size_px=80), Stage(30, 5e-4, frozen_blocks=3)),
-        LossOptions(gender_smoothing=0.05, age_weight=0.2),
+        (
+            Stage(28, 1e-3, frozen_blocks=3, size_px=80),
+            Stage(30, 5e-4, frozen_blocks=3),
+            Stage(16, 6e-4, frozen_blocks=3),
+        ),
+        LossOptions(gender_smoothing=0.05, age_weight=0.3),
         VIDEO,
         epoch_faces=20_480,
         weight_decay=0.02,
         balance="weights",
-        infant_weight=0.3,
         average_decay=0.999,
     ),
 )

@@ -69,16 +69,15 @@ def test_no_weight_is_more_than_five() -> None:
 
 
 @pytest.mark.parametrize(("balance", "woman", "man"), [("none", 1, 1), ("oversample", 1, 1), ("weights", 0.75, 1.5)])
-def test_infants_weigh_less_in_any_balance(balance: str, woman: float, man: float) -> None:
-    corpus = corpus_of([1.0, 1.0, 0.0], [3.9, 4, float("nan")])
-    weights = face_weights(corpus, replace(RECIPE, balance=balance, infant_weight=0.3))
-    assert weights.tolist() == pytest.approx([0.3 * woman, woman, man])
+def test_only_the_balance_by_weights_weighs(balance: str, woman: float, man: float) -> None:
+    weights = face_weights(corpus_of([1.0, 1.0, 0.0]), replace(RECIPE, balance=balance))
+    assert weights.tolist() == pytest.approx([woman, woman, man])
     assert weights.dtype == np.float32
 
 
 def test_an_epochs_items_are_crop_and_labels_of_the_faces_in_its_order() -> None:
     corpus = corpus_of([1.0, 0.0, float("nan"), 0.0], [60, 20, 1, float("nan")])
-    recipe = replace(RECIPE, augment=STILL, infant_weight=0.5)
+    recipe = replace(RECIPE, augment=STILL)
     faces = EpochFaces(corpus, recipe, 32, seed=1, epoch=0, step_count=1)
     assert len(faces) == 4
     for position, row in enumerate(epoch_order(corpus, recipe, 1, 0, 4)):
@@ -86,7 +85,7 @@ def test_an_epochs_items_are_crop_and_labels_of_the_faces_in_its_order() -> None
         assert np.array_equal(crop, corpus.crop(row)[INNER, INNER])
         expected = corpus.faces[["female", "age_years"]].iloc[row].tolist()
         assert [female, age_years] == pytest.approx(expected, nan_ok=True)
-        assert weight == (0.5 if row == 2 else 1)
+        assert weight == 1
 
 
 def test_an_item_is_the_same_whenever_it_is_asked_for_and_another_in_every_epoch() -> None:

@@ -135,5 +135,5 @@ def test_only_the_production_model_sees_photographs_as_video() -> None:
 
 def test_recipes_that_differ_are_told_apart_by_their_text() -> None:
     recipe = RECIPES["facetally"]
-    assert repr(replace(recipe, loss=replace(recipe.loss, age_weight=0.3))) != repr(recipe)
+    assert repr(replace(recipe, loss=replace(recipe.loss, age_weight=0.4))) != repr(recipe)
     assert len({repr(recipe) for recipe in RECIPES.values()}) == 8
