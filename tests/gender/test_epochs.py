@@ -77,7 +77,7 @@ def test_only_the_balance_by_weights_weighs(balance: str, woman: float, man: flo
 
 def test_an_epochs_items_are_crop_and_labels_of_the_faces_in_its_order() -> None:
     corpus = corpus_of([1.0, 0.0, float("nan"), 0.0], [60, 20, 1, float("nan")])
-    recipe = replace(RECIPE, augment=STILL)
+    recipe = replace(RECIPE, augment=STILL, balance="weights")
     faces = EpochFaces(corpus, recipe, 32, seed=1, epoch=0, step_count=1)
     assert len(faces) == 4
     for position, row in enumerate(epoch_order(corpus, recipe, 1, 0, 4)):
@@ -85,7 +85,7 @@ def test_an_epochs_items_are_crop_and_labels_of_the_faces_in_its_order() -> None
         assert np.array_equal(crop, corpus.crop(row)[INNER, INNER])
         expected = corpus.faces[["female", "age_years"]].iloc[row].tolist()
         assert [female, age_years] == pytest.approx(expected, nan_ok=True)
-        assert weight == 1
+        assert weight == pytest.approx(1.5 if row == 0 else 0.75)  # one of three is a woman
 
 
 def test_an_item_is_the_same_whenever_it_is_asked_for_and_another_in_every_epoch() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,12 +32,22 @@ def test_the_rendered_clip_shows_two_photographs_for_four_seconds_each(photograp
     assert abs(images[3].astype(int) - images[4]).mean() > 30  # the cut
 
 
-@pytest.mark.real
-def test_each_photograph_is_one_appearance(shared: Path, photographs: Path, tmp_path: Path) -> None:
-    options, ledger = RunOptions(), Ledger(tmp_path)
+@pytest.fixture(scope="module")
+def people(shared: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    options, ledger = RunOptions(), Ledger(tmp_path_factory.mktemp("out"))
     engines = load_engines(options, device="cpu", models_dir=shared / "models" / "scrfd")
     plan = plan_run(find_videos([str(photographs)]), ledger, options.digest(engines.model_hashes))
     (row,) = run_videos(plan, ledger, engines, options, 1, LineProgress())
-    people = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pylist()
+    return read_table(ledger.path("tracks", row.video_id), TRACKS).to_pylist()
+
+
+@pytest.mark.real
+def test_each_photograph_is_one_appearance(people: list[dict[str, Any]]) -> None:
     assert [round(person["screen_time_s"]) for person in people] == [4, 4]
-    assert people[0]["gender"] != "male"  # the second woman, old and in a uniform's cap, is told a man
+    assert people[0]["gender"] != "male"
+
+
+@pytest.mark.real
+@pytest.mark.xfail(reason="the third stage of training lost her: 0.48, told unknown (reports/LOG.md)", strict=True)
+def test_the_first_photograph_is_told_a_woman(people: list[dict[str, Any]]) -> None:
+    assert people[0]["female_prob"] > 0.5  # the second, old and in a uniform's cap, is beyond these weights
