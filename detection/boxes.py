@@ -51,10 +51,10 @@ def non_maximum_suppression(boxes: FloatArray, scores: FloatArray, max_iou: floa
 
     A box is dropped where it overlaps a better one that is kept by more than `max_iou`.
     """
-    order = np.argsort(-scores, kind="stable")
-    overlaps = iou_matrix(boxes[order], boxes[order]) > max_iou
-    alive = np.ones(len(order), bool)
-    for rank in range(len(order)):
-        if alive[rank]:
-            alive[rank + 1 :] &= ~overlaps[rank, rank + 1 :]
-    return order[alive].astype(np.int64)
+    left = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(left):  # a row at a time: the whole matrix of a picture full of noise would not fit into memory
+        best, left = left[0], left[1:]
+        kept.append(best)
+        left = left[iou_matrix(boxes[best][None], boxes[left])[0] <= max_iou]
+    return np.array(kept, np.int64)

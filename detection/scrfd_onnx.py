@@ -16,6 +16,7 @@ import numpy as np
 STRIDES = (8, 16, 32)
 CHANNELS = {"scores": 1, "boxes": 4, "landmarks": 10}
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+FREE_AXES = {0: "batch", 2: "height", 3: "width"}
 PROBE_HW = (64, 96)
 """A small input on which the three strides have different numbers of cells."""
 
@@ -100,8 +101,11 @@ def dynamic_model(model_path: Path) -> bytes:
     inputs = [i for i in graph.input if i.name not in {w.name for w in graph.initializer}]
     if len(inputs) != 1 or len(inputs[0].type.tensor_type.shape.dim) != 4:
         raise ValueError(f"{model_path}: expected one input (B, 3, H, W), got {[i.name for i in inputs]}")
-    for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
-        inputs[0].type.tensor_type.shape.dim[axis].dim_param = name
+    sizes = inputs[0].type.tensor_type.shape.dim
+    if all(sizes[axis].dim_param for axis in FREE_AXES):  # our own export: there is nothing to set free
+        return bytes(model.SerializeToString())
+    for axis, name in FREE_AXES.items():
+        sizes[axis].dim_param = name
     for output in graph.output:
         output.type.tensor_type.ClearField("shape")
     del graph.value_info[:]  # shapes of the tensors between, for the old size

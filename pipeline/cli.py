@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import rich_click as click
 
 from pipeline import __version__
 from pipeline.cli_models import evaluate, train
+from pipeline.cli_options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR
 from pipeline.cli_predict import predict
 from pipeline.cli_truth import compare, truth, validate
 from pipeline.errors import PipelineError
@@ -19,7 +19,7 @@ from pipeline.options import RunOptions, Sampling
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
-OUT = click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+OUT = click.argument("out", type=FOLDER)
 MIN_CONFIDENCE = click.option(
     "--min-confidence",
     type=click.FloatRange(0.5, 1),
@@ -29,9 +29,6 @@ CALIBRATION = click.option(
     "--calibration",
     type=click.Path(path_type=Path),
     help="Report of `facetally validate`: also shares corrected for the classifier's error.",
-)
-MODELS_DIR = click.option(
-    "--models-dir", type=click.Path(path_type=Path, file_okay=False), help="Look for weights here first."
 )
 
 
@@ -58,7 +55,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("inputs", nargs=-1, required=True)
-@click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Output folder.")
+@click.option("-o", "--out", type=FOLDER, required=True, help="Output folder.")
 @click.option(
     "--every",
     "every_s",
@@ -66,9 +63,9 @@ def main() -> None:
     help=f"Seconds between two looks; 0: every frame.  [default: {Sampling.every_s}]",
 )
 @click.option("--keyframes", is_flag=True, help="Look at keyframes only: fastest, and coarse.")
-@click.option("--detector", help=f"Name or .onnx file.  [default: {RunOptions.detector}]")
-@click.option("--classifier", help=f"Name, .onnx or .pth file.  [default: {RunOptions.classifier}]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@DETECTOR
+@CLASSIFIER
+@DEVICE
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -90,8 +87,8 @@ def run(
     out: Path,
     every_s: float | None,
     keyframes: bool,
-    detector: str | None,
-    classifier: str | None,
+    detector: str,
+    classifier: str,
     device: str,
     workers: int,
     models_dir: Path | None,
@@ -115,8 +112,8 @@ def run(
     from pipeline.run import check_output, plan_run, run_videos
     from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
 
-    options = RunOptions(sampling=Sampling(Sampling.every_s if every_s is None else every_s, keyframes))
-    options = replace(options, detector=detector or options.detector, classifier=classifier or options.classifier)
+    sampling = Sampling(Sampling.every_s if every_s is None else every_s, keyframes)
+    options = RunOptions(detector=detector, classifier=classifier, sampling=sampling)
     videos = find_videos(inputs)
     threads = 0 if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
     engines = load_engines(options, device, threads, models_dir, allow_untrained)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from pipeline.cli_options import DETECTOR, FOLDER, MODELS_DIR
 from pipeline.errors import OptionError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from gender.recipes import Recipe
 
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 DATA = click.option(
     "--data",
     "sources",
@@ -26,9 +26,7 @@ DATA = click.option(
     metavar="[NAME=]PICTURES[+TABLE]",
     help="Folder, .zip or .tar: UTKFace, male/ and female/ folders, or anything with a table (.csv) joined by '+'.",
 )
-DETECTOR = click.option("--detector", default="scrfd_2.5g", show_default=True, help="Finds the faces: name or .onnx.")
 ALIGNED = click.option("--aligned", is_flag=True, help="The pictures are aligned crops already: only resize them.")
-MODELS_DIR = click.option("--models-dir", type=FOLDER, help="Look for weights here first.")
 CACHE = click.option("--cache", type=FOLDER, help="Keep the cut crops here.  [default: OUTPUT/crops]")
 LIMIT = click.option("--limit", type=click.IntRange(1), help="Only so many pictures of each source, to try things out.")
 

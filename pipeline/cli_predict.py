@@ -6,28 +6,26 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from pipeline.cli_options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR
 from pipeline.options import PeopleOptions, RunOptions
 
 if TYPE_CHECKING:
     from pipeline.predict import PredictedPicture, UnreadPicture
-
-FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True)
 @click.option("--format", "format_name", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--annotate", type=FOLDER, metavar="FOLDER", help="Write copies there with boxes and answers drawn in.")
-@click.option("--detector", help=f"Name or .onnx file.  [default: {RunOptions.detector}]")
-@click.option("--classifier", help=f"Name, .onnx or .pth file.  [default: {RunOptions.classifier}]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--models-dir", type=FOLDER, help="Look for weights here first.")
+@DETECTOR
+@CLASSIFIER
+@DEVICE
+@MODELS_DIR
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0.5, 1),
@@ -39,8 +37,8 @@ def predict(
     images: tuple[str, ...],
     format_name: str,
     annotate: Path | None,
-    detector: str | None,
-    classifier: str | None,
+    detector: str,
+    classifier: str,
     device: str,
     models_dir: Path | None,
     min_confidence: float,
@@ -56,8 +54,8 @@ def predict(
     from pipeline.engines import load_engines
     from pipeline.predict import STILL_DETECTION, PredictedPicture, UnreadPicture, find_pictures, predict_pictures
 
-    options = RunOptions(detection=STILL_DETECTION, people=PeopleOptions(min_confidence=min_confidence))
-    options = replace(options, detector=detector or options.detector, classifier=classifier or options.classifier)
+    people = PeopleOptions(min_confidence=min_confidence)
+    options = RunOptions(detector=detector, classifier=classifier, detection=STILL_DETECTION, people=people)
     paths = find_pictures(images)
     targets = annotated_paths(paths, annotate) if annotate else {}
     engines = load_engines(options, device, 0, models_dir, unit="crop")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import rich_click as click
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
+from pipeline.cli_options import FOLDER
+
 OUT = click.argument("out", type=FOLDER)
 TRUTH = click.option("--truth", "truth_folder", type=FOLDER, required=True, help="Folder with hand labels.")
 

@@ -89,8 +89,8 @@ def _tracker() -> TrackerOptions:
 class RunOptions:
     """Everything that a run's results depend on, besides videos and weights."""
 
-    detector: str = "scrfd_2.5g"
-    """A name from the manifest, or the path of an ONNX file."""
+    detector: str = "ours"
+    """A name from the manifest, "ours", or the path of an ONNX file."""
     classifier: str = "facetally"
     """A name from the manifest, or the path of an .onnx or .pth file."""
     sampling: Sampling = field(default_factory=Sampling)

@@ -21,6 +21,8 @@ from pipeline.errors import ModelError
 CHECKOUT = Path(__file__).resolve().parent.parent
 MODELS_VARIABLE = "FACETALLY_MODELS"
 SHARED_VARIABLE = "FACETALLY_SHARED"
+ALIASES = {"ours": "facetally_scrfd_500m"}
+"""Shorter names that a command may give."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def find_model(name_or_path: str, kind: str, models_dir: Path | None = None) -> 
     """The weights that a name or a path stands for, verified.
 
     Args:
-        name_or_path: a name from the manifest, or a path (it ends in .onnx or .pth).
+        name_or_path: a name from the manifest, its alias, or a path (it ends in .onnx or .pth).
         kind: detector or classifier.
         models_dir: looked into first.
 
@@ -139,9 +141,11 @@ def find_model(name_or_path: str, kind: str, models_dir: Path | None = None) -> 
         digest = sha256_of(path)
         known = next((m for m in manifest() if m.sha256 == digest), None)
         return ModelFile(known.name if known else path.stem, path, digest, known.licence if known else "not known")
-    entries = [model for model in manifest() if model.name == name_or_path and model.kind == kind]
+    name = ALIASES.get(name_or_path, name_or_path)
+    entries = [model for model in manifest() if model.name == name and model.kind == kind]
     if not entries:
-        names = sorted({model.name for model in manifest() if model.kind == kind})
+        short = {full: alias for alias, full in ALIASES.items()}
+        names = sorted({short.get(model.name, model.name) for model in manifest() if model.kind == kind})
         raise ModelError(
             f"no {kind} is called {name_or_path!r}", fix=f"choose one of: {', '.join(names)}, or give a path"
         )

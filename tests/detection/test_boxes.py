@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 
 from detection import boxes as geometry
@@ -68,6 +70,17 @@ def test_an_overlap_of_just_the_limit_is_kept() -> None:
     quarter = boxes((0, 0, 10, 10), (2, 2, 7, 7))
     assert geometry.non_maximum_suppression(quarter, scores(0.9, 0.8), max_iou=0.25).tolist() == [0, 1]
     assert geometry.non_maximum_suppression(quarter, scores(0.9, 0.8), max_iou=0.24).tolist() == [0]
+
+
+def test_a_picture_full_of_noise_does_not_fill_the_memory() -> None:
+    corners = np.random.default_rng(0).uniform(0, 100, (20_000, 2)).astype(np.float32)
+    heap = np.concatenate([corners, corners + 60], axis=1)
+    tracemalloc.start()
+    kept = geometry.non_maximum_suppression(heap, np.linspace(1, 0, len(heap), dtype=np.float32), max_iou=0.4)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0 < len(kept) < 100
+    assert peak_bytes < 20e6
 
 
 def test_no_boxes_are_no_trouble() -> None:

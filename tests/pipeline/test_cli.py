@@ -277,10 +277,11 @@ def test_info_says_what_a_video_is(clip: Path) -> None:
         (["run", "empty", "-o", "out"], "no video found in empty", "name a video file"),
         (["run", "a.mp4", "-o", "out", "--every", "-1"], "--every -1", "--every 0.2"),
         (["run", "a.mp4", "-o", "out", "--every", "nan"], "--every nan", "--every 0.2"),
-        (["run", "a.mp4", "-o", "out", "--detector", "scrfd_99g"], "'scrfd_99g'", "choose one of: scrfd_2.5g"),
+        (["run", "a.mp4", "-o", "out", "--detector", "scrfd_99g"], "'scrfd_99g'", "choose one of: ours, scrfd_2.5g"),
         (["run", "a.mp4", "-o", "out", "--detector", "gone.onnx"], "gone.onnx", "facetally models list"),
         (["run", "a.mp4", "-o", "out", "--detector", "bad.onnx"], "bad.onnx", "facetally models list"),
-        (["run", "a.mp4", "-o", "out", "--models-dir", "bad"], "det_2.5g.onnx is damaged", "models pull scrfd_2.5g"),
+        (["run", "a.mp4", "-o", "out", "--models-dir", "bad"], "500m.onnx is damaged", "git checkout models/"),
+        (["run", "a.mp4", "-o", "out", "--models-dir", "bad", "--detector", "scrfd_2.5g"], "damaged", "models pull"),
         (["tally", "empty"], "empty holds no results", "facetally run VIDEOS -o empty"),
         (["tally", "empty", "--bin", "soon"], "--bin soon", "90s, 15m or 1h"),
         (["report", "empty"], "empty holds no results", "facetally run VIDEOS -o empty"),
@@ -306,7 +307,7 @@ def test_what_a_user_can_mend_is_two_lines_and_exit_code_1(
     monkeypatch.chdir(tmp_path)
     for folder in ("empty", "bad"):
         (tmp_path / folder).mkdir()
-    for file in ("a.mp4", "bad.onnx", "bad/det_2.5g.onnx"):
+    for file in ("a.mp4", "bad.onnx", "bad/det_2.5g.onnx", "bad/facetally_scrfd_500m.onnx"):
         (tmp_path / file).write_text("neither a video nor a network")
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "people.csv").write_text(LABELS)
@@ -387,7 +388,7 @@ def test_doctor_is_content_where_all_is_there(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(doctor, "RIVALS", ())
     result = facetally("doctor")
     assert result.exit_code == 0
-    assert "ok   detector scrfd_2.5g: x.onnx (verified; licence: free)" in result.stdout
+    assert "ok   detector ours: x.onnx (verified; licence: free)" in result.stdout
     assert "BAD" not in result.stdout
 
 
@@ -401,7 +402,7 @@ def test_doctor_names_what_is_missing_and_its_remedy(monkeypatch: pytest.MonkeyP
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[lines.index("BAD  av is not installed") + 1] == "     Fix: pip install av"
-    assert lines[lines.index("BAD  scrfd_2.5g is not here") + 1] == "     Fix: facetally models pull scrfd_2.5g"
+    assert lines[lines.index("BAD  ours is not here") + 1] == "     Fix: facetally models pull ours"
     assert any("onnxruntime and onnxruntime-gpu overwrite each other" in line for line in lines)
 
 

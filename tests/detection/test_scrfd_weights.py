@@ -1,4 +1,4 @@
-"""The detector with the official weights, on the one face that scikit-image carries."""
+"""The detector with our own and the official weights, on the one face that scikit-image carries."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ import pytest
 from detection.faces import Faces, ImageArray
 from detection.scrfd import ScrfdDetector, ScrfdOptions
 
-pytestmark = pytest.mark.real
-
-EXPORTS = ("scrfd_500m_kps", "scrfd_2.5g_kps", "scrfd_2.5g_bnkps_named")
+OURS = Path(__file__).resolve().parents[2] / "models" / "facetally_scrfd_500m.onnx"
+OFFICIAL = ("scrfd_500m_kps", "scrfd_2.5g_kps", "scrfd_2.5g_bnkps_named")
 PLAIN = ScrfdOptions(input_px=640, min_score=0.5, max_overlap=0.4, wide_px=0)
 """One pass over a 640 px canvas with the thresholds that insightface has."""
 
 
-@pytest.fixture
-def weights(shared: Path) -> Path:
-    return shared / "models" / "scrfd"
+@pytest.fixture(params=["ours", *(pytest.param(name, marks=pytest.mark.real) for name in OFFICIAL)])
+def path(request: pytest.FixtureRequest) -> Path:
+    """Ours, and each official export where there is one."""
+    if request.param == "ours":
+        return OURS
+    shared: Path = request.getfixturevalue("shared")
+    return shared / "models" / "scrfd" / f"{request.param}.onnx"
 
 
 @pytest.fixture
@@ -45,11 +48,8 @@ def assert_landmarks_are_a_face(faces: Faces) -> None:
         assert left_mouth[0] < right_mouth[0]
 
 
-@pytest.mark.parametrize("export", EXPORTS)
-def test_each_official_export_finds_the_face_in_a_batch_of_any_size(
-    weights: Path, astronaut: ImageArray, export: str
-) -> None:
-    detector = ScrfdDetector(weights / f"{export}.onnx", ScrfdOptions(input_px=512))
+def test_all_weights_find_the_face_in_a_batch_of_any_size(path: Path, astronaut: ImageArray) -> None:
+    detector = ScrfdDetector(path, ScrfdOptions(input_px=512))
     wide = np.ascontiguousarray(astronaut[:300])
     found, nothing = detector.detect([wide, np.zeros_like(wide)])
     assert len(nothing) == 0
@@ -58,17 +58,17 @@ def test_each_official_export_finds_the_face_in_a_batch_of_any_size(
     np.testing.assert_allclose(found.boxes, detector.detect([wide])[0].boxes, atol=0.01)
 
 
-def test_the_two_exports_of_one_size_find_the_same_face(weights: Path, astronaut: ImageArray) -> None:
-    one, other = (ScrfdDetector(weights / f"{name}.onnx").detect([astronaut])[0] for name in EXPORTS[1:])
+@pytest.mark.real
+def test_the_two_exports_of_one_network_find_the_same_face(shared: Path, astronaut: ImageArray) -> None:
+    folder = shared / "models" / "scrfd"
+    one, other = (ScrfdDetector(folder / f"{name}.onnx").detect([astronaut])[0] for name in OFFICIAL[1:])
     assert len(one) == len(other) == 1
     np.testing.assert_allclose(one.boxes, other.boxes, atol=0.01)
     np.testing.assert_allclose(one.landmarks, other.landmarks, atol=0.01)
 
 
-@pytest.mark.parametrize("export", EXPORTS)
-def test_it_agrees_with_insightface_within_half_a_pixel(weights: Path, full_canvas: ImageArray, export: str) -> None:
+def test_it_agrees_with_insightface_within_half_a_pixel(path: Path, full_canvas: ImageArray) -> None:
     scrfd = pytest.importorskip("insightface.model_zoo.scrfd")
-    path = weights / f"{export}.onnx"
     theirs = scrfd.SCRFD(str(path))
     theirs.prepare(-1, input_size=(640, 640), det_thresh=0.5, nms_thresh=0.4)
     boxes, landmarks = theirs.detect(full_canvas)
@@ -79,10 +79,8 @@ def test_it_agrees_with_insightface_within_half_a_pixel(weights: Path, full_canv
     np.testing.assert_allclose(ours.landmarks, landmarks, atol=0.5)
 
 
-@pytest.mark.parametrize("export", EXPORTS)
 @pytest.mark.parametrize("side", [720, 1080])
-def test_a_face_that_fills_the_frame_is_found(weights: Path, astronaut: ImageArray, export: str, side: int) -> None:
-    path = weights / f"{export}.onnx"
+def test_a_face_that_fills_the_frame_is_found(path: Path, astronaut: ImageArray, side: int) -> None:
     ((x1, y1, x2, y2),) = ScrfdDetector(path, PLAIN).detect([astronaut])[0].boxes.round().astype(int)
     middle, half = (x1 + x2) // 2, (y2 - y1) // 2
     tight = astronaut[y1 : y1 + 2 * half, middle - half : middle + half]
@@ -93,10 +91,11 @@ def test_a_face_that_fills_the_frame_is_found(weights: Path, astronaut: ImageArr
     assert_landmarks_are_a_face(found)
 
 
+@pytest.mark.real
 def test_a_large_face_that_the_full_pass_is_sure_of_stays_where_it_found_it(
-    weights: Path, astronaut: ImageArray
+    shared: Path, astronaut: ImageArray
 ) -> None:
-    path = weights / "scrfd_2.5g_kps.onnx"
+    path = shared / "models" / "scrfd" / "scrfd_2.5g_kps.onnx"
     (face,) = ScrfdDetector(path, PLAIN).detect([astronaut])[0].boxes
     (x1, y1), half = (face[:2] + face[2:]) / 2, 0.8 * (face[3] - face[1])
     around = astronaut[max(int(y1 - half), 0) : int(y1 + half), int(x1 - half) : int(x1 + half)]

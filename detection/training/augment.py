@@ -1,0 +1,129 @@
+"""Random square parts of pictures with faces, as poor as video is. Never used on held-out pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detection.training.scenes import FloatArray, ImageArray, Scene
+
+
+@dataclass(frozen=True)
+class SceneAugmentOptions:
+    """How far each change may go; probabilities are a picture's."""
+
+    scales: tuple[float, ...] = (0.3, 0.3, 0.4, 0.4, 0.5, 0.5, 0.6, 0.6, 0.8, 0.8, 1.0, 1.0, 1.2, 1.4, 2.0)
+    """Side of the square, in the picture's shorter side (the paper's sample redistribution). The paper's squares get
+    twice the pixels: small ones come more often here, so that faces are seen as large as there."""
+    mirror_prob: float = 0.5
+    max_brightness: float = 0.3
+    max_contrast: float = 0.3
+    max_saturation: float = 0.4
+    grey_prob: float = 0.1
+    blur_prob: float = 0.15
+    max_blur_px: int = 9
+    shrink_prob: float = 0.25
+    """Of fewer pixels, enlarged again."""
+    min_shrink: float = 0.3
+    jpeg_prob: float = 0.3
+    jpeg_quality: tuple[int, int] = (15, 80)
+    min_face_px: float = 5.0
+    """Faces with a shorter side are ignored."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A square picture, ready to be learnt from."""
+
+    image: ImageArray
+    """(S, S, 3) uint8 BGR."""
+    boxes: FloatArray
+    """(F, 4) x1, y1, x2, y2 in pixels of `image`."""
+    is_ignored: npt.NDArray[np.bool_]
+    """(F,)"""
+
+
+def augment(scene: Scene, size_px: int, options: SceneAugmentOptions, rng: np.random.Generator) -> Sample:
+    """Draws one random version of a scene, `size_px` wide and high."""
+    sample = square_part(scene, size_px, options, rng)
+    if rng.random() < options.mirror_prob:
+        sample = mirrored(sample)
+    return replace(sample, image=degrade(relight(sample.image, options, rng), options, rng))
+
+
+def square_part(scene: Scene, size_px: int, options: SceneAugmentOptions, rng: np.random.Generator) -> Sample:
+    """A random square of the picture, with grey around it where it reaches beyond, at `size_px`.
+
+    If faces are labelled it holds the middle of at least one.
+    """
+    image = scene.image_bgr()
+    height, width = image.shape[:2]
+    side = float(rng.choice(options.scales)) * min(height, width)
+    faces = scene.boxes[~scene.is_ignored]
+    face = rng.choice(faces) if len(faces) else None
+    left = _start(width, side, None if face is None else (face[0] + face[2]) / 2, rng)
+    top = _start(height, side, None if face is None else (face[1] + face[3]) / 2, rng)
+    zoom = size_px / side
+    matrix = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
+    if zoom < 0.5:  # or warping would leave pixels out
+        image = np.asarray(cv2.blur(image, (round(1 / zoom),) * 2), np.uint8)
+    part = cv2.warpAffine(image, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderValue=(127, 127, 127))
+    boxes = (scene.boxes - np.array([left, top, left, top], np.float32)) * np.float32(zoom)
+    return Sample(np.asarray(part, np.uint8), *within(boxes.astype(np.float32), scene.is_ignored, size_px, options))
+
+
+def _start(length: int, side: float, middle: float | None, rng: np.random.Generator) -> float:
+    """Where a square of this side begins along a picture's length: anywhere, or anywhere with `middle` in it."""
+    low, high = sorted((0.0, length - side))
+    if middle is not None:
+        low, high = max(low, middle - side), min(high, middle)
+    return float(rng.uniform(low, max(low, high)))
+
+
+def within(
+    boxes: FloatArray, is_ignored: npt.NDArray[np.bool_], size_px: int, options: SceneAugmentOptions
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """The boxes cut off at the picture's border; ignored are those whose middle lies outside, or that are too small."""
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    is_outside = ((middles < 0) | (middles >= size_px)).any(axis=1)
+    cut = boxes.clip(0, size_px)
+    sides = (cut[:, 2:] - cut[:, :2]).min(axis=1, initial=np.inf)
+    is_in_view = sides > 1
+    ignored = is_ignored | is_outside | (sides < options.min_face_px)
+    return cut[is_in_view], ignored[is_in_view]
+
+
+def mirrored(sample: Sample) -> Sample:
+    """Left and right changed."""
+    boxes = sample.boxes.copy()
+    boxes[:, [0, 2]] = sample.image.shape[1] - sample.boxes[:, [2, 0]]
+    return replace(sample, image=np.ascontiguousarray(sample.image[:, ::-1]), boxes=boxes)
+
+
+def relight(image: ImageArray, options: SceneAugmentOptions, rng: np.random.Generator) -> ImageArray:
+    """Brightness, contrast, and saturation or grey, as one matrix of colours."""
+    brightness = 1 + rng.uniform(-1, 1) * options.max_brightness
+    contrast = 1 + rng.uniform(-1, 1) * options.max_contrast
+    saturation = 0.0 if rng.random() < options.grey_prob else 1 + rng.uniform(-1, 1) * options.max_saturation
+    mix = np.full((3, 3), (1 - saturation) / 3) + np.eye(3) * saturation
+    offset = np.full((3, 1), (1 - contrast) * brightness * float(np.mean(cv2.mean(image)[:3])))
+    return np.asarray(cv2.transform(image, np.hstack([brightness * contrast * mix, offset])), np.uint8)
+
+
+def degrade(image: ImageArray, options: SceneAugmentOptions, rng: np.random.Generator) -> ImageArray:
+    """Motion blur (mostly sideways), fewer pixels, and compression."""
+    side = image.shape[0]
+    if rng.random() < options.blur_prob:
+        length = int(rng.integers(2, options.max_blur_px + 1))
+        image = np.asarray(cv2.blur(image, (length, 1) if rng.random() < 0.7 else (1, length)), np.uint8)
+    if rng.random() < options.shrink_prob:
+        small = round(side * rng.uniform(options.min_shrink, 1))
+        image = np.asarray(cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA), np.uint8)
+    if rng.random() < options.jpeg_prob:
+        quality = int(rng.integers(*options.jpeg_quality))
+        _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+    return image if image.shape[0] == side else np.asarray(cv2.resize(image, (side, side)), np.uint8)

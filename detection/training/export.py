@@ -1,0 +1,62 @@
+"""Writes a trained detector as ONNX, with the nine outputs of the official exports."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from detection.training.network import STRIDES, ScrfdNetwork
+
+COARSEST = STRIDES[-1]
+MAX_CELLS = 512
+"""Of the coarsest stride, in height and width; the exporter wants a limit."""
+
+
+class _NineOutputs(nn.Module):
+    """Scores in [0, 1], boxes and points, each at strides 8, 16 and 32."""
+
+    def __init__(self, network: ScrfdNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        scores, boxes, points = zip(*self.network(images), strict=True)
+        return (*(score.sigmoid()[..., None] for score in scores), *boxes, *points)
+
+
+def export_scrfd(network: ScrfdNetwork, path: Path, metadata: Mapping[str, str]) -> None:
+    """Writes an ONNX file: `input` (B, 3, H, W) in, score_8 to kps_32 out; B, and H and W in whole cells, are free.
+
+    Args:
+        network: put into evaluation mode.
+        path: of the file; one that is there is replaced.
+        metadata: stored in it, as name, data, command.
+    """
+    names = [f"{role}_{stride}" for role in ("score", "bbox", "kps") for stride in STRIDES]
+    rows, columns = (COARSEST * torch.export.Dim(name, min=1, max=MAX_CELLS) for name in ("rows", "columns"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter speaks of its own deprecations
+        program = torch.onnx.export(
+            _NineOutputs(network).eval(),
+            (torch.zeros(2, 3, 2 * COARSEST, 3 * COARSEST),),
+            input_names=["input"],
+            output_names=names,
+            dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1), 2: rows, 3: columns}},
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+        )
+    proto = cast(torch.onnx.ONNXProgram, program).model_proto
+    for item in (*proto.graph.node, *proto.functions):  # file names and traces of the exporting machine
+        del item.metadata_props[:]
+    proto.graph.ClearField("metadata_props")
+    for key, value in metadata.items():
+        proto.metadata_props.add(key=key, value=value)
+    part = path.with_suffix(".part")
+    part.write_bytes(proto.SerializeToString())
+    part.replace(path)

@@ -1,0 +1,43 @@
+"""Another SCRFD with the same anchors, as the one to learn from (knowledge distillation; Hinton et al., 2015)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from detection.scrfd_onnx import ScrfdOutputs, open_session
+from detection.training.losses import TeacherAnswers
+from detection.training.network import ANCHORS_PER_CELL
+
+
+class Teacher:
+    """Runs an SCRFD in ONNX on batches.
+
+    Args:
+        model_path: weights with five points and two anchors a cell.
+        threads: of one inference; 0 lets onnxruntime choose.
+
+    Raises:
+        ValueError: the file is no such network.
+    """
+
+    def __init__(self, model_path: Path, threads: int = 0) -> None:
+        self._session = open_session(model_path, threads=threads)
+        self._input = self._session.get_inputs()[0].name
+        self._outputs = ScrfdOutputs.probe(self._session)
+        if (anchors := self._outputs.anchors_per_cell) != ANCHORS_PER_CELL:
+            raise ValueError(f"{model_path} has {anchors} anchors a cell, not {ANCHORS_PER_CELL}")
+
+    def answers(self, images_bgr: torch.Tensor) -> TeacherAnswers:
+        """For (B, S, S, 3) uint8 BGR."""
+        batch = cv2.dnn.blobFromImages(list(images_bgr.numpy()), 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
+        raw = self._session.run(None, {self._input: batch})
+        parts = (
+            torch.from_numpy(np.concatenate([raw[position] for position in positions], axis=1))
+            for positions in (self._outputs.scores, self._outputs.boxes, self._outputs.landmarks)
+        )
+        scores, boxes, points = parts
+        return TeacherAnswers(scores[..., 0], boxes, points)

@@ -1,0 +1,129 @@
+"""Writes reports/DETECTORS.md: the detectors side by side, and whether ours may be the default.
+
+    python -m scripts.detectors_report
+
+Reads reports/detectors.json, which `scripts.evaluate_detector` writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from scripts.models_report import HEADER, Target, at_least, at_most
+
+Figures = Mapping[str, Any]
+FILE = click.Path(path_type=Path, dir_okay=False)
+OURS, PEER, TEACHER = "ours", "scrfd_500m", "scrfd_2.5g"
+
+
+@click.command(help=__doc__)
+@click.option("--figures", type=FILE, default=Path("reports/detectors.json"), show_default=True)
+@click.option("--page", type=FILE, default=Path("reports/DETECTORS.md"), show_default=True)
+def main(figures: Path, page: Path) -> None:
+    page.write_text(detectors_page(json.loads(figures.read_text())))
+
+
+def detectors_page(figures: Figures) -> str:
+    """The page's text, from what `scripts.evaluate_detector` wrote."""
+    counts = figures["pictures"]
+    parts = [
+        "# Face detectors\n\nWritten by `python -m scripts.detectors_report` from `detectors.json`, of "
+        f"{figures['date']}, {figures['machine']}.\n\n```\n{figures['command']}\n```",
+        HEADER + "\n" + "\n".join(target.row(figures) for target in TARGETS),
+        f"## Pictures\n\nAverage precision on {counts['wider_val']} of WIDER FACE's validation pictures (long side "
+        f"512 px; its own easy, medium and hard faces) and {counts['fddb']} of FDDB, at an input of 640 px; recall of "
+        "WIDER's faces by their height in the stored picture, at a score of 0.5; milliseconds of a 640 x 360 frame.\n\n"
+        + picture_table(figures["detectors"]),
+        "## Labelled video\n\nThe same run with each detector over the hand-labelled clips.\n\n"
+        + video_table(figures["video"]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def precision_ratio(level: str) -> Callable[[Figures], float]:
+    """Our average precision as a share of the official 500M's."""
+    return lambda figures: (
+        figures["detectors"][OURS]["wider_val"][level] / figures["detectors"][PEER]["wider_val"][level]
+    )
+
+
+def people_ratio(figures: Figures) -> float:
+    """Of the people with faces of 30 px or more that the official 500M finds, the share that ours finds."""
+    return float(figures["video"][OURS]["of_those_found_by"][PEER])
+
+
+def false_track_ratio(figures: Figures) -> float:
+    """Our tracks on nobody, in those of the official 500M."""
+    return float(figures["video"][OURS]["tracks_on_nobody"] / max(1, figures["video"][PEER]["tracks_on_nobody"]))
+
+
+def accuracy_loss(figures: Figures) -> float:
+    """How much fewer people are told right than with the official 2.5G; of those found."""
+    ours, teacher = (figures["video"][name]["people"]["accuracy"] for name in (OURS, TEACHER))
+    return float(teacher - ours)
+
+
+TARGETS = (
+    Target("easy: of the official 500M's precision", ">= 95 %", precision_ratio("easy"), ".1%", at_least(0.95)),
+    Target("medium: of the official 500M's precision", ">= 95 %", precision_ratio("medium"), ".1%", at_least(0.95)),
+    Target("people from 30 px: of those the official 500M finds", ">= 97 %", people_ratio, ".1%", at_least(0.97)),
+    Target("tracks on nobody, in those of the official 500M", "<= 1.5", false_track_ratio, ".2f", at_most(1.5)),
+    Target("people told right, less than with the official 2.5G", "<= 1 point", accuracy_loss, ".1%", at_most(0.01)),
+)
+
+
+def picture_table(detectors: Figures) -> str:
+    """A line a figure, a column a detector."""
+    heights = list(next(iter(detectors.values()))["wider_val"]["recall_by_height_px"])
+    rows: dict[str, Callable[[Figures], str]] = {
+        **{f"WIDER {level}": _share("wider_val", level) for level in ("easy", "medium", "hard")},
+        "FDDB": _share("fddb", "all"),
+        **{
+            f"recall at {height.replace('-10000', ' and more')} px": _share("wider_val", "recall_by_height_px", height)
+            for height in heights
+        },
+        "ms a frame": lambda figures: f"{figures['milliseconds']:.1f}",
+    }
+    return _table(detectors, rows)
+
+
+def video_table(runs: Figures) -> str:
+    """The same of the runs over video."""
+    asked = next(iter(runs.values()))["people_from_30_px"]
+    return _table(
+        runs,
+        {
+            "people found": lambda run: f"{run['found']} of {run['people']['labelled']}",
+            "with faces from 30 px": lambda run: f"{run['found_from_30_px']} of {asked}",
+            "told right, of those found": _share("people", "accuracy"),
+            "women": _share("people", "female", "accuracy"),
+            "men": _share("people", "male", "accuracy"),
+            "told right, of all": _share("people", "end_to_end", "accuracy"),
+            "tracks": lambda run: str(run["tracks"]),
+            "tracks on nobody": lambda run: str(run["tracks_on_nobody"]),
+        },
+    )
+
+
+def _share(*keys: str) -> Callable[[Figures], str]:
+    def read(figures: Any) -> str:
+        for key in keys:
+            figures = figures[key]
+        return f"{figures:.1%}"
+
+    return read
+
+
+def _table(columns: Figures, rows: Mapping[str, Callable[[Figures], str]]) -> str:
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (1 + len(columns)) + "|"]
+    lines += [f"| {name} | " + " | ".join(form(own) for own in columns.values()) + " |" for name, form in rows.items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""Compares face detectors: average precision and recall by face height on the same pictures, people of video, time.
+
+    python -m scripts.evaluate_detector --pictures ../shared/data/faces.zip --table ../shared/data/faces.csv.gz \\
+        --detector ours=models/facetally_scrfd_500m.onnx --detector scrfd_500m=PATH --run ours=OUT \\
+        --run scrfd_500m=OUT --truth ../shared/truth --report reports/detectors.json
+
+WIDER FACE's easy, medium and hard faces are those of its authors. The pictures are a subset of its validation set, at
+512 px, so that figures compare with each other and not with published ones. A run is a folder of `facetally run`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import json
+import os
+import shlex
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import rich_click as click
+
+from detection.boxes import heights
+from detection.faces import Faces, ImageArray
+from detection.scrfd import ScrfdDetector, ScrfdOptions
+from detection.training.evaluation import Detections, LabelledFaces, matched
+from gender.pictures import read_pictures
+from pipeline.judging import Judged
+from pipeline.ledger import Ledger
+from pipeline.measures import people_figures
+from pipeline.truth import read_truth
+from pipeline.validate import ValidateOptions, validated
+from scripts.benchmark import processor
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+Detect = Callable[[ImageArray], Faces]
+OPTIONS = ScrfdOptions(input_px=640, min_score=0.02, max_overlap=0.45, wide_px=0)
+"""All but the least likely faces, so that the whole curve is seen; one pass at the protocol's size."""
+CORPORA = ("wider_val", "fddb")
+LEVELS = ("easy", "medium", "hard")
+HEIGHTS_PX = (8, 12, 16, 24, 32, 48, 64, 96, 10_000)
+"""Limits of the face heights, in pixels of the stored pictures."""
+RECALL_AT = 0.5
+"""Score from which on a face counts as found in the recall by height."""
+TIMED_HW = (360, 640)
+FOUND_FROM_PX = 30
+"""Height of the labelled faces from which on every person should be found."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with its labelled faces."""
+
+    name: str
+    image: ImageArray
+    boxes: np.ndarray
+    """(F, 4)"""
+    asked: Mapping[str, np.ndarray]
+    """(F,) bool by level; "all": those that are not to be ignored."""
+
+
+@click.command(help=__doc__)
+@click.option("--pictures", type=FILE, required=True, help="The zip.")
+@click.option("--table", type=FILE, required=True, help="Its rows, as faces.csv.gz.")
+@click.option("--detector", "detectors", multiple=True, help="NAME=ONNX, or `haar`: OpenCV's cascade.")
+@click.option("--run", "runs", multiple=True, help="NAME=OUT of a run with this detector over labelled video.")
+@click.option("--truth", type=FOLDER, help="The labels of that video.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON to write.")
+def main(
+    pictures: Path, table: Path, detectors: tuple[str, ...], runs: tuple[str, ...], truth: Path | None, report: Path
+) -> None:
+    corpora = {name: list(labelled_pictures(pictures, table, name)) for name in CORPORA}
+    figures: dict[str, Any] = {
+        "date": str(date.today()),
+        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "command": shlex.join(["python", "-m", "scripts.evaluate_detector", *sys.argv[1:]]),
+        "pictures": {name: len(corpus) for name, corpus in corpora.items()},
+        "detectors": {},
+    }
+    for text in detectors:
+        name, _, path = text.partition("=")
+        detect = haar() if name == "haar" else scrfd(Path(path))
+        own = {set_name: set_figures(detect, corpus) for set_name, corpus in corpora.items()}
+        figures["detectors"][name] = own | {"milliseconds": round(milliseconds(detect), 1)}
+        click.echo(f"{name}: {json.dumps(figures['detectors'][name])}", err=True)
+    if runs and truth:
+        outs = dict(run.split("=", 1) for run in runs)
+        judged = {
+            name: validated(Ledger(Path(out)), read_truth(truth), ValidateOptions()) for name, out in outs.items()
+        }
+        figures["video"] = video_figures({name: validation.judged for name, validation in judged.items()})
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def labelled_pictures(pictures: Path, table: Path, prefix: str) -> Iterator[Picture]:
+    """The pictures whose names begin with `prefix` and that no detector here has learnt from."""
+    rows: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+    with gzip.open(table, "rt", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["file"].startswith(prefix) and row["split"] != "train":
+                rows[row["file"]].append(row)
+    for name, content in read_pictures(pictures):
+        if name in rows:
+            image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+            yield labelled_picture(name, np.asarray(image, np.uint8), rows[name])
+
+
+def labelled_picture(name: str, image: ImageArray, rows: list[dict[str, str]]) -> Picture:
+    """A picture with the faces of its rows."""
+    boxes = np.array([[float(row[key]) for key in ("x1", "y1", "x2", "y2")] for row in rows], np.float32)
+    asked = {"all": np.array([row["ignore"] != "1" for row in rows])}
+    asked |= {level: np.array([row[level] == "1" for row in rows]) for level in LEVELS}
+    return Picture(name, image, boxes, asked)
+
+
+def scrfd(path: Path) -> Detect:
+    """An SCRFD in ONNX."""
+    detector = ScrfdDetector(path, OPTIONS)
+    return lambda image: detector.detect([image])[0]
+
+
+def haar() -> Detect:
+    """The cascade that comes with OpenCV 4; its scores are only good for their order.
+
+    Raises:
+        UsageError: OpenCV 5 has no cascades.
+    """
+    opencv: Any = cv2
+    if not hasattr(opencv, "CascadeClassifier"):
+        raise click.UsageError("this OpenCV has no cascades: pip install 'opencv-python<5'")
+    cascade = opencv.CascadeClassifier(opencv.data.haarcascades + "haarcascade_frontalface_default.xml")
+
+    def detect(image: ImageArray) -> Faces:
+        grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+        found, _, weights = cascade.detectMultiScale3(grey, 1.1, 3, minSize=(12, 12), outputRejectLevels=True)
+        corners = np.array(found, np.float32).reshape(-1, 4)
+        scores = 1 / (1 + np.exp(-np.array(weights, np.float32).reshape(-1)))
+        boxes = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1)
+        return Faces(boxes, scores.astype(np.float32), np.zeros((len(boxes), 5, 2), np.float32))
+
+    return detect
+
+
+def set_figures(detect: Detect, corpus: list[Picture]) -> dict[str, Any]:
+    """Average precision of each level that has faces, and recall by face height."""
+    found = [detect(picture.image) for picture in corpus]
+
+    def result(asked: list[np.ndarray]) -> Detections:
+        return matched(found, [LabelledFaces(picture.boxes, own) for picture, own in zip(corpus, asked, strict=True)])
+
+    levels = {level: result([picture.asked[level] for picture in corpus]) for level in ("all", *LEVELS)}
+    heights_px = {
+        f"{low}-{high}": result([picture.asked["all"] & is_high(picture.boxes, low, high) for picture in corpus])
+        for low, high in itertools.pairwise(HEIGHTS_PX)
+    }
+    return {
+        **{level: round(own.average_precision, 4) for level, own in levels.items() if own.asked_count},
+        "recall_by_height_px": {
+            name: round(own.recall_at(RECALL_AT), 4) for name, own in heights_px.items() if own.asked_count
+        },
+    }
+
+
+def is_high(boxes: np.ndarray, low_px: float, high_px: float) -> np.ndarray:
+    """(F,) bool: whether a box is of this height."""
+    return np.asarray((heights(boxes) >= low_px) & (heights(boxes) < high_px))
+
+
+def milliseconds(detect: Detect, repeats: int = 30) -> float:
+    """Median time of a frame of television, all of the machine's cores."""
+    image = np.random.default_rng(0).integers(0, 255, (*TIMED_HW, 3), np.uint8)
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        detect(image)
+        times.append(time.perf_counter() - started)
+    return 1000 * statistics.median(times)
+
+
+def video_figures(runs: Mapping[str, Judged]) -> dict[str, Any]:
+    """People found and told right, and tracks on nobody, in runs over the same labelled video, by detector."""
+    large = {name: large_people_found(judged) for name, judged in runs.items()}
+    figures = {}
+    for name, judged in runs.items():
+        people = [person for person in judged.people if person.label.counts]
+        figures[name] = {
+            "people": people_figures(people),
+            "found": sum(person.is_found for person in people),
+            f"people_from_{FOUND_FROM_PX}_px": sum(person.face_height_px >= FOUND_FROM_PX for person in people),
+            f"found_from_{FOUND_FROM_PX}_px": len(large[name]),
+            "of_those_found_by": {
+                other: round(len(large[name] & theirs) / len(theirs), 4) for other, theirs in large.items() if theirs
+            },
+            "tracks": len(judged.tracks),
+            "tracks_on_nobody": sum(track.truth == "nobody" for track in judged.tracks),
+        }
+    return figures
+
+
+def large_people_found(judged: Judged) -> set[tuple[str, str]]:
+    """Video and name of everyone found whose face is large enough to be asked for."""
+    return {
+        (person.label.video, person.label.person)
+        for person in judged.people
+        if person.label.counts and person.is_found and person.face_height_px >= FOUND_FROM_PX
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Trains a face detector of our own, SCRFD-500M, and exports it.
+
+    python -m scripts.train_scrfd --labelled ../shared/data/faces.zip+../shared/data/faces.csv.gz \\
+        --unlabelled PICTURES --teacher ../shared/models/scrfd/scrfd_2.5g_kps.onnx -o models
+
+Boxes come from the labels; five points, and all in pictures without labels, from the teacher. A stopped training goes
+on with the same command, and a finished one is only written again.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import shlex
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import rich_click as click
+import torch
+
+from detection.training.export import export_scrfd
+from detection.training.network import ScrfdNetwork
+from detection.training.recipe import ScrfdRecipe
+from detection.training.scenes import Scene
+from detection.training.teacher import Teacher
+from detection.training.training import ScrfdTrainer
+from gender.pictures import read_pictures
+from pipeline.weights import record_in_manifest, sha256_of
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+PLACE = click.Path(path_type=Path, exists=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(help=__doc__)
+@click.option("--labelled", type=str, multiple=True, help="PICTURES+TABLE, the table as faces.csv.gz; its train rows.")
+@click.option("--unlabelled", type=PLACE, multiple=True, help="A folder, .zip or .tar of pictures for the teacher.")
+@click.option("--faceless", type=PLACE, multiple=True, help="The same of pictures that show nobody.")
+@click.option("--teacher", type=FILE, help="SCRFD weights with five points to learn from.")
+@click.option("-o", "--output", type=FOLDER, required=True, help="Gets the weights.")
+@click.option("--work", type=FOLDER, help="Keeps the training's state.  [default: OUTPUT]")
+@click.option("--epochs", type=click.IntRange(1), default=ScrfdRecipe.epochs, show_default=True)
+@click.option("--limit", type=click.IntRange(1), help="At most so many pictures of each source, for a trial.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(0), default=1, show_default=True)
+def main(
+    labelled: tuple[str, ...],
+    unlabelled: tuple[Path, ...],
+    faceless: tuple[Path, ...],
+    teacher: Path | None,
+    output: Path,
+    work: Path | None,
+    epochs: int,
+    limit: int | None,
+    seed: int,
+    workers: int,
+) -> None:
+    scenes = [scene for source in labelled for scene in some(labelled_scenes(*map(Path, source.split("+"))), limit)]
+    scenes += [scene for place in unlabelled for scene in some(whole_scenes(place, is_labelled=False), limit)]
+    scenes += [scene for place in faceless for scene in some(whole_scenes(place, is_labelled=True), limit)]
+    recipe = replace(ScrfdRecipe(), epochs=epochs, epoch_scenes=min(ScrfdRecipe.epoch_scenes, len(scenes)))
+    identity = fingerprint(scenes) + (sha256_of(teacher) if teacher else "")
+    click.echo(f"{len(scenes)} pictures, {sum(scene.is_labelled for scene in scenes)} of them labelled", err=True)
+    for folder in (output, work or output):
+        folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    network = ScrfdNetwork(recipe.network)
+    state = (work or output) / f"{recipe.name}.state"
+    known = Teacher(teacher) if teacher else None
+    trainer = ScrfdTrainer(network, scenes, recipe, seed, state, known, identity, workers)
+    for result in trainer.run():
+        click.echo(f"epoch {result.epoch}: loss {result.loss:.3f}, {result.seconds:.0f} s", err=True)
+    card = {
+        "name": recipe.name,
+        "command": shlex.join(["python", "-m", "scripts.train_scrfd", *sys.argv[1:]]),
+        "seed": seed,
+        "pictures": len(scenes),
+        "data": identity[:64],
+        "teacher": teacher.name if teacher else "none",
+        "recipe": asdict(recipe),
+        "losses": [round(result.loss, 3) for result in trainer.results],
+    }
+    weights = output / f"{recipe.name}.onnx"
+    export_scrfd(network, weights, {"card": json.dumps(card)})
+    if (output / "manifest.csv").exists():
+        record_in_manifest(output / "manifest.csv", recipe.name, weights)
+
+
+def some(scenes: Iterator[Scene], limit: int | None) -> list[Scene]:
+    """At most `limit` scenes, evenly from all."""
+    every = list(scenes)
+    return every if limit is None else every[:: max(1, -(-len(every) // limit))]
+
+
+def labelled_scenes(pictures: Path, table: Path) -> Iterator[Scene]:
+    """The pictures of a table's rows with split "train"; a picture without a row is left out."""
+    rows = defaultdict(list)
+    with gzip.open(table, "rt", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["split"] == "train":
+                rows[row["file"]].append(row)
+    for name, content in read_pictures(pictures):
+        if name in rows:
+            boxes = np.array([[float(row[key]) for key in ("x1", "y1", "x2", "y2")] for row in rows[name]], np.float32)
+            yield Scene(name, content, boxes, np.array([row["ignore"] == "1" for row in rows[name]]))
+
+
+def whole_scenes(place: Path, is_labelled: bool) -> Iterator[Scene]:
+    """Every picture of a place without a box: labelled, it shows nobody; otherwise the teacher must say whom."""
+    for name, content in read_pictures(place):
+        yield Scene(name, content, is_labelled=is_labelled)
+
+
+def fingerprint(scenes: list[Scene]) -> str:
+    """SHA-256 over all pictures and boxes."""
+    digest = hashlib.sha256()
+    for scene in scenes:
+        digest.update(scene.content + scene.boxes.tobytes() + scene.is_ignored.tobytes())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+import torch
+from drawn_scenes import drawn_scene, drawn_scenes
+
+from detection.scrfd import ScrfdDetector, ScrfdOptions
+from detection.training.augment import SceneAugmentOptions
+from detection.training.evaluation import LabelledFaces, matched
+from detection.training.export import export_scrfd
+from detection.training.network import ScrfdNetwork, ScrfdNetworkOptions
+from detection.training.recipe import ScrfdRecipe
+from detection.training.teacher import Teacher
+from detection.training.training import ScrfdTrainer, as_input
+
+SMALL = ScrfdNetworkOptions((8, 8), (1, 1, 1, 1), (16, 24, 32, 48), 16, 16, 1)
+TINY = ScrfdRecipe(
+    name="tiny",
+    network=SMALL,
+    augment=SceneAugmentOptions(scales=(0.8, 1.0), shrink_prob=0, jpeg_prob=0, blur_prob=0),
+    size_px=96,
+    batch_size=8,
+    epochs=2,
+    epoch_scenes=16,
+    learning_rate=1e-2,
+    average_decay=0.9,
+)
+
+
+def trainer(folder: Path, recipe: ScrfdRecipe = TINY, **options: object) -> ScrfdTrainer:
+    torch.manual_seed(0)
+    return ScrfdTrainer(ScrfdNetwork(recipe.network), drawn_scenes(24), recipe, 0, folder / "state", **options)
+
+
+def weights(network: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([value.flatten().float() for value in network.state_dict().values()])
+
+
+def test_a_network_learns_to_find_drawn_faces(tmp_path: Path) -> None:
+    learnt = trainer(tmp_path, replace(TINY, epochs=12, epoch_scenes=96))
+    results = list(learnt.run())
+    assert results[-1].loss < 0.6 * results[0].loss
+    export_scrfd(learnt.network, tmp_path / "tiny.onnx", {})
+    detector = ScrfdDetector(tmp_path / "tiny.onnx", ScrfdOptions(input_px=160, min_score=0.02, wide_px=0))
+    others = drawn_scenes(12, seed=1)
+    found = [detector.detect([scene.image_bgr()])[0] for scene in others]
+    labels = [LabelledFaces(scene.boxes, ~scene.is_ignored) for scene in others]
+    assert matched(found, labels).average_precision > 0.8
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "halves").mkdir()
+    whole = trainer(tmp_path / "whole")
+    list(whole.run())
+    stopped = trainer(tmp_path / "halves")
+    next(stopped.run())
+    resumed = trainer(tmp_path / "halves")
+    assert [result.epoch for result in resumed.run()] == [1, 2]
+    assert torch.equal(weights(whole.network), weights(resumed.network))
+
+
+def test_a_longer_training_goes_on_from_where_a_shorter_held_its_rate(tmp_path: Path) -> None:
+    (tmp_path / "short").mkdir()
+    (tmp_path / "long").mkdir()
+    short = trainer(tmp_path / "short")
+    assert [result.learning_rate < TINY.learning_rate for result in short.run()] == [False, True]
+    whole = trainer(tmp_path / "long", replace(TINY, epochs=4))
+    list(whole.run())
+    longer = trainer(tmp_path / "short", replace(TINY, epochs=4))
+    with pytest.raises(ValueError, match=r"put .*held_state in its place"):
+        next(longer.run())
+    short.held_path.replace(short.state_path)
+    assert len(list(longer.run())) == 4
+    assert torch.equal(weights(whole.network), weights(longer.network))
+
+
+def test_a_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    next(trainer(tmp_path).run())
+    with pytest.raises(ValueError, match="recipe differ"):
+        next(trainer(tmp_path, replace(TINY, learning_rate=2e-2)).run())
+
+
+def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="too few for a batch"):
+        ScrfdTrainer(ScrfdNetwork(SMALL), drawn_scenes(2), TINY, 0, tmp_path / "state")
+
+
+def test_pictures_without_labels_need_a_teacher(tmp_path: Path) -> None:
+    scenes = [replace(scene, is_labelled=False) for scene in drawn_scenes(8)]
+    with pytest.raises(ValueError, match="need a teacher"):
+        ScrfdTrainer(ScrfdNetwork(SMALL), scenes, TINY, 0, tmp_path / "state")
+
+
+def test_a_teacher_answers_at_the_networks_own_anchors(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = ScrfdNetwork(SMALL).eval()
+    export_scrfd(network, tmp_path / "teacher.onnx", {})
+    images = torch.randint(0, 255, (2, 96, 96, 3), dtype=torch.uint8)
+    answers = Teacher(tmp_path / "teacher.onnx").answers(images)
+    with torch.no_grad():
+        levels = network(as_input(images))
+    scores = torch.cat([level[0].sigmoid() for level in levels], dim=1)
+    boxes = torch.cat([level[1] for level in levels], dim=1)
+    assert answers.scores.numpy() == pytest.approx(scores.numpy(), abs=1e-4)
+    assert answers.boxes.numpy() == pytest.approx(boxes.numpy(), abs=1e-3)
+
+
+def test_where_labels_show_nobody_the_teacher_is_not_asked(tmp_path: Path) -> None:
+    class Forbidden:
+        def answers(self, _: torch.Tensor) -> None:
+            raise AssertionError("asked")
+
+    scenes = [drawn_scene(np.zeros((0, 4)), seed=seed) for seed in range(8)]
+    learnt = ScrfdTrainer(ScrfdNetwork(SMALL), scenes, replace(TINY, epoch_scenes=8), 0, tmp_path / "s", Forbidden())
+    assert all(result.loss > 0 for result in learnt.run())
+
+
+def test_pictures_without_labels_are_learnt_from_a_teacher(tmp_path: Path) -> None:
+    export_scrfd(ScrfdNetwork(SMALL).eval(), tmp_path / "teacher.onnx", {})
+    scenes = [replace(scene, is_labelled=number % 2 == 0) for number, scene in enumerate(drawn_scenes(16))]
+    learnt = ScrfdTrainer(ScrfdNetwork(SMALL), scenes, TINY, 0, tmp_path / "s", Teacher(tmp_path / "teacher.onnx"))
+    assert all(result.loss > 0 for result in learnt.run())

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from scripts.detectors_report import detectors_page, main
+
+
+def detector(easy: float) -> dict[str, Any]:
+    recalls = {"24-32": 0.8, "96-10000": 0.9}
+    levels = {"all": 0.6, "easy": easy, "medium": 0.8, "hard": 0.5}
+    return {"wider_val": levels | {"recall_by_height_px": recalls}, "fddb": levels, "milliseconds": 12.34}
+
+
+def run(accuracy: float, nobody: int, of_peer: float = 1.0) -> dict[str, Any]:
+    share = {"accuracy": accuracy}
+    people = share | {"labelled": 50, "female": share, "male": share, "end_to_end": share}
+    return {
+        "people": people,
+        "found": 48,
+        "people_from_30_px": 40,
+        "found_from_30_px": 39,
+        "of_those_found_by": {"scrfd_500m": of_peer},
+        "tracks": 60,
+        "tracks_on_nobody": nobody,
+    }
+
+
+FIGURES = {
+    "date": "2026-01-02",
+    "machine": "a machine",
+    "command": "python -m it",
+    "pictures": {"wider_val": 6, "fddb": 5},
+    "detectors": {"ours": detector(0.86), "scrfd_500m": detector(0.9), "scrfd_2.5g": detector(0.95)},
+    "video": {"ours": run(0.93, 4, of_peer=0.96), "scrfd_500m": run(0.94, 2), "scrfd_2.5g": run(0.95, 1)},
+}
+
+
+def line(page: str, words: str) -> str:
+    (found,) = (line for line in page.splitlines() if line.startswith(f"| {words}"))
+    return found
+
+
+def test_targets_reached_and_missed_are_told_apart() -> None:
+    page = detectors_page(FIGURES)
+    assert line(page, "easy:") == "| easy: of the official 500M's precision | >= 95 % | 95.6% | yes |"
+    assert line(page, "people from 30 px").endswith("| 96.0% | **no** |")
+    assert line(page, "tracks on nobody, in").endswith("| 2.00 | **no** |")
+    assert line(page, "people told right, less").endswith("| 2.0% | **no** |")
+
+
+def test_detectors_stand_side_by_side() -> None:
+    page = detectors_page(FIGURES)
+    assert line(page, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
+    assert line(page, "recall at 96 and more px") == "| recall at 96 and more px | 90.0% | 90.0% | 90.0% |"
+    assert line(page, "people found") == "| people found | 48 of 50 | 48 of 50 | 48 of 50 |"
+    assert line(page, "tracks on nobody |") == "| tracks on nobody | 4 | 2 | 1 |"
+
+
+def test_the_page_is_written_from_the_figures(tmp_path: Path) -> None:
+    (tmp_path / "detectors.json").write_text(json.dumps(FIGURES))
+    words = ["--figures", str(tmp_path / "detectors.json"), "--page", str(tmp_path / "page.md")]
+    CliRunner().invoke(main, words, catch_exceptions=False)
+    assert (tmp_path / "page.md").read_text() == detectors_page(FIGURES)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+import onnx
+from click.testing import CliRunner, Result
+from drawn_scenes import drawn_scenes
+
+from pipeline.weights import sha256_of
+from scripts.train_scrfd import fingerprint, labelled_scenes, main
+
+NAME = "facetally_scrfd_500m"
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures and their table, the same pictures without one, and a manifest that knows nothing of the weights."""
+    folder = tmp_path_factory.mktemp("places")
+    scenes = drawn_scenes(20)
+    with zipfile.ZipFile(folder / "faces.zip", "w") as archive:
+        for scene in scenes:
+            archive.writestr(scene.name, scene.content)
+    with gzip.open(folder / "faces.csv.gz", "wt", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "split", "x1", "y1", "x2", "y2", "ignore"])
+        for number, scene in enumerate(scenes):
+            writer.writerow([scene.name, "val" if number == 0 else "train", *scene.boxes[0].tolist(), number % 2])
+    (folder / "models").mkdir()
+    (folder / "models/manifest.csv").write_text(f"name,file,sha256,bytes\n{NAME},{NAME}.onnx,,\n")
+    return folder
+
+
+def train(places: Path, output: Path, *words: str) -> Result:
+    labelled = f"{places / 'faces.zip'}+{places / 'faces.csv.gz'}"
+    return CliRunner().invoke(
+        main, ["--labelled", labelled, "-o", str(output), "--epochs", "1", "--workers", "0", *words]
+    )
+
+
+def test_only_the_tables_training_pictures_are_learnt_from(places: Path) -> None:
+    scenes = list(labelled_scenes(places / "faces.zip", places / "faces.csv.gz"))
+    assert len(scenes) == 19
+    assert [bool(scene.is_ignored[0]) for scene in sorted(scenes, key=lambda scene: int(scene.name[:-4]))][:2] == [
+        True,
+        False,
+    ]
+
+
+def test_the_fingerprint_tells_other_pictures_and_other_boxes() -> None:
+    scenes = drawn_scenes(3)
+    assert fingerprint(scenes) == fingerprint(drawn_scenes(3))
+    assert len({fingerprint(other) for other in (scenes, scenes[:2], drawn_scenes(3, seed=1))}) == 3
+
+
+def test_a_short_training_writes_weights_with_their_card_and_hash(places: Path) -> None:
+    done = train(places, places / "models")
+    assert done.exit_code == 0, done.output
+    weights = places / "models" / f"{NAME}.onnx"
+    card = json.loads(onnx.load(weights).metadata_props[0].value)
+    assert (card["name"], card["seed"], card["pictures"], card["teacher"]) == (NAME, 0, 19, "none")
+    assert len(card["losses"]) == 1
+    assert sha256_of(weights) in (places / "models/manifest.csv").read_text()
+    again = train(places, places / "models")
+    assert again.exit_code == 0
+    assert json.loads(onnx.load(weights).metadata_props[0].value)["losses"] == card["losses"]
+
+
+def test_pictures_without_labels_are_refused_without_a_teacher(places: Path, tmp_path: Path) -> None:
+    shutil.copy(places / "faces.zip", tmp_path)
+    refused = train(places, tmp_path / "out", "--unlabelled", str(tmp_path / "faces.zip"))
+    assert refused.exit_code != 0
+    assert "need a teacher" in str(refused.exception)
