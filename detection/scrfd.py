@@ -112,10 +112,15 @@ class ScrfdDetector:
         device: str = "cpu",
         threads: int = 0,
     ) -> None:
+        self._arguments = model_path, options, device, threads
         self.options = options or ScrfdOptions()
         self._session = open_session(model_path, device, threads)
         self._input_name = self._session.get_inputs()[0].name
         self._outputs = ScrfdOutputs.probe(self._session)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets a detector of its own, from the same file."""
+        return type(self), self._arguments
 
     def detect(self, images_bgr: Sequence[ImageArray]) -> list[Faces]:
         """Finds the faces of each image; all images of one call have the same size.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import torch
 
 from gender.model_card import ModelCard
 from gender.networks import FaceNetwork, NetworkOptions
+
+MAX_BYTES = 2**30
+"""What a checkpoint may unpack to; our largest recipe takes 100 MB."""
 
 
 def save_checkpoint(path: Path, network: torch.nn.Module, card: ModelCard) -> None:
@@ -24,6 +28,7 @@ def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
         ValueError: the file is damaged, holds more than tensors and plain values, or another architecture.
     """
     try:
+        _refuse_bomb(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         card = ModelCard.from_dict(content["card"])
         network = FaceNetwork(NetworkOptions(card.architecture, **card.network), card.layout.column_count)
@@ -31,3 +36,12 @@ def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
     except Exception as error:  # torch raises pickle, zip, runtime and key errors for a damaged file
         raise ValueError(f"{path} is not a facetally checkpoint: {error}") from error
     return network.eval(), card
+
+
+def _refuse_bomb(path: Path) -> None:
+    """A few kilobytes of zip can unpack to more than any memory holds."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size_bytes = sum(member.file_size for member in archive.infolist())
+        if size_bytes > MAX_BYTES:
+            raise ValueError(f"it would unpack to {size_bytes:,} bytes")

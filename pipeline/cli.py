@@ -10,15 +10,19 @@ import rich_click as click
 
 from pipeline import __version__
 from pipeline.cli_models import evaluate, train
-from pipeline.cli_options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR
+from pipeline.cli_options import FOLDER, MODELS_DIR
 from pipeline.cli_predict import predict
+from pipeline.cli_run import run, status
 from pipeline.cli_truth import compare, truth, validate
 from pipeline.errors import PipelineError
-from pipeline.options import RunOptions, Sampling
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
+MIN_CELL = click.option(
+    "--min-cell",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Leave out cells of video, time, gender and age with fewer appearances.",
+)
 OUT = click.argument("out", type=FOLDER)
 MIN_CONFIDENCE = click.option(
     "--min-confidence",
@@ -54,99 +58,6 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("inputs", nargs=-1, required=True)
-@click.option("-o", "--out", type=FOLDER, required=True, help="Output folder.")
-@click.option(
-    "--every",
-    "every_s",
-    type=float,
-    help=f"Seconds between two looks; 0: every frame.  [default: {Sampling.every_s}]",
-)
-@click.option("--keyframes", is_flag=True, help="Look at keyframes only: fastest, and coarse.")
-@DETECTOR
-@CLASSIFIER
-@DEVICE
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Videos worked on side by side.",
-)
-@MODELS_DIR
-@click.option(
-    "--allow-untrained",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="TRUNK",
-    help="Try the pipeline without a classifier: an ImageNet trunk, every answer unknown.",
-)
-@click.option("--force", is_flag=True, help="Do again what is done already.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-def run(
-    inputs: tuple[str, ...],
-    out: Path,
-    every_s: float | None,
-    keyframes: bool,
-    detector: str,
-    classifier: str,
-    device: str,
-    workers: int,
-    models_dir: Path | None,
-    allow_untrained: Path | None,
-    force: bool,
-    dry_run: bool,
-) -> None:
-    """Finds, follows and labels the people in videos; writes Parquet tables and their tallies to OUT.
-
-    INPUTS are files, folders, globs, or @FILE with one of these a line. What OUT already holds is not done again, so
-    a run that was stopped goes on with the same command.
-
-    Example: facetally run videos/ -o out --every 0.5 --workers 2
-    """
-    import os
-
-    from pipeline.engines import load_engines
-    from pipeline.inputs import find_videos
-    from pipeline.ledger import Ledger
-    from pipeline.progress import shown_progress
-    from pipeline.run import check_output, plan_run, run_videos
-    from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
-
-    sampling = Sampling(Sampling.every_s if every_s is None else every_s, keyframes)
-    options = RunOptions(detector=detector, classifier=classifier, sampling=sampling)
-    videos = find_videos(inputs)
-    threads = 0 if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
-    engines = load_engines(options, device, threads, models_dir, allow_untrained)
-    ledger = Ledger(out)
-    plan = plan_run(videos, ledger, options.digest(engines.model_hashes), force)
-    if dry_run:
-        for job in plan.todo:
-            click.echo(f"todo  {job.row.video}")
-        for row in plan.done:
-            click.echo(f"done  {row.video}")
-        return
-    check_output(out)
-    models = ", ".join(f"{role} {model.name}" for role, model in engines.models.items())
-    click.echo(f"{models}, on {engines.device}", err=True)
-    try:
-        with shown_progress() as progress:
-            rows = run_videos(plan, ledger, engines, options, workers, progress) + plan.done
-    except KeyboardInterrupt:
-        click.echo("Stopped. What was finished is stored; the same command goes on from there.", err=True)
-        sys.exit(INTERRUPTED)
-    tallies = tally_videos(ledger, ledger.rows(), bin_s := parse_bin(DEFAULT_BIN))
-    write_tallies(ledger, tallies, bin_s)
-
-    from pipeline.summary import print_tally, print_trouble
-
-    print_tally(tallies, "all")
-    print_trouble(rows)
-    click.echo(f"Tables are in {out}. Next: facetally report {out}", err=True)
-    if any(row.status == "failed" for row in rows):
-        sys.exit(1)
-
-
-@main.command()
 @OUT
 @click.option("--bin", "bin_text", metavar="LENGTH", help="Length of a time bin: 90s, 15m, 1h.  [default: 15m]")
 @click.option(
@@ -157,8 +68,11 @@ def run(
     help="What is printed; the table always has all.",
 )
 @MIN_CONFIDENCE
+@MIN_CELL
 @CALIBRATION
-def tally(out: Path, bin_text: str | None, by: str, min_confidence: float | None, calibration: Path | None) -> None:
+def tally(
+    out: Path, bin_text: str | None, by: str, min_confidence: float | None, min_cell: int, calibration: Path | None
+) -> None:
     """Sums up a run by video, time bin, perceived gender and age: prints it and writes OUT/tallies/.
 
     Example: facetally tally out --bin 15m --by time
@@ -167,15 +81,17 @@ def tally(out: Path, bin_text: str | None, by: str, min_confidence: float | None
     from pipeline.forecast import forecast
     from pipeline.ledger import Ledger, option_sets
     from pipeline.summary import print_corrections, print_tally
-    from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
+    from pipeline.tally import DEFAULT_BIN, parse_bin, tally_videos, without_small_cells, write_tallies
 
     bin_s = parse_bin(bin_text or DEFAULT_BIN)
     ledger = Ledger(out)
     rows = list(ledger.rows())
     corrected = run_corrections(ledger, rows, calibration) if calibration else {}
-    tallies = tally_videos(ledger, rows, bin_s, min_confidence)
-    path = write_tallies(ledger, tallies, bin_s, min_confidence)
+    tallies, left_out = without_small_cells(tally_videos(ledger, rows, bin_s, min_confidence), min_cell)
+    path = write_tallies(ledger, tallies, bin_s, min_confidence, min_cell)
     print_tally(tallies, by)
+    if left_out:
+        click.echo(f"{left_out}.", err=True)
     if corrected:
         print_corrections(corrected)
     elif expected := forecast(run_tracks(ledger, rows)["face_height_px"].to_numpy()).sentence:
@@ -189,8 +105,11 @@ def tally(out: Path, bin_text: str | None, by: str, min_confidence: float | None
 @OUT
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: OUT/report.html")
 @MIN_CONFIDENCE
+@MIN_CELL
 @CALIBRATION
-def report(out: Path, output: Path | None, min_confidence: float | None, calibration: Path | None) -> None:
+def report(
+    out: Path, output: Path | None, min_confidence: float | None, min_cell: int, calibration: Path | None
+) -> None:
     """Writes a self-contained HTML page: shares, over time, per video, failures, models, method and limits.
 
     Example: facetally report out
@@ -198,7 +117,7 @@ def report(out: Path, output: Path | None, min_confidence: float | None, calibra
     from pipeline.ledger import Ledger
     from pipeline.report import write_report
 
-    click.echo(write_report(Ledger(out), output, min_confidence, calibration))
+    click.echo(write_report(Ledger(out), output, min_confidence, min_cell, calibration))
 
 
 @main.command()
@@ -303,7 +222,7 @@ def doctor(models_dir: Path | None) -> None:
     sys.exit(int(trouble))
 
 
-for command in (validate, compare, truth, predict, train, evaluate):
+for command in (run, status, validate, compare, truth, predict, train, evaluate):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -14,6 +14,16 @@ from pipeline.errors import VideoError
 MAX_FAILED_READS = 100
 """Reads that may fail one after the other before the rest of a file is given up."""
 TIME_TOLERANCE_S = 1e-6
+MAX_PIXELS = 2**26
+"""Of a picture, twice an 8K one; a small file can hold larger ones, and hundreds of them would fill any memory."""
+CONTAINERS = (
+    "aac,aiff,apng,asf,av1,avi,dv,flac,flv,gif,gxf,h261,h263,h264,hevc,ivf,jpegxl_anim,m4v,matroska,mjpeg,mov,mp3,mpeg,"
+    "mpegts,mpegvideo,mxf,nut,obu,ogg,rm,swf,vc1,vvc,wav,webp_pipe,wtv,yuv4mpegpipe"
+)
+"""What is opened: formats that hold their pictures themselves; not playlists, which name other files."""
+
+
+SAFE = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class TimedPicture:
 
 
 class Decoder:
-    """One pass over a file's first video stream.
+    """One pass over a file's video stream; of several, the one that players show.
 
     Args:
         path: the file.
@@ -60,7 +70,9 @@ class Decoder:
         self._stream = _video_stream(self._container, path)
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.thread_count = threads
+        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self._keyframes = keyframes
+        _refuse_bomb(self._stream.codec_context, path)
         if keyframes:
             self._stream.codec_context.skip_frame = "NONKEY"
         self.info = _info(self._container, self._stream)
@@ -177,7 +189,13 @@ def _opened(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes)", fix="copy the file again from its source")
     try:
-        return av.open(str(path), metadata_errors="replace")
+        # "file:", or a name with a colon would be taken for a protocol
+        return av.open(f"file:{path}", metadata_errors="replace", options=SAFE)
+    except av.error.ArgumentError as error:
+        raise VideoError(
+            f"{path} is of a kind that is not read: a playlist, a single picture, or no video at all",
+            fix="give the video files themselves; pictures are for facetally predict",
+        ) from error
     except (av.error.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(
@@ -188,10 +206,21 @@ def _opened(path: Path) -> Any:
 
 
 def _video_stream(container: Any, path: Path) -> Any:
-    if not container.streams.video:
+    """The stream that players show; the cover of a piece of music is none."""
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
         container.close()
         raise VideoError(f"{path} has no video stream", fix="leave it out, or give the file with the picture")
-    return container.streams.video[0]
+    best = container.streams.best("video")
+    return best if best in streams else streams[0]
+
+
+def _refuse_bomb(codec: Any, path: Path) -> None:
+    if codec.width * codec.height > MAX_PIXELS:
+        raise VideoError(
+            f"{path} has pictures of {codec.width} x {codec.height} pixels; more than {MAX_PIXELS:,} are not decoded",
+            fix=f"make it smaller: ffmpeg -i '{path}' -vf scale=1920:-2 smaller.mp4",
+        )
 
 
 def _info(container: Any, stream: Any) -> VideoInfo:

@@ -19,6 +19,9 @@ from detection.tracker import NO_TRACK, Tracker
 from pipeline.options import RunOptions
 from pipeline.video import Frame
 
+MAX_BATCH_BYTES = 2**26
+"""Eight frames of 1080p take 50 MB, eight of 8K would take 800."""
+
 
 class Detector(Protocol):
     """Whatever finds faces in a batch of equally large frames."""
@@ -101,12 +104,12 @@ def follow(
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    """Consecutive frames of one picture size, at most `size` of them."""
+    """Consecutive frames of one picture size: `size` of them, or as many large ones as `MAX_BATCH_BYTES` hold."""
     for _, same_size in groupby(frames, key=lambda frame: frame.image.shape):
-        batch = []
+        batch: list[Frame] = []
         for frame in same_size:
             batch.append(frame)
-            if len(batch) == size:
+            if len(batch) == min(size, max(1, MAX_BATCH_BYTES // frame.image.nbytes)):
                 yield batch
                 batch = []
         if batch:

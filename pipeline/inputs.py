@@ -29,13 +29,36 @@ class InputVideo:
 
     path: Path
     name: str
-    """Path within the folder that was given, with forward slashes, or the file's name. Unique within a run."""
+    """Path within the folder that was given, with forward slashes, or the file's name; what does not print is written
+    as escapes. Unique within a run."""
 
     @property
     def video_id(self) -> str:
         """Readable and unique: the name's safe characters and eight digits of its hash."""
-        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", self.name)[:80].strip("._-")
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", self.name)[:80].strip("._-") or "video"
         return f"{safe}-{hashlib.sha256(self.name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def shown_path(path: Path) -> str:
+    """The absolute path as text that can be printed and stored: no control characters, no lone bytes."""
+    return printable(str(Path(os.path.realpath(path))))  # resolve() gives up on links that go round in circles
+
+
+def printable(text: str) -> str:
+    r"""Text with escapes in the place of all that does not show, or changes how the rest shows.
+
+    Line breaks, terminal codes, marks that turn the direction of writing, and bytes that are no UTF-8: "a\nb", "\xff".
+    """
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _name(relative: str) -> str:
+    return printable(relative.replace("\\", "\\\\"))  # or "a\\nb" could be two names
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape").decode("ascii")
 
 
 def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
@@ -50,7 +73,7 @@ def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
     by_path: dict[Path, tuple[Path, str]] = {}
     named = list(named_files(_unlisted(inputs), _is_video))
     for base, path in named:
-        by_path.setdefault(path.resolve(), (path, path.relative_to(base).as_posix()))
+        by_path.setdefault(Path(os.path.realpath(path)), (path, path.relative_to(base).as_posix()))
     if not by_path:
         raise OptionError(
             f"no video found in {', '.join(inputs) or 'nothing'}",
@@ -62,7 +85,7 @@ def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
     names = {full: name if counts[name] == 1 else longer[full] for full, (_, name) in by_path.items()}
     if len(set(names.values())) < len(names):  # a longer name met another video's
         names = longer
-    videos = [InputVideo(path, names[full]) for full, (path, _) in by_path.items()]
+    videos = [InputVideo(path, _name(names[full])) for full, (path, _) in by_path.items()]
     return sorted(videos, key=lambda video: video.name)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from filelock import FileLock, Timeout
 
 from pipeline.errors import OutputError
-from pipeline.tables import VIDEOS, provenance_of, read_table, write_table
+from pipeline.tables import FACES, TRACKS, VIDEOS, provenance_of, read_table, with_video_id, write_table, write_whole
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class VideoRow:
     fix: str = ""
     size_bytes: int = 0
     content_sha256: str = ""
+    same_as: str = ""
     options_digest: str = ""
     container: str = ""
     codec: str = ""
@@ -63,6 +67,53 @@ class Ledger:
     def __init__(self, out: Path) -> None:
         self.out = out
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other runs out of the folder. The system lets go of the lock when this process ends, however it ends.
+
+        Raises:
+            OutputError: another run has it.
+        """
+        lock = FileLock(self.out / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise OutputError(
+                f"another run is writing to {self.out}",
+                fix=f"wait until it is done (facetally status {self.out}), or choose another folder with -o",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a run is writing to the folder just now."""
+        if not (self.out / ".lock").exists():
+            return False
+        try:
+            with self.locked():
+                return False
+        except OutputError:
+            return True
+
+    def store_names(self, names: Mapping[str, str]) -> None:
+        """Notes the videos of the newest run, their names by their ids, so that it can be told what is left."""
+        write_whole(self.out / "run.json", json.dumps({"videos": dict(names)}, indent=1).encode())
+
+    def names(self) -> dict[str, str]:
+        """The videos of the newest run, their names by their ids; empty where none was begun.
+
+        Raises:
+            OutputError: the note is damaged.
+        """
+        path = self.out / "run.json"
+        try:
+            return dict(json.loads(path.read_text())["videos"]) if path.exists() else {}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OutputError(f"{path} cannot be read: {error}", fix="run the same `facetally run` again") from error
+
     def path(self, table: str, video_id: str) -> Path:
         """Where one video's file of the table faces, tracks or videos lies."""
         return self.out / table / f"{video_id}.parquet"
@@ -97,6 +148,22 @@ class Ledger:
         for table, content in (("faces", faces), ("tracks", tracks)):
             write_table(self.path(table, row.video_id), content, provenance)
         write_table(self.path("videos", row.video_id), pa.Table.from_pylist([asdict(row)], schema=VIDEOS), provenance)
+
+    def store_copy(self, row: VideoRow, of_id: str) -> VideoRow:
+        """Gives a video the results of another with the same content; returns its row.
+
+        Raises:
+            OutputError: the other's results are damaged, or the folder cannot be written.
+        """
+        (source,) = read_table(self.path("videos", of_id), VIDEOS).to_pylist()
+        own = VideoRow(**source | {"video_id": row.video_id, "video": row.video, "path": row.path})
+        faces, tracks = (
+            with_video_id(read_table(self.path(table, of_id), schema), row.video_id)
+            for table, schema in (("faces", FACES), ("tracks", TRACKS))
+        )
+        own = replace(own, same_as=source["same_as"] or source["video"])
+        self.store(own, faces, tracks, self.provenance(of_id))
+        return own
 
     def rows(self) -> Iterator[VideoRow]:
         """All rows, by the videos' names.

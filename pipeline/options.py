@@ -108,3 +108,14 @@ class RunOptions:
         """Tells whether a result was made with these options and weights: 16 hexadecimal digits."""
         text = json.dumps([self.as_dict(), model_hashes], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """How many videos are worked on side by side, and when one is given up; results do not depend on it."""
+
+    count: int = 1
+    stall_s: float = 60.0
+    """A video of which nothing new is decoded for so long is given up."""
+    share: int = 100
+    """Videos after which a worker is replaced."""

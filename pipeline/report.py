@@ -13,10 +13,10 @@ import pandas as pd
 from pipeline import __version__
 from pipeline.calibration import METHODS, run_corrections, run_tracks
 from pipeline.correction import Correction
-from pipeline.errors import OutputError
 from pipeline.forecast import Forecast, forecast
 from pipeline.ledger import Ledger, VideoRow, option_sets
-from pipeline.tally import Amounts, grouped, tally_videos
+from pipeline.tables import write_whole
+from pipeline.tally import Amounts, grouped, tally_videos, without_small_cells
 
 GENDERS = ("female", "male", "unknown")
 TIME_BINS_S = (10, 30, 60, 300, 900, 3600, 4 * 3600)
@@ -33,7 +33,11 @@ class Shares:
 
 
 def write_report(
-    ledger: Ledger, path: Path | None = None, min_confidence: float | None = None, calibration: Path | None = None
+    ledger: Ledger,
+    path: Path | None = None,
+    min_confidence: float | None = None,
+    min_cell: int = 0,
+    calibration: Path | None = None,
 ) -> Path:
     """Writes OUT/report.html, or `path`, and returns where it is.
 
@@ -41,6 +45,7 @@ def write_report(
         ledger: the run.
         path: of the page.
         min_confidence: below which an answer is unknown, in place of the run's own.
+        min_cell: appearances below which a cell of the tally is left out.
         calibration: a report of `validate`; the page then shows corrected shares too.
 
     Raises:
@@ -49,21 +54,15 @@ def write_report(
     """
     rows = list(ledger.rows())
     bin_s = readable_bin_s(max(row.decoded_s for row in rows))
-    tallies = tally_videos(ledger, rows, bin_s, min_confidence)
+    tallies, left_out = without_small_cells(tally_videos(ledger, rows, bin_s, min_confidence), min_cell)
     provenance = ledger.provenance()
     if min_confidence is not None:
         provenance["options"]["people"]["min_confidence"] = min_confidence
     corrected = run_corrections(ledger, rows, calibration) if calibration else {}
     expected = forecast(run_tracks(ledger, rows)["face_height_px"].to_numpy())
-    text = rendered(rows, tallies, bin_s, provenance, expected, corrected)
+    text = rendered(rows, tallies, bin_s, provenance, expected, corrected, left_out)
     path = path or ledger.out / "report.html"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.part")
-        temporary.write_text(text, encoding="utf-8", errors="replace")
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}", fix="choose another file with -o") from error
+    write_whole(path, text.encode(errors="replace"))
     return path
 
 
@@ -74,8 +73,9 @@ def rendered(
     provenance: dict[str, Any],
     expected: Forecast,
     corrected: dict[str, dict[str, Correction]],
+    left_out: str = "",
 ) -> str:
-    """The page as text."""
+    """The page as text; `left_out` says which small cells are not in the tallies."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "web"),
         autoescape=True,
@@ -93,6 +93,7 @@ def rendered(
         rows=rows,
         usable=[row for row in rows if row.status != "failed"],
         troubled=[row for row in rows if row.status != "ok"],
+        left_out=left_out,
         total=total,
         videos=[Shares(row.video, *by_video.get(row.video, nobody)) for row in rows if row.status != "failed"],
         times=[Shares(clock(float(str(start))), a, s) for start, a, s in grouped(tallies, "bin_start_s")],

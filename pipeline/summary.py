@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rich.table import Column, Table
 
 from pipeline.calibration import METHODS
 from pipeline.correction import Correction
-from pipeline.ledger import VideoRow
+from pipeline.ledger import Ledger, VideoRow
 from pipeline.measures import Figures
 from pipeline.options import Sampling
 from pipeline.report import clock, percent
@@ -131,6 +132,28 @@ def _add_ratio(table: Table, label: str, figures: Figures) -> None:
     accuracy = percent(math.nan if figures["accuracy"] is None else figures["accuracy"])
     interval = f"{percent(figures['low'])} – {percent(figures['high'])}"
     table.add_row(escape(label), str(figures["right"]), str(figures["count"]), accuracy, interval)
+
+
+def print_status(ledger: Ledger) -> bool:
+    """Prints where a run stands; whether every video is done, and none failed.
+
+    Raises:
+        OutputError: nothing was ever run into the folder, or it is damaged.
+    """
+    names = ledger.names()
+    rows = {row.video_id: row for row in ledger.rows()} if ledger.video_ids() or not names else {}
+    left = [name for video_id, name in names.items() if video_id not in rows]
+    counts = Counter(row.status for row in rows.values())
+    parts = [f"{counts[status]} {status}" for status in ("ok", "partial", "failed") if counts[status]]
+    parts += [f"{len(left)} to do"] if left else []
+    at_work = "; a run is at work" if ledger.is_locked else ""
+    click.echo(f"{len(rows) + len(left)} videos: {', '.join(parts)}{at_work}")
+    if twins := sum(bool(row.same_as) for row in rows.values()):
+        click.echo(f"{twins} of them have the same content as others, were not worked through again, and count again")
+    print_trouble(rows.values())
+    if left and not at_work:
+        click.echo("The same `facetally run` goes on with the rest.")
+    return not left and not counts["failed"]
 
 
 def print_trouble(rows: Iterable[VideoRow]) -> None:

@@ -72,6 +72,7 @@ VIDEOS = _schema(
     ("fix", pa.string(), "What to do about it"),
     ("size_bytes", pa.int64(), "Size of the file"),
     ("content_sha256", pa.string(), "Hash of the file's content"),
+    ("same_as", pa.string(), "The video with the same content whose results these are; empty: its own"),
     ("options_digest", pa.string(), "Hash of the options and weights that made the rows"),
     ("container", pa.string(), "Container format"),
     ("codec", pa.string(), "Video codec"),
@@ -135,28 +136,56 @@ def tracks_table(video_id: str, people: Iterable[Person]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=TRACKS)
 
 
+def with_video_id(table: pa.Table, video_id: str) -> pa.Table:
+    """The rows of faces/ or tracks/ as those of another video."""
+    return table.set_column(0, table.schema.field(0), pa.repeat(video_id, len(table)))
+
+
 def write_table(path: Path, table: pa.Table, provenance: dict[str, Any]) -> None:
-    """Writes to a temporary name, syncs, then renames: the file appears whole or not at all.
+    """Writes a table whole or not at all, with how it was made.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
     metadata = {PROVENANCE_KEY: json.dumps(provenance, sort_keys=True).encode()}
+    content = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(metadata), content, compression="zstd")
+    write_whole(path, content.getvalue().to_pybytes())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes to a temporary name, syncs, then renames: the file appears whole or not at all, also after a power cut.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
     temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}",
-            fix="free space or mend the folder's rights, then run the same command again: it goes on from here",
+            fix="free space, mend the folder's rights or choose another place with -o; then the same command again "
+            "goes on from here",
         ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a renaming last; only where folders can be opened."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:

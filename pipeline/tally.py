@@ -101,11 +101,30 @@ def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.D
     )
 
 
-def write_tallies(ledger: Ledger, tallies: pd.DataFrame, bin_s: float, min_confidence: float | None = None) -> Path:
+def without_small_cells(tallies: pd.DataFrame, min_cell: int) -> tuple[pd.DataFrame, str]:
+    """The cells in which at least so many appearances begin, and a sentence on those left out; empty: none were.
+
+    Sums are then of what is left, so that nothing can be worked out from their differences.
+    """
+    kept = tallies[tallies["appearances"] >= min_cell]
+    if len(kept) == len(tallies):
+        return tallies, ""
+    appearances = int(tallies["appearances"].sum() - kept["appearances"].sum())
+    said = (
+        f"Left out: {len(tallies) - len(kept)} of {len(tallies)} cells of video, time, gender and age with fewer than "
+        f"{min_cell} appearances, {appearances} in all"
+    )
+    return kept, said
+
+
+def write_tallies(
+    ledger: Ledger, tallies: pd.DataFrame, bin_s: float, min_confidence: float | None = None, min_cell: int = 0
+) -> Path:
     """Writes OUT/tallies/tallies.parquet, in place of older ones, and returns its path."""
     path = ledger.out / "tallies" / "tallies.parquet"
     table = pa.Table.from_pandas(tallies, schema=TALLIES, preserve_index=False)
-    made = {"version": __version__, "bin_s": bin_s, "min_confidence": min_confidence, "run": ledger.provenance()}
+    settings = {"bin_s": bin_s, "min_confidence": min_confidence, "min_cell": min_cell}
+    made = {"version": __version__, **settings, "run": ledger.provenance()}
     write_table(path, table, made)
     return path
 

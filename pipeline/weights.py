@@ -140,6 +140,8 @@ def find_model(name_or_path: str, kind: str, models_dir: Path | None = None) -> 
             )
         digest = sha256_of(path)
         known = next((m for m in manifest() if m.sha256 == digest), None)
+        if path.suffix == ".onnx" and not known:
+            _refuse_foreign_parts(path)
         return ModelFile(known.name if known else path.stem, path, digest, known.licence if known else "not known")
     name = ALIASES.get(name_or_path, name_or_path)
     entries = [model for model in manifest() if model.name == name and model.kind == kind]
@@ -153,6 +155,21 @@ def find_model(name_or_path: str, kind: str, models_dir: Path | None = None) -> 
         return verified(path, known)
     fix = f"facetally models pull {name_or_path}" if any(e.url for e in entries) else "install facetally again"
     raise ModelError(f"the weights of {kind} {name_or_path!r} are not on this machine", fix=fix)
+
+
+def _refuse_foreign_parts(path: Path) -> None:
+    """Raises ModelError where an ONNX file would have other files read: its numbers may be said to lie anywhere."""
+    import onnx
+
+    try:
+        graph = onnx.load(str(path), load_external_data=False).graph
+    except Exception:  # no ONNX at all, which whoever loads it tells better
+        return
+    constants = [attribute.t for node in graph.node for attribute in node.attribute if attribute.HasField("t")]
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in [*graph.initializer, *constants]):
+        raise ModelError(
+            f"{path} keeps its numbers in other files", fix="save it as one file: onnx.save(onnx.load(...), path)"
+        )
 
 
 def _present(entries: list[KnownModel], models_dir: Path | None) -> Iterator[tuple[Path, KnownModel]]:

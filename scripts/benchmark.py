@@ -33,7 +33,8 @@ from pipeline.engines import Engines, load_engines
 from pipeline.inputs import InputVideo, find_videos
 from pipeline.ledger import Ledger, VideoRow
 from pipeline.options import RunOptions, Sampling
-from pipeline.run import plan_run, run_videos
+from pipeline.plan import plan_run
+from pipeline.run import run_videos
 
 
 class Silent:
@@ -107,7 +108,7 @@ def run_whole_job(videos: Sequence[InputVideo], engines: Engines, options: RunOp
     with tempfile.TemporaryDirectory() as out:
         ledger = Ledger(Path(out))
         plan = plan_run(videos, ledger, options.digest(engines.model_hashes))
-        rows = run_videos(plan, ledger, engines, options, workers=1, progress=Silent())
+        rows = run_videos(plan, ledger, engines, options, Silent())
     return {
         "frames": sum(row.frame_count for row in rows),
         "sampled": sum(row.sampled_count for row in rows),

@@ -23,7 +23,7 @@ ALLOWED = {
 LEVELS = (
     {"errors"},
     {"options", "statistics", "forecast"},
-    {"csv_rows", "quantifiers", "cli_options"},
+    {"csv_rows", "quantifiers", "cli_options", "config"},
     {"decoding", "weights", "inputs", "truth", "names", "correction"},
     {"video"},
     {"follow", "doctor", "truth_formats", "readings", "face_cutting"},
@@ -32,6 +32,8 @@ LEVELS = (
     {"truth_import"},
     {"tables", "engines", "model_evaluation", "model_page"},
     {"ledger", "model_training"},
+    {"workers"},
+    {"plan"},
     {"run", "tally", "progress", "matching", "predict", "training_display"},
     {"judging", "truth_check", "annotate"},
     {"measures", "calibration"},
@@ -41,7 +43,7 @@ LEVELS = (
     {"report"},
     {"validation_report"},
     {"summary"},
-    {"cli_truth", "cli_predict", "cli_models"},
+    {"cli_run", "cli_truth", "cli_predict", "cli_models"},
     {"cli"},
 )
 """Modules of `pipeline/`, the lowest first: each imports only from levels below its own."""

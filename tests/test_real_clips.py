@@ -12,8 +12,9 @@ from pipeline.engines import load_engines
 from pipeline.inputs import find_videos
 from pipeline.ledger import Ledger, VideoRow
 from pipeline.options import RunOptions
+from pipeline.plan import plan_run
 from pipeline.progress import LineProgress
-from pipeline.run import plan_run, run_videos
+from pipeline.run import run_videos
 from pipeline.tables import FACES, TRACKS, read_table
 from pipeline.truth import read_truth
 from pipeline.validate import ValidateOptions, validated
@@ -37,7 +38,7 @@ def results(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Led
     engines = load_engines(OPTIONS, device="cpu", models_dir=shared / "models" / "scrfd")
     videos = find_videos([str(shared / "videos" / name) for name in CLIPS.values()])
     plan = plan_run(videos, ledger, OPTIONS.digest(engines.model_hashes))
-    rows = run_videos(plan, ledger, engines, OPTIONS, 1, LineProgress())
+    rows = run_videos(plan, ledger, engines, OPTIONS, LineProgress())
     assert len(rows) == len(CLIPS)
     return ledger, {row.video: row for row in rows}
 

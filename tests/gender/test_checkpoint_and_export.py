@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -17,6 +18,7 @@ import onnx
 import onnxruntime
 import torch
 
+from gender import checkpoint
 from gender.checkpoint import load_checkpoint, save_checkpoint
 from gender.export import INPUT_NAME, OUTPUT_NAME
 from gender.model_card import ONNX_METADATA_KEY, ModelCard
@@ -62,6 +64,16 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(
     with pytest.raises(ValueError, match="not a facetally checkpoint"):
         load_checkpoint(path)
     assert not created.exists()
+
+
+def test_a_checkpoint_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "MAX_BYTES", 1_000_000)
+    path = tmp_path / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data/0", bytes(2_000_000))
+    assert path.stat().st_size < 10_000
+    with pytest.raises(ValueError, match="would unpack to 2,000,000 bytes"):
+        load_checkpoint(path)
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 100, 1_000_000])

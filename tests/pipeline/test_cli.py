@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
+import tomllib
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
@@ -21,6 +23,8 @@ from pipeline import doctor, weights
 from pipeline.cli import main
 from pipeline.contact_sheet import FACES_SHOWN, TEXT_PX, TILE_PX
 from pipeline.errors import ModelError
+from pipeline.ledger import Ledger
+from pipeline.tables import TALLIES, read_table
 from pipeline.weights import KnownModel, ModelFile
 
 
@@ -114,7 +118,7 @@ def test_every_help_has_an_example(words: tuple[str, ...]) -> None:
 
 def test_the_commands_are_those_we_promise() -> None:
     assert {" ".join(words) for words in commands(main)} >= {
-        *("run", "tally", "report", "info", "doctor"),
+        *("run", "status", "tally", "report", "info", "doctor"),
         *("models list", "models verify", "models pull", "models bundle"),
         *("validate", "compare", "truth template", "truth import", "truth check"),
     }
@@ -127,8 +131,89 @@ def test_a_run_prints_the_tally_and_writes_the_tables(films: Path, tmp_path: Pat
     line = next(line for line in result.stdout.splitlines() if " all " in line)
     # appearances, women, men, unknown, share of women, and the same share by screen time: 4.0 of 8.4 s
     assert line.replace("│", " ").split() == ["all", "6", "2", "3", "1", "40.0", "%", "10.0", "s", "47.6", "%"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"faces", "tracks", "videos", "tallies"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *(".lock", "run.json"),
+        *("faces", "tracks", "videos", "tallies"),
+    }
     assert "Next: facetally report" in result.stderr
+
+
+@pytest.mark.usefixtures("drawn")
+def test_status_tells_what_is_done_what_failed_and_what_is_left(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert_error(facetally("status", out), "holds no results", "facetally run")
+    (tmp_path / "bad.mp4").write_text("no video")
+    facetally("run", clip, tmp_path / "bad.mp4", "-o", out)
+    told = facetally("status", out)
+    assert (told.exit_code, told.stdout) == (1, "2 videos: 1 ok, 1 failed\n")
+    assert "failed: bad.mp4: " in told.stderr
+    next((out / "videos").glob("bad*")).unlink()
+    told = facetally("status", out)
+    assert (told.exit_code, told.stdout.splitlines()[0]) == (1, "2 videos: 1 ok, 1 to do")
+    (tmp_path / "bad.mp4").unlink()
+    facetally("run", clip, "-o", out)
+    assert facetally("status", out).exit_code == 0
+
+
+@pytest.mark.usefixtures("drawn")
+def test_the_same_content_under_two_names_is_told(clip: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(clip.read_bytes())
+    dry = facetally("run", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out", "--dry-run")
+    assert dry.stdout == "todo  a.mp4\ncopy  b.mp4\n"
+    facetally("run", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out")
+    told = facetally("status", tmp_path / "out").stdout.splitlines()
+    assert told[0] == "2 videos: 2 ok"
+    assert told[1].startswith("1 of them have the same content as others")
+
+
+@pytest.mark.usefixtures("drawn")
+def test_two_runs_into_one_folder_are_refused(clip: Path, tmp_path: Path) -> None:
+    facetally("run", clip, "-o", tmp_path)
+    with Ledger(tmp_path).locked():
+        refused = facetally("run", clip, "-o", tmp_path)
+        assert "a run is at work" in facetally("status", tmp_path).stdout
+    assert refused.exit_code == 1
+    assert f"Error: another run is writing to {tmp_path}" in refused.stderr
+    assert facetally("run", clip, "-o", tmp_path).exit_code == 0
+
+
+@pytest.mark.usefixtures("drawn")
+def test_settings_come_from_flags_before_a_file_before_defaults(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("every = 0.5\nworkers = 2\n[people]\nmin_confidence = 0.8\n")
+    words = ["run", str(clip), "-o", str(tmp_path / "out"), "--config", str(tmp_path / "run.toml")]
+    shown = tomllib.loads(facetally(*words, "--show-options", "--workers", "3").stdout)
+    assert (shown["workers"], shown["stall"], shown["sampling"]["every_s"]) == (3, 60.0, 0.5)
+    assert shown["people"]["min_confidence"] == 0.8
+    assert not (tmp_path / "out").exists()
+    assert facetally(*words).exit_code == 0
+    (row,) = Ledger(tmp_path / "out").rows()
+    assert row.sampled_count == 4
+    assert Ledger(tmp_path / "out").provenance()["options"]["people"]["min_confidence"] == 0.8
+
+
+def test_a_setting_that_is_not_known_is_refused_with_a_suggestion(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("worker = 2\n")
+    refused = facetally("run", clip, "-o", tmp_path / "out", "--config", tmp_path / "run.toml")
+    assert_error(refused, "no option 'worker' is known", "did you mean workers?")
+
+
+def test_what_is_shown_of_the_options_is_a_file_of_settings(clip: Path, tmp_path: Path) -> None:
+    words = ["run", str(clip), "-o", str(tmp_path / "out"), "--show-options"]
+    shown = facetally(*words, "--every", "0.4", "--keyframes", "--detector", "scrfd_500m").stdout
+    (tmp_path / "run.toml").write_text(shown)
+    assert facetally(*words, "--config", tmp_path / "run.toml").stdout == shown
+
+
+def test_small_cells_are_left_out_of_tally_and_report_which_say_so(finished: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
+    told = facetally("tally", out, "--min-cell", "2")
+    # of man.mp4, woman.mp4 and mixed.mp4's four only the two men of the last are two in one cell
+    assert "Left out: 4 of 5 cells" in told.stderr
+    assert "fewer than 2 appearances, 4 in all" in told.stderr
+    assert read_table(out / "tallies" / "tallies.parquet", TALLIES)["appearances"].to_pylist() == [2]
+    page = Path(facetally("report", out, "--min-cell", "2").stdout.strip()).read_text()
+    assert "Left out: 4 of 5 cells" in page
 
 
 @pytest.mark.usefixtures("drawn")

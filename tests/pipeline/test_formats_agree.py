@@ -14,7 +14,8 @@ from labelled_world import person, times
 from pipeline.inputs import InputVideo, find_videos
 from pipeline.ledger import Ledger
 from pipeline.options import RunOptions
-from pipeline.run import plan_run, run_videos
+from pipeline.plan import plan_run
+from pipeline.run import run_videos
 from pipeline.truth import LabelledBoxes, Truth
 from pipeline.truth_import import import_truth
 from pipeline.validate import ValidateOptions, Validation, validated
@@ -61,7 +62,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> list[InputVideo]:
 def ledger(videos: list[InputVideo], tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     ledger = Ledger(tmp_path_factory.mktemp("out"))
     plan = plan_run(videos, ledger, RunOptions().digest(engines().model_hashes))
-    run_videos(plan, ledger, engines(), RunOptions(), 1, Silent())
+    run_videos(plan, ledger, engines(), RunOptions(), Silent())
     return ledger
 
 

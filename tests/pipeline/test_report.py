@@ -193,7 +193,7 @@ def test_a_report_takes_a_threshold_and_a_calibration(tmp_path: Path) -> None:
     assert plain.row("appearances")[1:4] == ["12", "6", "0"]
     assert "0 % of the appearances have faces under 30 px: expect about 93 %" in plain.text
     write_validation(validated(ledger, truth, ValidateOptions()), tmp_path / "check")
-    shown = Page(write_report(ledger, None, 0.75, tmp_path / "check").read_text(encoding="utf-8"))
+    shown = Page(write_report(ledger, None, 0.75, calibration=tmp_path / "check").read_text(encoding="utf-8"))
     assert shown.row("appearances")[1:4] == ["6", "6", "6"]
     assert "An answer under 75.0 % confidence" in shown.text
     assert shown.row("adjusted count")[1::2] == ["66.7 %", "66.7 %"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_world import ColourClassifier, Film, Shot, SquareDetector, encoded, engines, filmed, one_person
+from drawn_world import ColourClassifier, FailingDetector, Film, Shot, encoded, engines, filmed, one_person
 
-from detection.faces import Faces, ImageArray
 from gender.attributes import Attributes
 from pipeline import __version__
 from pipeline import ledger as ledger_module
@@ -21,8 +21,9 @@ from pipeline.engines import Engines
 from pipeline.errors import OutputError
 from pipeline.inputs import find_videos
 from pipeline.ledger import Ledger, VideoRow
-from pipeline.options import PeopleOptions, RunOptions, Sampling
-from pipeline.run import Plan, check_output, plan_run, run_videos
+from pipeline.options import PeopleOptions, RunOptions, Sampling, WorkerOptions
+from pipeline.plan import Plan, check_output, plan_run
+from pipeline.run import run_videos
 from pipeline.tables import FACES, TRACKS, provenance_of, read_table
 
 OPTIONS = RunOptions()
@@ -66,7 +67,7 @@ def run(
 ) -> dict[str, VideoRow]:
     """The new rows of a run, by the videos' names."""
     plan = planned(folder, out, options)
-    rows = run_videos(plan, Ledger(out), using or engines(), options, workers, watcher or Watcher())
+    rows = run_videos(plan, Ledger(out), using or engines(), options, watcher or Watcher(), WorkerOptions(workers))
     return {row.video: row for row in rows}
 
 
@@ -191,6 +192,93 @@ def test_a_video_keeps_its_name_when_another_folder_is_named_beside_it(films: Pa
     assert (names(plan.done), names([job.row for job in plan.todo])) == (["clip.mp4"], ["b/clip.mp4"])
 
 
+def people_in(out: Path, row: VideoRow) -> list[dict[str, Any]]:
+    return read_table(Ledger(out).path("tracks", row.video_id), TRACKS).to_pylist()
+
+
+def test_the_same_content_is_worked_through_once_and_reported_twice(copy: Path, tmp_path: Path) -> None:
+    shutil.copy(copy / "man.mp4", copy / "twin.mp4")
+    watcher = Watcher()
+    rows = run(copy, tmp_path / "out", watcher=watcher)
+    assert "twin" not in watcher.times
+    assert watcher.todo[-1] == "twin.mp4"
+    one, other = rows["man.mp4"], rows["twin.mp4"]
+    assert (one.same_as, other.same_as, other.status, other.path) == ("", "man.mp4", "ok", str(copy / "twin.mp4"))
+    assert replace(other, video_id=one.video_id, video="man.mp4", path=one.path, same_as="") == one
+    (person,), (twin,) = people_in(tmp_path / "out", one), people_in(tmp_path / "out", other)
+    assert (twin["video_id"], twin["female_prob"]) == (other.video_id, person["female_prob"])
+    assert planned(copy, tmp_path / "out").todo == planned(copy, tmp_path / "out").copies == []
+
+
+def test_a_renamed_file_is_not_worked_through_again(copy: Path, tmp_path: Path) -> None:
+    run(copy, tmp_path / "out")
+    (copy / "man.mp4").rename(copy / "bob.mp4")
+    watcher = Watcher()
+    rows = run(copy, tmp_path / "out", watcher=watcher)
+    assert (list(rows), watcher.times) == (["bob.mp4"], {})
+    assert people_in(tmp_path / "out", rows["bob.mp4"])[0]["gender"] == "male"
+
+
+def test_a_copy_outlives_a_change_of_its_source(copy: Path, tmp_path: Path) -> None:
+    run(copy, tmp_path / "out")
+    shutil.copy(copy / "man.mp4", copy / "twin.mp4")
+    shutil.copy(copy / "woman.mp4", copy / "man.mp4")
+    rows = run(copy, tmp_path / "out")
+    told = {name: people_in(tmp_path / "out", row)[0]["gender"] for name, row in rows.items()}
+    assert told == {"twin.mp4": "male", "man.mp4": "female"}
+
+
+def test_copies_of_a_broken_file_are_broken_too(copy: Path, tmp_path: Path) -> None:
+    for name in ("x.mp4", "y.mp4"):
+        (copy / name).write_text("no video\n" * 100)
+    rows = run(copy, tmp_path / "out")
+    assert (rows["x.mp4"].status, rows["y.mp4"].status, rows["y.mp4"].reason) == (
+        "failed",
+        "failed",
+        rows["x.mp4"].reason,
+    )
+    assert len(planned(copy, tmp_path / "out").todo) == 1  # tried again
+
+
+def test_what_is_no_regular_file_fails_without_being_read(copy: Path, tmp_path: Path) -> None:
+    os.mkfifo(copy / "pipe.mp4")
+    (copy / "loop.mp4").symlink_to("loop.mp4")
+    (copy / "gone.mp4").symlink_to("nowhere.mp4")
+    (copy / "zero.mp4").symlink_to("/dev/zero")
+    (copy / "inner").symlink_to(copy)
+    rows = run(copy, tmp_path / "out")
+    reasons = {name: row.reason for name, row in rows.items() if row.status == "failed"}
+    assert sorted(reasons) == ["gone.mp4", "loop.mp4", "pipe.mp4", "zero.mp4"]
+    assert "is no regular file" in reasons["pipe.mp4"]
+    assert "is no regular file" in reasons["zero.mp4"]
+    assert "cannot be read" in reasons["loop.mp4"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("-rf.mp4", "a'b\"c.mp4", "<script>alert(1)</script>.mp4".replace("/", "_"), "two\nlines.mp4", "..mp4"),
+        *("\u202egpj.mp4", "x" * 251 + ".mp4", "http:,,a.mp4", "%03d.mp4", "[red]b.mp4", "a|b.mp4", "=cmd.mp4"),
+    ],
+)
+def test_no_name_is_trouble(films: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(films / "man.mp4", tmp_path / "in" / name)
+    (row,) = run(tmp_path / "in", tmp_path / "out").values()
+    assert (row.status, row.track_count) == ("ok", 1)
+    assert row.video.isprintable()
+    assert list(Ledger(tmp_path / "out").rows()) == [row]
+    assert planned(tmp_path / "in", tmp_path / "out").todo == []
+
+
+def test_names_of_bytes_that_are_no_text_are_stored_as_escapes(films: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(films / "man.mp4", os.fsencode(tmp_path / "in") + b"/bad\xff.mp4")
+    (row,) = run(tmp_path / "in", tmp_path / "out").values()
+    assert (row.status, row.video) == ("ok", "bad\\xff.mp4")
+    assert planned(tmp_path / "in", tmp_path / "out").todo == []
+
+
 def test_a_folder_that_was_moved_is_not_done_again(copy: Path, tmp_path: Path) -> None:
     run(copy, tmp_path / "out")
     moved = Path(shutil.move(copy, tmp_path / "elsewhere"))
@@ -223,7 +311,7 @@ def test_a_failed_file_is_tried_again_and_mended_by_a_good_one(copy: Path, tmp_p
 def test_a_file_that_goes_away_after_the_plan_fails_alone(copy: Path, tmp_path: Path) -> None:
     plan = planned(copy, tmp_path / "out")
     (copy / "man.mp4").unlink()
-    rows = run_videos(plan, Ledger(tmp_path / "out"), engines(), OPTIONS, 1, Watcher())
+    rows = run_videos(plan, Ledger(tmp_path / "out"), engines(), OPTIONS, Watcher())
     assert {row.video: row.status for row in rows} == {"man.mp4": "failed", "mixed.mp4": "ok", "woman.mp4": "ok"}
 
 
@@ -307,17 +395,8 @@ def test_a_disk_that_fills_up_leaves_the_finished_videos(
     assert files_in(tmp_path) == files_in(unbroken)
 
 
-class FailingDetector(SquareDetector):
-    """Breaks down on bright backgrounds, as in the second shot of the mixed film."""
-
-    def detect(self, images_bgr: list[ImageArray]) -> list[Faces]:
-        if any(image.mean() > 150 for image in images_bgr):
-            raise RuntimeError("too bright")
-        return super().detect(images_bgr)
-
-
 def test_whatever_goes_wrong_with_one_video_stays_with_it(films: Path, tmp_path: Path) -> None:
-    rows = run(films, tmp_path, using=replace(engines(), detector=FailingDetector()))
+    rows = run(films, tmp_path, using=replace(engines(), detector=FailingDetector("raise")))
     assert {name: row.status for name, row in rows.items()} == {
         **{"man.mp4": "ok", "mixed.mp4": "partial", "woman.mp4": "ok"}
     }

@@ -96,11 +96,10 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
     write(path, [person(0)])
     before = path.read_bytes()
 
-    def full(_: pa.Table, file: Any, **__: Any) -> None:
-        file.write(b"PAR1 and no more")
+    def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tables.pq, "write_table", full)
+    monkeypatch.setattr(tables.os, "fsync", full)
     with pytest.raises(OutputError, match="No space left on device") as caught:
         write(path, [person(0), person(1)])
     assert "run the same command again" in caught.value.fix

@@ -19,9 +19,10 @@ from pipeline.errors import OutputError, TruthError
 from pipeline.inputs import find_videos
 from pipeline.ledger import Ledger, VideoRow
 from pipeline.options import RunOptions
+from pipeline.plan import plan_run
 from pipeline.progress import LineProgress
 from pipeline.readings import Floats
-from pipeline.run import plan_run, run_videos
+from pipeline.run import run_videos
 from pipeline.tables import FACES, TRACKS
 from pipeline.truth import LabelledBoxes, LabelledPerson, Truth, read_truth, write_truth
 from pipeline.truth_check import check_folder, mended, read_recording, read_sightings
@@ -61,7 +62,7 @@ class Labelled:
 def run_over(videos: Sequence[Path], out: Path, using: Engines) -> Path:
     """The output folder of a run."""
     plan = plan_run(find_videos(map(str, videos)), Ledger(out), "")
-    run_videos(plan, Ledger(out), using, RunOptions(), 1, LineProgress())
+    run_videos(plan, Ledger(out), using, RunOptions(), LineProgress())
     return out
 
 

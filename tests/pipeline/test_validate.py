@@ -17,7 +17,8 @@ from pipeline.inputs import find_videos
 from pipeline.ledger import Ledger
 from pipeline.measures import Figures, halves
 from pipeline.options import PeopleOptions, RunOptions
-from pipeline.run import plan_run, run_videos
+from pipeline.plan import plan_run
+from pipeline.run import run_videos
 from pipeline.truth import LabelledBoxes, Truth
 from pipeline.validate import ValidateOptions, Validation, validated
 
@@ -85,7 +86,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Validation:
     (folder / "c" / "bad.mp4").write_text("no video")
     ledger = Ledger(out)
     plan = plan_run(find_videos([str(folder)]), ledger, OPTIONS.digest(engines().model_hashes))
-    run_videos(plan, ledger, engines(), OPTIONS, 1, Silent())
+    run_videos(plan, ledger, engines(), OPTIONS, Silent())
     return validated(ledger, LABELS, ValidateOptions())
 
 

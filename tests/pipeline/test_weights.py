@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
+import onnx
+import onnx.external_data_helper
 import pytest
 
 from pipeline import weights
@@ -115,6 +117,22 @@ def test_a_path_is_taken_as_it_is_and_recognised_by_its_content(places: Places) 
 
 
 @pytest.mark.usefixtures("places")
+def test_weights_that_have_other_files_read_are_refused(places: Places) -> None:
+    secret = places["given"] / "secret"
+    secret.write_bytes(bytes(64))
+    tensor = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [16], bytes(64), raw=True)
+    onnx.external_data_helper.set_external_data(tensor, location="../secret", length=64)
+    tensor.ClearField("raw_data")
+    output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [16])
+    node = onnx.helper.make_node("Identity", ["w"], ["y"])
+    path = places["given"] / "spy.onnx"
+    path.write_bytes(
+        onnx.helper.make_model(onnx.helper.make_graph([node], "g", [], [output], [tensor])).SerializeToString()
+    )
+    with pytest.raises(ModelError, match="keeps its numbers in other files"):
+        find_model(str(path), "detector")
+
+
 @pytest.mark.parametrize("name", ["no-such.onnx", "no-such.pth"])
 def test_a_path_that_does_not_exist_is_an_error(name: str) -> None:
     with pytest.raises(ModelError, match="no such weights file") as caught:
@@ -213,7 +231,7 @@ def test_an_installation_without_its_manifest_says_so(places: Places) -> None:
 
 def test_the_projects_own_manifest_knows_the_default_models() -> None:
     kinds = {model.name: model.kind for model in manifest()}
-    assert kinds[RunOptions.detector] == "detector"
+    assert kinds[weights.ALIASES[RunOptions.detector]] == "detector"
     assert kinds[RunOptions.classifier] == "classifier"
     fetched = [model for model in manifest() if model.url]
     assert fetched

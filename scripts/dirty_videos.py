@@ -1,0 +1,392 @@
+"""Writes videos as bad as they come, and what each must give.
+
+    python -m scripts.dirty_videos FOLDER
+
+Every file is made by PyAV (FFmpeg's libraries) as its function says, two seconds at 25 frames/s of a light square that
+moves over a dark ground, unless it says otherwise. `expected.csv` says status, seconds, size and coverage of each.
+"""
+
+from __future__ import annotations
+
+import csv
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import click
+import cv2
+import numpy as np
+
+FPS = 25
+SECONDS = 2.0
+SIZE_WH = (160, 120)
+UNEVEN_MS = (0, 40, 140, 640, 700, 1100, 1960)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a run must say of a file."""
+
+    file: str
+    status: str = "ok"
+    """ok, partial, failed; or, where a decoder may give more or less, several with a slash between."""
+    seconds: float = SECONDS
+    """That can be decoded; where partial, at most."""
+    width_px: int = SIZE_WH[0]
+    height_px: int = SIZE_WH[1]
+    """As displayed."""
+
+
+@dataclass(frozen=True)
+class DirtyVideo:
+    """How a file is made, and what must come of it."""
+
+    expected: Expected
+    make: Callable[[Path], None]
+    needs: str
+    """An encoder that the build of FFmpeg may lack."""
+
+
+DIRTY: list[DirtyVideo] = []
+
+
+def dirty(expected: Expected, needs: str = "libx264") -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
+    """Notes a function that writes such a file."""
+
+    def noted(make: Callable[[Path], None]) -> Callable[[Path], None]:
+        DIRTY.append(DirtyVideo(expected, make, needs))
+        return make
+
+    return noted
+
+
+@click.command(help=__doc__)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def main(folder: Path) -> None:
+    written = write_all(folder)
+    with (folder / "expected.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Expected)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(expected) for expected in written)
+    click.echo(f"{len(written)} videos in {folder}")
+
+
+def write_all(folder: Path) -> list[Expected]:
+    """Writes every file that this build of FFmpeg can make."""
+    folder.mkdir(parents=True, exist_ok=True)
+    possible = [video for video in DIRTY if video.needs in av.codecs_available]
+    for video in possible:
+        video.make(folder / video.expected.file)
+    return [video.expected for video in possible]
+
+
+def pictures(count: int = round(FPS * SECONDS), size_wh: tuple[int, int] = SIZE_WH) -> Iterable[np.ndarray]:
+    """(H, W, 3) uint8 RGB: a light square, a quarter as high as the picture, that moves to the right."""
+    width, height = size_wh
+    ground = np.random.default_rng(0).integers(20, 60, (height // 8 + 1, width // 8 + 1, 3)).astype(np.uint8)
+    for number in range(count):
+        image = np.asarray(cv2.resize(ground, size_wh, interpolation=cv2.INTER_NEAREST), np.uint8)
+        left, side = width // 8 + number * width // 160, max(2, height // 4)
+        image[height // 3 : height // 3 + side, left : left + side] = (230, 200, 180)
+        yield image
+
+
+def encode(
+    path: Path,
+    images: Iterable[np.ndarray] | None = None,
+    pts: Sequence[int] | None = None,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    muxer: dict[str, str] | None = None,
+    time_base: Fraction | None = None,
+    more: Callable[[Any], None] | None = None,
+) -> None:
+    """Writes a video.
+
+    Args:
+        path: the ending says the container.
+        images: those of `pictures` by default.
+        pts: presentation times in `time_base`; 0, 1, 2, ... by default.
+        codec, pixels, options: encoder, pixel format, and what the encoder is told.
+        muxer: what the container is told.
+        time_base: a frame by default.
+        more: done with the stream before the first picture.
+    """
+    images = list(pictures() if images is None else images)
+    with av.open(str(path), "w", options=muxer or {}) as container:
+        stream: Any = container.add_stream(codec, rate=FPS, options=options or {})
+        stream.pix_fmt = pixels
+        stream.codec_context.gop_size = FPS
+        stream.codec_context.time_base = time_base or Fraction(1, FPS)
+        if images:
+            stream.height, stream.width = images[0].shape[:2]
+        if more:
+            more(stream)
+        for stamp, image in zip(pts or range(len(images)), images, strict=True):
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixels)
+            picture.pts, picture.time_base = stamp, stream.codec_context.time_base
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+
+
+def turn(path: Path, a: int, b: int, c: int, d: int) -> None:
+    """Writes a display matrix into an mp4's track header."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 4 + 40  # behind version, times, id, duration, layer and volume
+    content[at : at + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+
+
+def sound(container: Any, codec: str = "aac") -> None:
+    """Half a second of silence."""
+    stream = container.add_stream(codec, rate=44100, layout="mono")
+    for start in range(0, 22050, 1024):
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.rate, silence.pts = 44100, start
+        container.mux(stream.encode(silence))
+    container.mux(stream.encode(None))
+
+
+@dirty(Expected("uneven.mp4"))
+def uneven_rate(path: Path) -> None:
+    """Pictures at 0, 40, 140, 640, 700, 1100 and 1960 ms; the last one lasts a 25th of a second."""
+    encode(path, list(pictures(len(UNEVEN_MS))), UNEVEN_MS, time_base=Fraction(1, 1000))
+
+
+@dirty(Expected("turned_90.mp4", width_px=120, height_px=160))
+def turned_90(path: Path) -> None:
+    """As phones write it: stored lying, displayed standing."""
+    encode(path)
+    turn(path, 0, 1, -1, 0)
+
+
+@dirty(Expected("turned_180.mp4"))
+def turned_180(path: Path) -> None:
+    """Upside down."""
+    encode(path)
+    turn(path, -1, 0, 0, -1)
+
+
+@dirty(Expected("turned_270.mp4", width_px=120, height_px=160))
+def turned_270(path: Path) -> None:
+    """The other way round."""
+    encode(path)
+    turn(path, 0, -1, 1, 0)
+
+
+@dirty(Expected("mirrored.mp4"))
+def mirrored(path: Path) -> None:
+    """As front cameras write it."""
+    encode(path)
+    turn(path, -1, 0, 0, 1)
+
+
+@dirty(Expected("starts_at_8_s.ts"))
+def late_start(path: Path) -> None:
+    """A recording cut out of a broadcast."""
+    encode(path, pts=range(200, 250))
+
+
+@dirty(Expected("starts_before_0.mkv"))
+def negative_start(path: Path) -> None:
+    """The first fifth of a second lies before 0."""
+    encode(path, pts=range(-5, 45), muxer={"avoid_negative_ts": "disabled"})
+
+
+@dirty(Expected("b_frames.mp4"))
+def b_frames(path: Path) -> None:
+    """Stored in another order than displayed."""
+    encode(path, options={"bf": "3", "b_strategy": "0"})
+
+
+@dirty(Expected("open_gop.mp4"))
+def open_gop(path: Path) -> None:
+    """Pictures before a keyframe that need it and the one before."""
+    encode(path, options={"bf": "3", "x264-params": "open-gop=1:keyint=12:min-keyint=12"})
+
+
+@dirty(Expected("interlaced.mp4"))
+def interlaced(path: Path) -> None:
+    """Two fields a picture."""
+    encode(path, options={"flags": "+ildct+ilme", "x264-params": "tff=1"})
+
+
+@dirty(Expected("10_bit.mp4"))
+def ten_bit(path: Path) -> None:
+    encode(path, pixels="yuv420p10le")
+
+
+@dirty(Expected("hdr.mp4"))
+def high_dynamic_range(path: Path) -> None:
+    """10 bit, BT.2020 colours, PQ."""
+
+    def colours(stream: Any) -> None:
+        stream.codec_context.color_primaries, stream.codec_context.color_trc = 9, 16
+        stream.codec_context.colorspace = 9
+
+    encode(path, pixels="yuv420p10le", more=colours)
+
+
+@dirty(Expected("422.mp4"))
+def chroma_422(path: Path) -> None:
+    encode(path, pixels="yuv422p")
+
+
+@dirty(Expected("444.mp4"))
+def chroma_444(path: Path) -> None:
+    encode(path, pixels="yuv444p")
+
+
+@dirty(Expected("odd_size.mp4", width_px=161, height_px=121))
+def odd_size(path: Path) -> None:
+    encode(path, pictures(size_wh=(161, 121)), pixels="yuv444p")
+
+
+@dirty(Expected("16_pixels.mp4", width_px=16, height_px=16))
+def tiny(path: Path) -> None:
+    encode(path, pictures(size_wh=(16, 16)))
+
+
+@dirty(Expected("8k.mp4", seconds=0.12, width_px=7680, height_px=4320))
+def eight_k(path: Path) -> None:
+    """Three pictures of 33 million pixels."""
+    encode(path, pictures(3, (7680, 4320)), options={"preset": "ultrafast"})
+
+
+@dirty(Expected("anamorphic.mp4"))
+def anamorphic(path: Path) -> None:
+    """Pixels twice as wide as high; they are not stretched."""
+
+    def wide(stream: Any) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(2, 1)
+
+    encode(path, more=wide)
+
+
+@dirty(Expected("grows.h264"))
+def size_change(path: Path) -> None:
+    """Half of it 160 x 120, half 320 x 240: two streams, one after the other."""
+    parts = []
+    for size_wh in (SIZE_WH, (320, 240)):
+        encode(path, pictures(FPS, size_wh))
+        parts.append(path.read_bytes())
+    path.write_bytes(b"".join(parts))
+
+
+@dirty(Expected("no_moov.mp4", "failed", 0.0))
+def no_index(path: Path) -> None:
+    """The recorder lost power before it wrote the index."""
+    encode(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"moov") - 4])
+
+
+def cut_off(tenths: int) -> None:
+    """The first so many tenths of a file whose index comes first."""
+    status = "failed" if not tenths else "partial/failed"
+
+    @dirty(Expected(f"cut_at_{tenths}0_percent.mp4", status, SECONDS * tenths / 10 + 0.2))
+    def _(path: Path) -> None:
+        encode(path, muxer={"movflags": "faststart"})
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) * tenths // 10])
+
+
+for _tenths in range(10):
+    cut_off(_tenths)
+
+
+@dirty(Expected("flipped_bytes.mp4", "ok/partial/failed"))
+def flipped_bytes(path: Path) -> None:
+    """A byte in a hundred is another."""
+    encode(path, muxer={"movflags": "faststart"})
+    content = np.frombuffer(path.read_bytes(), np.uint8).copy()
+    rng = np.random.default_rng(0)
+    begin = path.read_bytes().index(b"mdat") + 4
+    at = rng.integers(begin, len(content), len(content) // 100)
+    content[at] ^= rng.integers(1, 256, len(at)).astype(np.uint8)
+    path.write_bytes(content.tobytes())
+
+
+@dirty(Expected("sound_only.mp4", "failed", 0.0), needs="aac")
+def sound_only(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        sound(container)
+
+
+@dirty(Expected("cover.mp3", "failed", 0.0), needs="libmp3lame")
+def cover(path: Path) -> None:
+    """Sound with a picture in its ID3 tag, which FFmpeg gives as a stream of one picture."""
+    with av.open(str(path), "w", options={"write_id3v2": "0"}) as container:
+        sound(container, "libmp3lame")
+    jpeg = cv2.imencode(".jpg", next(iter(pictures(1))))[1].tobytes()
+    body = b"\0image/jpeg\0\3\0" + jpeg
+    frame = b"APIC" + struct.pack(">I", len(body)) + b"\0\0" + body
+    size = bytes((len(frame) >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    path.write_bytes(b"ID3\3\0\0" + size + frame + path.read_bytes())
+
+
+@dirty(Expected("two_streams.mkv"))
+def two_streams(path: Path) -> None:
+    """A small picture and a large one; players show the first."""
+    with av.open(str(path), "w") as container:
+        streams: list[Any] = [container.add_stream("libx264", rate=FPS) for _ in range(2)]
+        films = [list(pictures(size_wh=size)) for size in (SIZE_WH, (320, 240))]
+        for stream, film in zip(streams, films, strict=True):
+            stream.height, stream.width = film[0].shape[:2]
+        for number in range(len(films[0])):
+            for stream, film in zip(streams, films, strict=True):
+                picture = av.VideoFrame.from_ndarray(film[number], format="rgb24")
+                picture.pts, picture.time_base = number, Fraction(1, FPS)
+                container.mux(stream.encode(picture))
+        for stream in streams:
+            container.mux(stream.encode(None))
+
+
+@dirty(Expected("no_frame.mkv", "failed", 0.0))
+def no_frame(path: Path) -> None:
+    """A header and nothing else."""
+    encode(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"\x1f\x43\xb6\x75")])
+
+
+@dirty(Expected("one_frame.mp4", seconds=0.04))
+def one_frame(path: Path) -> None:
+    encode(path, pictures(1))
+
+
+@dirty(Expected("alpha.mov"), needs="png")
+def alpha(path: Path) -> None:
+    """Pictures that are partly transparent."""
+    encode(path, codec="png", pixels="rgba")
+
+
+@dirty(Expected("animation.gif"), needs="gif")
+def gif(path: Path) -> None:
+    encode(path, codec="gif", pixels="rgb8")
+
+
+@dirty(Expected("animation.webp", "ok/failed"), needs="libwebp_anim")
+def webp(path: Path) -> None:
+    """Not every FFmpeg reads them; then it is said."""
+    encode(path, codec="libwebp_anim")
+
+
+@dirty(Expected("animation.avif", "ok/failed"), needs="libsvtav1")
+def avif(path: Path) -> None:
+    encode(path, codec="libsvtav1", options={"preset": "12"})
+
+
+@dirty(Expected("animation.apng"), needs="apng")
+def apng(path: Path) -> None:
+    encode(path, codec="apng", pixels="rgb24")
+
+
+if __name__ == "__main__":
+    main()

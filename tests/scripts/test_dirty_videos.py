@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from drawn_world import Silent, engines
+
+from pipeline.inputs import InputVideo
+from pipeline.ledger import Ledger, VideoRow
+from pipeline.options import RunOptions, Sampling, WorkerOptions
+from pipeline.plan import plan_run
+from pipeline.run import run_videos
+from pipeline.video import VideoReader
+from scripts.dirty_videos import DIRTY, Expected, write_all
+
+NAMES = [video.expected.file for video in DIRTY]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Expected]]:
+    folder = tmp_path_factory.mktemp("dirty")
+    return {expected.file: (folder / expected.file, expected) for expected in write_all(folder)}
+
+
+@pytest.fixture(scope="module")
+def rows(written: dict[str, tuple[Path, Expected]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, VideoRow]:
+    """One run over all of them."""
+    ledger = Ledger(tmp_path_factory.mktemp("out"))
+    options = RunOptions()
+    videos = [InputVideo(path, name) for name, (path, _) in written.items()]
+    plan = plan_run(videos, ledger, options.digest(engines().model_hashes))
+    run = run_videos(plan, ledger, engines(), options, Silent(), WorkerOptions(stall_s=30))
+    assert len(run) == len(written)
+    return {row.video: row for row in run}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_comes_to_its_expected_end(
+    written: dict[str, tuple[Path, Expected]], rows: dict[str, VideoRow], name: str
+) -> None:
+    if name not in written:
+        pytest.skip("this FFmpeg cannot write it")
+    expected, row = written[name][1], rows[name]
+    assert row.status in expected.status.split("/"), row
+    assert bool(row.reason) == bool(row.fix) == (row.status != "ok")
+    if row.status == "ok":
+        assert row.decoded_s == pytest.approx(expected.seconds, abs=0.1)
+        assert row.coverage == pytest.approx(1, abs=0.03)
+    else:
+        assert row.decoded_s <= expected.seconds + 0.1
+
+
+@pytest.mark.parametrize("name", [video.expected.file for video in DIRTY if video.expected.status == "ok"])
+def test_each_good_one_is_shown_in_its_size(written: dict[str, tuple[Path, Expected]], name: str) -> None:
+    if name not in written:
+        pytest.skip("this FFmpeg cannot write it")
+    path, expected = written[name]
+    with VideoReader(path, Sampling(every_s=0)) as reader:
+        sizes = {frame.image.shape[1::-1] for frame in reader}
+    assert (expected.width_px, expected.height_px) in sizes
+    assert len(sizes) == (2 if name == "grows.h264" else 1)
