@@ -101,7 +101,7 @@ def test_people_with_small_faces_are_not_asked_for() -> None:
 def test_all_detectors_are_written_into_one_table(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluating, "scrfd", lambda _: find_discs)
+    monkeypatch.setattr(evaluating, "scrfd", lambda *_: find_discs)
     places = ["--pictures", str(packed / "faces.zip"), "--table", str(packed / "faces.csv.gz")]
     words = [*places, "--detector", "one=a.onnx", "--detector", "two=b.onnx", "--report", str(tmp_path / "r.json")]
     CliRunner().invoke(evaluating.main, words, catch_exceptions=False)
