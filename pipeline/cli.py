@@ -10,7 +10,7 @@ import rich_click as click
 
 from pipeline import __version__
 from pipeline.cli_models import evaluate, train
-from pipeline.cli_options import FOLDER, MODELS_DIR
+from pipeline.cli_options import MODELS_DIR, OUT
 from pipeline.cli_predict import predict
 from pipeline.cli_run import run, status
 from pipeline.cli_truth import compare, truth, validate
@@ -23,7 +23,6 @@ MIN_CELL = click.option(
     show_default=True,
     help="Leave out cells of video, time, gender and age with fewer appearances.",
 )
-OUT = click.argument("out", type=FOLDER)
 MIN_CONFIDENCE = click.option(
     "--min-confidence",
     type=click.FloatRange(0.5, 1),

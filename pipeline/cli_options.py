@@ -9,6 +9,7 @@ import rich_click as click
 from pipeline.options import RunOptions
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
+OUT = click.argument("out", type=FOLDER)
 DETECTOR = click.option(
     "--detector",
     default=RunOptions.detector,

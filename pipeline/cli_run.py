@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from pipeline.cli_options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR
+from pipeline.cli_options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR, OUT
 from pipeline.options import RunOptions, Sampling, WorkerOptions
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
-UNSETTABLE = ("config", "show-options", "help", "out")
-"""Flags that a file of settings cannot set."""
+UNSETTABLE = ("inputs", "out", "config", "show-options")
+"""What a file of settings cannot set."""
 
 
 def settings_read(context: click.Context, _: click.Parameter, path: Path | None) -> dict[str, dict[str, Any]]:
@@ -32,7 +32,7 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
     if path is None:
         return {}
     flags = {option.opts[-1].removeprefix("--"): str(option.name) for option in context.command.params}
-    known = {flag: name for flag, name in flags.items() if flag not in (*UNSETTABLE, "inputs")}
+    known = {flag: name for flag, name in flags.items() if flag not in UNSETTABLE}
     config = read_config(path, known)
     context.default_map = {known[flag]: value for flag, value in config.flags.items()}
     return config.stages
@@ -181,7 +181,7 @@ def _print_sums(ledger: Ledger, rows: list[VideoRow]) -> None:
 
 
 @click.command()
-@click.argument("out", type=FOLDER)
+@OUT
 def status(out: Path) -> None:
     """Tells where a run stands: what is done, what failed and why, what is left; exit code 1 unless all is well.
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from pipeline.cli_options import FOLDER
+from pipeline.cli_options import FOLDER, OUT
 
-OUT = click.argument("out", type=FOLDER)
 TRUTH = click.option("--truth", "truth_folder", type=FOLDER, required=True, help="Folder with hand labels.")
 
 

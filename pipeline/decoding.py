@@ -21,8 +21,6 @@ CONTAINERS = (
     "mpegts,mpegvideo,mxf,nut,obu,ogg,rm,swf,vc1,vvc,wav,webp_pipe,wtv,yuv4mpegpipe"
 )
 """What is opened: formats that hold their pictures themselves; not playlists, which name other files."""
-
-
 SAFE = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
 
 
@@ -72,7 +70,6 @@ class Decoder:
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self._keyframes = keyframes
-        _refuse_bomb(self._stream.codec_context, path)
         if keyframes:
             self._stream.codec_context.skip_frame = "NONKEY"
         self.info = _info(self._container, self._stream)
@@ -212,15 +209,15 @@ def _video_stream(container: Any, path: Path) -> Any:
         container.close()
         raise VideoError(f"{path} has no video stream", fix="leave it out, or give the file with the picture")
     best = container.streams.best("video")
-    return best if best in streams else streams[0]
-
-
-def _refuse_bomb(codec: Any, path: Path) -> None:
+    stream = best if best in streams else streams[0]
+    codec = stream.codec_context
     if codec.width * codec.height > MAX_PIXELS:
+        container.close()
         raise VideoError(
             f"{path} has pictures of {codec.width} x {codec.height} pixels; more than {MAX_PIXELS:,} are not decoded",
             fix=f"make it smaller: ffmpeg -i '{path}' -vf scale=1920:-2 smaller.mp4",
         )
+    return stream
 
 
 def _info(container: Any, stream: Any) -> VideoInfo:

@@ -156,12 +156,12 @@ class Ledger:
             OutputError: the other's results are damaged, or the folder cannot be written.
         """
         (source,) = read_table(self.path("videos", of_id), VIDEOS).to_pylist()
-        own = VideoRow(**source | {"video_id": row.video_id, "video": row.video, "path": row.path})
+        same_as = source["same_as"] or source["video"]
+        own = VideoRow(**source | {"video_id": row.video_id, "video": row.video, "path": row.path, "same_as": same_as})
         faces, tracks = (
             with_video_id(read_table(self.path(table, of_id), schema), row.video_id)
             for table, schema in (("faces", FACES), ("tracks", TRACKS))
         )
-        own = replace(own, same_as=source["same_as"] or source["video"])
         self.store(own, faces, tracks, self.provenance(of_id))
         return own
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -81,6 +82,9 @@ def run_videos(
     open_videos: dict[str, _OpenVideo] = {}
     waiting: list[tuple[str, Track]] = []
     rows: list[VideoRow] = []
+    copies: defaultdict[str, list[VideoRow]] = defaultdict(list)
+    for copy in plan.copies:
+        copies[copy.of_id].append(copy.row)
 
     def classify() -> None:
         people = people_of([track for _, track in waiting], engines.classifier, options.people)
@@ -93,16 +97,18 @@ def run_videos(
         rows.append(row)
         progress.finished(row)
 
+    def finish_copies(of_id: str) -> None:
+        for row in copies.pop(of_id, ()):
+            finish(ledger.store_copy(row, of_id))
+
     def store_finished() -> None:
         for video_id, video in list(open_videos.items()):
             if video.ended and not video.waiting_count:
                 finish(_stored(ledger, open_videos.pop(video_id), video.ended, provenance))
-                for copy in (copy for copy in plan.copies if copy.of_id == video_id):
-                    finish(ledger.store_copy(copy.row, video_id))
+                finish_copies(video_id)
 
-    todo_ids = {job.row.video_id for job in plan.todo}
-    for copy in (copy for copy in plan.copies if copy.of_id not in todo_ids):
-        finish(ledger.store_copy(copy.row, copy.of_id))
+    for of_id in sorted(copies.keys() - {job.row.video_id for job in plan.todo}):
+        finish_copies(of_id)
     following = Following(engines.detector, engines.recipe, options)
     with closing(followed(plan.todo, following, workers or WorkerOptions())) as events:
         for news in events:

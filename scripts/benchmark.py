@@ -76,7 +76,7 @@ def main(inputs: tuple[str, ...], repeats: int, take_every: int, detector: str, 
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     result = {
         "date": str(date.today()),
-        "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": f"{machine()}, {platform.system()}",
         "command": f"python -m scripts.benchmark {shlex.join(sys.argv[1:])}",
         "detector": engines.models["detector"].name,
         "videos": len(videos),
@@ -148,6 +148,11 @@ def processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def machine() -> str:
+    """Processor and cores, as reports name them."""
+    return f"{processor()}, {os.cpu_count()} cores"
 
 
 def print_result(result: dict[str, Any]) -> None:

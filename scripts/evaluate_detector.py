@@ -10,17 +10,13 @@ WIDER FACE's easy, medium and hard faces are those of its authors. The pictures 
 
 from __future__ import annotations
 
-import csv
-import gzip
 import itertools
 import json
-import os
 import shlex
 import statistics
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -34,6 +30,7 @@ from detection.boxes import heights
 from detection.faces import Faces, ImageArray
 from detection.scrfd import ScrfdDetector, ScrfdOptions
 from detection.training.evaluation import Detections, LabelledFaces, matched
+from detection.training.scenes import FaceRow, Scene, boxes_of, read_face_rows
 from gender.pictures import read_pictures
 from pipeline.judging import Judged
 from pipeline.ledger import Ledger
@@ -41,7 +38,7 @@ from pipeline.measures import people_figures
 from pipeline.options import RunOptions
 from pipeline.truth import read_truth
 from pipeline.validate import ValidateOptions, validated
-from scripts.benchmark import processor
+from scripts.benchmark import machine
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -86,7 +83,7 @@ def main(
     corpora = {name: list(labelled_pictures(pictures, table, name)) for name in CORPORA}
     figures: dict[str, Any] = {
         "date": str(date.today()),
-        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "command": shlex.join(["python", "-m", "scripts.evaluate_detector", *sys.argv[1:]]),
         "pictures": {name: len(corpus) for name, corpus in corpora.items()},
         "detectors": {},
@@ -111,23 +108,17 @@ def main(
 
 def labelled_pictures(pictures: Path, table: Path, prefix: str) -> Iterator[Picture]:
     """The pictures whose names begin with `prefix` and that no detector here has learnt from."""
-    rows: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
-    with gzip.open(table, "rt", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["file"].startswith(prefix) and row["split"] != "train":
-                rows[row["file"]].append(row)
+    rows = read_face_rows(table, lambda row: row["file"].startswith(prefix) and row["split"] != "train")
     for name, content in read_pictures(pictures):
         if name in rows:
-            image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-            yield labelled_picture(name, np.asarray(image, np.uint8), rows[name])
+            yield labelled_picture(name, Scene(name, content).image_bgr(), rows[name])
 
 
-def labelled_picture(name: str, image: ImageArray, rows: list[dict[str, str]]) -> Picture:
+def labelled_picture(name: str, image: ImageArray, rows: Sequence[FaceRow]) -> Picture:
     """A picture with the faces of its rows."""
-    boxes = np.array([[float(row[key]) for key in ("x1", "y1", "x2", "y2")] for row in rows], np.float32)
     asked = {"all": np.array([row["ignore"] != "1" for row in rows])}
     asked |= {level: np.array([row[level] == "1" for row in rows]) for level in LEVELS}
-    return Picture(name, image, boxes, asked)
+    return Picture(name, image, boxes_of(rows), asked)
 
 
 def scrfd(path: Path, options: ScrfdOptions = OPTIONS) -> Detect:

@@ -10,7 +10,6 @@ vote over their crops), milliseconds and megabytes.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
@@ -32,7 +31,7 @@ from pipeline.face_cutting import cut_sources
 from pipeline.model_evaluation import answers_for, evaluate_classifier
 from pipeline.people import log_odds
 from pipeline.training_display import shown_training
-from scripts.benchmark import processor
+from scripts.benchmark import machine
 from scripts.finetuning_report import onnx_milliseconds_per_face
 
 FACE_HEIGHTS_PX = (10, 15, 20, 25, 30, 40, 50, 75, 100)
@@ -68,7 +67,7 @@ def main(
     tells_gender = card.layout.gender != "none"
     measured = {
         "date": str(date.today()),
-        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "card": {
             key: value for key, value in asdict(card).items() if key in ("name", "data", "training", "calibration")
         },

@@ -9,13 +9,10 @@ on with the same command, and a finished one is only written again.
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
 import json
 import shlex
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,7 +24,7 @@ import torch
 from detection.training.export import export_scrfd
 from detection.training.network import ScrfdNetwork
 from detection.training.recipe import ScrfdRecipe
-from detection.training.scenes import Scene
+from detection.training.scenes import Scene, boxes_of, read_face_rows
 from detection.training.teacher import Teacher
 from detection.training.training import ScrfdTrainer
 from gender.pictures import read_pictures
@@ -65,7 +62,8 @@ def main(
     scenes += [scene for place in unlabelled for scene in some(whole_scenes(place, is_labelled=False), limit)]
     scenes += [scene for place in faceless for scene in some(whole_scenes(place, is_labelled=True), limit)]
     recipe = replace(ScrfdRecipe(), epochs=epochs, epoch_scenes=min(ScrfdRecipe.epoch_scenes, len(scenes)))
-    identity = fingerprint(scenes) + (sha256_of(teacher) if teacher else "")
+    data = fingerprint(scenes)
+    identity = data + (sha256_of(teacher) if teacher else "")
     click.echo(f"{len(scenes)} pictures, {sum(scene.is_labelled for scene in scenes)} of them labelled", err=True)
     for folder in (output, work or output):
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +79,7 @@ def main(
         "command": shlex.join(["python", "-m", "scripts.train_scrfd", *sys.argv[1:]]),
         "seed": seed,
         "pictures": len(scenes),
-        "data": identity[:64],
+        "data": data,
         "teacher": teacher.name if teacher else "none",
         "recipe": asdict(recipe),
         "losses": [round(result.loss, 3) for result in trainer.results],
@@ -100,15 +98,10 @@ def some(scenes: Iterator[Scene], limit: int | None) -> list[Scene]:
 
 def labelled_scenes(pictures: Path, table: Path) -> Iterator[Scene]:
     """The pictures of a table's rows with split "train"; a picture without a row is left out."""
-    rows = defaultdict(list)
-    with gzip.open(table, "rt", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["split"] == "train":
-                rows[row["file"]].append(row)
+    rows = read_face_rows(table, lambda row: row["split"] == "train")
     for name, content in read_pictures(pictures):
         if name in rows:
-            boxes = np.array([[float(row[key]) for key in ("x1", "y1", "x2", "y2")] for row in rows[name]], np.float32)
-            yield Scene(name, content, boxes, np.array([row["ignore"] == "1" for row in rows[name]]))
+            yield Scene(name, content, boxes_of(rows[name]), np.array([row["ignore"] == "1" for row in rows[name]]))
 
 
 def whole_scenes(place: Path, is_labelled: bool) -> Iterator[Scene]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +15,8 @@ import numpy.typing as npt
 
 ImageArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
+FaceRow = Mapping[str, str]
+"""A line of a table of labelled faces: file, split, x1, y1, x2, y2, ignore, ..."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +58,18 @@ class Scene:
         if image is None:
             raise ValueError(f"{self.name} cannot be decoded as a picture")
         return np.asarray(image, np.uint8)
+
+
+def read_face_rows(table: Path, is_wanted: Callable[[FaceRow], bool]) -> dict[str, list[FaceRow]]:
+    """The wanted lines of a gzipped CSV table of faces, by the picture's file."""
+    rows: defaultdict[str, list[FaceRow]] = defaultdict(list)
+    with gzip.open(table, "rt", newline="") as file:
+        for row in csv.DictReader(file):
+            if is_wanted(row):
+                rows[row["file"]].append(row)
+    return dict(rows)
+
+
+def boxes_of(rows: Sequence[FaceRow]) -> FloatArray:
+    """(F, 4) x1, y1, x2, y2 of a picture's lines."""
+    return np.array([[float(row[key]) for key in ("x1", "y1", "x2", "y2")] for row in rows], np.float32)
