@@ -24,6 +24,7 @@ from gender.evaluation_plots import (
     roc_png,
 )
 from gender.face_sets import ImageArray
+from gender.spreadsheets import as_cell
 
 Figures = dict[str, Any]
 
@@ -221,7 +222,7 @@ def _gender_files(answers: pd.DataFrame, crops: Callable[[int], ImageArray] | No
         "confusion_matrix.png": confusion_png(evaluation, title),
         "reliability.png": reliability_png(reliability(is_female, probs, RELIABILITY_BINS), title),
         "coverage.png": coverage_png(accuracy_against_coverage(is_female, probs), title),
-        "misclassified.csv": wrong[MISTAKE_COLUMNS].round(5).to_csv(index=False).encode(),
+        "misclassified.csv": wrong[MISTAKE_COLUMNS].round(5).map(_plain).to_csv(index=False).encode(),
     }
     if _has_both(evaluation):
         files["roc.png"] = roc_png(roc(is_female, probs), title)
@@ -230,6 +231,10 @@ def _gender_files(answers: pd.DataFrame, crops: Callable[[int], ImageArray] | No
         captions = [_caption(number, mistake) for number, mistake in enumerate(shown.to_dict("records"), start=1)]
         files["misclassified.png"] = contact_sheet_png([crops(row) for row in shown["row"]], captions, title)
     return files
+
+
+def _plain(value: object) -> object:
+    return as_cell(value) if isinstance(value, str) else value
 
 
 def _caption(number: int, mistake: Mapping[Any, Any]) -> str:

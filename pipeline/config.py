@@ -47,7 +47,7 @@ def read_config(path: Path, flags: Collection[str]) -> Config:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}", fix="check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, a number of 5,000 digits, too deep a list
         fix = "write lines like workers = 2; facetally run --show-options prints a whole file"
         raise OptionError(f"{path} is not TOML: {error}", fix=fix) from error
     stages = stage_options(RunOptions())

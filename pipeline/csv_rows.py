@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gender.spreadsheets import as_cell, of_cell
 from pipeline.errors import TruthError
 
 ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -112,7 +113,7 @@ def read_rows(path: Path, required: Iterable[str]) -> list[CsvRow]:
 
 
 def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Writes a file that `read_rows` reads back.
+    """Writes a file that `read_rows` reads back, and in which no text is a spreadsheet's formula.
 
     Raises:
         OSError: it cannot be written.
@@ -120,7 +121,7 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[objec
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([as_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -166,7 +167,7 @@ def _row(path: Path, line: int, header: list[str], fields: list[str]) -> CsvRow:
             f"{path}, line {line}: {len(fields)} values for {len(header)} columns",
             fix='give each column a value, empty ones too; put "quotes" around values with separators',
         )
-    return CsvRow(path, line, dict(zip(header, (field.strip() for field in fields), strict=True)))
+    return CsvRow(path, line, dict(zip(header, (of_cell(field.strip()) for field in fields), strict=True)))
 
 
 def _separator(text: str) -> str:

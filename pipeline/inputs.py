@@ -108,6 +108,11 @@ def named_files(inputs: Iterable[str], is_wanted: Callable[[Path], bool]) -> Ite
             yield path.parent, path
         elif matches := sorted(glob.glob(text, recursive=True)):  # noqa: PTH207 - absolute patterns too
             yield from named_files(matches, is_wanted)
+        elif re.search(r"%\d*d", path.name):
+            raise OptionError(
+                f"{text} stands for many pictures, and videos are read one file each",
+                fix=f"make a video of them: ffmpeg -framerate 25 -i '{text}' -crf 15 pictures.mp4",
+            )
         else:
             raise OptionError(f"no such file or folder: {text}", fix="check the path; quote it if it has spaces")
 

@@ -39,6 +39,8 @@ def read_label_studio(path: Path) -> list[LabelledVideo]:
         tasks = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise TruthError(f"{path}, line {error.lineno}: {error.msg}", fix="export it again as JSON") from error
+    except RecursionError as error:
+        raise TruthError(f"{path} nests its lists too deeply", fix="export it again as JSON") from error
     try:
         videos = [_video(path, task) for task in (tasks if isinstance(tasks, list) else [tasks])]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

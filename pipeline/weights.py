@@ -11,7 +11,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
@@ -162,14 +162,23 @@ def _refuse_foreign_parts(path: Path) -> None:
     import onnx
 
     try:
-        graph = onnx.load(str(path), load_external_data=False).graph
+        model = onnx.load(str(path), load_external_data=False)
     except Exception:  # no ONNX at all, which whoever loads it tells better
         return
-    constants = [attribute.t for node in graph.node for attribute in node.attribute if attribute.HasField("t")]
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in [*graph.initializer, *constants]):
+    tensors = (part for part in _parts(model) if isinstance(part, onnx.TensorProto))
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
         raise ModelError(
             f"{path} keeps its numbers in other files", fix="save it as one file: onnx.save(onnx.load(...), path)"
         )
+
+
+def _parts(message: Any) -> Iterator[Any]:
+    """A protobuf message and all within it: a graph's nodes, their attributes, the graphs in these."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type:
+            for part in value if isinstance(value, Sequence) else [value]:
+                yield from _parts(part)
 
 
 def _present(entries: list[KnownModel], models_dir: Path | None) -> Iterator[tuple[Path, KnownModel]]:

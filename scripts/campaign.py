@@ -1,13 +1,15 @@
-"""Tries to lose a night's run: kills, damaged files, a full disk, two runs at once, an hour of video.
+"""Tries to lose a night's run: kills, damaged files, a full disk, two runs at once, an hour of video, mad labels.
 
     python -m scripts.campaign ../shared/videos --report reports/campaign.json
 
 Every run is `facetally run` in processes of its own, as users start it. The long form takes about two hours on 2 cores;
---kills, --mutants and --minutes shorten it. The same seed does the same.
+--kills, --mutants, --minutes and --examples shorten it. The same seed does the same. The report is written anew after
+each part, as JSON and, beside it, in Markdown.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import random
@@ -26,6 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,7 @@ from rich.table import Table
 
 from pipeline.inputs import find_videos
 from pipeline.ledger import Ledger
-from scripts.benchmark import processor
+from scripts.benchmark import machine
 from scripts.dirty_videos import FPS, encode
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -46,8 +49,11 @@ KILLED_CLIPS = 40
 BATCH = 100
 """Damaged files that one run gets."""
 STALL_S = 10
+HOSTILE = Path(__file__).resolve().parent.parent / "tests" / "pipeline" / "test_hostile_input.py"
 HD_WH = (1920, 1080)
 TOO_MUCH_MB = 1500
+Result = dict[str, Any]
+"""`passed`, and figures by their names."""
 
 
 @click.command(help=__doc__)
@@ -55,33 +61,72 @@ TOO_MUCH_MB = 1500
 @click.option("--kills", default=200, show_default=True)
 @click.option("--mutants", default=2000, show_default=True)
 @click.option("--minutes", default=60.0, show_default=True, help="Of 1080p video; 0: none.")
+@click.option("--examples", default=5000, show_default=True, help="For each parser of labels, settings and names.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--report", type=FILE, help="JSON to write.")
-def main(videos: Path, kills: int, mutants: int, minutes: float, seed: int, report: Path | None) -> None:
-    rng = random.Random(seed)
+def main(videos: Path, kills: int, mutants: int, minutes: float, examples: int, seed: int, report: Path | None) -> None:
     clips = sorted((video.path for video in find_videos([str(videos)])), key=lambda path: path.stat().st_size)
+    results: dict[str, Result] = {}
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         small = linked(clips[:KILLED_CLIPS], folder / "clips")
-        results = {"kills": killed_runs(small, folder / "kills", kills, rng)}
-        results["mutants"] = damaged_files(clips[:KILLED_CLIPS], folder / "mutants", mutants, rng)
-        results["full disk"] = full_disk(small, folder / "disk")
-        results["vanished folder"] = vanished_folder(small, folder / "gone")
-        results["two runs at once"] = two_runs(small, folder / "lock")
+        whole = unbroken_run(small, folder / "unbroken")
+        parts: dict[str, partial[Result]] = {
+            "kills": partial(killed_runs, small, folder / "kills", whole, kills, random.Random(f"{seed} kills")),
+            "damaged files": partial(
+                damaged_files, clips[:KILLED_CLIPS], folder / "mutants", mutants, random.Random(f"{seed}")
+            ),
+            "full disk": partial(full_disk, small, folder / "disk", whole),
+            "vanished folder": partial(vanished_folder, small, folder / "gone"),
+            "two runs at once": partial(two_runs, small, folder / "lock"),
+        }
         if minutes:
-            results["long video"] = long_video(clips, folder / "long", minutes)
+            parts["long video"] = partial(long_video, clips, folder / "long", minutes)
+        if examples:
+            parts["parsers"] = partial(parsers, examples)
+        for name, part in parts.items():
+            started_s = time.monotonic()
+            result = part()
+            result["minutes taken"] = round((time.monotonic() - started_s) / 60, 1)
+            results[name] = {"what": inspect.getdoc(part.func), **result}
+            if report:
+                write_report(results, report)
+    print_table(results)
+    if not all(result["passed"] for result in results.values()):
+        sys.exit(1)
+
+
+def write_report(results: dict[str, Result], path: Path) -> None:
     figures = {
         "date": str(date.today()),
-        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "command": shlex.join(["python", "-m", "scripts.campaign", *sys.argv[1:]]),
         **results,
     }
-    print_table(results)
-    if report:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(json.dumps(figures, indent=1) + "\n")
-    if not all(result["passed"] for result in results.values()):
-        sys.exit(1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(figures, indent=1) + "\n")
+    path.with_suffix(".md").write_text(as_markdown(figures, results))
+
+
+def as_markdown(figures: dict[str, Any], results: dict[str, Result]) -> str:
+    """The report as people read it: a section a part, a line a figure."""
+    lines = ["# Campaign: what was done to lose a run, and what came of it", ""]
+    lines += [f"{figures['date']}, {figures['machine']}: `{figures['command']}`", ""]
+    lines += ["| part | passed |", "|---|---|"]
+    lines += [f"| {name} | {'yes' if result['passed'] else '**no**'} |" for name, result in results.items()]
+    for name, result in results.items():
+        lines += ["", f"## {name[0].upper()}{name[1:]}", "", *result["what"].splitlines(), ""]
+        lines += [f"- {key}: {said(value)}" for key, value in result.items() if key not in ("what", "passed")]
+    return "\n".join(lines) + "\n"
+
+
+def said(value: Any) -> str:
+    """A figure as people write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def linked(paths: Sequence[Path], folder: Path) -> Path:
@@ -92,19 +137,15 @@ def linked(paths: Sequence[Path], folder: Path) -> Path:
     return folder
 
 
-def command(videos: Path, out: Path, *more: str) -> list[str]:
-    words = ["run", str(videos), "-o", str(out), "--every", "1", "--stall", str(STALL_S), *more]
-    return [sys.executable, "-m", "pipeline.cli", *words]
+def started(videos: Path, out: Path, **options: Any) -> subprocess.Popen[str]:
+    words = ["run", str(videos), "-o", str(out), "--every", "1", "--stall", str(STALL_S)]
+    command, pipe = [sys.executable, "-m", "pipeline.cli", *words], subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, **options)
 
 
-def started(videos: Path, out: Path, *more: str, **options: Any) -> subprocess.Popen[str]:
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command(videos, out, *more), stdout=pipe, stderr=pipe, text=True, **options)
-
-
-def finished(videos: Path, out: Path, *more: str, **options: Any) -> tuple[int, str]:
+def finished(videos: Path, out: Path, **options: Any) -> tuple[int, str]:
     """Exit code and stderr of a run."""
-    process = started(videos, out, *more, **options)
+    process = started(videos, out, **options)
     said = process.communicate()[1]
     return process.returncode, said
 
@@ -114,24 +155,39 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.parquet"))}
 
 
-def killed_runs(videos: Path, folder: Path, count: int, rng: random.Random) -> dict[str, Any]:
-    """Kills runs, or one of their workers, at random moments, and resumes them until they are done."""
+@dataclass(frozen=True)
+class Unbroken:
+    """What a run gives that nobody disturbs."""
+
+    exit_code: int
+    tables: dict[str, bytes]
+    seconds: float
+
+
+def unbroken_run(videos: Path, out: Path) -> Unbroken:
     started_s = time.monotonic()
-    code, _ = finished(videos, folder / "unbroken")
-    unbroken, whole_s = contents(folder / "unbroken"), time.monotonic() - started_s
+    code, _ = finished(videos, out)
+    return Unbroken(code, contents(out), time.monotonic() - started_s)
+
+
+def killed_runs(videos: Path, folder: Path, whole: Unbroken, count: int, rng: random.Random) -> Result:
+    """Kills (-9) runs of 40 clips, or in one of four cases a worker, at random moments, and resumes them to their end.
+
+    Passed if all Parquet tables have the bytes of an unbroken run.
+    """
     kills, completed, differing = 0, 0, 0
     while kills < count:
         out = folder / f"run{completed}"
         while True:
             process = started(videos, out)
             try:
-                process.communicate(timeout=rng.uniform(0.2, whole_s / 3) if kills < count else None)
+                process.communicate(timeout=rng.uniform(0.2, whole.seconds / 3) if kills < count else None)
             except subprocess.TimeoutExpired:
                 kill_someone(process, rng)
                 kills += 1
-            if process.returncode == code:
+            if process.returncode == whole.exit_code:
                 break
-        differing += contents(out) != unbroken
+        differing += contents(out) != whole.tables
         completed += 1
         shutil.rmtree(out)
     return {"passed": not differing, "kills": kills, "completed runs": completed, "that differ": differing}
@@ -167,8 +223,12 @@ def mutants_of(clips: Sequence[Path], folder: Path, count: int, rng: random.Rand
         yield path
 
 
-def damaged_files(clips: Sequence[Path], folder: Path, count: int, rng: random.Random) -> dict[str, Any]:
-    """Runs over damaged files, in batches: each must be in the ledger, and nothing may be left over."""
+def damaged_files(clips: Sequence[Path], folder: Path, count: int, rng: random.Random) -> Result:
+    """Runs over clips that are cut off, have bytes changed, or a part of another in them, 100 at a time.
+
+    Passed if each is in the ledger, no process outlives its run, every exit code is 0 or 1, and the later half of the
+    runs needs no more memory than the first (within 20 %).
+    """
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     peaks_mb, missing, left_over, bad_exits = [], 0, 0, 0
@@ -200,10 +260,13 @@ def damaged_files(clips: Sequence[Path], folder: Path, count: int, rng: random.R
     }
 
 
-def full_disk(videos: Path, folder: Path) -> dict[str, Any]:
-    """The largest table finds no room: a clear error, and the same command goes on once there is some."""
-    finished(videos, folder / "unbroken")
-    out, room_bytes = folder / "out", max(map(len, contents(folder / "unbroken").values())) - 1
+def full_disk(videos: Path, folder: Path, whole: Unbroken) -> Result:
+    """The largest table finds no room.
+
+    Passed if the error says its fix, no half file is left, and the same command makes the unbroken run's tables once
+    there is room.
+    """
+    out, room_bytes = folder / "out", max(map(len, whole.tables.values())) - 1
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, room_bytes))
@@ -213,13 +276,16 @@ def full_disk(videos: Path, folder: Path) -> dict[str, Any]:
     readable = sum(1 for _ in Ledger(out).rows()) if Ledger(out).video_ids() else 0
     parts = len(list(out.rglob("*.part")))
     finished(videos, out)
-    is_same = contents(out) == contents(folder / "unbroken")
+    is_same = contents(out) == whole.tables
     passed = is_told and not parts and is_same
     return {"passed": passed, "told": is_told, "stored before": readable, "half files": parts, "same after": is_same}
 
 
-def vanished_folder(videos: Path, folder: Path) -> dict[str, Any]:
-    """The output folder is taken away under a run: a clear error or a folder made anew, and no traceback."""
+def vanished_folder(videos: Path, folder: Path) -> Result:
+    """The output folder is deleted under a run.
+
+    Passed if that ends with exit code 0 or 1, and no traceback.
+    """
     out = folder / "out"
     process = started(videos, out)
     while not Ledger(out).video_ids() and process.poll() is None:
@@ -230,8 +296,11 @@ def vanished_folder(videos: Path, folder: Path) -> dict[str, Any]:
     return {"passed": is_clean and process.returncode in (0, 1), "exit code": process.returncode, "clean": is_clean}
 
 
-def two_runs(videos: Path, folder: Path) -> dict[str, Any]:
-    """A second run into the same folder must be refused, and the first not disturbed."""
+def two_runs(videos: Path, folder: Path) -> Result:
+    """A second run into the same folder.
+
+    Passed if it is refused, and the first ends well.
+    """
     out = folder / "out"
     first = started(videos, out)
     while not (out / "run.json").exists() and first.poll() is None:
@@ -244,8 +313,11 @@ def two_runs(videos: Path, folder: Path) -> dict[str, Any]:
     return {"passed": is_refused and first.returncode == 0, "refused": is_refused, "first's exit": first.returncode}
 
 
-def long_video(clips: Sequence[Path], folder: Path, minutes: float) -> dict[str, Any]:
-    """An hour of 1080p: memory under 1.5 GB, and no more of it in the second half."""
+def long_video(clips: Sequence[Path], folder: Path, minutes: float) -> Result:
+    """One long video: half a minute of 1080p again and again, a look a second.
+
+    Passed if run and workers together stay under 1.5 GB, and need at most 5 % more in the second half.
+    """
     path = looped(clips, folder / "in" / "hour.mp4", minutes)
     watch = watched(started(path.parent, folder / "out"))
     half = len(watch.samples_mb) // 2
@@ -257,6 +329,17 @@ def long_video(clips: Sequence[Path], folder: Path, minutes: float) -> dict[str,
         "peak MB, first half": round(first),
         "peak MB, second half": round(second),
     }
+
+
+def parsers(examples: int) -> Result:
+    """`hypothesis` drives the readers of truth, of CVAT, MOT and Label Studio exports, of settings and of names.
+
+    Passed if each gives an answer, or an error that says its fix, for every example.
+    """
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HOSTILE)]
+    done = subprocess.run(words, env=os.environ | {"FACETALLY_EXAMPLES": str(examples)}, capture_output=True, text=True)
+    last_line = done.stdout.strip().rpartition("\n")[2]
+    return {"passed": done.returncode == 0, "examples each": examples, "pytest": last_line}
 
 
 def looped(clips: Sequence[Path], path: Path, minutes: float) -> Path:
@@ -324,10 +407,10 @@ def watched(process: subprocess.Popen[str]) -> Watched:
     return Watched(process.returncode, samples_mb, left_over)
 
 
-def print_table(results: dict[str, dict[str, Any]]) -> None:
+def print_table(results: dict[str, Result]) -> None:
     table = Table("what", "passed", "figures")
     for name, result in results.items():
-        figures = ", ".join(f"{key}: {value}" for key, value in result.items() if key != "passed")
+        figures = ", ".join(f"{key}: {said(value)}" for key, value in result.items() if key not in ("what", "passed"))
         table.add_row(name, "yes" if result["passed"] else "NO", figures)
     Console(width=160).print(table)
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from drawn_world import MIXED, filmed, one_person
 
 ROOT = Path(__file__).resolve().parent.parent
+
+with suppress(ImportError):
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "facetally",
+        max_examples=int(os.environ.get("FACETALLY_EXAMPLES", "150")),
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    settings.load_profile("facetally")
 
 
 @pytest.fixture(scope="session")

@@ -146,6 +146,11 @@ def test_mistakes_come_with_the_most_confident_first(faces: pd.DataFrame, tmp_pa
     ]
 
 
+def test_a_pictures_name_is_no_formula(faces: pd.DataFrame, tmp_path: Path) -> None:
+    written(tmp_path, faces.assign(file="=1+1.jpg"))
+    assert pd.read_csv(tmp_path / "misclassified.csv")["file"].tolist() == ["'=1+1.jpg"] * 2
+
+
 def test_mistakes_of_one_confidence_keep_the_order_of_the_faces(tmp_path: Path) -> None:
     names = [f"{number}.jpg" for number in range(100)]
     many = pd.DataFrame({"file": names, "female": [1, 0] * 50, "age_years": math.nan, "group": "", "set": "web"})

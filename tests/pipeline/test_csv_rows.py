@@ -112,6 +112,21 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert {row.number("note") for row in rows} == {1.5}
 
 
+FORMULAS = ["=HYPERLINK(1)", "+1", "-clip.mp4", "@SUM(1)", "'=1", "'quoted'", "''"]
+
+
+def test_no_text_is_written_as_a_formula(tmp_path: Path) -> None:
+    write_rows(tmp_path / "people.csv", ["video", "start_s"], [[text, -1.5] for text in FORMULAS])
+    lines = (tmp_path / "people.csv").read_text().splitlines()[1:]
+    assert lines == [f"'{text},-1.5" for text in FORMULAS]
+    assert [row.values["video"] for row in read_rows(tmp_path / "people.csv", ["video"])] == FORMULAS
+
+
+def test_an_apostrophe_that_protects_nothing_stays(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("video\n'tis.mp4\n'\n")
+    assert [row.values["video"] for row in read_rows(tmp_path / "people.csv", ["video"])] == ["'tis.mp4", "'"]
+
+
 @pytest.mark.parametrize("text", ["", "twelve", "12,5", "nan", "inf", "-Infinity", "1:30"])
 def test_what_is_no_finite_number_is_named_with_its_place(text: str) -> None:
     with pytest.raises(TruthError) as caught:

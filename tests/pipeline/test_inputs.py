@@ -81,6 +81,14 @@ def test_what_does_not_exist_is_an_error_that_names_it(text: str) -> None:
     assert caught.value.fix
 
 
+def test_a_pattern_of_numbered_pictures_says_how_to_make_a_video_of_them(tmp_path: Path) -> None:
+    pattern = str(tmp_path / "frame_%04d.png")
+    (tmp_path / "frame_0001.png").touch()
+    with pytest.raises(OptionError, match="stands for many pictures") as caught:
+        find_videos([pattern])
+    assert f"ffmpeg -framerate 25 -i '{pattern}'" in caught.value.fix
+
+
 def test_a_folder_without_videos_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(OptionError, match="no video found"):

@@ -14,6 +14,7 @@ import onnx.external_data_helper
 import pytest
 
 from pipeline import weights
+from pipeline.engines import load_engines
 from pipeline.errors import ModelError
 from pipeline.options import RunOptions
 from pipeline.weights import KnownModel, bundle, find_model, located, manifest, pull
@@ -116,21 +117,50 @@ def test_a_path_is_taken_as_it_is_and_recognised_by_its_content(places: Places) 
     assert (model.name, model.sha256, model.licence) == ("renamed", sha(b"my own"), "not known")
 
 
-@pytest.mark.usefixtures("places")
-def test_weights_that_have_other_files_read_are_refused(places: Places) -> None:
+FLOATS = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [16])
+
+
+def in_the_graph(tensor: onnx.TensorProto) -> onnx.GraphProto:
+    node = onnx.helper.make_node("Identity", ["w"], ["y"])
+    return onnx.helper.make_graph([node], "g", [], [FLOATS], [tensor])
+
+
+def in_a_constant(tensor: onnx.TensorProto) -> onnx.GraphProto:
+    return onnx.helper.make_graph([onnx.helper.make_node("Constant", [], ["y"], value=tensor)], "g", [], [FLOATS])
+
+
+def in_a_branch(tensor: onnx.TensorProto) -> onnx.GraphProto:
+    branches = {"then_branch": in_the_graph(tensor), "else_branch": in_a_constant(tensor)}
+    condition = onnx.helper.make_tensor("c", onnx.TensorProto.BOOL, [], [True])
+    node = onnx.helper.make_node("If", ["c"], ["y"], **branches)
+    return onnx.helper.make_graph([node], "g", [], [FLOATS], [condition])
+
+
+@pytest.mark.parametrize("where", [in_the_graph, in_a_constant, in_a_branch])
+def test_weights_that_have_other_files_read_are_refused(
+    places: Places, where: Callable[[onnx.TensorProto], onnx.GraphProto]
+) -> None:
     secret = places["given"] / "secret"
     secret.write_bytes(bytes(64))
     tensor = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [16], bytes(64), raw=True)
     onnx.external_data_helper.set_external_data(tensor, location="../secret", length=64)
     tensor.ClearField("raw_data")
-    output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [16])
-    node = onnx.helper.make_node("Identity", ["w"], ["y"])
     path = places["given"] / "spy.onnx"
-    path.write_bytes(
-        onnx.helper.make_model(onnx.helper.make_graph([node], "g", [], [output], [tensor])).SerializeToString()
-    )
+    path.write_bytes(onnx.helper.make_model(where(tensor)).SerializeToString())
     with pytest.raises(ModelError, match="keeps its numbers in other files"):
         find_model(str(path), "detector")
+
+
+def test_weights_that_ask_for_foreign_code_are_not_run(places: Places) -> None:
+    node = onnx.helper.make_node("Run", ["x"], ["y"], domain="evil")
+    pictures = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 64, 64])
+    opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("evil", 1)]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [pictures], [FLOATS]), opset_imports=opsets)
+    path = places["given"] / "evil.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="evil") as caught:
+        load_engines(RunOptions(detector=str(path)), "cpu")
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize("name", ["no-such.onnx", "no-such.pth"])

@@ -14,14 +14,27 @@ from scripts.campaign import main, mutants_of
 
 
 def test_the_short_form_loses_nothing(films: Path, tmp_path: Path) -> None:
-    words = [str(films), "--kills", "3", "--mutants", "6", "--minutes", "0", "--report", str(tmp_path / "r.json")]
+    words = [
+        str(films),
+        "--kills",
+        "3",
+        "--mutants",
+        "6",
+        "--minutes",
+        "0",
+        "--examples",
+        "0",
+        "--report",
+        str(tmp_path / "r.json"),
+    ]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     results = json.loads((tmp_path / "r.json").read_text())
     assert results["kills"]["kills"] >= 3
-    assert results["mutants"]["files"] == sum(results["mutants"]["statuses"].values()) == 6
+    assert results["damaged files"]["files"] == sum(results["damaged files"]["statuses"].values()) == 6
     assert results["full disk"]["told"]
     assert results["two runs at once"]["refused"]
+    assert "| kills | yes |" in (tmp_path / "r.md").read_text()
 
 
 def test_the_same_seed_damages_the_same_bytes(films: Path, tmp_path: Path) -> None:
