@@ -46,6 +46,8 @@ from scripts.dirty_videos import FPS, encode
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 KILLED_CLIPS = 40
+KILLS_A_RUN = 10
+"""After so many a run may come to its end."""
 BATCH = 100
 """Damaged files that one run gets."""
 STALL_S = 10
@@ -177,11 +179,11 @@ def killed_runs(videos: Path, folder: Path, whole: Unbroken, count: int, rng: ra
     """
     kills, completed, differing = 0, 0, 0
     while kills < count:
-        out = folder / f"run{completed}"
+        out, last = folder / f"run{completed}", min(kills + KILLS_A_RUN, count)
         while True:
             process = started(videos, out)
             try:
-                process.communicate(timeout=rng.uniform(0.2, whole.seconds / 3) if kills < count else None)
+                process.communicate(timeout=rng.uniform(0.2, whole.seconds / 3) if kills < last else None)
                 break
             except subprocess.TimeoutExpired:
                 kill_someone(process, rng)
