@@ -21,8 +21,12 @@ from detection.scrfd_onnx import STRIDES, ScrfdOutputs, open_session
 
 SURE_SCORE = 0.5
 """A face of the full pass with this score is not replaced by one of the coarse pass."""
+CANVASES = 3
+"""For frames of one size: full, half, and the small one of the second pass."""
 PAD_MULTIPLE_PX = 32
 """The coarsest stride: network inputs are padded to whole cells of it."""
+NORMALISED = ((np.arange(256) - 127.5) / 128).astype(np.float32)
+"""What a byte is to the network, as in the official training."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class ScrfdOptions:
     """Longest side of the frame in the second, small pass that finds faces which fill the frame; 0: no such pass."""
     wide_min_height: float = 0.5
     """The second pass keeps faces of at least this share of the frame's shorter side."""
+    plain_px: float = 80.0
+    """Faces of at least this height in the network's input are as well found in half its size; 0: they never are."""
 
     def __post_init__(self) -> None:
         for name in ("min_score", "max_overlap", "wide_min_height"):
@@ -56,10 +62,12 @@ class ScrfdOptions:
 
 @dataclass(frozen=True)
 class Canvas:
-    """Where a frame lies in the network's input: scaled by `scale`, its corner at `offset_px`, zeros around."""
+    """Where a frame lies in the network's input: scaled by `scale`, its corner at `offset_px`, black around."""
 
     width_px: int
     height_px: int
+    content_wh: tuple[int, int]
+    """The frame's size on the canvas."""
     scale: float
     offset_px: int = 0
 
@@ -69,22 +77,25 @@ class Canvas:
         height, width = frame_hw
         scale = min(longest_px / max(height, width), max_upscale)
         offset = round(margin * longest_px)
+        content_wh = max(round(width * scale), 1), max(round(height * scale), 1)
         return cls(
-            width_px=_padded(max(round(width * scale), 1) + 2 * offset),
-            height_px=_padded(max(round(height * scale), 1) + 2 * offset),
+            width_px=_padded(content_wh[0] + 2 * offset),
+            height_px=_padded(content_wh[1] + 2 * offset),
+            content_wh=content_wh,
             scale=scale,
             offset_px=offset,
         )
 
-    def draw(self, image_bgr: ImageArray) -> ImageArray:
-        """(H, W, 3) uint8 BGR -> (height_px, width_px, 3) uint8 BGR."""
-        height, width = image_bgr.shape[:2]
-        size = max(round(width * self.scale), 1), max(round(height * self.scale), 1)
-        small = image_bgr if size == (width, height) else cv2.resize(image_bgr, size)
-        canvas = np.zeros((self.height_px, self.width_px, 3), np.uint8)
-        at = self.offset_px
-        canvas[at : at + size[1], at : at + size[0]] = small
-        return canvas
+    def blank(self, count: int) -> FloatArray:
+        """(count, 3, height_px, width_px) float32, black to the network."""
+        return np.full((count, 3, self.height_px, self.width_px), NORMALISED[0], np.float32)
+
+    def draw(self, image_bgr: ImageArray, planes: FloatArray) -> None:
+        """Draws the frame, (H, W, 3) uint8 BGR in any size, onto one (3, height_px, width_px) of `blank`, as RGB."""
+        at, (width, height) = self.offset_px, self.content_wh
+        small = image_bgr if image_bgr.shape[1::-1] == self.content_wh else cv2.resize(image_bgr, self.content_wh)
+        for plane, channel in zip(planes, reversed(cv2.split(small)), strict=True):
+            cv2.LUT(channel, NORMALISED, dst=plane[at : at + height, at : at + width])
 
     def to_frame(self, xy: FloatArray) -> FloatArray:
         """Canvas pixels to frame pixels, any shape."""
@@ -117,42 +128,70 @@ class ScrfdDetector:
         self._session = open_session(model_path, device, threads)
         self._input_name = self._session.get_inputs()[0].name
         self._outputs = ScrfdOutputs.probe(self._session)
+        self._kept: dict[Canvas, FloatArray] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process gets a detector of its own, from the same file."""
         return type(self), self._arguments
 
-    def detect(self, images_bgr: Sequence[ImageArray]) -> list[Faces]:
-        """Finds the faces of each image; all images of one call have the same size.
+    def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
+        """Width and height, at most the frame's, beyond which more pixels are of no use to `detect`."""
+        height, width = frame_hw
+        wanted = self._main_canvas(frame_hw).content_wh
+        return min(wanted[0], width), min(wanted[1], height)
+
+    def is_plain(self, faces: Faces, frame_hw: tuple[int, int]) -> bool:
+        """Whether there are faces, and all are large enough to be found in half the size too."""
+        heights_px = geometry.heights(faces.boxes) * self._main_canvas(frame_hw).scale
+        return self.options.plain_px > 0 and len(faces) > 0 and bool(heights_px.min() >= self.options.plain_px)
+
+    def detect(
+        self, images_bgr: Sequence[ImageArray], frame_hw: tuple[int, int] | None = None, is_halved: bool = False
+    ) -> list[Faces]:
+        """Finds the faces of each image; all images of one call have the same size. Not for several threads at once.
 
         Args:
             images_bgr: (H, W, 3) uint8 BGR each.
+            frame_hw: height and width of the frames that the images are, where they have been shrunk to `input_wh`.
+            is_halved: look in half the size, at a quarter of the cost.
 
         Returns:
-            One `Faces` an image, best score first, in pixels of the image.
+            One `Faces` an image, best score first, in pixels of the frame.
         """
         if not images_bgr:
             return []
-        height, width = images_bgr[0].shape[:2]
         for image in images_bgr:
-            check_array("image", image, (height, width, 3), np.uint8)
+            check_array("image", image, (*images_bgr[0].shape[:2], 3), np.uint8)
+        height, width = frame_hw or images_bgr[0].shape[:2]
         o = self.options
-        main = Canvas.fit((height, width), o.input_px, o.max_upscale)
+        main = self._main_canvas((height, width), 0.5 if is_halved else 1.0)
         found = [self._suppressed(faces) for faces in self._detect_on(main, images_bgr)]
-        if not o.wide_px:
+        if is_halved or not o.wide_px:  # half the size shows faces that fill the frame well enough
             return found
         wide = Canvas.fit((height, width), o.wide_px, o.max_upscale, margin=0.25)
         min_height_px = o.wide_min_height * min(height, width)
         coarse = [self._suppressed(faces) for faces in self._detect_on(wide, images_bgr)]
         return [self._with_missed(faces, more, min_height_px) for faces, more in zip(found, coarse, strict=True)]
 
+    def _main_canvas(self, frame_hw: tuple[int, int], share: float = 1.0) -> Canvas:
+        return Canvas.fit(frame_hw, round(share * self.options.input_px), share * self.options.max_upscale)
+
     def _detect_on(self, canvas: Canvas, images: Sequence[ImageArray]) -> list[Faces]:
-        drawn = [canvas.draw(image) for image in images]
-        # (B, 3, H, W) float32 RGB, (x - 127.5) / 128, as in the official training
-        batch = cv2.dnn.blobFromImages(drawn, 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
-        raw = self._session.run(None, {self._input_name: batch})
+        planes = self._planes(canvas, len(images))
+        for image, own in zip(images, planes, strict=True):
+            canvas.draw(image, own)
+        raw = self._session.run(None, {self._input_name: planes})
         levels = [self._decoded(raw, level, canvas) for level in range(len(STRIDES))]
         return [Faces.concatenate([level[i] for level in levels]) for i in range(len(images))]
+
+    def _planes(self, canvas: Canvas, count: int) -> FloatArray:
+        """Memory to draw on. It is kept: around the frames it stays black, and new memory costs more than drawing."""
+        kept = self._kept.get(canvas)
+        if kept is None or len(kept) < count:
+            if len(self._kept) >= CANVASES:  # the frames' size has changed
+                self._kept.clear()
+            kept = self._kept[canvas] = canvas.blank(count)
+        return kept[:count]
 
     def _decoded(self, raw: list[Any], level: int, canvas: Canvas) -> list[Faces]:
         """The faces above `min_score` of one stride, an entry an image."""

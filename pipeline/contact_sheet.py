@@ -61,7 +61,7 @@ def _tiles(path: Path, faces: pd.DataFrame) -> list[ImageArray]:
     with VideoReader(path, Sampling(every_s=0.0)) as reader:
         for frame in reader:
             if round(frame.time_s, 6) in wanted:
-                tiles.append(_tile(frame.image, wanted[round(frame.time_s, 6)]))
+                tiles.append(_tile(frame.picture.image(), wanted[round(frame.time_s, 6)]))
             if len(tiles) == len(wanted):
                 break
     return tiles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import av
 
+from pipeline import nal
 from pipeline.errors import VideoError
+from pipeline.options import TIME_TOLERANCE_S, Sampling
+from pipeline.skipping import Skipping
 
 MAX_FAILED_READS = 100
 """Reads that may fail one after the other before the rest of a file is given up."""
-TIME_TOLERANCE_S = 1e-6
 MAX_PIXELS = 2**26
 """Of a picture, twice an 8K one; a small file can hold larger ones, and hundreds of them would fill any memory."""
 CONTAINERS = (
@@ -22,6 +25,7 @@ CONTAINERS = (
 )
 """What is opened: formats that hold their pictures themselves; not playlists, which name other files."""
 SAFE = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+EVERY_PICTURE = Sampling(every_s=0)
 
 
 @dataclass(frozen=True)
@@ -56,26 +60,28 @@ class Decoder:
 
     Args:
         path: the file.
-        keyframes: decode keyframes only.
+        sampling: which pictures will be looked at; others may be left out, but not from times and counts.
         threads: decoder threads; 0 lets FFmpeg choose.
 
     Raises:
         VideoError: the file is missing, empty, no video, or holds no video stream.
     """
 
-    def __init__(self, path: Path, keyframes: bool = False, threads: int = 0) -> None:
+    def __init__(self, path: Path, sampling: Sampling = EVERY_PICTURE, threads: int = 0) -> None:
         self._container = _opened(path)
         self._stream = _video_stream(self._container, path)
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        self._keyframes = keyframes
-        if keyframes:
+        self._sampling, self._keyframes = sampling, sampling.keyframes
+        if self._keyframes:
             self._stream.codec_context.skip_frame = "NONKEY"
         self.info = _info(self._container, self._stream)
+        self._skipping = self._new_skipping()
         self.picture_count = 0
         self.bad_packet_count = 0
         self.decoded_s = 0.0
+        self._failed_in_a_row = 0
         self._start_s: float | None = None  # presentation time of the first picture
         self._read_until_s = 0.0  # where the last packet ends, by the container's times
         self._without_picture: list[float] = []  # times of packets whose picture has not come yet, or never will
@@ -102,16 +108,20 @@ class Decoder:
                 if time_s is None or time_s <= held[0]:  # no stamp, or one that jumps back
                     time_s = held[0] + own_s
                 gap_s = time_s - held[0]
-                yield self._timed(*held, min(own_s, gap_s) if self._lost_between(held[0], time_s) else gap_s)
+                is_torn = held[1].is_corrupt or picture.is_corrupt or self._lost_between(held[0], time_s)
+                yield self._timed(*held, min(own_s, gap_s) if is_torn else gap_s)
             held = max(time_s or 0.0, 0.0), picture
         if held:
             own_s = self._own_duration_s(held[1]) or nominal_s
-            rest_s = self._read_until_s - (self._start_s or 0.0) - held[0] if self._keyframes else 0.0
-            yield self._timed(*held, max(own_s, rest_s))
+            left_out = self._skipping.left_out  # behind this last one
+            end_s = self._read_until_s if self._keyframes else max(left_out, default=-math.inf) + own_s
+            yield self._timed(*held, max(own_s, end_s - (self._start_s or 0.0) - held[0]))
+            self.picture_count += len(left_out)
 
     def _timed(self, time_s: float, picture: Any, duration_s: float) -> TimedPicture:
         self.decoded_s += duration_s
-        self.picture_count += 1
+        stamp_s = self._seconds(picture.pts, picture)
+        self.picture_count += 1 + (self._skipping.shown(stamp_s) if stamp_s is not None else 0)
         return TimedPicture(self.picture_count - 1, time_s, duration_s, picture)
 
     def _time_s(self, picture: Any) -> float | None:
@@ -141,41 +151,71 @@ class Decoder:
         self._without_picture = later
         return self.bad_packet_count > 0 and any(time_s - first_s < stop_s - TIME_TOLERANCE_S for time_s in later)
 
-    def _note(self, packet: Any) -> None:
-        start_s = self._seconds(packet.pts, packet)
-        if start_s is None or packet.is_discard:
-            return
-        self._read_until_s = max(self._read_until_s, start_s + self._own_duration_s(packet))
-        if not self._keyframes or self._start_s is None:
-            self._without_picture.append(start_s)
+    def _new_skipping(self) -> Skipping:
+        codec, extradata = self.info.codec, self._stream.codec_context.extradata
+
+        def is_referred_to(packet: Any) -> bool:
+            return nal.is_referred_to(packet, codec, length_size)
+
+        def is_due(before_s: float, time_s: float) -> bool:
+            """As in `Sampling`, for times of packets; everything until it is known where the video starts."""
+            return self._start_s is None or self._sampling.is_due(before_s - self._start_s, time_s - self._start_s)
+
+        skipping = Skipping(is_due, is_referred_to, self._sampling.every_s * self._sampling.patience)
+        if codec in nal.CODECS and self._sampling.every_s and not self._keyframes:
+            length_size = nal.length_size(codec, extradata)
+        else:
+            skipping.stop()
+        return skipping
 
     def _decoded(self) -> Iterator[Any]:
-        """Pictures as FFmpeg gives them; packets that cannot be read or decoded are counted and passed over."""
-        failed_in_a_row = 0
+        """Pictures as FFmpeg gives them; packets that cannot be decoded are counted and passed over."""
+        context = self._stream.codec_context
+        for packet, is_wanted in self._skipping.ahead(self._read()):
+            if not self._keyframes:
+                context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
+            if is_wanted:
+                self._note(packet)
+            try:
+                pictures = packet.decode()
+            except av.error.FFmpegError:
+                self.bad_packet_count += 1
+                self._skipping.stop()  # from here on it matters what came and what did not
+                continue
+            self._failed_in_a_row = 0
+            corrupt_count = sum(picture.is_corrupt for picture in pictures)  # decoded, but from a packet cut short
+            self.bad_packet_count += corrupt_count
+            if corrupt_count or any(picture.interlaced_frame for picture in pictures):
+                self._skipping.stop()  # a packet of interlaced video may hold half a picture
+            yield from pictures
+
+    def _note(self, packet: Any) -> None:
+        start_s = self._seconds(packet.pts, packet)
+        if start_s is not None and not packet.is_discard and (not self._keyframes or self._start_s is None):
+            self._without_picture.append(start_s)
+
+    def _read(self) -> Iterator[tuple[Any, float | None]]:
+        """Packets and their times, the empty one of the end included; what cannot be read is counted."""
         packets = self._container.demux(self._stream)
-        while failed_in_a_row < MAX_FAILED_READS:
+        while self._failed_in_a_row < MAX_FAILED_READS:
             try:
                 packet = next(packets)
             except StopIteration:
                 return
             except av.error.FFmpegError:
                 self.bad_packet_count += 1
-                failed_in_a_row += 1
+                self._failed_in_a_row += 1
                 self._without_picture.append(self._read_until_s)
+                self._skipping.stop()
                 packets = self._container.demux(self._stream)  # the generator ended with its error
                 continue
             is_last = packet.size == 0 and packet.dts is None
             if packet.size == 0 and not is_last:  # a dropped frame; to the decoder it would mean the end
                 continue
-            self._note(packet)
-            try:
-                pictures = packet.decode()
-            except av.error.FFmpegError:
-                self.bad_packet_count += 1
-                pictures = []
-            else:
-                failed_in_a_row = 0
-            yield from pictures
+            time_s = self._seconds(packet.pts, packet)
+            if time_s is not None and not packet.is_discard:
+                self._read_until_s = max(self._read_until_s, time_s + self._own_duration_s(packet))
+            yield packet, time_s
             if is_last:
                 return
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -26,7 +26,16 @@ MAX_BATCH_BYTES = 2**26
 class Detector(Protocol):
     """Whatever finds faces in a batch of equally large frames."""
 
-    def detect(self, images_bgr: list[ImageArray]) -> list[Faces]: ...
+    def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
+        """The size in which it wants to see such frames."""
+
+    def is_plain(self, faces: Faces, frame_hw: tuple[int, int]) -> bool:
+        """Whether looking in half the size would find these faces too."""
+
+    def detect(
+        self, images_bgr: list[ImageArray], frame_hw: tuple[int, int] | None = None, is_halved: bool = False, /
+    ) -> list[Faces]:
+        """The faces of images in that size, in pixels of the frames; in the images' own where no size is given."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +96,13 @@ def follow(
     open_tracks: dict[int, _OpenTrack] = {}
     held: FollowedFrame | None = None  # one frame is held back, to end what is left with the last one
     for batch in _batches(frames, options.following.batch_frames):
-        found = detector.detect([frame.image for frame in batch])
-        for frame, faces in zip(batch, found, strict=True):
+        frame_hw = batch[0].picture.hw
+        images = [frame.picture.image(detector.input_wh(frame_hw)) for frame in batch]
+        cuts = [shots.is_cut(image) for image in images]
+        found = _detected(detector, images, frame_hw, cuts)
+        for frame, faces, is_cut in zip(batch, found, cuts, strict=True):
             if held:
                 yield held
-            is_cut = shots.is_cut(frame.image)
             tracked = tracker.update(faces, frame.time_s, frame.duration_s, is_cut)
             quality = geometric_quality(faces)
             ended = [open_tracks.pop(track_id) for track_id in tracked.ended_ids]
@@ -105,15 +116,32 @@ def follow(
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     """Consecutive frames of one picture size: `size` of them, or as many large ones as `MAX_BATCH_BYTES` hold."""
-    for _, same_size in groupby(frames, key=lambda frame: frame.image.shape):
+    for (height, width), same_size in groupby(frames, key=lambda frame: frame.picture.hw):
         batch: list[Frame] = []
         for frame in same_size:
             batch.append(frame)
-            if len(batch) == min(size, max(1, MAX_BATCH_BYTES // frame.image.nbytes)):
+            if len(batch) == min(size, max(1, MAX_BATCH_BYTES // (3 * height * width))):
                 yield batch
                 batch = []
         if batch:
             yield batch
+
+
+def _detected(detector: Detector, images: list[ImageArray], frame_hw: tuple[int, int], cuts: list[bool]) -> list[Faces]:
+    """The faces of a batch.
+
+    Where the first frame of the batch, or of a shot, shows large ones and no others, the rest is looked at in half the
+    size.
+    """
+    starts = [index for index in range(len(images)) if index == 0 or cuts[index]]
+    found = dict(zip(starts, detector.detect([images[start] for start in starts], frame_hw), strict=True))
+    plain: list[int] = []
+    others: list[int] = []
+    for start, stop in pairwise([*starts, len(images)]):
+        (plain if detector.is_plain(found[start], frame_hw) else others).extend(range(start + 1, stop))
+    for indices, is_halved in ((plain, True), (others, False)):
+        found |= zip(indices, detector.detect([images[i] for i in indices], frame_hw, is_halved), strict=True)
+    return [found[index] for index in range(len(images))]
 
 
 @dataclass
@@ -168,7 +196,9 @@ def _add_faces(
         track.add(frame, float(heights[index]))
         hopeful[index] = len(track.best) < best_count or quality[index] > track.best[-1][0]
     chosen = np.flatnonzero(hopeful)
-    crops = cut_crops(frame.image, tracked.faces[chosen], recipe)
+    if not len(chosen):
+        return
+    crops = cut_crops(frame.picture.image(), tracked.faces[chosen], recipe)
     for index, value, crop in zip(chosen, crop_quality(quality[chosen], crops), crops, strict=True):
         # a copy, so that the array of all crops of the frame can go
         open_tracks[int(tracked.track_ids[index])].keep(float(value), crop.copy(), best_count)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from detection.tracker import TrackerOptions
 
 
+TIME_TOLERANCE_S = 1e-6
+"""Times of frames are compared with so much to spare: they are rounded in files."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """Which frames of a video are looked at.
@@ -30,13 +34,24 @@ class Sampling:
     """Seconds between two sampled frames; 0 takes every frame."""
     keyframes: bool = False
     """Only keyframes, however far apart: fastest, and coarse."""
+    patience: float = 0.25
+    """Of `every_s`: as much later than due a frame may be looked at, where that spares decoding another; in [0, 1]."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.patience <= 1:
+            raise OptionError(f"patience must be in [0, 1], got {self.patience:g}", fix="give a share of the interval")
         if not 0 <= self.every_s <= 3600:
             raise OptionError(
                 f"--every {self.every_s:g} is not a number of seconds from 0 to 3600",
                 fix="give the seconds between two looks, for example --every 0.2",
             )
+
+    def is_due(self, before_s: float, time_s: float) -> bool:
+        """Whether a frame is looked at, given the time of the frame before: the first one at or after each multiple of
+        `every_s` is. A fixed grid, so that rounding never adds up."""
+        if not self.every_s or self.keyframes:
+            return True
+        return int((time_s + TIME_TOLERANCE_S) / self.every_s) > int((before_s + TIME_TOLERANCE_S) / self.every_s)
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def print_info(path: Path) -> None:
         VideoError: no video.
     """
     with VideoReader(path, Sampling(every_s=1.0)) as reader:
-        shown = [f"{frame.image.shape[1]}x{frame.image.shape[0]}" for frame in reader]
+        shown = ["{1}x{0}".format(*frame.picture.hw) for frame in reader]
         info, account = reader.info, reader.account
     click.echo(f"container    {info.container}")
     click.echo(f"codec        {info.codec}")

@@ -21,7 +21,7 @@ from pipeline.names import matched_names
 from pipeline.readings import AS_WRITTEN, MIN_INSIDE, Reading, Recording, counted_from_one
 from pipeline.tables import FACES, read_table
 from pipeline.truth import LabelledBoxes, LabelledPerson, Truth, read_truth
-from pipeline.video import displayed_image
+from pipeline.video import Picture
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def read_recording(path: Path) -> Recording:
         first = next(pictures, None)
         if first is None:
             raise VideoError(f"no frame of {path} could be decoded", fix="play the file to see whether it is whole")
-        height_px, width_px = displayed_image(first.picture).shape[:2]
+        height_px, width_px = Picture(first.picture).hw
         times_s, end_s = [first.time_s], first.time_s + first.duration_s
         for picture in pictures:
             times_s.append(picture.time_s)

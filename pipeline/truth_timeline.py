@@ -11,7 +11,7 @@ from pipeline.decoding import Decoder
 from pipeline.errors import VideoError
 from pipeline.truth import Floats
 from pipeline.truth_formats import LabelledVideo
-from pipeline.video import displayed_image
+from pipeline.video import Picture
 
 TICK_TOLERANCE = 0.25
 """A picture that comes this much of a tick late is still on show at it: times in files are rounded."""
@@ -80,7 +80,7 @@ def timeline_of(path: Path, labels: LabelledVideo) -> tuple[Timeline, list[str]]
         rate = _clock_rate(labels, decoder)
         for picture in decoder.pictures():
             if not times_s:
-                height_px, width_px = displayed_image(picture.picture).shape[:2]
+                height_px, width_px = Picture(picture.picture).hw
             times_s.append(picture.time_s)
             if (picture.time_s * rate if rate else picture.index) >= last_frame:
                 break

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import Type as SideDataType
 
-from pipeline.decoding import TIME_TOLERANCE_S, Decoder, TimedPicture
+from pipeline.decoding import Decoder, TimedPicture
 from pipeline.options import Sampling
 
 
@@ -29,8 +30,51 @@ class Frame:
     """Presentation time in seconds from the video's first frame."""
     duration_s: float
     """Seconds until the next sampled frame, less what broken packets left empty."""
-    image: npt.NDArray[np.uint8]
-    """(H, W, 3) uint8 BGR, as displayed."""
+    picture: Picture
+
+
+class Picture:
+    """A picture as displayed: turned and mirrored as its display matrix says.
+
+    Pixels are converted when they are asked for, in the size that is asked for: most pictures are looked at in small,
+    and only a few faces are cut from the full one.
+
+    Args:
+        decoded: a `av.VideoFrame`.
+    """
+
+    def __init__(self, decoded: Any) -> None:
+        self._decoded = decoded
+        matrix = decoded.side_data.get(SideDataType.DISPLAYMATRIX)
+        # nine 32-bit numbers; x' = a x + c y and y' = b x + d y, with y pointing down
+        a, b, _, c, d = (1, 0, 0, 0, 1) if matrix is None else map(int, np.frombuffer(bytes(matrix), np.int32)[:5])
+        self._is_quarter_turn = abs(a) < abs(b)  # x' comes from y
+        x_sign, y_sign = (c, b) if self._is_quarter_turn else (a, d)
+        self._steps = -1 if x_sign < 0 else 1, -1 if y_sign < 0 else 1
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self._decoded.height, self._decoded.width
+        return (width, height) if self._is_quarter_turn else (height, width)
+
+    def image(self, size_wh: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) uint8 BGR, in full or scaled to a width and height."""
+        if size_wh is None or size_wh == self.hw[::-1]:
+            return self._full
+        return self._converted(*size_wh)
+
+    @cached_property
+    def _full(self) -> npt.NDArray[np.uint8]:
+        return self._converted(*self.hw[::-1])
+
+    def _converted(self, width: int, height: int) -> npt.NDArray[np.uint8]:
+        if self._is_quarter_turn:
+            width, height = height, width
+        image = self._decoded.to_ndarray(format="bgr24", width=width, height=height)
+        if self._is_quarter_turn:
+            image = image.transpose(1, 0, 2)
+        return np.ascontiguousarray(image[:: self._steps[1], :: self._steps[0]])
 
 
 @dataclass(frozen=True)
@@ -63,7 +107,7 @@ class VideoReader:
 
     def __init__(self, path: Path, sampling: Sampling | None = None, threads: int = 0) -> None:
         self._sampling = sampling or Sampling()
-        self._decoder = Decoder(path, self._sampling.keyframes, threads)
+        self._decoder = Decoder(path, self._sampling, threads)
         self._sampled_count = 0
         self.info = self._decoder.info
 
@@ -90,40 +134,18 @@ class VideoReader:
         A frame is given once its duration is known, that is when the next sampled one is there.
         """
         chosen: TimedPicture | None = None
-        duration_s = next_due_s = 0.0
+        duration_s = before_s = 0.0
         for picture in self._decoder.pictures():
-            if picture.time_s >= next_due_s - TIME_TOLERANCE_S:
-                if chosen:
-                    yield self._frame(chosen, duration_s)
+            if not chosen:
+                chosen = picture
+            elif self._sampling.is_due(before_s, picture.time_s):
+                yield self._frame(chosen, duration_s)
                 chosen, duration_s = picture, 0.0
-                next_due_s = self._next_due_s(picture.time_s)
             duration_s += picture.duration_s
+            before_s = picture.time_s
         if chosen:
             yield self._frame(chosen, duration_s)
 
-    def _next_due_s(self, time_s: float) -> float:
-        """The sampling times lie on a fixed grid, so that rounding never adds up."""
-        every_s = self._sampling.every_s
-        if not every_s or self._sampling.keyframes:
-            return 0.0
-        return every_s * (int((time_s + TIME_TOLERANCE_S) / every_s) + 1)
-
     def _frame(self, chosen: TimedPicture, duration_s: float) -> Frame:
         self._sampled_count += 1
-        return Frame(chosen.index, chosen.time_s, duration_s, displayed_image(chosen.picture))
-
-
-def displayed_image(picture: Any) -> npt.NDArray[np.uint8]:
-    """(H, W, 3) uint8 BGR of a decoded picture, turned and mirrored as its display matrix says."""
-    image = picture.to_ndarray(format="bgr24")
-    matrix = picture.side_data.get(SideDataType.DISPLAYMATRIX)
-    if matrix is None:
-        return np.ascontiguousarray(image)
-    # nine 32-bit numbers; x' = a x + c y and y' = b x + d y, with y pointing down
-    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5]
-    if abs(int(a)) < abs(int(b)):  # a quarter turn: x' comes from y
-        image = image.transpose(1, 0, 2)
-        a, d = c, b
-    image = image[:, ::-1] if a < 0 else image
-    image = image[::-1] if d < 0 else image
-    return np.ascontiguousarray(image)
+        return Frame(chosen.index, chosen.time_s, duration_s, Picture(chosen.picture))

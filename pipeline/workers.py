@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -25,8 +25,11 @@ from pipeline.errors import OptionError, PipelineError, VideoError
 from pipeline.follow import Detector, FollowedFrame, follow
 from pipeline.ledger import VideoRow
 from pipeline.options import RunOptions, WorkerOptions
+from pipeline.read_ahead import read_ahead
 from pipeline.video import Account, VideoReader
 
+AHEAD_FRAMES = 4
+"""Sampled frames that are decoded while others are looked at."""
 BEAT_S = 0.5
 """A worker says so often that it gets on, if it does."""
 TICK_S = 0.5
@@ -74,7 +77,8 @@ class Following:
                 info = reader.info
                 pulse.reader = reader
                 try:
-                    yield from follow(reader, self.detector, self.recipe, self.options)
+                    with closing(read_ahead(reader, AHEAD_FRAMES)) as frames:
+                        yield from follow(frames, self.detector, self.recipe, self.options)
                 finally:
                     pulse.reader = None
                     account = reader.account

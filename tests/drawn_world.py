@@ -24,6 +24,7 @@ from detection.faces import Faces, ImageArray
 from gender.attributes import Attributes, FloatArray
 from pipeline.engines import Engines
 from pipeline.ledger import VideoRow
+from pipeline.video import Picture
 from pipeline.weights import ModelFile
 
 WIDTH_PX, HEIGHT_PX = 160, 120
@@ -159,10 +160,25 @@ def encoded(
     return path
 
 
+class StillPicture(Picture):
+    """A picture that never was in a file."""
+
+    def __init__(self, image_bgr: ImageArray) -> None:
+        super().__init__(av.VideoFrame.from_ndarray(image_bgr, format="bgr24"))
+
+
 class SquareDetector:
     """Finds the red and blue squares; red ones first."""
 
-    def detect(self, images_bgr: list[ImageArray]) -> list[Faces]:
+    def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
+        return frame_hw[1], frame_hw[0]
+
+    def is_plain(self, _faces: Faces, _frame_hw: tuple[int, int]) -> bool:
+        return False
+
+    def detect(
+        self, images_bgr: list[ImageArray], _frame_hw: tuple[int, int] | None = None, _is_halved: bool = False
+    ) -> list[Faces]:
         return [_squares_in(image) for image in images_bgr]
 
 
@@ -177,7 +193,9 @@ class FailingDetector(SquareDetector):
     def __init__(self, how: str, pid_path: Path | None = None) -> None:
         self.how, self.pid_path = how, pid_path
 
-    def detect(self, images_bgr: list[ImageArray]) -> list[Faces]:
+    def detect(
+        self, images_bgr: list[ImageArray], _frame_hw: tuple[int, int] | None = None, _is_halved: bool = False
+    ) -> list[Faces]:
         if any(image.mean() > 150 for image in images_bgr):
             self._fail()
         return super().detect(images_bgr)

@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.decoding import Decoder
 from pipeline.truth import LabelledPerson, Truth
-from pipeline.video import displayed_image
+from pipeline.video import Picture
 
 MAX_GAP_S = 1.0
 ATTRIBUTES = ("gender", "age_band", "face_quality", "note")
@@ -33,7 +33,7 @@ def pictures_of(path: Path) -> tuple[list[float], tuple[int, int]]:
     decoder = Decoder(path)
     pictures = decoder.pictures()
     first = next(pictures)
-    height_px, width_px = displayed_image(first.picture).shape[:2]
+    height_px, width_px = Picture(first.picture).hw
     times_s = [first.time_s, *(picture.time_s for picture in pictures)]
     decoder.close()
     return times_s, (width_px, height_px)

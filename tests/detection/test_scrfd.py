@@ -108,12 +108,12 @@ def assert_same(a: Faces, b: Faces) -> None:
 @pytest.mark.parametrize(
     ("frame_hw", "longest", "margin", "expected"),
     [
-        ((1080, 1920), 640, 0.0, Canvas(640, 384, 1 / 3)),  # 640 x 360, then whole cells of 32
-        ((640, 640), 640, 0.0, Canvas(640, 640, 1.0)),
-        ((1280, 720), 640, 0.0, Canvas(384, 640, 0.5)),
-        ((100, 50), 640, 0.0, Canvas(128, 224, 2.0)),  # enlarged by max_upscale at most
-        ((720, 720), 128, 0.25, Canvas(192, 192, 128 / 720, offset_px=32)),
-        ((2, 4000), 640, 0.0, Canvas(640, 32, 0.16)),
+        ((1080, 1920), 640, 0.0, Canvas(640, 384, (640, 360), 1 / 3)),  # 640 x 360, then whole cells of 32
+        ((640, 640), 640, 0.0, Canvas(640, 640, (640, 640), 1.0)),
+        ((1280, 720), 640, 0.0, Canvas(384, 640, (360, 640), 0.5)),
+        ((100, 50), 640, 0.0, Canvas(128, 224, (100, 200), 2.0)),  # enlarged by max_upscale at most
+        ((720, 720), 128, 0.25, Canvas(192, 192, (128, 128), 128 / 720, offset_px=32)),
+        ((2, 4000), 640, 0.0, Canvas(640, 32, (640, 1), 0.16)),
     ],
 )
 def test_a_canvas_is_the_smallest_of_whole_cells(
@@ -122,12 +122,15 @@ def test_a_canvas_is_the_smallest_of_whole_cells(
     assert Canvas.fit(frame_hw, longest, max_upscale=2.0, margin=margin) == expected
 
 
-def test_a_canvas_shows_the_frame_at_its_offset_and_zeros_around() -> None:
+def test_a_canvas_shows_the_frame_at_its_offset_and_black_around() -> None:
     canvas = Canvas.fit((40, 60), 30, max_upscale=2.0, margin=0.5)
-    drawn = canvas.draw(np.full((40, 60, 3), 77, np.uint8))
-    assert drawn.shape == (64, 64, 3)  # 20 + 2 x 15 by 30 + 2 x 15, padded
-    assert np.all(drawn[15:35, 15:45] == 77)
-    assert np.count_nonzero(drawn) == 20 * 30 * 3
+    planes = canvas.blank(2)
+    assert planes.shape == (2, 3, 64, 64)  # 20 + 2 x 15 by 30 + 2 x 15, padded
+    canvas.draw(np.full((40, 60, 3), (10, 77, 200), np.uint8), planes[1])
+    expected = np.zeros((3, 64, 64))
+    expected[:, 15:35, 15:45] = np.array([200, 77, 10])[:, None, None]
+    np.testing.assert_array_equal(planes[1], ((expected - 127.5) / 128).astype(np.float32))
+    assert np.all(planes[0] == planes[0, 0, 0, 0])
 
 
 def test_canvas_points_come_back_to_the_frame() -> None:
@@ -188,6 +191,46 @@ def test_a_batch_gives_each_frame_what_it_gets_alone(tmp_path: Path, layout: str
     for frame, faces in zip(frames, together, strict=False):
         assert len(faces) >= 2
         assert_same(faces, detector.detect([frame])[0])
+
+
+def test_frames_of_another_size_do_not_see_the_ones_before(model: Path) -> None:
+    detector = ScrfdDetector(model, ScrfdOptions(input_px=96, wide_px=64))
+    frames = [picture((8, 8, 8, RED), hw=(64, 96)), picture(hw=(96, 64)), picture(hw=(64, 96)), picture(hw=(60, 90))]
+    assert [len(detector.detect([frame])[0]) > 0 for frame in frames] == [True, False, False, False]
+
+
+def test_a_frame_that_was_shrunk_gives_faces_in_its_own_pixels(model: Path) -> None:
+    detector = ScrfdDetector(model, ScrfdOptions(input_px=96, wide_px=64))
+    frame = picture((40, 24, 8, RED), hw=(64, 96)).repeat(3, axis=0).repeat(3, axis=1)
+    assert detector.input_wh((192, 288)) == (96, 64)
+    (whole,) = detector.detect([frame])
+    (shrunk,) = detector.detect([np.ascontiguousarray(frame[::3, ::3])], (192, 288))
+    assert_same(shrunk, whole)
+
+
+def test_half_the_size_finds_what_is_twice_as_large(model: Path) -> None:
+    detector = ScrfdDetector(model, ScrfdOptions(input_px=192, wide_px=0))
+    frame = picture((40, 24, 8, RED), hw=(64, 96)).repeat(2, axis=0).repeat(2, axis=1)
+    (halved,) = detector.detect([frame], None, True)
+    (of_half_the_frame,) = ScrfdDetector(model, ScrfdOptions(input_px=96, wide_px=0)).detect([frame])
+    assert len(halved) == 1
+    assert_same(halved, of_half_the_frame)
+
+
+@pytest.mark.parametrize(
+    ("heights_px", "plain_px", "is_plain"),
+    [([240], 80, True), ([240, 239], 80, False), ([], 80, False), ([240], 0, False)],
+)
+def test_large_faces_alone_are_plain(model: Path, heights_px: list[int], plain_px: float, is_plain: bool) -> None:
+    detector = ScrfdDetector(model, ScrfdOptions(plain_px=plain_px))
+    boxes = np.array([[0, 0, 50, height] for height in heights_px], np.float32).reshape(-1, 4)
+    count = len(boxes)
+    faces = Faces(boxes, np.ones(count, np.float32), np.zeros((count, 5, 2), np.float32))
+    assert detector.is_plain(faces, (1080, 1920)) == is_plain  # a third of the size
+
+
+def test_a_small_frame_is_wanted_as_it_is(model: Path) -> None:
+    assert ScrfdDetector(model, ScrfdOptions(input_px=640)).input_wh((100, 50)) == (50, 100)
 
 
 def test_of_two_faces_that_overlap_the_better_one_stays(model: Path) -> None:

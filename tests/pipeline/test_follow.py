@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_world import Film, Shot, Square, SquareDetector, background, faces_at, one_person
+from drawn_world import Film, Shot, Square, SquareDetector, StillPicture, background, faces_at, one_person
 
 from detection.crops import CropRecipe
 from detection.faces import Faces, ImageArray
@@ -26,7 +26,15 @@ class ScoreDetector:
     def __init__(self, scores: Iterable[float]) -> None:
         self._scores = iter(scores)
 
-    def detect(self, images_bgr: list[ImageArray]) -> list[Faces]:
+    def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
+        return frame_hw[1], frame_hw[0]
+
+    def is_plain(self, _faces: Faces, _frame_hw: tuple[int, int]) -> bool:
+        return False
+
+    def detect(
+        self, images_bgr: list[ImageArray], _frame_hw: tuple[int, int] | None = None, _is_halved: bool = False
+    ) -> list[Faces]:
         box = np.array([[60, 40, 100, 80]], np.float32)
         return [faces_at(box, next(self._scores)) for _ in images_bgr]
 
@@ -34,7 +42,7 @@ class ScoreDetector:
 def frames_of(film: Film) -> Iterator[Frame]:
     """A film as it is sampled every 0.2 s from 25 frames/s, without the loss of encoding."""
     for index in range(round(film.seconds / EVERY_S)):
-        yield Frame(5 * index, index * EVERY_S, EVERY_S, film.image(index * EVERY_S))
+        yield Frame(5 * index, index * EVERY_S, EVERY_S, StillPicture(film.image(index * EVERY_S)))
 
 
 def followed(film: Film, options: RunOptions = OPTIONS) -> list[FollowedFrame]:
@@ -127,8 +135,32 @@ def test_frames_are_taken_no_further_ahead_than_a_batch_needs() -> None:
     assert len(taken) == OPTIONS.following.batch_frames
 
 
+class PlainDetector(SquareDetector):
+    """Finds everything plain, and notes in which size it looks at how many frames."""
+
+    def __init__(self) -> None:
+        self.looks: list[tuple[int, bool]] = []
+
+    def is_plain(self, faces: Faces, _frame_hw: tuple[int, int]) -> bool:
+        return len(faces) > 0
+
+    def detect(self, images_bgr: list[ImageArray], *more: object) -> list[Faces]:
+        self.looks.append((len(images_bgr), more[1:] == (True,)))
+        return super().detect(images_bgr)
+
+
+def test_behind_large_faces_half_the_size_will_do_until_the_next_cut() -> None:
+    person = (Square("red", (20, 40)),)
+    film = Film((Shot(0.6, person), Shot(0.6, person, grey=190), Shot(0.4, grey=70)))  # one batch of eight frames
+    detector = PlainDetector()
+    (expected, found) = (list(follow(frames_of(film), d, CropRecipe(), OPTIONS)) for d in (SquareDetector(), detector))
+    assert [look for look in detector.looks if look[0]] == [(3, False), (4, True), (1, False)]
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one.rows.tracked.faces.boxes, other.rows.tracked.faces.boxes)
+
+
 def test_a_picture_size_that_changes_half_way_is_no_trouble() -> None:
-    small = Frame(0, 0.0, EVERY_S, background(70)[:60, :80].copy())
+    small = Frame(0, 0.0, EVERY_S, StillPicture(background(70)[:60, :80].copy()))
     frames = [small, replace(small, index=5, time_s=0.2), *(replace(f, time_s=1 + f.time_s) for f in _second_half())]
     results = list(follow(frames, SquareDetector(), CropRecipe(), OPTIONS))
     assert len(results) == 7

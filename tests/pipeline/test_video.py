@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import struct
 from collections.abc import Container, Iterator
+from contextlib import closing
 from dataclasses import astuple
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from drawn_world import CODEC, Film, Shot, Square, SquareDetector, encoded, one_person
@@ -34,7 +36,7 @@ def read(path: Path, sampling: Sampling = EVERY_FRAME) -> tuple[list[Frame], Acc
 
 def box_in(frame: Frame) -> list[float]:
     """The one square in a frame."""
-    faces = SquareDetector().detect([frame.image])[0]
+    faces = SquareDetector().detect([frame.picture.image()])[0]
     assert len(faces) == 1
     return [float(edge) for edge in faces.boxes[0]]
 
@@ -153,9 +155,14 @@ def test_a_turned_video_is_read_as_displayed(
     film = Film((Shot(0.2, (Square("red", (20, 10)),)),))
     path = turned(encoded(tmp_path / "clip.mp4", film.images()), QUARTER_TURNS[degrees])
     frames, _ = read(path)
-    assert frames[0].image.shape == shape
+    assert frames[0].picture.image().shape == shape
     assert box_in(frames[0]) == pytest.approx(box, abs=1)
-    assert frames[0].image.flags["C_CONTIGUOUS"]
+    assert frames[0].picture.image().flags["C_CONTIGUOUS"]
+    half_wh = shape[1] // 2, shape[0] // 2
+    half = frames[0].picture.image(half_wh)
+    assert half.shape == (half_wh[1], half_wh[0], 3)
+    averaged = cv2.resize(frames[0].picture.image(), half_wh, interpolation=cv2.INTER_AREA)
+    assert np.abs(half.astype(int) - averaged).mean() < 4
 
 
 def test_a_mirrored_video_is_read_as_displayed(tmp_path: Path) -> None:
@@ -175,10 +182,11 @@ def test_a_truncated_file_gives_what_is_there(tmp_path: Path) -> None:
     assert account.coverage == pytest.approx(len(frames) / 100)
 
 
+@pytest.mark.parametrize("threads", ["1", "2"])  # of the encoder: the bytes, and what damage does to them, differ
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
-def test_noise_in_the_middle_costs_only_the_frames_it_hits(tmp_path: Path, name: str) -> None:
+def test_noise_in_the_middle_costs_only_the_frames_it_hits(tmp_path: Path, name: str, threads: str) -> None:
     muxer = {"cluster_time_limit": "400"} if name.endswith("mkv") else {}
-    path = encoded(tmp_path / name, one_person(seconds=4).images(), muxer=muxer)
+    path = encoded(tmp_path / name, one_person(seconds=4).images(), options={"threads": threads}, muxer=muxer)
     frames, account = read(with_noise(path, 0.5, 0.6))
     assert account.bad_packet_count > 0
     assert 60 <= len(frames) < 100
@@ -216,6 +224,63 @@ class Hiccups:
                 empty = av.Packet(0)
                 empty.stream, empty.pts, empty.dts, empty.time_base = stream, packet.pts, packet.dts, packet.time_base
                 yield empty
+
+
+def read_all_of(path: Path, sampling: Sampling, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Frame], Account]:
+    """The same with every picture decoded."""
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding.nal, "CODECS", frozenset())
+        return read(path, sampling)
+
+
+def decoded_count(path: Path, sampling: Sampling) -> int:
+    """How many pictures the decoder gives."""
+    with closing(decoding.Decoder(path, sampling)) as decoder:
+        return sum(1 for _ in decoder.pictures())
+
+
+@pytest.mark.parametrize("every_s", [0.05, 0.2, 1.0, 1 / 3])
+@pytest.mark.parametrize("name", ["late.ts", "clip.mkv", "uneven.mp4"])
+def test_pictures_that_nobody_looks_at_are_left_out_but_not_from_times_and_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, every_s: float
+) -> None:
+    images = one_person(seconds=4).images()
+    stamps = {"late.ts": range(200, 300), "uneven.mp4": [index + index // 7 for index in range(100)]}
+    path = encoded(tmp_path / name, images, stamps.get(name), options=B_FRAMES)
+    sampling = Sampling(every_s)
+    frames, account = read(path, sampling)
+    expected, expected_account = read_all_of(path, sampling, monkeypatch)
+    assert astuple(account) == pytest.approx(astuple(expected_account))
+    assert len(frames) == len(expected)
+    for frame, due in zip(frames, expected, strict=True):
+        assert due.time_s <= frame.time_s <= due.time_s + every_s / 4
+    assert sum(f.duration_s for f in frames) == pytest.approx(account.decoded_s)
+    times_s, pictures = zip(*((f.time_s, f.picture.image()) for f in read(path)[0]), strict=True)
+    for frame in frames:
+        assert frame.time_s == times_s[frame.index]
+        np.testing.assert_array_equal(frame.picture.image(), pictures[frame.index])
+    exact, _ = read(path, Sampling(every_s, patience=0))
+    assert [(f.index, f.time_s) for f in exact] == [(f.index, f.time_s) for f in expected]
+    assert (decoded_count(path, sampling) < 85) == (every_s > 0.1)
+
+
+@pytest.mark.parametrize("kind", ["stored in order", "interlaced", "every frame", "another codec"])
+def test_nothing_is_left_out_where_that_is_not_safe_or_no_use(tmp_path: Path, kind: str) -> None:
+    options = B_FRAMES | ({"flags": "+ildct+ilme", "x264-params": "tff=1"} if kind == "interlaced" else {})
+    codec = "mpeg4" if kind == "another codec" else CODEC
+    options = {} if kind in ("stored in order", "another codec") else options
+    path = encoded(tmp_path / "clip.mp4", one_person(seconds=4).images(), options=options, codec=codec)
+    sampling = EVERY_FRAME if kind == "every frame" else Sampling(1.0)
+    assert decoded_count(path, sampling) == 100
+
+
+def test_damage_between_the_sampled_pictures_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = encoded(tmp_path / "clip.mp4", one_person(seconds=4).images(), options=B_FRAMES)
+    broken = with_noise(path, 0.4, 0.6)
+    (_, account), (_, expected) = read(broken, Sampling(0.2)), read_all_of(broken, Sampling(0.2), monkeypatch)
+    assert account.bad_packet_count > 0
+    assert account.coverage == pytest.approx(expected.coverage, abs=0.08)
+    assert account.coverage < 0.95
 
 
 @pytest.mark.parametrize("kind", ["error", "empty packet"])
