@@ -1,10 +1,13 @@
-"""Times the whole job against decoding alone, and against the loop one would write with insightface.
+"""Times facetally against decoding alone and against the loop one would write with insightface, and where time goes.
 
-    python -m scripts.benchmark ../shared/videos --repeats 3
+    python -m scripts.benchmark whole-job ../shared/videos
+    python -m scripts.benchmark films ../shared/videos
+    python -m scripts.benchmark stages ../shared/videos
+    python -m scripts.benchmark scaling ../shared/videos
+    python -m scripts.benchmark models
 
-All three read the same files and look at the same frames; the loop runs the same detector weights at the same size
-and the same classifier, a frame and a face at a time, as insightface's own interface does. Repeats are interleaved
-and medians compared, so that a noisy machine disturbs all alike: the ratios mean something, the seconds less.
+Repeats are interleaved and medians compared, so that a noisy machine disturbs all alike: the ratios within a run mean
+something, the seconds less. Each writes JSON into reports/benchmarks.
 """
 
 from __future__ import annotations
@@ -16,11 +19,16 @@ import shlex
 import statistics
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import date
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import av
 import click
@@ -29,12 +37,43 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+import pipeline.follow
+import pipeline.workers
+from detection.scrfd import ScrfdDetector, ScrfdOptions
+from detection.shots import ShotCutDetector
+from detection.tracker import Tracker
+from gender.classifier import FaceGenderClassifier
+from pipeline.decoding import Decoder
 from pipeline.engines import Engines, load_engines
 from pipeline.inputs import InputVideo, find_videos
 from pipeline.ledger import Ledger, VideoRow
-from pipeline.options import RunOptions, Sampling
+from pipeline.options import RunOptions, Sampling, WorkerOptions
 from pipeline.plan import plan_run
 from pipeline.run import run_videos
+from pipeline.video import Picture
+from pipeline.workers import Following, Job, Pulse
+from scripts.long_films import Film, looped
+
+Figures = dict[str, Any]
+Jobs = dict[str, Callable[[], Figures]]
+DECODING = "decoding alone"
+FILMS = {
+    "360p": Film((640, 360)),
+    "720p": Film((1280, 720)),
+    "1080p": Film(),
+    "1080p HEVC": Film(codec="libx265", options={"preset": "fast", "x265-params": "log-level=error"}),
+}
+CLIP_COUNTS = (1, 2, 4, 8, 16, 32, 64)
+INPUT_SIZES_PX = (320, 480, 640)
+CROP_COUNTS = (1, 8, 32)
+CALLS = 5
+
+INPUTS = click.argument("inputs", nargs=-1, required=True)
+REPEATS = click.option("--repeats", default=3, show_default=True)
+MINUTES = click.option("--minutes", default=2.0, show_default=True, help="Length of the films.")
+DETECTOR = click.option("--detector", default=RunOptions.detector, show_default=True)
+EVERY = click.option("--every", "every_s", default=Sampling.every_s, show_default=True)
+REPORTS = click.option("--reports", type=click.Path(path_type=Path), default=Path("reports/benchmarks"))
 
 
 class Silent:
@@ -50,49 +89,185 @@ class Silent:
         pass
 
 
-@click.command(help=__doc__)
-@click.argument("inputs", nargs=-1, required=True)
-@click.option("--repeats", default=3, show_default=True)
-@click.option("--take-every", default=1, show_default=True, help="Use every n-th video only.")
-@click.option("--detector", default=RunOptions.detector, show_default=True)
-@click.option("--every", "every_s", default=Sampling.every_s, show_default=True)
-@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports/benchmarks"), show_default=True)
-def main(inputs: tuple[str, ...], repeats: int, take_every: int, detector: str, every_s: float, reports: Path) -> None:
-    videos = find_videos(inputs)[::take_every]
+@click.group(help=__doc__)
+def main() -> None:
+    pass
+
+
+@main.command("whole-job")
+@INPUTS
+@REPEATS
+@DETECTOR
+@EVERY
+@REPORTS
+def whole_job(inputs: tuple[str, ...], repeats: int, detector: str, every_s: float, reports: Path) -> None:
+    """Decoding alone, facetally, and a loop with insightface on the same frames and weights."""
+    videos, options = find_videos(inputs), RunOptions(detector=detector, sampling=Sampling(every_s))
+    engines = load_engines(options, device="cpu")
+    jobs: Jobs = {
+        DECODING: partial(decode_all, videos),
+        "facetally": partial(run_whole_job, videos, engines, options),
+        "insightface loop": partial(run_insightface_loop, videos, engines, options),
+    }
+    name = f"whole-job-{engines.models['detector'].name}"
+    write(reports, name, {"videos": len(videos), "detector": detector, **compared(jobs, repeats)})
+
+
+@main.command()
+@INPUTS
+@REPEATS
+@MINUTES
+@DETECTOR
+@click.option("--film", "names", type=click.Choice(list(FILMS)), multiple=True, default=list(FILMS))
+@click.option("--every", "intervals", type=float, multiple=True, default=[1.0, 0.2, 0.0], show_default=True)
+@REPORTS
+def films(
+    inputs: tuple[str, ...],
+    repeats: int,
+    minutes: float,
+    detector: str,
+    names: tuple[str, ...],
+    intervals: tuple[float, ...],
+    reports: Path,
+) -> None:
+    """The whole job against decoding alone, on films of several sizes made from the videos."""
+    clips = [video.path for video in find_videos(inputs)]
+    engines = load_engines(RunOptions(detector=detector), device="cpu")
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            videos = [InputVideo(looped(clips, Path(folder) / f"{name}.mp4", minutes, FILMS[name]), name)]
+            jobs: Jobs = {DECODING: partial(decode_all, videos)}
+            for every_s in intervals:
+                options = RunOptions(detector=detector, sampling=Sampling(every_s))
+                said = f"every {every_s:g} s" if every_s else "every frame"
+                jobs[said] = partial(run_whole_job, videos, engines, options)
+            results[name] = compared(jobs, repeats, name)
+    write(reports, "films", {"minutes": minutes, "detector": detector, "films": results})
+
+
+@main.command()
+@INPUTS
+@MINUTES
+@DETECTOR
+@EVERY
+@click.option("--film", "name", type=click.Choice(list(FILMS)), default="1080p", show_default=True)
+@REPORTS
+def stages(inputs: tuple[str, ...], minutes: float, detector: str, every_s: float, name: str, reports: Path) -> None:
+    """Where the time of one film goes. Stages in two threads overlap; "waits" is that of the one that looks."""
     options = RunOptions(detector=detector, sampling=Sampling(every_s))
     engines = load_engines(options, device="cpu")
-    jobs: dict[str, Callable[[], dict[str, Any]]] = {
-        "decoding alone": lambda: decode_all(videos),
-        "facetally, whole job": lambda: run_whole_job(videos, engines, options),
-        "insightface loop": lambda: run_insightface_loop(videos, engines, options),
-    }
+    following = Following(engines.detector, engines.recipe, options)
+    clock = StageClock()
+    with tempfile.TemporaryDirectory() as folder:
+        path = looped([video.path for video in find_videos(inputs)], Path(folder) / "film.mp4", minutes, FILMS[name])
+        wall_s, core_s = time.perf_counter(), time.process_time()
+        with clock.running():
+            for event in following.events(Job(path, VideoRow("id", "film", str(path))), Pulse()):
+                for track in getattr(event, "ended", ()):
+                    engines.classifier.predict(track.crops)
+        wall_s, core_s = time.perf_counter() - wall_s, time.process_time() - core_s
+    table = Table("stage", "s", "of the whole")
+    for stage, seconds in clock.seconds.most_common():
+        table.add_row(stage, f"{seconds:.1f}", f"{seconds / wall_s:.0%}")
+    table.add_row("whole", f"{wall_s:.1f}", f"{core_s / wall_s:.2f} cores")
+    Console(width=100).print(table)
+    figures = {"film": name, "minutes": minutes, "every_s": every_s, "whole_s": wall_s, "core_s": core_s}
+    write(reports, "stages", figures | {"stage_s": dict(clock.seconds)})
+
+
+@main.command()
+@INPUTS
+@DETECTOR
+@click.option("--clips", "counts", type=int, multiple=True, default=CLIP_COUNTS, show_default=True)
+@click.option("--workers", "worker_counts", type=int, multiple=True, default=[1, 2], show_default=True)
+@REPORTS
+def scaling(
+    inputs: tuple[str, ...], detector: str, counts: tuple[int, ...], worker_counts: tuple[int, ...], reports: Path
+) -> None:
+    """Time over the number of clips, for one worker and more; the exponent is that of a power law through the times."""
+    options = RunOptions(detector=detector)
+    engines = load_engines(options, device="cpu", threads=0)
+    results: Figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        clip = looped([video.path for video in find_videos(inputs)], Path(folder) / "clip.mp4", 0.5, FILMS["360p"])
+        videos = [InputVideo(told_apart(clip, number), f"clip{number:03}") for number in range(max(counts))]
+        for workers in worker_counts:
+            jobs: Jobs = {
+                str(count): partial(run_whole_job, videos[:count], engines, options, workers) for count in counts
+            }
+            result = compared(jobs, 1, f"{workers} workers")
+            seconds = [result["median_s"][str(count)] for count in counts]
+            exponent = float(np.polyfit(np.log(counts), np.log(seconds), 1)[0])
+            results[str(workers)] = result | {"exponent": round(exponent, 3)}
+            click.echo(f"{workers} workers: time grows with clips to the power of {exponent:.3f}")
+    write(reports, "scaling", {"detector": detector, "workers": results})
+
+
+@main.command()
+@REPEATS
+@DETECTOR
+@REPORTS
+def models(repeats: int, detector: str, reports: Path) -> None:
+    """Milliseconds a frame of the detector, and faces a second of the classifier, by size and batch."""
+    engines = load_engines(RunOptions(detector=detector), device="cpu")
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, (1080, 1920, 3)).astype(np.uint8) for _ in range(8)]
+    jobs: Jobs = {}
+    for input_px in INPUT_SIZES_PX:
+        network = ScrfdDetector(engines.models["detector"].path, ScrfdOptions(input_px, min_score=1.0))
+        size_wh = network.input_wh((1080, 1920))
+        shrunk = [np.asarray(cv2.resize(frame, size_wh), np.uint8) for frame in frames]
+        jobs[f"detector, {input_px} px, 8 frames"] = partial(count_of, network.detect, shrunk, (1080, 1920))
+    side = engines.recipe.size_px
+    for count in CROP_COUNTS:
+        crops = rng.integers(0, 256, (count, side, side, 3)).astype(np.uint8)
+        jobs[f"classifier, {count} faces"] = partial(count_of, engines.classifier.predict, crops)
+    write(reports, "models", {"detector": detector, **compared(jobs, repeats)})
+
+
+def count_of(function: Callable[..., Any], *arguments: Any) -> Figures:
+    """A few calls."""
+    for _ in range(CALLS):
+        function(*arguments)
+    return {"frames": CALLS * len(arguments[0])}
+
+
+def compared(jobs: Jobs, repeats: int, title: str = "") -> Figures:
+    """Runs all jobs again and again; prints and returns seconds, medians, and these as multiples of the first job's."""
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    counts: dict[str, dict[str, Any]] = {}
+    counts: dict[str, Figures] = {}
     for _ in range(repeats):
         for name, job in jobs.items():
             started = time.perf_counter()
             counts[name] = job()
             seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
-    result = {
-        "date": str(date.today()),
-        "machine": f"{machine()}, {platform.system()}",
-        "command": f"python -m scripts.benchmark {shlex.join(sys.argv[1:])}",
-        "detector": engines.models["detector"].name,
-        "videos": len(videos),
-        "seconds": {name: [round(value, 2) for value in times] for name, times in seconds.items()},
-        "median_s": {name: round(value, 2) for name, value in medians.items()},
-        "times_decoding": {name: round(value / medians["decoding alone"], 2) for name, value in medians.items()},
+    first_s = next(iter(medians.values()))
+    table = Table(title, "median s", "x the first", "frames", "looked at", "faces")
+    for name, median_s in medians.items():
+        shown = (str(counts[name].get(key, "")) for key in ("frames", "sampled", "faces"))
+        table.add_row(name, f"{median_s:.2f}", f"{median_s / first_s:.2f}", *shown)
+    Console(width=100).print(table)
+    return {
+        "seconds": {name: [round(value, 3) for value in times] for name, times in seconds.items()},
+        "median_s": {name: round(value, 3) for name, value in medians.items()},
+        "times_first": {name: round(value / first_s, 3) for name, value in medians.items()},
         "counts": counts,
     }
+
+
+def write(reports: Path, name: str, figures: Figures) -> None:
+    """Writes figures with date, machine and command."""
     reports.mkdir(parents=True, exist_ok=True)
-    path = reports / f"{date.today()}-whole-job-{engines.models['detector'].name}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    print_result(result)
+    path = reports / f"{date.today()}-{name}.json"
+    command = shlex.join(["python", "-m", "scripts.benchmark", *sys.argv[1:]])
+    head = {"date": str(date.today()), "machine": f"{machine()}, {platform.system()}", "command": command}
+    path.write_text(json.dumps(head | figures, indent=2) + "\n")
     click.echo(path, err=True)
 
 
-def decode_all(videos: Sequence[InputVideo]) -> dict[str, Any]:
+def decode_all(videos: Sequence[InputVideo]) -> Figures:
     """Every frame of every video through PyAV on FFmpeg's threads, nothing else."""
     frame_count = 0
     for video in videos:
@@ -103,12 +278,12 @@ def decode_all(videos: Sequence[InputVideo]) -> dict[str, Any]:
     return {"frames": frame_count}
 
 
-def run_whole_job(videos: Sequence[InputVideo], engines: Engines, options: RunOptions) -> dict[str, Any]:
+def run_whole_job(videos: Sequence[InputVideo], engines: Engines, options: RunOptions, workers: int = 1) -> Figures:
     """What `facetally run` does, tables and ledger included, into a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as out:
         ledger = Ledger(Path(out))
         plan = plan_run(videos, ledger, options.digest(engines.model_hashes))
-        rows = run_videos(plan, ledger, engines, options, Silent())
+        rows = run_videos(plan, ledger, engines, options, Silent(), WorkerOptions(workers))
     return {
         "frames": sum(row.frame_count for row in rows),
         "sampled": sum(row.sampled_count for row in rows),
@@ -116,7 +291,7 @@ def run_whole_job(videos: Sequence[InputVideo], engines: Engines, options: RunOp
     }
 
 
-def run_insightface_loop(videos: Sequence[InputVideo], engines: Engines, options: RunOptions) -> dict[str, Any]:
+def run_insightface_loop(videos: Sequence[InputVideo], engines: Engines, options: RunOptions) -> Figures:
     """OpenCV decodes, insightface's SCRFD looks at every sampled frame at 640, each face is classified by itself."""
     from insightface.model_zoo.scrfd import SCRFD
     from insightface.utils.face_align import norm_crop
@@ -126,12 +301,13 @@ def run_insightface_loop(videos: Sequence[InputVideo], engines: Engines, options
     sampled = faces = 0
     for video in videos:
         capture = cv2.VideoCapture(str(video.path))
-        next_due_s = 0.0
+        before_s = -1.0
         while capture.grab():
             time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if time_s < next_due_s - 1e-3:
+            is_due = before_s < 0 or options.sampling.is_due(before_s, time_s)
+            before_s = time_s
+            if not is_due:
                 continue
-            next_due_s = options.sampling.every_s * (int((time_s + 1e-3) / options.sampling.every_s) + 1)
             image = capture.retrieve()[1]
             sampled += 1
             _, landmarks = detector.detect(image)
@@ -141,6 +317,73 @@ def run_insightface_loop(videos: Sequence[InputVideo], engines: Engines, options
                 faces += 1
         capture.release()
     return {"sampled": sampled, "faces": faces}
+
+
+def told_apart(clip: Path, number: int) -> Path:
+    """A copy of an mp4 with other bytes at its end, which players pass over: the same content would not be redone."""
+    path = clip.with_name(f"{number:03}_{clip.name}")
+    path.write_bytes(clip.read_bytes() + (12).to_bytes(4, "big") + b"free" + number.to_bytes(4, "big"))
+    return path
+
+
+class StageClock:
+    """Measures stages, each without those that it calls."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+        self._inner = threading.local()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """While this lasts the stages are measured."""
+        places: list[tuple[Any, str, str]] = [
+            (Decoder, "_decoded", "decode"),
+            (Picture, "image", "convert"),
+            (ScrfdDetector, "detect", "detect"),
+            (ShotCutDetector, "is_cut", "find cuts"),
+            (Tracker, "update", "track"),
+            (pipeline.follow, "cut_crops", "crop"),
+            (FaceGenderClassifier, "predict", "classify"),
+            (pipeline.workers, "read_ahead", "waits"),
+        ]
+        with ExitStack() as stack:
+            for owner, name, stage in places:
+                stack.enter_context(mock.patch.object(owner, name, self._measured(stage, getattr(owner, name))))
+            yield
+
+    def _measured(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def measured(*arguments: Any, **named: Any) -> Any:
+            with self._stage(stage):
+                result = function(*arguments, **named)
+            return self._items(stage, result) if isinstance(result, Iterator) else result
+
+        return measured
+
+    def _items(self, stage: str, items: Iterator[Any]) -> Iterator[Any]:
+        try:
+            while True:
+                with self._stage(stage):
+                    try:
+                        item = next(items)
+                    except StopIteration:
+                        return
+                yield item
+        finally:
+            items.close()  # type: ignore[attr-defined]
+
+    @contextmanager
+    def _stage(self, stage: str) -> Iterator[None]:
+        inner = self._inner.__dict__.setdefault("seconds", [])
+        inner.append(0.0)
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - started
+            self.seconds[stage] += took - inner.pop()
+            if inner:
+                inner[-1] += took
 
 
 def processor() -> str:
@@ -153,16 +396,6 @@ def processor() -> str:
 def machine() -> str:
     """Processor and cores, as reports name them."""
     return f"{processor()}, {os.cpu_count()} cores"
-
-
-def print_result(result: dict[str, Any]) -> None:
-    """The medians as a table, on stdout."""
-    table = Table("", "median s", "x decoding", "frames", "looked at", "faces")
-    for name, median_s in result["median_s"].items():
-        found = result["counts"][name]
-        shown = (str(found.get(key, "")) for key in ("frames", "sampled", "faces"))
-        table.add_row(name, f"{median_s:.1f}", f"{result['times_decoding'][name]:.2f}", *shown)
-    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

@@ -27,14 +27,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import av
 import click
-import numpy as np
 import psutil
 from rich.console import Console
 from rich.table import Table
@@ -42,7 +39,7 @@ from rich.table import Table
 from pipeline.inputs import find_videos
 from pipeline.ledger import Ledger
 from scripts.benchmark import machine
-from scripts.dirty_videos import FPS, encode
+from scripts.long_films import Film, looped
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 KILLED_CLIPS = 40
@@ -52,7 +49,6 @@ BATCH = 100
 """Damaged files that one run gets."""
 STALL_S = 10
 HOSTILE = Path(__file__).resolve().parent.parent / "tests" / "pipeline" / "test_hostile_input.py"
-HD_WH = (1920, 1080)
 TOO_MUCH_MB = 1500
 Result = dict[str, Any]
 """`passed`, and figures by their names."""
@@ -320,7 +316,7 @@ def long_video(clips: Sequence[Path], folder: Path, minutes: float) -> Result:
 
     Passed if run and workers together stay under 1.5 GB, and need at most 5 % more in the second half.
     """
-    path = looped(clips, folder / "in" / "hour.mp4", minutes)
+    path = looped(clips, folder / "in" / "hour.mp4", minutes, Film())
     watch = watched(started(path.parent, folder / "out"))
     half = len(watch.samples_mb) // 2
     first, second = (max(part, default=0.0) for part in (watch.samples_mb[:half], watch.samples_mb[half:]))
@@ -342,39 +338,6 @@ def parsers(examples: int) -> Result:
     done = subprocess.run(words, env=os.environ | {"FACETALLY_EXAMPLES": str(examples)}, capture_output=True, text=True)
     last_line = done.stdout.strip().rpartition("\n")[2]
     return {"passed": done.returncode == 0, "examples each": examples, "pytest": last_line}
-
-
-def looped(clips: Sequence[Path], path: Path, minutes: float) -> Path:
-    """The frames of some clips at 1080p, encoded once, and their packets again and again."""
-    path.parent.mkdir(parents=True)
-    short = path.parent.parent / "half_a_minute.mp4"
-    encode(short, hd_frames(clips, FPS * 30), options={"preset": "veryfast", "bf": "0"})
-    packets = [(bytes(packet), packet.is_keyframe) for packet in packets_of(short)]
-    with av.open(str(short)) as source, av.open(str(path), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for number in range(round(minutes * 60 * FPS)):
-            content, is_keyframe = packets[number % len(packets)]
-            packet = av.Packet(content)
-            packet.stream, packet.is_keyframe = stream, is_keyframe
-            packet.time_base, packet.pts, packet.dts = Fraction(1, FPS), number, number
-            target.mux(packet)
-    return path
-
-
-def packets_of(path: Path) -> Iterator[Any]:
-    with av.open(str(path)) as container:
-        yield from (packet for packet in container.demux(video=0) if packet.size)
-
-
-def hd_frames(clips: Sequence[Path], count: int) -> Iterator[np.ndarray]:
-    """(1080, 1920, 3) uint8 RGB frames of the clips, enlarged."""
-    for clip in clips:
-        with av.open(str(clip)) as container:
-            for picture in container.decode(video=0):
-                if count == 0:
-                    return
-                yield picture.reformat(*HD_WH, format="rgb24").to_ndarray()
-                count -= 1
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,58 @@
+"""Makes long videos of short ones: half a minute of frames, encoded once, and their packets again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from scripts.dirty_videos import FPS, encode
+
+ONCE_S = 30
+CLIP_S = 3
+
+
+@dataclass(frozen=True)
+class Film:
+    """How a long video is encoded."""
+
+    size_wh: tuple[int, int] = (1920, 1080)
+    codec: str = "libx264"
+    options: dict[str, str] = field(default_factory=lambda: {"preset": "medium"})
+
+
+def looped(clips: Sequence[Path], path: Path, minutes: float, film: Film) -> Path:
+    """Writes a video of so many minutes at 25 frames/s: three seconds of each clip, until half a minute is full."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    once = path.with_name(f"once_{path.name}")
+    encode(once, _frames(clips, film.size_wh), codec=film.codec, options=film.options)
+    with av.open(str(once)) as source, av.open(str(path), "w") as target:
+        stored: Any = source.streams.video[0]
+        stream: Any = target.add_stream_from_template(stored)
+        packets: list[Any] = [packet for packet in source.demux(stored) if packet.size]
+        ticks = round(len(packets) / FPS / stored.time_base)
+        for number in range(round(minutes * 60 * FPS)):
+            turn, at = divmod(number, len(packets))
+            first = packets[at]
+            packet = av.Packet(bytes(first))
+            packet.stream, packet.is_keyframe, packet.time_base = stream, first.is_keyframe, stored.time_base
+            packet.pts, packet.dts = first.pts + turn * ticks, first.dts + turn * ticks
+            target.mux(packet)
+    once.unlink()
+    return path
+
+
+def _frames(clips: Sequence[Path], size_wh: tuple[int, int]) -> Iterator[np.ndarray]:
+    """(H, W, 3) uint8 RGB frames of the clips, scaled."""
+
+    def some_of(clip: Path) -> Iterator[np.ndarray]:
+        with av.open(str(clip)) as container:
+            for picture in islice(container.decode(video=0), FPS * CLIP_S):
+                yield picture.reformat(*size_wh, format="rgb24").to_ndarray()
+
+    return islice((frame for clip in clips for frame in some_of(clip)), FPS * ONCE_S)
