@@ -68,6 +68,13 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
     help="Videos worked on side by side.",
 )
 @click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=WorkerOptions.threads,
+    show_default=True,
+    help="Threads with which each worker decodes and looks; 0: shared out, so that no core has two to serve.",
+)
+@click.option(
     "--stall",
     "stall_s",
     type=click.FloatRange(1),
@@ -95,6 +102,7 @@ def run(
     classifier: str,
     device: str,
     workers: int,
+    threads: int,
     stall_s: float,
     models_dir: Path | None,
     allow_untrained: Path | None,
@@ -115,17 +123,17 @@ def run(
     from pipeline.plan import check_output, plan_run
 
     options = with_stages(RunOptions(detector=detector, classifier=classifier), stages)
-    sampling = options.sampling
-    sampling = Sampling(
-        sampling.every_s if every_s is None else every_s, sampling.keyframes if keyframes is None else keyframes
-    )
-    options = replace(options, sampling=sampling)
+    given: dict[str, Any] = {"every_s": every_s, "keyframes": keyframes}
+    given = {name: value for name, value in given.items() if value is not None}
+    options = replace(options, sampling=replace(options.sampling, **given))
     if show_options:
-        flags = {"detector": detector, "classifier": classifier, "device": device, "workers": workers, "stall": stall_s}
+        engine_flags = {"detector": detector, "classifier": classifier, "device": device}
+        flags = engine_flags | {"workers": workers, "threads": threads, "stall": stall_s}
         click.echo(as_toml(flags, options), nl=False)
         return
     videos = find_videos(inputs)
-    threads = 0 if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
+    if not threads and workers > 1:
+        threads = max(1, available_cores() // workers)
     engines = load_engines(options, device, threads, models_dir, allow_untrained)
     ledger, digest = Ledger(out), options.digest(engines.model_hashes)
     if dry_run:
@@ -137,10 +145,15 @@ def run(
     with ledger.locked():
         plan = plan_run(videos, ledger, digest, force)
         ledger.store_names({row.video_id: row.video for row in [*plan.done, *plan.new]})
-        rows = _worked_through(plan, ledger, engines, options, WorkerOptions(workers, stall_s))
+        rows = _worked_through(plan, ledger, engines, options, WorkerOptions(workers, stall_s, threads=threads))
         _print_sums(ledger, [*rows, *plan.done])
     if any(row.status == "failed" for row in rows):
         sys.exit(1)
+
+
+def available_cores() -> int:
+    """Cores that this process may use: fewer than the machine has, where it was given only some."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _print_plan(plan: Plan) -> None:

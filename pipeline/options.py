@@ -134,3 +134,5 @@ class WorkerOptions:
     """A video of which nothing new is decoded for so long is given up."""
     share: int = 100
     """Videos after which a worker is replaced."""
+    threads: int = 0
+    """Of each worker, for decoding and for inference; 0 lets the libraries choose."""

@@ -109,8 +109,9 @@ def run_videos(
 
     for of_id in sorted(copies.keys() - {job.row.video_id for job in plan.todo}):
         finish_copies(of_id)
-    following = Following(engines.detector, engines.recipe, options)
-    with closing(followed(plan.todo, following, workers or WorkerOptions())) as events:
+    workers = workers or WorkerOptions()
+    following = Following(engines.detector, engines.recipe, options, workers.threads)
+    with closing(followed(plan.todo, following, workers)) as events:
         for news in events:
             if news:
                 job, event = news

@@ -19,6 +19,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from detection.crops import CropRecipe
 from pipeline.decoding import VideoInfo
 from pipeline.errors import OptionError, PipelineError, VideoError
@@ -65,6 +67,8 @@ class Following:
     detector: Detector
     recipe: CropRecipe
     options: RunOptions
+    threads: int = 0
+    """For decoding and OpenCV; 0 lets them choose."""
 
     def events(self, job: Job, pulse: Pulse) -> Iterator[FollowedFrame | Ended]:
         """Follows one video to its `Ended`; whatever goes wrong with it stays with it."""
@@ -73,7 +77,7 @@ class Following:
             return
         info, account, error = None, None, None
         try:
-            with VideoReader(job.path, self.options.sampling) as reader:
+            with VideoReader(job.path, self.options.sampling, self.threads) as reader:
                 info = reader.info
                 pulse.reader = reader
                 try:
@@ -234,6 +238,8 @@ def _work(connection: Connection, following: Following, folder: Path) -> None:
     """A worker's life: takes jobs and says what comes of them, until nobody listens."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     os.chdir(folder)
+    if following.threads:
+        cv2.setNumThreads(following.threads)
     pulse, lock = Pulse(), threading.Lock()
 
     def say(event: FollowedFrame | Ended | None) -> None:

@@ -200,9 +200,12 @@ def test_a_setting_that_is_not_known_is_refused_with_a_suggestion(clip: Path, tm
 
 def test_what_is_shown_of_the_options_is_a_file_of_settings(clip: Path, tmp_path: Path) -> None:
     words = ["run", str(clip), "-o", str(tmp_path / "out"), "--show-options"]
-    shown = facetally(*words, "--every", "0.4", "--keyframes", "--detector", "scrfd_500m").stdout
+    (tmp_path / "first.toml").write_text("[sampling]\npatience = 0\n[detection]\nplain_px = 0\n")
+    words += ["--config", str(tmp_path / "first.toml")]
+    shown = facetally(*words, "--every", "0.4", "--keyframes", "--detector", "scrfd_500m", "--threads", "1").stdout
+    assert tomllib.loads(shown)["sampling"] == {"every_s": 0.4, "keyframes": True, "patience": 0.0}
     (tmp_path / "run.toml").write_text(shown)
-    assert facetally(*words, "--config", tmp_path / "run.toml").stdout == shown
+    assert facetally(*words[:-1], tmp_path / "run.toml").stdout == shown
 
 
 def test_small_cells_are_left_out_of_tally_and_report_which_say_so(finished: Path, tmp_path: Path) -> None:
