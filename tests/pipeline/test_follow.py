@@ -20,17 +20,11 @@ OPTIONS = RunOptions()
 STILL = Square("red", (60, 40))
 
 
-class ScoreDetector:
+class ScoreDetector(SquareDetector):
     """Finds the one face at (60, 40)-(100, 80) in every frame, with given scores."""
 
     def __init__(self, scores: Iterable[float]) -> None:
         self._scores = iter(scores)
-
-    def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
-        return frame_hw[1], frame_hw[0]
-
-    def is_plain(self, _faces: Faces, _frame_hw: tuple[int, int]) -> bool:
-        return False
 
     def detect(
         self, images_bgr: list[ImageArray], _frame_hw: tuple[int, int] | None = None, _is_halved: bool = False

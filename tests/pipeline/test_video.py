@@ -274,6 +274,18 @@ def test_nothing_is_left_out_where_that_is_not_safe_or_no_use(tmp_path: Path, ki
     assert decoded_count(path, sampling) == 100
 
 
+def test_where_times_jump_back_nothing_more_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = encoded(tmp_path / "part.ts", one_person(seconds=3).images(), range(100, 175), options=B_FRAMES).read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(part + part)
+    sampling = Sampling(0.2, patience=0)
+    (frames, account), (expected, all_of_it) = read(path, sampling), read_all_of(path, sampling, monkeypatch)
+    assert 75 + 50 < decoded_count(path, sampling) < 150
+    assert account.frame_count == all_of_it.frame_count == 150
+    assert account.decoded_s == pytest.approx(all_of_it.decoded_s, abs=0.05)
+    assert len(frames) == pytest.approx(len(expected), abs=1)
+
+
 def test_damage_between_the_sampled_pictures_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encoded(tmp_path / "clip.mp4", one_person(seconds=4).images(), options=B_FRAMES)
     broken = with_noise(path, 0.4, 0.6)
