@@ -21,6 +21,9 @@ from detection.scrfd_onnx import STRIDES, ScrfdOutputs, open_session
 
 SURE_SCORE = 0.5
 """A face of the full pass with this score is not replaced by one of the coarse pass."""
+AT_ONCE = {"cpu": 1, "cuda": 64}
+"""Frames that go through the network together. On a CPU more are no faster, and onnxruntime keeps memory for each
+number of them that it has seen."""
 CANVASES = 3
 """For frames of one size: full, half, and the small one of the second pass."""
 PAD_MULTIPLE_PX = 32
@@ -129,6 +132,7 @@ class ScrfdDetector:
         self._input_name = self._session.get_inputs()[0].name
         self._outputs = ScrfdOutputs.probe(self._session)
         self._kept: dict[Canvas, FloatArray] = {}
+        self._at_once = AT_ONCE[device]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process gets a detector of its own, from the same file."""
@@ -177,6 +181,11 @@ class ScrfdDetector:
         return Canvas.fit(frame_hw, round(share * self.options.input_px), share * self.options.max_upscale)
 
     def _detect_on(self, canvas: Canvas, images: Sequence[ImageArray]) -> list[Faces]:
+        """A few at a time: see `AT_ONCE`."""
+        parts = [images[first : first + self._at_once] for first in range(0, len(images), self._at_once)]
+        return [faces for part in parts for faces in self._detect_at_once(canvas, part)]
+
+    def _detect_at_once(self, canvas: Canvas, images: Sequence[ImageArray]) -> list[Faces]:
         planes = self._planes(canvas, len(images))
         for image, own in zip(images, planes, strict=True):
             canvas.draw(image, own)

@@ -78,10 +78,10 @@ def with_stages(options: RunOptions, stages: Mapping[str, Mapping[str, Any]]) ->
                     f"{key} in [{name}] must be {WORDS[kind]}, got {value!r}",
                     fix=f"write {key} = {getattr(stage, key)!r}",
                 )
-        converted = {key: type(getattr(stage, key))(value) for key, value in changes.items()}
         try:
+            converted = {key: type(getattr(stage, key))(value) for key, value in changes.items()}
             options = replace(options, **{name: replace(stage, **converted)})
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise OptionError(f"[{name}]: {error}", fix="give a value in that range") from error
     return options
 

@@ -33,6 +33,28 @@ class Frame:
     picture: Picture
 
 
+@dataclass(frozen=True)
+class Orientation:
+    """How stored pictures are turned and mirrored for display."""
+
+    is_quarter_turn: bool = False
+    """Rows are displayed as columns."""
+    x_step: int = 1
+    """-1: mirrored, after that, from left to right."""
+    y_step: int = 1
+
+    @classmethod
+    def of(cls, decoded: Any) -> Orientation:
+        """By a picture's display matrix. The picture is garbage only a collector finds once that has been looked at."""
+        matrix = decoded.side_data.get(SideDataType.DISPLAYMATRIX)
+        if matrix is None:
+            return cls()
+        # nine 32-bit numbers; x' = a x + c y and y' = b x + d y, with y pointing down
+        a, b, _, c, d = map(int, np.frombuffer(bytes(matrix), np.int32)[:5])
+        x, y = (c, b) if abs(a) < abs(b) else (a, d)
+        return cls(abs(a) < abs(b), -1 if x < 0 else 1, -1 if y < 0 else 1)
+
+
 class Picture:
     """A picture as displayed: turned and mirrored as its display matrix says.
 
@@ -40,23 +62,18 @@ class Picture:
     and only a few faces are cut from the full one.
 
     Args:
-        decoded: a `av.VideoFrame`.
+        decoded: an `av.VideoFrame`.
+        orientation: that of the video; by default the picture's own is looked up.
     """
 
-    def __init__(self, decoded: Any) -> None:
-        self._decoded = decoded
-        matrix = decoded.side_data.get(SideDataType.DISPLAYMATRIX)
-        # nine 32-bit numbers; x' = a x + c y and y' = b x + d y, with y pointing down
-        a, b, _, c, d = (1, 0, 0, 0, 1) if matrix is None else map(int, np.frombuffer(bytes(matrix), np.int32)[:5])
-        self._is_quarter_turn = abs(a) < abs(b)  # x' comes from y
-        x_sign, y_sign = (c, b) if self._is_quarter_turn else (a, d)
-        self._steps = -1 if x_sign < 0 else 1, -1 if y_sign < 0 else 1
+    def __init__(self, decoded: Any, orientation: Orientation | None = None) -> None:
+        self._decoded, self._orientation = decoded, orientation or Orientation.of(decoded)
 
     @property
     def hw(self) -> tuple[int, int]:
         """Height and width in pixels."""
         height, width = self._decoded.height, self._decoded.width
-        return (width, height) if self._is_quarter_turn else (height, width)
+        return (width, height) if self._orientation.is_quarter_turn else (height, width)
 
     def image(self, size_wh: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
         """(H, W, 3) uint8 BGR, in full or scaled to a width and height."""
@@ -69,12 +86,12 @@ class Picture:
         return self._converted(*self.hw[::-1])
 
     def _converted(self, width: int, height: int) -> npt.NDArray[np.uint8]:
-        if self._is_quarter_turn:
+        if self._orientation.is_quarter_turn:
             width, height = height, width
         image = self._decoded.to_ndarray(format="bgr24", width=width, height=height)
-        if self._is_quarter_turn:
+        if self._orientation.is_quarter_turn:
             image = image.transpose(1, 0, 2)
-        return np.ascontiguousarray(image[:: self._steps[1], :: self._steps[0]])
+        return np.ascontiguousarray(image[:: self._orientation.y_step, :: self._orientation.x_step])
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,7 @@ class VideoReader:
         self._sampling = sampling or Sampling()
         self._decoder = Decoder(path, self._sampling, threads)
         self._sampled_count = 0
+        self._orientation: Orientation | None = None
         self.info = self._decoder.info
 
     def __enter__(self) -> VideoReader:
@@ -148,4 +166,5 @@ class VideoReader:
 
     def _frame(self, chosen: TimedPicture, duration_s: float) -> Frame:
         self._sampled_count += 1
-        return Frame(chosen.index, chosen.time_s, duration_s, Picture(chosen.picture))
+        self._orientation = self._orientation or Orientation.of(chosen.picture)  # a video has one
+        return Frame(chosen.index, chosen.time_s, duration_s, Picture(chosen.picture, self._orientation))

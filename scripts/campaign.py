@@ -62,9 +62,19 @@ Result = dict[str, Any]
 @click.option("--examples", default=5000, show_default=True, help="For each parser of labels, settings and names.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--report", type=FILE, help="JSON to write.")
-def main(videos: Path, kills: int, mutants: int, minutes: float, examples: int, seed: int, report: Path | None) -> None:
+@click.option("--part", "only", multiple=True, help="Only this one; what the report holds of the others stays.")
+def main(
+    videos: Path,
+    kills: int,
+    mutants: int,
+    minutes: float,
+    examples: int,
+    seed: int,
+    report: Path | None,
+    only: tuple[str, ...],
+) -> None:
     clips = sorted((video.path for video in find_videos([str(videos)])), key=lambda path: path.stat().st_size)
-    results: dict[str, Result] = {}
+    results: dict[str, Result] = json.loads(report.read_text())["parts"] if report and only else {}
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         small = linked(clips[:KILLED_CLIPS], folder / "clips")
@@ -82,11 +92,12 @@ def main(videos: Path, kills: int, mutants: int, minutes: float, examples: int, 
             parts["long video"] = partial(long_video, clips, folder / "long", minutes)
         if examples:
             parts["parsers"] = partial(parsers, examples)
-        for name, part in parts.items():
+        for name in only or parts:
+            part = parts[name]
             started_s = time.monotonic()
             result = part()
             result["minutes taken"] = round((time.monotonic() - started_s) / 60, 1)
-            results[name] = {"what": inspect.getdoc(part.func), **result}
+            results[name] = {"what": inspect.getdoc(part.func), **result, "date": str(date.today())}
             if report:
                 write_report(results, report)
     print_table(results)
@@ -99,7 +110,7 @@ def write_report(results: dict[str, Result], path: Path) -> None:
         "date": str(date.today()),
         "machine": machine(),
         "command": shlex.join(["python", "-m", "scripts.campaign", *sys.argv[1:]]),
-        **results,
+        "parts": results,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(figures, indent=1) + "\n")

@@ -29,12 +29,15 @@ def test_the_short_form_loses_nothing(films: Path, tmp_path: Path) -> None:
     ]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
-    results = json.loads((tmp_path / "r.json").read_text())
+    results = json.loads((tmp_path / "r.json").read_text())["parts"]
     assert results["kills"]["kills"] >= 3
     assert results["damaged files"]["files"] == sum(results["damaged files"]["statuses"].values()) == 6
     assert results["full disk"]["told"]
     assert results["two runs at once"]["refused"]
     assert "| kills | yes |" in (tmp_path / "r.md").read_text()
+    again = CliRunner().invoke(main, [*words, "--part", "full disk"])
+    assert again.exit_code == 0, again.output
+    assert json.loads((tmp_path / "r.json").read_text())["parts"]["kills"] == results["kills"]
 
 
 def test_the_same_seed_damages_the_same_bytes(films: Path, tmp_path: Path) -> None:
