@@ -20,7 +20,7 @@ class ScrfdRecipe:
     size_px: int = 320
     """Side of the pictures that are learnt from."""
     batch_size: int = 16
-    epochs: int = 14
+    epochs: int = 20
     epoch_scenes: int = 6400
     shares: tuple[tuple[str, float], ...] = (("labelled", 0.5), ("taught", 0.4), ("faceless", 0.1))
     """Of an epoch's scenes, by kind; what a kind without scenes leaves goes to the others."""
