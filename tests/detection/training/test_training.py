@@ -81,6 +81,14 @@ def test_a_longer_training_goes_on_from_where_a_shorter_held_its_rate(tmp_path: 
     assert torch.equal(weights(whole.network), weights(longer.network))
 
 
+def test_a_training_made_shorter_where_its_rate_falls_keeps_the_state_before(tmp_path: Path) -> None:
+    next(trainer(tmp_path, replace(TINY, epochs=4)).run())
+    before = (tmp_path / "state").read_bytes()
+    shorter = trainer(tmp_path)
+    list(shorter.run())
+    assert shorter.held_path.read_bytes() == before
+
+
 def test_a_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
     next(trainer(tmp_path).run())
     with pytest.raises(ValueError, match="recipe differ"):
