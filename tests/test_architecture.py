@@ -23,7 +23,7 @@ ALLOWED = {
 LEVELS = (
     {"errors"},
     {"options", "statistics", "forecast"},
-    {"csv_rows", "quantifiers", "cli_options", "config"},
+    {"csv_rows", "quantifiers", "cli_options", "config", "nal", "skipping", "read_ahead"},
     {"decoding", "weights", "inputs", "truth", "names", "correction"},
     {"video"},
     {"follow", "doctor", "truth_formats", "readings", "face_cutting"},
