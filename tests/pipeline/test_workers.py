@@ -136,7 +136,9 @@ def hanging_run(films: Path, folder: Path) -> tuple[subprocess.Popen[str], int]:
     pid_path = folder / "pid"
     places = {"films": films, "out": folder / "out", "pid": pid_path, "root": ROOT, "tests": ROOT / "tests"}
     code = HANGING_RUN.format(**{name: str(path) for name, path in places.items()})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in a script's background start deaf to it
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     assert is_so_within(60, lambda: pid_path.exists() and pid_path.read_text())
     return process, int(pid_path.read_text())
 
