@@ -43,6 +43,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("-o", "--output", type=FOLDER, required=True, help="Gets the weights.")
 @click.option("--work", type=FOLDER, help="Keeps the training's state.  [default: OUTPUT]")
 @click.option("--epochs", type=click.IntRange(1), default=ScrfdRecipe.epochs, show_default=True)
+@click.option("--score-shift", type=float, default=0.0, show_default=True, help="See scripts.choose_score_shift.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many pictures of each source, for a trial.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True)
@@ -54,6 +55,7 @@ def main(
     output: Path,
     work: Path | None,
     epochs: int,
+    score_shift: float,
     limit: int | None,
     seed: int,
     workers: int,
@@ -82,10 +84,11 @@ def main(
         "data": data,
         "teacher": teacher.name if teacher else "none",
         "recipe": asdict(recipe),
+        "score_shift": score_shift,
         "losses": [round(result.loss, 3) for result in trainer.results],
     }
     weights = output / f"{recipe.name}.onnx"
-    export_scrfd(network, weights, {"card": json.dumps(card)})
+    export_scrfd(network, weights, {"card": json.dumps(card)}, score_shift)
     if (output / "manifest.csv").exists():
         record_in_manifest(output / "manifest.csv", recipe.name, weights)
 

@@ -20,29 +20,31 @@ MAX_CELLS = 512
 class _NineOutputs(nn.Module):
     """Scores in [0, 1], boxes and points, each at strides 8, 16 and 32."""
 
-    def __init__(self, network: ScrfdNetwork) -> None:
+    def __init__(self, network: ScrfdNetwork, score_shift: float) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.score_shift = network, score_shift
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         scores, boxes, points = zip(*self.network(images), strict=True)
-        return (*(score.sigmoid()[..., None] for score in scores), *boxes, *points)
+        return (*((score + self.score_shift).sigmoid()[..., None] for score in scores), *boxes, *points)
 
 
-def export_scrfd(network: ScrfdNetwork, path: Path, metadata: Mapping[str, str]) -> None:
+def export_scrfd(network: ScrfdNetwork, path: Path, metadata: Mapping[str, str], score_shift: float = 0.0) -> None:
     """Writes an ONNX file: `input` (B, 3, H, W) in, score_8 to kps_32 out; B, and H and W in whole cells, are free.
 
     Args:
         network: put into evaluation mode.
         path: of the file; one that is there is replaced.
         metadata: stored in it, as name, data, command.
+        score_shift: added to the scores' logits, so that the same threshold finds about as much as with other
+            detectors.
     """
     names = [f"{role}_{stride}" for role in ("score", "bbox", "kps") for stride in STRIDES]
     rows, columns = (COARSEST * torch.export.Dim(name, min=1, max=MAX_CELLS) for name in ("rows", "columns"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter speaks of its own deprecations
         program = torch.onnx.export(
-            _NineOutputs(network).eval(),
+            _NineOutputs(network, score_shift).eval(),
             (torch.zeros(2, 3, 2 * COARSEST, 3 * COARSEST),),
             input_names=["input"],
             output_names=names,
