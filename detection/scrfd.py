@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ SURE_SCORE = 0.5
 AT_ONCE = {"cpu": 1, "cuda": 64}
 """Frames that go through the network together. On a CPU more are no faster, and onnxruntime keeps memory for each
 number of them that it has seen."""
+PARTS_AT_ONCE = {"cpu": 4, "cuda": 256}
+"""The same of small parts, where each call costs something too."""
 CANVASES = 3
-"""For frames of one size: full, half, and the small one of the second pass."""
+"""For frames of one size: that of the frame, the small one of the second pass, and that of parts."""
 PAD_MULTIPLE_PX = 32
 """The coarsest stride: network inputs are padded to whole cells of it."""
 NORMALISED = ((np.arange(256) - 127.5) / 128).astype(np.float32)
@@ -52,8 +55,6 @@ class ScrfdOptions:
     """Longest side of the frame in the second, small pass that finds faces which fill the frame; 0: no such pass."""
     wide_min_height: float = 0.5
     """The second pass keeps faces of at least this share of the frame's shorter side."""
-    plain_px: float = 80.0
-    """Faces of at least this height in the network's input are as well found in half its size; 0: they never are."""
 
     def __post_init__(self) -> None:
         for name in ("min_score", "max_overlap", "wide_min_height"):
@@ -132,7 +133,7 @@ class ScrfdDetector:
         self._input_name = self._session.get_inputs()[0].name
         self._outputs = ScrfdOutputs.probe(self._session)
         self._kept: dict[Canvas, FloatArray] = {}
-        self._at_once = AT_ONCE[device]
+        self._device = device
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process gets a detector of its own, from the same file."""
@@ -144,46 +145,45 @@ class ScrfdDetector:
         wanted = self._main_canvas(frame_hw).content_wh
         return min(wanted[0], width), min(wanted[1], height)
 
-    def is_plain(self, faces: Faces, frame_hw: tuple[int, int]) -> bool:
-        """Whether there are faces, and all are large enough to be found in half the size too."""
-        heights_px = geometry.heights(faces.boxes) * self._main_canvas(frame_hw).scale
-        return self.options.plain_px > 0 and len(faces) > 0 and bool(heights_px.min() >= self.options.plain_px)
-
-    def detect(
-        self, images_bgr: Sequence[ImageArray], frame_hw: tuple[int, int] | None = None, is_halved: bool = False
-    ) -> list[Faces]:
+    def detect(self, images_bgr: Sequence[ImageArray], frame_hw: tuple[int, int] | None = None) -> list[Faces]:
         """Finds the faces of each image; all images of one call have the same size. Not for several threads at once.
 
         Args:
             images_bgr: (H, W, 3) uint8 BGR each.
             frame_hw: height and width of the frames that the images are, where they have been shrunk to `input_wh`.
-            is_halved: look in half the size, at a quarter of the cost.
 
         Returns:
             One `Faces` an image, best score first, in pixels of the frame.
         """
         if not images_bgr:
             return []
-        for image in images_bgr:
-            check_array("image", image, (*images_bgr[0].shape[:2], 3), np.uint8)
+        _check_images(images_bgr)
         height, width = frame_hw or images_bgr[0].shape[:2]
         o = self.options
-        main = self._main_canvas((height, width), 0.5 if is_halved else 1.0)
-        found = [self._suppressed(faces) for faces in self._detect_on(main, images_bgr)]
-        if is_halved or not o.wide_px:  # half the size shows faces that fill the frame well enough
+        found = self._detect_on(self._main_canvas((height, width)), images_bgr, AT_ONCE[self._device])
+        if not o.wide_px:
             return found
         wide = Canvas.fit((height, width), o.wide_px, o.max_upscale, margin=0.25)
         min_height_px = o.wide_min_height * min(height, width)
-        coarse = [self._suppressed(faces) for faces in self._detect_on(wide, images_bgr)]
+        coarse = self._detect_on(wide, images_bgr, AT_ONCE[self._device])
         return [self._with_missed(faces, more, min_height_px) for faces, more in zip(found, coarse, strict=True)]
 
-    def _main_canvas(self, frame_hw: tuple[int, int], share: float = 1.0) -> Canvas:
-        return Canvas.fit(frame_hw, round(share * self.options.input_px), share * self.options.max_upscale)
+    def detect_parts(self, parts_bgr: Sequence[ImageArray]) -> list[Faces]:
+        """Finds the faces of squares cut from frames, (S, S, 3) uint8 BGR each, as they are: one `Faces` a square, in
+        its pixels."""
+        if not parts_bgr:
+            return []
+        _check_images(parts_bgr)
+        side = parts_bgr[0].shape[0]
+        return self._detect_on(Canvas.fit((side, side), side, 1.0), parts_bgr, PARTS_AT_ONCE[self._device])
 
-    def _detect_on(self, canvas: Canvas, images: Sequence[ImageArray]) -> list[Faces]:
-        """A few at a time: see `AT_ONCE`."""
-        parts = [images[first : first + self._at_once] for first in range(0, len(images), self._at_once)]
-        return [faces for part in parts for faces in self._detect_at_once(canvas, part)]
+    def _main_canvas(self, frame_hw: tuple[int, int]) -> Canvas:
+        return Canvas.fit(frame_hw, self.options.input_px, self.options.max_upscale)
+
+    def _detect_on(self, canvas: Canvas, images: Sequence[ImageArray], at_once: int) -> list[Faces]:
+        """Some at a time; best score first."""
+        some = [images[first : first + at_once] for first in range(0, len(images), at_once)]
+        return [self._suppressed(faces) for part in some for faces in self._detect_at_once(canvas, part)]
 
     def _detect_at_once(self, canvas: Canvas, images: Sequence[ImageArray]) -> list[Faces]:
         planes = self._planes(canvas, len(images))
@@ -230,10 +230,16 @@ class ScrfdDetector:
         return faces[geometry.non_maximum_suppression(faces.boxes, faces.scores, self.options.max_overlap)]
 
 
+def _check_images(images: Sequence[ImageArray]) -> None:
+    for image in images:
+        check_array("image", image, (*images[0].shape[:2], 3), np.uint8)
+
+
 def _padded(length_px: int) -> int:
     return -(-length_px // PAD_MULTIPLE_PX) * PAD_MULTIPLE_PX
 
 
+@lru_cache(maxsize=3 * CANVASES)
 def _anchor_points(rows: int, columns: int, stride: int) -> npt.NDArray[np.float32]:
     """(rows * columns, 2) x, y of the cells' corners in canvas pixels, row by row."""
     y, x = np.mgrid[:rows, :columns]

@@ -99,6 +99,7 @@ def _load_onnx(path: Path, device: str, threads: int) -> tuple[Output, ModelCard
     provider = PROVIDERS[device]
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other work needs the cores meanwhile
     settings.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(str(path), settings, providers=[provider])

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from detection.crops import CropRecipe
 from detection.scrfd import ScrfdDetector
+from detection.sparse import Detector
 from gender.classifier import FaceGenderClassifier
 from pipeline.errors import ModelError, OptionError
-from pipeline.follow import Detector
 from pipeline.options import RunOptions
 from pipeline.people import Classifier
 from pipeline.weights import ModelFile, find_model

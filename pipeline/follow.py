@@ -4,38 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
-from typing import Protocol
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
 from detection import boxes as geometry
 from detection.crops import CropRecipe, cut_crops
-from detection.faces import Faces, ImageArray, TrackedFaces
+from detection.faces import ImageArray, TrackedFaces
 from detection.quality import crop_quality, geometric_quality
 from detection.shots import ShotCutDetector
+from detection.sparse import Detector, SparseDetection
 from detection.tracker import NO_TRACK, Tracker
 from pipeline.options import RunOptions
 from pipeline.video import Frame
 
 MAX_BATCH_BYTES = 2**26
 """Eight frames of 1080p take 50 MB, eight of 8K would take 800."""
-
-
-class Detector(Protocol):
-    """Whatever finds faces in a batch of equally large frames."""
-
-    def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
-        """The size in which it wants to see such frames."""
-
-    def is_plain(self, faces: Faces, frame_hw: tuple[int, int]) -> bool:
-        """Whether looking in half the size would find these faces too."""
-
-    def detect(
-        self, images_bgr: list[ImageArray], frame_hw: tuple[int, int] | None = None, is_halved: bool = False, /
-    ) -> list[Faces]:
-        """The faces of images in that size, in pixels of the frames; in the images' own where no size is given."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +78,14 @@ def follow(
         options: thresholds of every stage.
     """
     tracker, shots = Tracker(options.tracking), ShotCutDetector(options.shots)
+    detection = SparseDetection(detector, options.sparse)
     open_tracks: dict[int, _OpenTrack] = {}
     held: FollowedFrame | None = None  # one frame is held back, to end what is left with the last one
     for batch in _batches(frames, options.following.batch_frames):
         frame_hw = batch[0].picture.hw
         images = [frame.picture.image(detector.input_wh(frame_hw)) for frame in batch]
         cuts = [shots.is_cut(image) for image in images]
-        found = _detected(detector, images, frame_hw, cuts)
+        found = detection.detect(images, frame_hw, [frame.time_s for frame in batch], cuts)
         for frame, faces, is_cut in zip(batch, found, cuts, strict=True):
             if held:
                 yield held
@@ -125,23 +111,6 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
                 batch = []
         if batch:
             yield batch
-
-
-def _detected(detector: Detector, images: list[ImageArray], frame_hw: tuple[int, int], cuts: list[bool]) -> list[Faces]:
-    """The faces of a batch.
-
-    Where the first frame of the batch, or of a shot, shows large ones and no others, the rest is looked at in half the
-    size.
-    """
-    starts = [index for index in range(len(images)) if index == 0 or cuts[index]]
-    found = dict(zip(starts, detector.detect([images[start] for start in starts], frame_hw), strict=True))
-    plain: list[int] = []
-    others: list[int] = []
-    for start, stop in pairwise([*starts, len(images)]):
-        (plain if detector.is_plain(found[start], frame_hw) else others).extend(range(start + 1, stop))
-    for indices, is_halved in ((plain, True), (others, False)):
-        found |= zip(indices, detector.detect([images[i] for i in indices], frame_hw, is_halved), strict=True)
-    return [found[index] for index in range(len(images))]
 
 
 @dataclass

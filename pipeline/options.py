@@ -15,6 +15,7 @@ from pipeline.errors import OptionError
 if TYPE_CHECKING:
     from detection.scrfd import ScrfdOptions
     from detection.shots import ShotCutOptions
+    from detection.sparse import SparseOptions
     from detection.tracker import TrackerOptions
 
 
@@ -60,8 +61,8 @@ class FollowOptions:
 
     batch_frames: int = 8
     """Frames that go through the detector together."""
-    best_crops: int = 8
-    """Crops kept of each track, the best by quality."""
+    best_crops: int = 4
+    """Crops kept of each track, the best by quality: more of them tell no better."""
     min_screen_time_s: float = 0.3
     """A track seen for less is no appearance: most are flickers of the detector."""
 
@@ -88,6 +89,12 @@ def _scrfd() -> ScrfdOptions:
     return ScrfdOptions(min_score=0.3)
 
 
+def _sparse() -> SparseOptions:
+    from detection.sparse import SparseOptions
+
+    return SparseOptions()
+
+
 def _shots() -> ShotCutOptions:
     from detection.shots import ShotCutOptions
 
@@ -110,6 +117,7 @@ class RunOptions:
     """A name from the manifest, or the path of an .onnx or .pth file."""
     sampling: Sampling = field(default_factory=Sampling)
     detection: ScrfdOptions = field(default_factory=_scrfd)
+    sparse: SparseOptions = field(default_factory=_sparse)
     shots: ShotCutOptions = field(default_factory=_shots)
     tracking: TrackerOptions = field(default_factory=_tracker)
     following: FollowOptions = field(default_factory=FollowOptions)

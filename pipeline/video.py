@@ -88,7 +88,7 @@ class Picture:
     def _converted(self, width: int, height: int) -> npt.NDArray[np.uint8]:
         if self._orientation.is_quarter_turn:
             width, height = height, width
-        image = self._decoded.to_ndarray(format="bgr24", width=width, height=height)
+        image = self._decoded.to_ndarray(format="bgr24", width=width, height=height, interpolation="AREA")
         if self._orientation.is_quarter_turn:
             image = image.transpose(1, 0, 2)
         return np.ascontiguousarray(image[:: self._orientation.y_step, :: self._orientation.x_step])

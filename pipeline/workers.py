@@ -22,16 +22,19 @@ from typing import Any
 import cv2
 
 from detection.crops import CropRecipe
+from detection.sparse import Detector
 from pipeline.decoding import VideoInfo
 from pipeline.errors import OptionError, PipelineError, VideoError
-from pipeline.follow import Detector, FollowedFrame, follow
+from pipeline.follow import FollowedFrame, follow
 from pipeline.ledger import VideoRow
 from pipeline.options import RunOptions, WorkerOptions
 from pipeline.read_ahead import read_ahead
 from pipeline.video import Account, VideoReader
 
-AHEAD_FRAMES = 4
-"""Sampled frames that are decoded while others are looked at."""
+AHEAD_FRAMES = 12
+"""Sampled frames that are decoded while a batch of others is looked at, ..."""
+AHEAD_BYTES = 2**26
+"""... and what they may take: a frame of 1080p takes 3 MB, one of 8K 50."""
 BEAT_S = 0.5
 """A worker says so often that it gets on, if it does."""
 TICK_S = 0.5
@@ -81,7 +84,7 @@ class Following:
                 info = reader.info
                 pulse.reader = reader
                 try:
-                    with closing(read_ahead(reader, AHEAD_FRAMES)) as frames:
+                    with closing(read_ahead(reader, _frames_ahead(info))) as frames:
                         yield from follow(frames, self.detector, self.recipe, self.options)
                 finally:
                     pulse.reader = None
@@ -92,6 +95,11 @@ class Following:
             what = f"{type(problem).__name__} while reading {job.path}: {problem}"
             error = VideoError(what, fix="report it with the file, if it can be shared")
         yield Ended(info, account, error)
+
+
+def _frames_ahead(info: VideoInfo) -> int:
+    frame_bytes = max(1, 3 * info.width_px * info.height_px // 2)
+    return max(1, min(AHEAD_FRAMES, AHEAD_BYTES // frame_bytes))
 
 
 @dataclass

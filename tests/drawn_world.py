@@ -173,13 +173,11 @@ class SquareDetector:
     def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
         return frame_hw[1], frame_hw[0]
 
-    def is_plain(self, _faces: Faces, _frame_hw: tuple[int, int]) -> bool:
-        return False
-
-    def detect(
-        self, images_bgr: list[ImageArray], _frame_hw: tuple[int, int] | None = None, _is_halved: bool = False
-    ) -> list[Faces]:
+    def detect(self, images_bgr: Sequence[ImageArray], _frame_hw: tuple[int, int] | None = None) -> list[Faces]:
         return [_squares_in(image) for image in images_bgr]
+
+    def detect_parts(self, parts_bgr: Sequence[ImageArray]) -> list[Faces]:
+        return [_squares_in(part) for part in parts_bgr]
 
 
 class FailingDetector(SquareDetector):
@@ -193,9 +191,7 @@ class FailingDetector(SquareDetector):
     def __init__(self, how: str, pid_path: Path | None = None) -> None:
         self.how, self.pid_path = how, pid_path
 
-    def detect(
-        self, images_bgr: list[ImageArray], _frame_hw: tuple[int, int] | None = None, _is_halved: bool = False
-    ) -> list[Faces]:
+    def detect(self, images_bgr: Sequence[ImageArray], _frame_hw: tuple[int, int] | None = None) -> list[Faces]:
         if any(image.mean() > 150 for image in images_bgr):
             self._fail()
         return super().detect(images_bgr)

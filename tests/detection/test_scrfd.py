@@ -208,25 +208,13 @@ def test_a_frame_that_was_shrunk_gives_faces_in_its_own_pixels(model: Path) -> N
     assert_same(shrunk, whole)
 
 
-def test_half_the_size_finds_what_is_twice_as_large(model: Path) -> None:
-    detector = ScrfdDetector(model, ScrfdOptions(input_px=192, wide_px=0))
-    frame = picture((40, 24, 8, RED), hw=(64, 96)).repeat(2, axis=0).repeat(2, axis=1)
-    (halved,) = detector.detect([frame], None, True)
-    (of_half_the_frame,) = ScrfdDetector(model, ScrfdOptions(input_px=96, wide_px=0)).detect([frame])
-    assert len(halved) == 1
-    assert_same(halved, of_half_the_frame)
-
-
-@pytest.mark.parametrize(
-    ("heights_px", "plain_px", "is_plain"),
-    [([240], 80, True), ([240, 239], 80, False), ([], 80, False), ([240], 0, False)],
-)
-def test_large_faces_alone_are_plain(model: Path, heights_px: list[int], plain_px: float, is_plain: bool) -> None:
-    detector = ScrfdDetector(model, ScrfdOptions(plain_px=plain_px))
-    boxes = np.array([[0, 0, 50, height] for height in heights_px], np.float32).reshape(-1, 4)
-    count = len(boxes)
-    faces = Faces(boxes, np.ones(count, np.float32), np.zeros((count, 5, 2), np.float32))
-    assert detector.is_plain(faces, (1080, 1920)) == is_plain  # a third of the size
+def test_parts_are_looked_at_as_they_are(model: Path) -> None:
+    part = picture((24, 40, 8, RED))
+    detector = ScrfdDetector(model, ScrfdOptions(input_px=192))
+    assert detector.detect_parts([]) == []
+    found = detector.detect_parts([part] * 5)
+    assert [len(faces) for faces in found] == [1] * 5
+    assert_same(found[4], ScrfdDetector(model, PLAIN).detect([part])[0])
 
 
 def test_a_small_frame_is_wanted_as_it_is(model: Path) -> None:

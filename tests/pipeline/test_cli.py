@@ -200,7 +200,7 @@ def test_a_setting_that_is_not_known_is_refused_with_a_suggestion(clip: Path, tm
 
 def test_what_is_shown_of_the_options_is_a_file_of_settings(clip: Path, tmp_path: Path) -> None:
     words = ["run", str(clip), "-o", str(tmp_path / "out"), "--show-options"]
-    (tmp_path / "first.toml").write_text("[sampling]\npatience = 0\n[detection]\nplain_px = 0\n")
+    (tmp_path / "first.toml").write_text("[sampling]\npatience = 0\n[sparse]\nmax_gap_s = 0\n")
     words += ["--config", str(tmp_path / "first.toml")]
     shown = facetally(*words, "--every", "0.4", "--keyframes", "--detector", "scrfd_500m", "--threads", "1").stdout
     assert tomllib.loads(shown)["sampling"] == {"every_s": 0.4, "keyframes": True, "patience": 0.0}

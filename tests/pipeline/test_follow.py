@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +11,14 @@ from drawn_world import Film, Shot, Square, SquareDetector, StillPicture, backgr
 
 from detection.crops import CropRecipe
 from detection.faces import Faces, ImageArray
+from detection.sparse import SparseOptions
 from pipeline.follow import FollowedFrame, Track, follow
 from pipeline.options import FollowOptions, RunOptions
 from pipeline.video import Frame
 
 EVERY_S = 0.2
-OPTIONS = RunOptions()
+OPTIONS = RunOptions(sparse=SparseOptions(max_gap_s=0))
+"""Every frame is looked at as a whole."""
 STILL = Square("red", (60, 40))
 
 
@@ -26,9 +28,7 @@ class ScoreDetector(SquareDetector):
     def __init__(self, scores: Iterable[float]) -> None:
         self._scores = iter(scores)
 
-    def detect(
-        self, images_bgr: list[ImageArray], _frame_hw: tuple[int, int] | None = None, _is_halved: bool = False
-    ) -> list[Faces]:
+    def detect(self, images_bgr: Sequence[ImageArray], _frame_hw: tuple[int, int] | None = None) -> list[Faces]:
         box = np.array([[60, 40, 100, 80]], np.float32)
         return [faces_at(box, next(self._scores)) for _ in images_bgr]
 
@@ -52,7 +52,7 @@ def test_a_person_seen_throughout_is_one_appearance() -> None:
     assert (track.track_id, track.face_count) == (0, 10)
     assert (track.first_s, track.last_s, track.screen_time_s) == pytest.approx((0, 1.8, 2.0))
     assert track.face_height_px == 40
-    assert track.crops.shape == (8, 112, 112, 3)
+    assert track.crops.shape == (4, 112, 112, 3)
     assert track.crops[0, 56, 56].tolist() == [220, 20, 20]  # RGB
 
 
@@ -116,6 +116,14 @@ def test_the_size_of_a_batch_changes_nothing(batch_frames: int) -> None:
         np.testing.assert_array_equal(a.crops, b.crops)
 
 
+def test_looking_around_faces_finds_what_looking_at_whole_frames_does() -> None:
+    squares = Square("red", (10, 40), (20, 0)), Square("blue", (110, 60), (-5, 0), from_s=0.6, to_s=1.4)
+    film = Film((Shot(2, squares), Shot(1, (STILL,), grey=190)))
+    for sparse, whole in zip(followed(film, RunOptions()), followed(film), strict=True):
+        assert sparse.rows.tracked.track_ids.tolist() == whole.rows.tracked.track_ids.tolist()
+        np.testing.assert_allclose(sparse.rows.tracked.faces.boxes, whole.rows.tracked.faces.boxes)
+
+
 def test_frames_are_taken_no_further_ahead_than_a_batch_needs() -> None:
     taken: list[int] = []
 
@@ -127,30 +135,6 @@ def test_frames_are_taken_no_further_ahead_than_a_batch_needs() -> None:
     results = follow(watched(), SquareDetector(), CropRecipe(), OPTIONS)
     next(results)
     assert len(taken) == OPTIONS.following.batch_frames
-
-
-class PlainDetector(SquareDetector):
-    """Finds everything plain, and notes in which size it looks at how many frames."""
-
-    def __init__(self) -> None:
-        self.looks: list[tuple[int, bool]] = []
-
-    def is_plain(self, faces: Faces, _frame_hw: tuple[int, int]) -> bool:
-        return len(faces) > 0
-
-    def detect(self, images_bgr: list[ImageArray], *more: object) -> list[Faces]:
-        self.looks.append((len(images_bgr), more[1:] == (True,)))
-        return super().detect(images_bgr)
-
-
-def test_behind_large_faces_half_the_size_will_do_until_the_next_cut() -> None:
-    person = (Square("red", (20, 40)),)
-    film = Film((Shot(0.6, person), Shot(0.6, person, grey=190), Shot(0.4, grey=70)))  # one batch of eight frames
-    detector = PlainDetector()
-    (expected, found) = (list(follow(frames_of(film), d, CropRecipe(), OPTIONS)) for d in (SquareDetector(), detector))
-    assert [look for look in detector.looks if look[0]] == [(3, False), (4, True), (1, False)]
-    for one, other in zip(expected, found, strict=True):
-        np.testing.assert_array_equal(one.rows.tracked.faces.boxes, other.rows.tracked.faces.boxes)
 
 
 def test_a_picture_size_that_changes_half_way_is_no_trouble() -> None:

@@ -1,0 +1,279 @@
+"""Finds the faces of consecutive frames with few looks at whole frames.
+
+Faces mostly stay where they are. Where two frames of one shot, less than a second apart, show the same faces, those
+between are searched around these faces alone; where they do not, the frame half way is looked at as a whole, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detection import boxes as geometry
+from detection.faces import Faces, FloatArray, ImageArray, IntArray
+
+MAX_SHIFT = 1.0
+"""A face is taken for one seen before if it lies within so much of its size of where that is expected, ..."""
+MAX_GROWTH = 1.5
+"""... and is no more than so many times larger or smaller."""
+MARGIN = 0.5
+"""What is searched on each side of a face, in its size; as much more as it moves."""
+MAX_OVERLAP = 0.5
+"""Two faces that overlap by more (intersection over union) are one that was found twice."""
+MAX_SHARE = 0.5
+"""Of a whole frame's pixels: one whose parts have more is looked at as a whole."""
+SURE_SCORE = 0.5
+"""From this score on a face is not passed over."""
+TIME_TOLERANCE_S = 1e-6
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SparseOptions:
+    """How seldom whole frames are looked at.
+
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    max_gap_s: float = 0.8
+    """Longest time between two looks at whole frames; who comes and goes in between may be missed. 0: every frame is
+    looked at as a whole."""
+    part_px: int = 128
+    """Side of the squares that are searched in between, as the network sees them; a multiple of 32."""
+
+    def __post_init__(self) -> None:
+        if self.max_gap_s < 0 or self.part_px < 32 or self.part_px % 32:
+            raise ValueError(f"max_gap_s must be >= 0 and part_px a multiple of 32, got {self}")
+
+
+class Detector(Protocol):
+    """Whatever finds faces in images of one size."""
+
+    def input_wh(self, frame_hw: tuple[int, int], /) -> tuple[int, int]:
+        """The size in which it wants to see such frames."""
+
+    def detect(self, images_bgr: Sequence[ImageArray], frame_hw: tuple[int, int] | None = None, /) -> list[Faces]:
+        """The faces of images in that size, in pixels of the frames; in the images' own where no size is given."""
+
+    def detect_parts(self, parts_bgr: Sequence[ImageArray], /) -> list[Faces]:
+        """The faces of squares cut from such images, in the squares' pixels."""
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Consecutive frames, and their faces as far as they are known."""
+
+    images_bgr: Sequence[ImageArray]
+    frame_hw: tuple[int, int]
+    times_s: dict[int, float]
+    faces: dict[int, Faces]
+    """By position; -1 is the frame before the first, where that is of the same shot."""
+
+    @property
+    def scale(self) -> float:
+        """Image pixels in a frame's pixel."""
+        return self.images_bgr[0].shape[1] / self.frame_hw[1]
+
+
+class SparseDetection:
+    """Finds the faces of one video's frames, some consecutive ones at a time.
+
+    Args:
+        detector: looks at whole images and at parts.
+        options: how seldom at whole ones.
+    """
+
+    def __init__(self, detector: Detector, options: SparseOptions | None = None) -> None:
+        self._detector, self._options = detector, options or SparseOptions()
+        self._last: tuple[tuple[int, int], float, Faces] | None = None
+
+    def detect(
+        self,
+        images_bgr: Sequence[ImageArray],
+        frame_hw: tuple[int, int],
+        times_s: Sequence[float],
+        cuts: Sequence[bool],
+    ) -> list[Faces]:
+        """The faces of each frame, in its pixels.
+
+        Args:
+            images_bgr: (H, W, 3) uint8 BGR each: the frames in the size that the detector wants.
+            frame_hw: height and width of the frames.
+            times_s: of the frames, which follow those of the call before.
+            cuts: whether a new shot begins with the frame.
+        """
+        stretch = _Stretch(images_bgr, frame_hw, dict(enumerate(times_s)), {})
+        if self._last and self._last[0] == frame_hw and not cuts[0]:
+            _, stretch.times_s[-1], stretch.faces[-1] = self._last
+        self._look(stretch, self._looks(stretch, cuts))
+        for left, right in pairwise(sorted(stretch.faces)):
+            self._fill(stretch, left, right)
+        self._last = frame_hw, times_s[-1], stretch.faces[len(images_bgr) - 1]
+        return [stretch.faces[index] for index in range(len(images_bgr))]
+
+    def _looks(self, stretch: _Stretch, cuts: Sequence[bool]) -> list[int]:
+        """The frames to look at as a whole, whatever they show: the first and the last of each shot, and as many
+        between as keep the gaps short."""
+        looks: list[int] = []
+        last_s = stretch.times_s.get(-1)
+        for index, is_cut in enumerate(cuts):
+            is_end = index + 1 == len(cuts) or cuts[index + 1]
+            is_due = is_end or stretch.times_s[index + 1] - (last_s or 0.0) > self._options.max_gap_s + TIME_TOLERANCE_S
+            if last_s is None or is_cut or is_due:
+                looks.append(index)
+                last_s = stretch.times_s[index]
+        return looks
+
+    def _look(self, stretch: _Stretch, indices: Sequence[int]) -> None:
+        found = self._detector.detect([stretch.images_bgr[index] for index in indices], stretch.frame_hw)
+        stretch.faces.update(zip(indices, found, strict=True))
+
+    def _fill(self, stretch: _Stretch, left: int, right: int) -> None:
+        """Finds the faces between two frames whose faces are known."""
+        if right - left < 2:
+            return
+        moves = moves_between(stretch.faces[left], stretch.faces[right])
+        image_hw = stretch.images_bgr[0].shape[:2]
+        if moves is None or len(moves.first) * self._options.part_px**2 > MAX_SHARE * image_hw[0] * image_hw[1]:
+            middle = (left + right) // 2
+            self._look(stretch, [middle])
+            self._fill(stretch, left, middle)
+            self._fill(stretch, middle, right)
+        else:
+            self._look_around(stretch, range(left + 1, right), moves)
+
+    def _look_around(self, stretch: _Stretch, between: range, moves: Moves) -> None:
+        """Finds faces that move by looking around them; where a sure one is not to be found, at the whole frame."""
+        start_s, stop_s = stretch.times_s[between.start - 1], stretch.times_s[between.stop]
+        expected = [moves.at((stretch.times_s[index] - start_s) / (stop_s - start_s)) for index in between]
+        scale, part_px = stretch.scale, self._options.part_px
+        squares = [squares_around(boxes * scale, moves.lengths * scale, part_px) for boxes in expected]
+        parts = [
+            cut_square(stretch.images_bgr[index], square, part_px)
+            for index, own in zip(between, squares, strict=True)
+            for square in own
+        ]
+        found = iter(self._detector.detect_parts(parts))
+        missed = []
+        for index, boxes, own in zip(between, expected, squares, strict=True):
+            seen = [self._in_frame(next(found), square, scale) for square in own]
+            faces = chosen(seen, boxes, moves.is_sure)
+            if faces is None:
+                missed.append(index)
+            else:
+                stretch.faces[index] = faces
+        self._look(stretch, missed)
+
+    def _in_frame(self, faces: Faces, square: IntArray, scale: float) -> Faces:
+        """Faces of a part, in the frame's pixels."""
+        corner, zoom = square[:2].astype(np.float32), np.float32(square[2] / self._options.part_px)
+
+        def in_frame(xy: FloatArray) -> FloatArray:
+            return ((xy * zoom + corner) / np.float32(scale)).astype(np.float32)
+
+        boxes = in_frame(faces.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+        return Faces(boxes, faces.scores, in_frame(faces.landmarks))
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Faces from one frame to another."""
+
+    first: FloatArray
+    """(N, 4) boxes at the beginning."""
+    last: FloatArray
+    """(N, 4) at the end."""
+    is_sure: BoolArray
+    """(N,) whether both frames show the face, and surely."""
+
+    @property
+    def lengths(self) -> FloatArray:
+        """(N,) pixels from centre to centre."""
+        return np.asarray(
+            np.linalg.norm(geometry.centres(self.last) - geometry.centres(self.first), axis=1), np.float32
+        )
+
+    def at(self, share: float) -> FloatArray:
+        """(N, 4) boxes after a share of the time."""
+        return self.first + np.float32(share) * (self.last - self.first)
+
+
+def moves_between(before: Faces, after: Faces) -> Moves | None:
+    """How the faces of one frame become those of another; None where a sure one comes or goes.
+
+    A doubtful face that only one of the frames shows stays where it is.
+    """
+    strangeness = _strangeness(before.boxes, after.boxes)
+    pairs = [
+        (row, column)
+        for row, column in enumerate(strangeness.argmin(axis=1) if strangeness.size else [])
+        if strangeness[row, column] <= 1 and strangeness[:, column].argmin() == row
+    ]
+    rows, columns = (np.array(side, np.int64) for side in (zip(*pairs) if pairs else ((), ())))
+    gone, come = (faces[np.setdiff1d(np.arange(len(faces)), own)] for faces, own in ((before, rows), (after, columns)))
+    if max(gone.scores.max(initial=0), come.scores.max(initial=0)) >= SURE_SCORE:
+        return None
+    staying = np.concatenate([gone.boxes, come.boxes])
+    is_sure = np.minimum(before.scores[rows], after.scores[columns]) >= SURE_SCORE
+    return Moves(
+        np.concatenate([before.boxes[rows], staying]),
+        np.concatenate([after.boxes[columns], staying]),
+        np.concatenate([is_sure, np.zeros(len(staying), bool)]),
+    )
+
+
+def chosen(seen: Sequence[Faces], expected: FloatArray, is_sure: BoolArray) -> Faces | None:
+    """Of the faces seen around each expected box, (N, 4), the one that it is, best score first; None where a sure one
+    (N,) is missing, or cannot be told from another."""
+    picked, is_picked_sure = [], []
+    for faces, box, is_needed in zip(seen, expected, is_sure, strict=True):
+        strangeness = _strangeness(box[None], faces.boxes)[0]
+        if strangeness.min(initial=np.inf) <= 1:
+            picked.append(faces[strangeness.argmin(keepdims=True)])
+            is_picked_sure.append(is_needed)
+        elif is_needed:
+            return None
+    together = Faces.concatenate([Faces.empty(), *picked])
+    order = geometry.non_maximum_suppression(together.boxes, together.scores, MAX_OVERLAP)
+    return together[order] if np.sum(np.array(is_picked_sure, bool)[order]) == np.sum(is_sure) else None
+
+
+def _strangeness(boxes: FloatArray, others: FloatArray) -> FloatArray:
+    """(N, M) how far boxes (N, 4) and (M, 4) are from being the same face, which they are up to 1."""
+    sizes, other_sizes = geometry.sizes(boxes)[:, None], geometry.sizes(others)[None, :]
+    shifts = np.linalg.norm(geometry.centres(boxes)[:, None] - geometry.centres(others)[None, :], axis=2)
+    low, high = np.minimum(sizes, other_sizes), np.maximum(sizes, other_sizes)
+    strangeness = np.where(high <= MAX_GROWTH * low, shifts / np.maximum(MAX_SHIFT * low, 1e-6), np.inf)
+    return np.asarray(strangeness, np.float32)
+
+
+def squares_around(boxes: FloatArray, shifts: FloatArray, part_px: int) -> IntArray:
+    """(N, 3) left, top and side of squares around boxes (N, 4) that move by `shifts` (N,), in pixels; a side is never
+    below `part_px`, so that nothing is enlarged."""
+    longest = np.maximum(geometry.widths(boxes), geometry.heights(boxes))
+    sides = np.maximum(np.ceil((1 + 2 * MARGIN) * longest + shifts), part_px)
+    corners = np.round(geometry.centres(boxes) - sides[:, None] / 2)
+    return np.concatenate([corners, sides[:, None]], axis=1).astype(np.int64)
+
+
+def cut_square(image_bgr: ImageArray, square: IntArray, part_px: int) -> ImageArray:
+    """(part_px, part_px, 3) uint8 BGR: left, top and side of a square of the image, shrunk, and black beyond it."""
+    left, top, side = (int(value) for value in square)
+    inside = image_bgr[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
+    if inside.shape[:2] != (side, side):
+        before_y, before_x = min(max(-top, 0), side), min(max(-left, 0), side)
+        after_y, after_x = side - before_y - inside.shape[0], side - before_x - inside.shape[1]
+        inside = np.asarray(
+            cv2.copyMakeBorder(inside, before_y, after_y, before_x, after_x, cv2.BORDER_CONSTANT), np.uint8
+        )
+    if side == part_px:
+        return inside
+    return np.asarray(cv2.resize(inside, (part_px, part_px), interpolation=cv2.INTER_AREA), np.uint8)
