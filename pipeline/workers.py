@@ -160,11 +160,13 @@ class _Worker:
         self.heard_s = math.inf
         """When it last got or said anything, on the monotonic clock; infinite until it is ready."""
         self._is_ready = False
+        self._is_lost = False
+        """A killed process is alive for a moment yet, and must get no other job."""
         self._taken_count = 0
 
     def is_over(self, share: int) -> bool:
         """Whether it is idle, and dead or due to be replaced."""
-        return not self.job and (self._taken_count >= share or not self._process.is_alive())
+        return not self.job and (self._is_lost or self._taken_count >= share or not self._process.is_alive())
 
     def take(self, job: Job) -> None:
         self.job = job
@@ -184,11 +186,13 @@ class _Worker:
         assert job
         if not self.connection.poll():
             self._process.kill()
+            self._is_lost = True
             event = Ended(error=_stalled(job.path, time.monotonic() - self.heard_s))
         else:
             try:
                 event = self.connection.recv()
             except (EOFError, OSError):
+                self._is_lost = True
                 self._process.join(PATIENCE_S)
                 if not self._is_ready:
                     raise OptionError(

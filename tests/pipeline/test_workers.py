@@ -60,6 +60,14 @@ def test_a_worker_that_is_lost_costs_its_video_only(
     assert multiprocessing.active_children() == []
 
 
+def test_a_killed_worker_gets_no_other_video_though_it_seems_to_live(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "is_alive", lambda _: True)
+    rows = run(films, tmp_path, FailingDetector("hang"), WorkerOptions(stall_s=3.0))
+    assert [rows[name].status for name in ("man.mp4", "mixed.mp4", "woman.mp4")] == ["ok", "failed", "ok"]
+
+
 def test_memory_that_runs_out_in_one_video_leaves_the_worker_to_the_others(films: Path, tmp_path: Path) -> None:
     rows = run(films, tmp_path, FailingDetector("memory"), WorkerOptions())
     assert "MemoryError" in rows["mixed.mp4"].reason
