@@ -141,8 +141,8 @@ class SparseDetection:
         if right - left < 2:
             return
         moves = moves_between(stretch.faces[left], stretch.faces[right])
-        image_hw = stretch.images_bgr[0].shape[:2]
-        if moves is None or len(moves.first) * self._options.part_px**2 > MAX_SHARE * image_hw[0] * image_hw[1]:
+        height, width = stretch.images_bgr[0].shape[:2]
+        if moves is None or len(moves.first) * self._options.part_px**2 > MAX_SHARE * height * width:
             middle = (left + right) // 2
             self._look(stretch, [middle])
             self._fill(stretch, left, middle)
@@ -153,7 +153,8 @@ class SparseDetection:
     def _look_around(self, stretch: _Stretch, between: range, moves: Moves) -> None:
         """Finds faces that move by looking around them; where a sure one is not to be found, at the whole frame."""
         start_s, stop_s = stretch.times_s[between.start - 1], stretch.times_s[between.stop]
-        expected = [moves.at((stretch.times_s[index] - start_s) / (stop_s - start_s)) for index in between]
+        lasts_s = max(stop_s - start_s, TIME_TOLERANCE_S)  # broken files may show several frames at one time
+        expected = [moves.at((stretch.times_s[index] - start_s) / lasts_s) for index in between]
         scale, part_px = stretch.scale, self._options.part_px
         squares = [squares_around(boxes * scale, moves.lengths * scale, part_px) for boxes in expected]
         parts = [
@@ -202,8 +203,8 @@ class Moves:
         )
 
     def at(self, share: float) -> FloatArray:
-        """(N, 4) boxes after a share of the time."""
-        return self.first + np.float32(share) * (self.last - self.first)
+        """(N, 4) boxes after a share of the time, in [0, 1]."""
+        return self.first + np.float32(min(max(share, 0.0), 1.0)) * (self.last - self.first)
 
 
 def moves_between(before: Faces, after: Faces) -> Moves | None:

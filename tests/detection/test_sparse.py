@@ -161,6 +161,13 @@ def test_frames_larger_than_their_images_have_faces_in_their_own_pixels() -> Non
         np.testing.assert_allclose(faces.boxes, [[200, 200, 240, 240]], atol=1e-3)
 
 
+@pytest.mark.parametrize("times_s", [[5.0] * 4, [5.0, 4.0, 9.0, 1.0]], ids=["standing still", "jumping"])
+def test_broken_times_are_no_trouble(times_s: list[float]) -> None:
+    images = [drawn((20, 20, 250))] * 4
+    found = SparseDetection(DotDetector()).detect(images, HW, times_s, [True, False, False, False])
+    assert [len(faces) for faces in found] == [1] * 4
+
+
 def test_frames_of_another_size_have_nothing_in_common_with_those_before() -> None:
     detector = DotDetector()
     sparse = SparseDetection(detector)
