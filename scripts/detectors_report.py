@@ -19,6 +19,8 @@ from scripts.models_report import HEADER, Target, at_least, at_most
 Figures = Mapping[str, Any]
 FILE = click.Path(path_type=Path, dir_okay=False)
 OURS, PEER, TEACHER = "ours", "scrfd_500m", "scrfd_2.5g"
+STAGE = "ours@"
+"""How the names of our detector at other stages of its training begin."""
 
 
 @click.command(help=__doc__)
@@ -31,6 +33,10 @@ def main(figures: Path, page: Path) -> None:
 def detectors_page(figures: Figures) -> str:
     """The page's text, from what `scripts.evaluate_detector` wrote."""
     counts = figures["pictures"]
+    compared, learning = (
+        {name: own for name, own in figures["detectors"].items() if name.startswith(STAGE) == is_stage}
+        for is_stage in (False, True)
+    )
     parts = [
         "# Face detectors\n\nWritten by `python -m scripts.detectors_report` from `detectors.json`, of "
         f"{figures['date']}, {figures['machine']}.\n\n```\n{figures['command']}\n```",
@@ -38,10 +44,15 @@ def detectors_page(figures: Figures) -> str:
         f"## Pictures\n\nAverage precision on {counts['wider_val']} of WIDER FACE's validation pictures (long side "
         f"512 px; its own easy, medium and hard faces) and {counts['fddb']} of FDDB, at an input of 640 px; recall of "
         "WIDER's faces by their height in the stored picture, at a score of 0.5; milliseconds of a 640 x 360 frame.\n\n"
-        + picture_table(figures["detectors"]),
+        + picture_table(compared),
         "## Labelled video\n\nThe same run with each detector over the hand-labelled clips.\n\n"
         + video_table(figures["video"]),
     ]
+    if learning:
+        stages = {name.removeprefix(STAGE): own for name, own in learning.items()}
+        parts.append(
+            "## Learning\n\nOurs after fewer and more epochs, on the same pictures.\n\n" + learning_table(stages)
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -77,12 +88,27 @@ TARGETS = (
 )
 
 
+def _share(*keys: str) -> Callable[[Figures], str]:
+    def read(figures: Any) -> str:
+        for key in keys:
+            figures = figures[key]
+        return f"{figures:.1%}"
+
+    return read
+
+
+PRECISION = {
+    **{f"WIDER {level}": _share("wider_val", level) for level in ("easy", "medium", "hard")},
+    "FDDB": _share("fddb", "all"),
+}
+"""Average precision: rows of a table."""
+
+
 def picture_table(detectors: Figures) -> str:
     """A line a figure, a column a detector."""
     heights = list(next(iter(detectors.values()))["wider_val"]["recall_by_height_px"])
     rows: dict[str, Callable[[Figures], str]] = {
-        **{f"WIDER {level}": _share("wider_val", level) for level in ("easy", "medium", "hard")},
-        "FDDB": _share("fddb", "all"),
+        **PRECISION,
         **{
             f"recall at {height.replace('-10000', ' and more')} px": _share("wider_val", "recall_by_height_px", height)
             for height in heights
@@ -90,6 +116,11 @@ def picture_table(detectors: Figures) -> str:
         "ms a frame": lambda figures: f"{figures['milliseconds']:.1f}",
     }
     return _table(detectors, rows)
+
+
+def learning_table(stages: Figures) -> str:
+    """Average precision, a column a stage."""
+    return _table(stages, PRECISION)
 
 
 def video_table(runs: Figures) -> str:
@@ -108,15 +139,6 @@ def video_table(runs: Figures) -> str:
             "tracks on nobody": lambda run: str(run["tracks_on_nobody"]),
         },
     )
-
-
-def _share(*keys: str) -> Callable[[Figures], str]:
-    def read(figures: Any) -> str:
-        for key in keys:
-            figures = figures[key]
-        return f"{figures:.1%}"
-
-    return read
 
 
 def _table(columns: Figures, rows: Mapping[str, Callable[[Figures], str]]) -> str:

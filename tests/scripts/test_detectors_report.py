@@ -65,3 +65,13 @@ def test_the_page_is_written_from_the_figures(tmp_path: Path) -> None:
     words = ["--figures", str(tmp_path / "detectors.json"), "--page", str(tmp_path / "page.md")]
     CliRunner().invoke(main, words, catch_exceptions=False)
     assert (tmp_path / "page.md").read_text() == detectors_page(FIGURES)
+
+
+def test_stages_of_our_training_have_a_table_of_their_own() -> None:
+    stages = {"ours@10 epochs": detector(0.7), "ours@20 epochs": detector(0.8)}
+    page = detectors_page(FIGURES | {"detectors": FIGURES["detectors"] | stages})
+    assert "## Learning" not in detectors_page(FIGURES)
+    compared, learning = page.split("## Learning")
+    assert line(compared, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
+    assert "| | 10 epochs | 20 epochs |" in learning
+    assert line(learning, "WIDER easy") == "| WIDER easy | 70.0% | 80.0% |"
