@@ -421,7 +421,7 @@ def test_crops_are_classified_together_across_videos(
     monkeypatch.setattr(run_module, "MAX_WAIT_S", 1e9)
     classifier = CountingClassifier()
     run(films, tmp_path, using=replace(engines(), classifier=classifier))
-    assert classifier.batches == [44]  # 8 best crops of 5 tracks, 4 of the one with 4 faces
+    assert classifier.batches == [24]  # the 4 best crops of 6 tracks
 
 
 def test_a_finished_video_does_not_wait_long_for_a_full_batch(
