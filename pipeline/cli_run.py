@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from dataclasses import replace
@@ -62,10 +61,10 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
 @DEVICE
 @click.option(
     "--workers",
-    type=click.IntRange(1, 64),
-    default=WorkerOptions.count,
+    type=click.IntRange(0, 64),
+    default=0,
     show_default=True,
-    help="Videos worked on side by side.",
+    help="Videos worked on side by side; 0: as many as there are cores, but at most 4.",
 )
 @click.option(
     "--threads",
@@ -121,6 +120,7 @@ def run(
     from pipeline.inputs import find_videos
     from pipeline.ledger import Ledger
     from pipeline.plan import check_output, plan_run
+    from pipeline.workers import available_cores, shared_out
 
     options = with_stages(RunOptions(detector=detector, classifier=classifier), stages)
     given: dict[str, Any] = {"every_s": every_s, "keyframes": keyframes}
@@ -132,8 +132,7 @@ def run(
         click.echo(as_toml(flags, options), nl=False)
         return
     videos = find_videos(inputs)
-    if not threads and workers > 1:
-        threads = max(1, available_cores() // workers)
+    workers, threads = shared_out(available_cores(), len(videos), workers, threads)
     engines = load_engines(options, device, threads, models_dir, allow_untrained)
     ledger, digest = Ledger(out), options.digest(engines.model_hashes)
     if dry_run:
@@ -149,11 +148,6 @@ def run(
         _print_sums(ledger, [*rows, *plan.done])
     if any(row.status == "failed" for row in rows):
         sys.exit(1)
-
-
-def available_cores() -> int:
-    """Cores that this process may use: fewer than the machine has, where it was given only some."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _print_plan(plan: Plan) -> None:

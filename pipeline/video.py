@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +57,8 @@ class Orientation:
 class Picture:
     """A picture as displayed: turned and mirrored as its display matrix says.
 
-    Pixels are converted when they are asked for, in the size that is asked for: most pictures are looked at in small,
-    and only a few faces are cut from the full one.
+    Pixels are converted when they are first asked for, in the size that is asked for: most pictures are looked at in
+    small, and only a few faces are cut from the full one.
 
     Args:
         decoded: an `av.VideoFrame`.
@@ -68,6 +67,7 @@ class Picture:
 
     def __init__(self, decoded: Any, orientation: Orientation | None = None) -> None:
         self._decoded, self._orientation = decoded, orientation or Orientation.of(decoded)
+        self._images: dict[tuple[int, int], npt.NDArray[np.uint8]] = {}
 
     @property
     def hw(self) -> tuple[int, int]:
@@ -76,19 +76,17 @@ class Picture:
         return (width, height) if self._orientation.is_quarter_turn else (height, width)
 
     def image(self, size_wh: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
-        """(H, W, 3) uint8 BGR, in full or scaled to a width and height."""
-        if size_wh is None or size_wh == self.hw[::-1]:
-            return self._full
-        return self._converted(*size_wh)
-
-    @cached_property
-    def _full(self) -> npt.NDArray[np.uint8]:
-        return self._converted(*self.hw[::-1])
+        """(H, W, 3) uint8 BGR, in full or scaled to a width and height; kept for whoever asks for it again."""
+        size_wh = size_wh or self.hw[::-1]
+        if size_wh not in self._images:
+            self._images[size_wh] = self._converted(*size_wh)
+        return self._images[size_wh]
 
     def _converted(self, width: int, height: int) -> npt.NDArray[np.uint8]:
         if self._orientation.is_quarter_turn:
             width, height = height, width
-        image = self._decoded.to_ndarray(format="bgr24", width=width, height=height, interpolation="AREA")
+        # by default FFmpeg would start as many threads as there are cores, for each picture anew
+        image = self._decoded.to_ndarray(format="bgr24", width=width, height=height, interpolation="AREA", threads=1)
         if self._orientation.is_quarter_turn:
             image = image.transpose(1, 0, 2)
         return np.ascontiguousarray(image[:: self._orientation.y_step, :: self._orientation.x_step])

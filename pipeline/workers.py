@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -29,7 +29,7 @@ from pipeline.follow import FollowedFrame, follow
 from pipeline.ledger import VideoRow
 from pipeline.options import RunOptions, WorkerOptions
 from pipeline.read_ahead import read_ahead
-from pipeline.video import Account, VideoReader
+from pipeline.video import Account, Frame, VideoReader
 
 AHEAD_FRAMES = 12
 """Sampled frames that are decoded while a batch of others is looked at, ..."""
@@ -41,9 +41,29 @@ TICK_S = 0.5
 """Nobody waits longer than this without a look at the clock."""
 PATIENCE_S = 2.0
 """What a worker gets to go home by itself before it is killed."""
+MAX_CHOSEN_WORKERS = 4
+"""More are started only where that is asked for: each takes half a gigabyte for 1080p."""
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 PRELOADED = ["onnxruntime", __name__]
 """Imported once, by the server that workers are forked from."""
+
+
+def available_cores() -> int:
+    """Cores that this process may use: fewer than the machine has, where it was given only some."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def shared_out(cores: int, videos: int, workers: int = 0, threads: int = 0) -> tuple[int, int]:
+    """How many workers, and threads of each, keep the cores busy with none having two to serve.
+
+    Args:
+        cores: to keep busy.
+        videos: to be worked on.
+        workers: 0 where it is to be chosen. One video leaves cores idle, at its beginning and end more than else.
+        threads: 0 where it is to be chosen; 0 is chosen for one worker alone, whose libraries then do.
+    """
+    workers = min(workers or min(cores, MAX_CHOSEN_WORKERS), max(1, videos))
+    return workers, threads or (max(1, cores // workers) if workers > 1 else 0)
 
 
 @dataclass(frozen=True)
@@ -84,7 +104,7 @@ class Following:
                 info = reader.info
                 pulse.reader = reader
                 try:
-                    with closing(read_ahead(reader, _frames_ahead(info))) as frames:
+                    with closing(read_ahead(self._converted(reader), _frames_ahead(info))) as frames:
                         yield from follow(frames, self.detector, self.recipe, self.options)
                 finally:
                     pulse.reader = None
@@ -95,6 +115,12 @@ class Following:
             what = f"{type(problem).__name__} while reading {job.path}: {problem}"
             error = VideoError(what, fix="report it with the file, if it can be shared")
         yield Ended(info, account, error)
+
+    def _converted(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The frames, each converted to the detector's size already: beside inference, as decoding is."""
+        for frame in frames:
+            frame.picture.image(self.detector.input_wh(frame.picture.hw))
+            yield frame
 
 
 def _frames_ahead(info: VideoInfo) -> int:

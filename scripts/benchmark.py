@@ -51,7 +51,7 @@ from pipeline.options import RunOptions, Sampling, WorkerOptions
 from pipeline.plan import plan_run
 from pipeline.run import run_videos
 from pipeline.video import Picture
-from pipeline.workers import Following, Job, Pulse
+from pipeline.workers import Following, Job, Pulse, available_cores, shared_out
 from scripts.long_films import Film, looped
 
 Figures = dict[str, Any]
@@ -106,7 +106,7 @@ def whole_job(inputs: tuple[str, ...], repeats: int, detector: str, every_s: flo
     engines = load_engines(options, device="cpu")
     jobs: Jobs = {
         DECODING: partial(decode_all, videos),
-        "facetally": partial(run_whole_job, videos, engines, options),
+        "facetally": whole_job_of(videos, options),
         "insightface loop": partial(run_insightface_loop, videos, engines, options),
     }
     name = f"whole-job-{engines.models['detector'].name}"
@@ -119,6 +119,7 @@ def whole_job(inputs: tuple[str, ...], repeats: int, detector: str, every_s: flo
 @MINUTES
 @DETECTOR
 @click.option("--film", "names", type=click.Choice(list(FILMS)), multiple=True, default=list(FILMS))
+@click.option("--count", default=1, show_default=True, help="Films of each size, which are one job.")
 @click.option("--every", "intervals", type=float, multiple=True, default=[1.0, 0.2, 0.0], show_default=True)
 @REPORTS
 def films(
@@ -127,23 +128,27 @@ def films(
     minutes: float,
     detector: str,
     names: tuple[str, ...],
+    count: int,
     intervals: tuple[float, ...],
     reports: Path,
 ) -> None:
     """The whole job against decoding alone, on films of several sizes made from the videos."""
     clips = [video.path for video in find_videos(inputs)]
-    engines = load_engines(RunOptions(detector=detector), device="cpu")
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            videos = [InputVideo(looped(clips, Path(folder) / f"{name}.mp4", minutes, FILMS[name]), name)]
+            paths = {f"{name} {number}": Path(folder) / f"{name} {number}.mp4" for number in range(count)}
+            videos = [
+                InputVideo(looped(clips[number::count], path, minutes, FILMS[name]), title)
+                for number, (title, path) in enumerate(paths.items())
+            ]
             jobs: Jobs = {DECODING: partial(decode_all, videos)}
             for every_s in intervals:
-                options = RunOptions(detector=detector, sampling=Sampling(every_s))
                 said = f"every {every_s:g} s" if every_s else "every frame"
-                jobs[said] = partial(run_whole_job, videos, engines, options)
+                jobs[said] = whole_job_of(videos, RunOptions(detector=detector, sampling=Sampling(every_s)))
             results[name] = compared(jobs, repeats, name)
-    write(reports, "films", {"minutes": minutes, "detector": detector, "films": results})
+    figures = {"minutes": minutes, "count": count, "detector": detector, "films": results}
+    write(reports, f"films-{count}", figures)
 
 
 @main.command()
@@ -187,15 +192,12 @@ def scaling(
 ) -> None:
     """Time over the number of clips, for one worker and more; the exponent is that of a power law through the times."""
     options = RunOptions(detector=detector)
-    engines = load_engines(options, device="cpu", threads=0)
     results: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
         clip = looped([video.path for video in find_videos(inputs)], Path(folder) / "clip.mp4", 0.5, FILMS["360p"])
         videos = [InputVideo(told_apart(clip, number), f"clip{number:03}") for number in range(max(counts))]
         for workers in worker_counts:
-            jobs: Jobs = {
-                str(count): partial(run_whole_job, videos[:count], engines, options, workers) for count in counts
-            }
+            jobs: Jobs = {str(count): whole_job_of(videos[:count], options, workers) for count in counts}
             result = compared(jobs, 1, f"{workers} workers")
             seconds = [result["median_s"][str(count)] for count in counts]
             exponent = float(np.polyfit(np.log(counts), np.log(seconds), 1)[0])
@@ -278,12 +280,21 @@ def decode_all(videos: Sequence[InputVideo]) -> Figures:
     return {"frames": frame_count}
 
 
-def run_whole_job(videos: Sequence[InputVideo], engines: Engines, options: RunOptions, workers: int = 1) -> Figures:
-    """What `facetally run` does, tables and ledger included, into a folder that is thrown away."""
+def whole_job_of(videos: Sequence[InputVideo], options: RunOptions, workers: int = 0) -> Callable[[], Figures]:
+    """What `facetally run` does with these videos, its models loaded already."""
+    workers, threads = shared_out(available_cores(), len(videos), workers)
+    engines = load_engines(options, "cpu", threads)
+    return partial(run_whole_job, videos, engines, options, WorkerOptions(workers, threads=threads))
+
+
+def run_whole_job(
+    videos: Sequence[InputVideo], engines: Engines, options: RunOptions, workers: WorkerOptions
+) -> Figures:
+    """Tables and ledger included, into a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as out:
         ledger = Ledger(Path(out))
         plan = plan_run(videos, ledger, options.digest(engines.model_hashes))
-        rows = run_videos(plan, ledger, engines, options, Silent(), WorkerOptions(workers))
+        rows = run_videos(plan, ledger, engines, options, Silent(), workers)
     return {
         "frames": sum(row.frame_count for row in rows),
         "sampled": sum(row.sampled_count for row in rows),

@@ -416,7 +416,7 @@ def test_an_output_folder_that_cannot_be_made_is_an_error(clip: Path, tmp_path: 
         ["run"],
         ["run", "a.mp4"],
         ["run", "a.mp4", "-o", "out", "--every", "often"],
-        ["run", "a.mp4", "-o", "out", "--workers", "0"],
+        ["run", "a.mp4", "-o", "out", "--workers", "-1"],
         ["run", "a.mp4", "-o", "out", "--device", "abacus"],
         ["run", "a.mp4", "-o", "out", "--no-such-option"],
         ["tally", "out", "--by", "nose"],

@@ -24,7 +24,7 @@ from pipeline.options import RunOptions, WorkerOptions
 from pipeline.plan import plan_run
 from pipeline.run import run_videos
 from pipeline.tables import FACES, read_table
-from pipeline.workers import Following, Job, Pulse, _beat, followed
+from pipeline.workers import Following, Job, Pulse, _beat, followed, shared_out
 
 OPTIONS = RunOptions()
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +34,26 @@ def run(folder: Path, out: Path, detector: FailingDetector, workers: WorkerOptio
     using = replace(engines(), detector=detector)
     plan = plan_run(find_videos([str(folder)]), Ledger(out), OPTIONS.digest(using.model_hashes))
     return {row.video: row for row in run_videos(plan, Ledger(out), using, OPTIONS, Silent(), workers)}
+
+
+@pytest.mark.parametrize(
+    ("cores", "videos", "asked", "shared"),
+    [
+        (2, 95, (0, 0), (2, 1)),
+        (2, 1, (0, 0), (1, 0)),  # libraries choose
+        (1, 95, (0, 0), (1, 0)),
+        (16, 95, (0, 0), (4, 4)),
+        (16, 3, (0, 0), (3, 5)),
+        (16, 95, (16, 0), (16, 1)),
+        (2, 95, (8, 0), (8, 1)),
+        (8, 95, (0, 3), (4, 3)),
+        (8, 0, (0, 0), (1, 0)),
+    ],
+)
+def test_cores_are_shared_out_among_workers(
+    cores: int, videos: int, asked: tuple[int, int], shared: tuple[int, int]
+) -> None:
+    assert shared_out(cores, videos, *asked) == shared
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -135,7 +155,7 @@ from drawn_world import FailingDetector, engines
 from dataclasses import replace
 pipeline.engines.load_engines = lambda *_: replace(engines(), detector=FailingDetector("hang", Path({pid!r})))
 from pipeline.cli import main
-main(["run", {films!r}, "-o", {out!r}])
+main(["run", {films!r}, "-o", {out!r}, "--workers", "1"])
 """
 
 

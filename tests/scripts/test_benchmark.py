@@ -40,8 +40,9 @@ def test_films_are_decoded_and_looked_at(films: Path, tmp_path: Path) -> None:
 
 def test_the_stages_are_parts_of_the_whole(films: Path, tmp_path: Path) -> None:
     result = figures(tmp_path, "stages", str(films), "--minutes", "0.1", "--film", "360p")
-    looking = {stage: seconds for stage, seconds in result["stage_s"].items() if stage != "decode"}
-    assert {"convert", "detect", "find cuts", "track", "waits"} <= looking.keys()
+    beside = {"decode", "convert"}  # in a thread of their own
+    looking = {stage: seconds for stage, seconds in result["stage_s"].items() if stage not in beside}
+    assert beside | {"detect", "find cuts", "track", "waits"} <= result["stage_s"].keys()
     assert 0 < sum(looking.values()) < result["whole_s"]
 
 
