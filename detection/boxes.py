@@ -56,5 +56,6 @@ def non_maximum_suppression(boxes: FloatArray, scores: FloatArray, max_iou: floa
     while len(left):  # a row at a time: the whole matrix of a picture full of noise would not fit into memory
         best, left = left[0], left[1:]
         kept.append(best)
-        left = left[iou_matrix(boxes[best][None], boxes[left])[0] <= max_iou]
+        if len(left):
+            left = left[iou_matrix(boxes[best][None], boxes[left])[0] <= max_iou]
     return np.array(kept, np.int64)

@@ -18,12 +18,11 @@ LANDMARK_COUNT = 5
 
 def check_array(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...], dtype: type) -> None:
     """Raises ValueError or TypeError unless `array` has this dtype and shape (None: any length)."""
-    if array.dtype != np.dtype(dtype):
+    if array.dtype != dtype:
         raise TypeError(f"{name} must be {np.dtype(dtype)}, got {array.dtype}")
-    fits = array.ndim == len(shape) and all(
-        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
-    )
-    if not fits:
+    if array.shape == shape:
+        return
+    if array.ndim != len(shape) or any(n not in (None, got) for n, got in zip(shape, array.shape, strict=True)):
         wanted = tuple("any" if n is None else n for n in shape)
         raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detection import boxes as geometry
-from detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, check_array
+from detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, IntArray, check_array
 from detection.scrfd_onnx import STRIDES, ScrfdOutputs, open_session
 
 SURE_SCORE = 0.5
@@ -190,8 +190,9 @@ class ScrfdDetector:
         for image, own in zip(images, planes, strict=True):
             canvas.draw(image, own)
         raw = self._session.run(None, {self._input_name: planes})
-        levels = [self._decoded(raw, level, canvas) for level in range(len(STRIDES))]
-        return [Faces.concatenate([level[i] for level in levels]) for i in range(len(images))]
+        owners, levels = zip(*(self._decoded(raw, level, canvas) for level in range(len(STRIDES))), strict=True)
+        owner, faces = np.concatenate(owners), Faces.concatenate(list(levels))
+        return [faces[owner == i] for i in range(len(images))]
 
     def _planes(self, canvas: Canvas, count: int) -> FloatArray:
         """Memory to draw on. It is kept: around the frames it stays black, and new memory costs more than drawing."""
@@ -202,21 +203,18 @@ class ScrfdDetector:
             kept = self._kept[canvas] = canvas.blank(count)
         return kept[:count]
 
-    def _decoded(self, raw: list[Any], level: int, canvas: Canvas) -> list[Faces]:
-        """The faces above `min_score` of one stride, an entry an image."""
+    def _decoded(self, raw: list[Any], level: int, canvas: Canvas) -> tuple[IntArray, Faces]:
+        """The faces above `min_score` of one stride, and the image that each is in, (N,)."""
         stride = STRIDES[level]
         scores = raw[self._outputs.scores[level]][..., 0]  # (B, cells * anchors)
-        distances, offsets = raw[self._outputs.boxes[level]], raw[self._outputs.landmarks[level]]
+        owner, hit = np.nonzero(scores >= self.options.min_score)
         anchors = _anchor_points(canvas.height_px // stride, canvas.width_px // stride, stride)
-        faces = []
-        for image_scores, image_distances, image_offsets in zip(scores, distances, offsets, strict=True):
-            hit = np.flatnonzero(image_scores >= self.options.min_score)
-            at = anchors[hit // self._outputs.anchors_per_cell]  # (n, 2)
-            reach = image_distances[hit] * stride  # (n, 4) left, top, right, bottom
-            corners = np.concatenate([at - reach[:, :2], at + reach[:, 2:]], axis=1)
-            points = at[:, None, :] + image_offsets[hit].reshape(-1, LANDMARK_COUNT, 2) * stride
-            faces.append(Faces(canvas.to_frame(corners), image_scores[hit], canvas.to_frame(points)))
-        return faces
+        at = anchors[hit // self._outputs.anchors_per_cell]  # (n, 2)
+        reach = raw[self._outputs.boxes[level]][owner, hit] * stride  # (n, 4) left, top, right, bottom
+        corners = np.concatenate([at - reach[:, :2], at + reach[:, 2:]], axis=1)
+        offsets = raw[self._outputs.landmarks[level]][owner, hit].reshape(-1, LANDMARK_COUNT, 2)
+        points = at[:, None, :] + offsets * stride
+        return owner, Faces(canvas.to_frame(corners), scores[owner, hit], canvas.to_frame(points))
 
     def _with_missed(self, faces: Faces, coarse: Faces, min_height_px: float) -> Faces:
         """The faces, and the large ones of the coarse pass that are not among them; best score first."""

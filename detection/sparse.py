@@ -219,7 +219,7 @@ def moves_between(before: Faces, after: Faces) -> Moves | None:
         if strangeness[row, column] <= 1 and strangeness[:, column].argmin() == row
     ]
     rows, columns = (np.array(side, np.int64) for side in (zip(*pairs) if pairs else ((), ())))
-    gone, come = (faces[np.setdiff1d(np.arange(len(faces)), own)] for faces, own in ((before, rows), (after, columns)))
+    gone, come = (faces[np.delete(np.arange(len(faces)), own)] for faces, own in ((before, rows), (after, columns)))
     if max(gone.scores.max(initial=0), come.scores.max(initial=0)) >= SURE_SCORE:
         return None
     staying = np.concatenate([gone.boxes, come.boxes])

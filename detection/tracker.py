@@ -81,7 +81,7 @@ class Tracker:
         track_of = np.full(len(faces), NO_TRACK)  # position in self._ids
         sure = faces.scores >= self.options.start_score
         for candidates in (np.flatnonzero(sure), np.flatnonzero(~sure)):
-            free = np.setdiff1d(np.arange(len(self._ids)), track_of)
+            free = np.delete(np.arange(len(self._ids)), track_of[track_of != NO_TRACK])
             costs = self._costs(expected[free], centres[candidates], sizes[candidates])
             for row, column in _assigned(costs):
                 track_of[candidates[column]] = free[row]
@@ -112,7 +112,7 @@ class Tracker:
         """The motion of all tracks, in their order, after those with a face were corrected by it."""
         matched = np.flatnonzero(track_of != NO_TRACK)
         seen = track_of[matched]
-        unseen = np.setdiff1d(np.arange(len(expected)), seen)
+        unseen = np.delete(np.arange(len(expected)), seen)
         both = Motion.concatenate(expected[seen].correct(centres[matched], sizes[matched]), expected[unseen])
         return both[np.argsort(np.concatenate([seen, unseen]))]
 
