@@ -21,18 +21,22 @@ import numpy as np
 import rich_click as click
 import torch
 
+from detection.training.batches import EpochScenes
 from detection.training.export import export_scrfd
 from detection.training.network import ScrfdNetwork
 from detection.training.recipe import ScrfdRecipe
 from detection.training.scenes import Scene, boxes_of, read_face_rows
+from detection.training.start import start_from
 from detection.training.teacher import Teacher
-from detection.training.training import ScrfdTrainer
+from detection.training.training import ScrfdTrainer, as_input
 from gender.pictures import read_pictures
 from pipeline.weights import record_in_manifest, sha256_of
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 PLACE = click.Path(path_type=Path, exists=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
+START_SCENES = 128
+"""Scenes that show how large the numbers within a network are, where it starts from exported weights."""
 
 
 @click.command(help=__doc__)
@@ -42,6 +46,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--teacher", type=FILE, help="SCRFD weights with five points to learn from.")
 @click.option("-o", "--output", type=FOLDER, required=True, help="Gets the weights.")
 @click.option("--work", type=FOLDER, help="Keeps the training's state.  [default: OUTPUT]")
+@click.option("--start", type=FILE, help="Weights that this has exported; the training goes on from them.")
 @click.option("--epochs", type=click.IntRange(1), default=ScrfdRecipe.epochs, show_default=True)
 @click.option("--score-shift", type=float, default=0.0, show_default=True, help="See scripts.choose_score_shift.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many pictures of each source, for a trial.")
@@ -54,6 +59,7 @@ def main(
     teacher: Path | None,
     output: Path,
     work: Path | None,
+    start: Path | None,
     epochs: int,
     score_shift: float,
     limit: int | None,
@@ -65,12 +71,16 @@ def main(
     scenes += [scene for place in faceless for scene in some(whole_scenes(place, is_labelled=True), limit)]
     recipe = replace(ScrfdRecipe(), epochs=epochs, epoch_scenes=min(ScrfdRecipe.epoch_scenes, len(scenes)))
     data = fingerprint(scenes)
-    identity = data + (sha256_of(teacher) if teacher else "")
+    identity = data + "".join(sha256_of(weights) for weights in (teacher, start) if weights)
     click.echo(f"{len(scenes)} pictures, {sum(scene.is_labelled for scene in scenes)} of them labelled", err=True)
     for folder in (output, work or output):
         folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     network = ScrfdNetwork(recipe.network)
+    if start:
+        first = EpochScenes(scenes, recipe, seed, epoch=0)
+        images = np.stack([first[position][0].image for position in range(min(START_SCENES, len(first)))])
+        start_from(network, start, as_input(torch.from_numpy(images)))
     state = (work or output) / f"{recipe.name}.state"
     known = Teacher(teacher) if teacher else None
     trainer = ScrfdTrainer(network, scenes, recipe, seed, state, known, identity, workers)
@@ -83,6 +93,7 @@ def main(
         "pictures": len(scenes),
         "data": data,
         "teacher": teacher.name if teacher else "none",
+        "start": sha256_of(start) if start else "none",
         "recipe": asdict(recipe),
         "score_shift": score_shift,
         "losses": [round(result.loss, 3) for result in trainer.results],

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import onnx
+import pytest
 from click.testing import CliRunner
 
-from scripts.detectors_report import detectors_page, main
+from scripts.detectors_report import detectors_page, epochs_to, main
 
 
 def detector(easy: float) -> dict[str, Any]:
@@ -39,13 +42,16 @@ FIGURES = {
 }
 
 
+LOSSES = [3.0, 2.0, 1.519]
+
+
 def line(page: str, words: str) -> str:
     (found,) = (line for line in page.splitlines() if line.startswith(f"| {words}"))
     return found
 
 
 def test_targets_reached_and_missed_are_told_apart() -> None:
-    page = detectors_page(FIGURES)
+    page = detectors_page(FIGURES, LOSSES)
     assert line(page, "easy:") == "| easy: of the official 500M's precision | >= 95 % | 95.6% | yes |"
     assert line(page, "people from 30 px").endswith("| 96.0% | **no** |")
     assert line(page, "tracks on nobody, in").endswith("| 2.00 | **no** |")
@@ -53,25 +59,36 @@ def test_targets_reached_and_missed_are_told_apart() -> None:
 
 
 def test_detectors_stand_side_by_side() -> None:
-    page = detectors_page(FIGURES)
+    page = detectors_page(FIGURES, LOSSES)
     assert line(page, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
     assert line(page, "recall at 96 and more px") == "| recall at 96 and more px | 90.0% | 90.0% | 90.0% |"
     assert line(page, "people found") == "| people found | 48 of 50 | 48 of 50 | 48 of 50 |"
     assert line(page, "tracks on nobody |") == "| tracks on nobody | 4 | 2 | 1 |"
 
 
-def test_the_page_is_written_from_the_figures(tmp_path: Path) -> None:
-    (tmp_path / "detectors.json").write_text(json.dumps(FIGURES))
+def test_the_page_is_written_from_figures_and_card(tmp_path: Path) -> None:
+    stages = {"ours@20 epochs": detector(0.8)}
+    figures = FIGURES | {"detectors": FIGURES["detectors"] | stages}
+    (tmp_path / "detectors.json").write_text(json.dumps(figures))
     words = ["--figures", str(tmp_path / "detectors.json"), "--page", str(tmp_path / "page.md")]
     CliRunner().invoke(main, words, catch_exceptions=False)
-    assert (tmp_path / "page.md").read_text() == detectors_page(FIGURES)
+    (card,) = onnx.load("models/facetally_scrfd_500m.onnx").metadata_props
+    assert (tmp_path / "page.md").read_text() == detectors_page(figures, json.loads(card.value)["losses"])
 
 
 def test_stages_of_our_training_have_a_table_of_their_own() -> None:
-    stages = {"ours@10 epochs": detector(0.7), "ours@20 epochs": detector(0.8)}
-    page = detectors_page(FIGURES | {"detectors": FIGURES["detectors"] | stages})
-    assert "## Learning" not in detectors_page(FIGURES)
+    stages = {"ours@20 epochs": detector(0.8), "ours@10 epochs": detector(0.77)}
+    page = detectors_page(FIGURES | {"detectors": FIGURES["detectors"] | stages}, LOSSES)
+    assert "## Learning" not in detectors_page(FIGURES, LOSSES)
     compared, learning = page.split("## Learning")
     assert line(compared, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
+    assert "each epoch of the last: 3.00, 2.00, 1.52." in learning
     assert "| | 10 epochs | 20 epochs |" in learning
-    assert line(learning, "WIDER easy") == "| WIDER easy | 70.0% | 80.0% |"
+    assert line(learning, "WIDER easy") == "| WIDER easy | 77.0% | 80.0% |"
+    assert "easy 85.5% after 71 epochs" in learning
+    assert "medium" not in learning.split("reached:")[1]  # no gain, no promise
+
+
+def test_the_epochs_needed_lie_on_a_line_over_doublings() -> None:
+    assert epochs_to({10: 0.6, 20: 0.7, 40: 0.75}, 0.85) == pytest.approx(160)
+    assert epochs_to({20: 0.7}, 0.8) == epochs_to({10: 0.7, 20: 0.7}, 0.8) == math.inf

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
+import numpy as np
 import onnx
 from click.testing import CliRunner, Result
 from drawn_scenes import drawn_scenes
@@ -73,6 +74,24 @@ def test_a_short_training_writes_weights_with_their_card_and_hash(places: Path) 
     again = train(places, places / "models")
     assert again.exit_code == 0
     assert json.loads(onnx.load(weights).metadata_props[0].value)["losses"] == card["losses"]
+
+
+def test_a_training_goes_on_from_exported_weights(places: Path, tmp_path: Path) -> None:
+    for folder, words in (("first", []), ("fresh", ["--seed", "5"]), ("second", ["--seed", "5", "--start"])):
+        start = [str(tmp_path / "first" / f"{NAME}.onnx")] if "--start" in words else []
+        done = train(places, tmp_path / folder, *words, *start)
+        assert done.exit_code == 0, done.output
+    models = {path.parent.name: onnx.load(path) for path in tmp_path.glob("*/*.onnx")}
+    deepest = {
+        name: onnx.numpy_helper.to_array(tensor).ravel()
+        for name, model in models.items()
+        for tensor in model.graph.initializer
+        if tensor.name == "network.backbone.stages.3.5.3.weight"
+    }
+    assert np.corrcoef(deepest["first"], deepest["second"])[0, 1] > 0.9
+    assert np.corrcoef(deepest["first"], deepest["fresh"])[0, 1] < 0.1
+    starts = {name: json.loads(model.metadata_props[0].value)["start"] for name, model in models.items()}
+    assert starts == {"first": "none", "fresh": "none", "second": sha256_of(tmp_path / "first" / f"{NAME}.onnx")}
 
 
 def test_pictures_without_labels_are_refused_without_a_teacher(places: Path, tmp_path: Path) -> None:
