@@ -23,8 +23,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 OURS, PEER, TEACHER = "ours", "scrfd_500m", "scrfd_2.5g"
 STAGE = "ours@"
 """How the names of our detector at stages of its training begin; then comes "14 epochs"."""
-MISSED_LEVELS = ("easy", "medium")
-"""Of the precision that is asked for."""
+ASKED_LEVELS = ("easy", "medium")
+"""Of the average precision: those that have a target."""
 PEER_SHARE = 0.95
 """The share of the official 500M's precision that ours should reach."""
 
@@ -133,7 +133,7 @@ def learning_section(stages: Mapping[int, Figures], losses: Sequence[float], pee
         "the loss of each epoch of the last: " + ", ".join(f"{loss:.2f}" for loss in losses) + ".\n\n"
     )
     text += _table({f"{epochs} epochs": own for epochs, own in sorted(stages.items())}, PRECISION)
-    wanted = {level: PEER_SHARE * peer["wider_val"][level] for level in MISSED_LEVELS}
+    wanted = {level: PEER_SHARE * peer["wider_val"][level] for level in ASKED_LEVELS}
     needed = {
         f"{level} {share:.1%}": epochs_to({n: own["wider_val"][level] for n, own in stages.items()}, share)
         for level, share in wanted.items()
