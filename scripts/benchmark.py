@@ -137,10 +137,10 @@ def films(
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            paths = {f"{name} {number}": Path(folder) / f"{name} {number}.mp4" for number in range(count)}
+            paths = [Path(folder) / f"{name} {number}.mp4" for number in range(count)]
             videos = [
-                InputVideo(looped(clips[number::count], path, minutes, FILMS[name]), title)
-                for number, (title, path) in enumerate(paths.items())
+                InputVideo(looped(clips[number::count], path, minutes, FILMS[name]), path.stem)
+                for number, path in enumerate(paths)
             ]
             jobs: Jobs = {DECODING: partial(decode_all, videos)}
             for every_s in intervals:

@@ -82,7 +82,6 @@ def _measure(network: ScrfdNetwork, images: torch.Tensor) -> None:
             deviation = (variance + norm.eps).sqrt()
             conv.weight.div_(deviation[:, None, None, None])
             norm.running_mean.copy_(mean / deviation)  # type: ignore[union-attr]
-            norm.running_var.fill_(1 - norm.eps)  # type: ignore[union-attr]
             norm.weight.copy_(deviation)
             norm.bias.add_(mean)
     network.train()
