@@ -11,7 +11,8 @@ from detection.faces import Faces, FloatArray, ImageArray
 GOOD_HEIGHT_PX = 80.0
 """A face of this height or more loses nothing for its size."""
 GOOD_SHARPNESS = 12.0
-"""Root mean square of the Laplacian of an aligned 112 px crop, at and above which it counts as sharp."""
+"""Root mean square of the Laplacian of an aligned crop of `SHARPNESS_PX`, at and above which it counts as sharp."""
+SHARPNESS_PX = 112
 
 
 def geometric_quality(faces: Faces) -> FloatArray:
@@ -30,11 +31,17 @@ def frontality(faces: Faces) -> FloatArray:
 
 
 def sharpness(crops: ImageArray) -> FloatArray:
-    """(N,) in [0, 1] of (N, S, S, 3) uint8 RGB aligned crops: the middle's Laplacian against `GOOD_SHARPNESS`."""
+    """(N,) in [0, 1] of (N, S, S, 3) uint8 RGB aligned crops: the middle's Laplacian against `GOOD_SHARPNESS`.
+
+    Crops of another size are resized for it: the more pixels an edge is spread over, the softer it seems.
+    """
     values = np.zeros(len(crops), np.float32)
+    middle = slice(SHARPNESS_PX // 6, -SHARPNESS_PX // 6)
     for index, crop in enumerate(crops):
-        side = len(crop)
-        grey = cv2.cvtColor(crop[side // 6 : -side // 6, side // 6 : -side // 6], cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+        if len(grey) != SHARPNESS_PX:
+            grey = cv2.resize(grey, (SHARPNESS_PX, SHARPNESS_PX), interpolation=cv2.INTER_AREA)
+        grey = grey[middle, middle]
         values[index] = np.sqrt(np.mean(cv2.Laplacian(grey, cv2.CV_32F) ** 2))
     return np.clip(values / GOOD_SHARPNESS, 0, 1).astype(np.float32)
 

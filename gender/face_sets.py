@@ -12,16 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gender.splits import SPLITS, HeldOut, drawn_split
+
 ImageArray = npt.NDArray[np.uint8]
 
 LABEL_COLUMNS = ("file", "female", "age_years", "person", "group", "own_split", "digest")
 """file: name in its set; female: 1, 0, or NaN; age_years: NaN without; person: "" where everybody is someone else;
 group: whatever results are broken down by, as race in FairFace; own_split: "train", "val" or "" of the set's authors;
-digest: SHA-256 of the crop's pixels."""
-
-SPLITS = ("train", "selection", "test")
-TEST_SHARE = 0.15
-SELECTION_SHARE = 0.05
+digest: SHA-256 of the pixels of the picture that the face was cut from, which no processor's rounding changes."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,9 @@ class FaceSet:
             raise ValueError(f"{self.name}: labels without {', '.join(sorted(missing))}")
 
 
-def pixel_digest(crop: ImageArray) -> str:
-    """SHA-256 of a crop's pixels, hexadecimal."""
-    return hashlib.sha256(np.ascontiguousarray(crop).tobytes()).hexdigest()
+def pixel_digest(image: ImageArray) -> str:
+    """SHA-256 of an image's pixels, hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
 def middle(crop: ImageArray, size_px: int, margin_share: float) -> ImageArray:
@@ -100,24 +98,31 @@ class FaceCorpus:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def join_sets(sets: Sequence[FaceSet], seed: int, ages: tuple[int, int] = (0, 200)) -> FaceCorpus:
+def join_sets(
+    sets: Sequence[FaceSet], seed: int, ages: tuple[int, int] = (0, 200), before: HeldOut | None = None
+) -> FaceCorpus:
     """Puts sets together, each picture once, and says what each face is for.
 
     A set's own "val" is its test split. Elsewhere the person, or where everybody is someone else the content of the
-    crop, draws the split. Copies that disagree about the gender are all left out; of others one is kept, of the split
-    farthest from training, so that no copy can be on two sides.
+    picture, draws the split. Copies that disagree about the gender are all left out; of others one is kept, of the
+    split farthest from training, so that no copy can be on two sides.
 
     Args:
         sets: at least one.
         seed: of the draw.
         ages: youngest and oldest, both included; faces without an age are kept.
+        before: what an earlier training held out; of a set that it knew, all else is to be learnt from.
 
     Raises:
         ValueError: crops of different sizes or margins, or no face left.
     """
     faces = _table(sets)
     keys = zip(faces["own_split"], faces["set"], faces["person"], faces["digest"], strict=True)
-    faces["split"] = [_split_of(*key, seed) for key in keys]
+    faces["split"] = [drawn_split(*key, seed) for key in keys]
+    if before:
+        was = faces["digest"].map(before.split_of)
+        known = was.notna().groupby(faces["set"]).transform("any")
+        faces["split"] = was.fillna("train").where(known, faces["split"])
     agreed = faces[faces.groupby("digest")["female"].transform("nunique") <= 1]
     farthest_first = agreed["split"].map(SPLITS.index).sort_values(ascending=False, kind="stable").index
     kept = agreed.loc[farthest_first].drop_duplicates("digest").sort_index()
@@ -138,18 +143,6 @@ def _table(sets: Sequence[FaceSet]) -> pd.DataFrame:
         raise ValueError("all sets must be cut to the same size with the same margin")
     places = ({"set": s.name, "set_index": index, "row": np.arange(len(s.labels))} for index, s in enumerate(sets))
     return pd.concat([s.labels.assign(**place) for s, place in zip(sets, places, strict=True)], ignore_index=True)
-
-
-def _split_of(own_split: str, set_name: str, person: str, digest: str, seed: int) -> str:
-    if own_split == "val":
-        return "test"
-    key = f"{seed} {set_name} {person}" if person else f"{seed} {digest}"
-    draw = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    if own_split == "train":
-        return "selection" if draw < SELECTION_SHARE else "train"
-    if draw < TEST_SHARE:
-        return "test"
-    return "selection" if draw < TEST_SHARE + SELECTION_SHARE else "train"
 
 
 def new_crops(folder: Path, count: int, side_px: int) -> ImageArray:

@@ -11,12 +11,13 @@ import numpy as np
 from gender.attributes import GENDERS, FloatArray
 from gender.calibration import Calibration
 from gender.outputs import OutputLayout
+from gender.splits import HeldOut
 
 ONNX_METADATA_KEY = "facetally"
 UNITS = ("crop", "track")
 """What a probability may be calibrated for: one crop by itself, or the pooled crops of a track."""
-FORMAT_VERSION = 2
-"""1 had no `network`, `outputs` and `calibration`: a linear head with two logits."""
+FORMAT_VERSION = 3
+"""1 had no `network`, `outputs` and `calibration`: a linear head with two logits; 2 no `held_out`."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class ModelCard:
     """What it was trained on: names, counts, terms, and a fingerprint of pictures and labels."""
     training: dict[str, Any] = field(default_factory=dict)
     """Command, options, seed."""
+    held_out: dict[str, str] = field(default_factory=dict)
+    """The fields of `HeldOut`: which pictures were not learnt from; empty where nobody has noted it."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -68,6 +71,11 @@ class ModelCard:
     def layout(self) -> OutputLayout:
         """What the columns of the output mean."""
         return OutputLayout(**self.outputs)
+
+    @property
+    def pictures_held_out(self) -> HeldOut:
+        """The pictures of its data that it has not learnt from."""
+        return HeldOut.from_dict(self.held_out)
 
     def calibration_of(self, unit: str) -> Calibration:
         """That of one of `UNITS`; where none was fitted, the log-odds stay as they are.
@@ -104,7 +112,8 @@ class ModelCard:
         try:
             tuples = {key: tuple(values[key]) for key in ("class_names", "pixel_mean", "pixel_std")}
             card = cls(**(values | tuples))
-            card.layout, card.crop["size_px"], [card.calibration_of(unit) for unit in UNITS]  # raise what they cannot
+            # raise what they cannot
+            card.layout, card.crop["size_px"], [card.calibration_of(unit) for unit in UNITS], card.pictures_held_out
             return card
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"incomplete model card: {error}") from error

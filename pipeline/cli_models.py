@@ -36,6 +36,7 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Only so many pictu
 @DATA
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for weights, card and evaluation.")
 @click.option("--trunk", type=FILE, help="Start from these weights of the trunk.  [default: from scratch]")
+@click.option("--start", type=FILE, help="Go on from a finished .pth of RECIPE, with the recipe's last stage only.")
 @DETECTOR
 @ALIGNED
 @MODELS_DIR
@@ -52,6 +53,7 @@ def train(
     sources: tuple[str, ...],
     output: Path,
     trunk: Path | None,
+    start: Path | None,
     detector: str,
     aligned: bool,
     models_dir: Path | None,
@@ -72,20 +74,24 @@ def train(
     from pipeline.training_display import print_trained, shown_training
 
     try:
-        from pipeline.model_training import TrainingJob, shortened, train_model
+        from pipeline.model_training import TrainingJob, last_stage, shortened, train_model
     except ImportError as error:
         raise OptionError(
             f"training needs {error.name}, which is not installed", fix="pip install 'facetally[train]'"
         ) from error
 
-    if trunk is None:
+    if trunk and start:
+        raise OptionError("--trunk and --start are two beginnings", fix="give one of them")
+    if not trunk and not start:
         click.echo("No --trunk: training starts from scratch.", err=True)
+    recipe = _recipe(recipe_name)
     job = TrainingJob(
-        recipe=shortened(_recipe(recipe_name), epochs),
+        recipe=shortened(last_stage(recipe) if start else recipe, epochs),
         sources=parsed_sources(sources),
         out=output,
         detector=None if aligned else detector_path(detector, models_dir),
         trunk=trunk,
+        start=start,
         cache=cache,
         limit=limit,
         seed=seed,
@@ -107,7 +113,7 @@ def train(
 @MODELS_DIR
 @CACHE
 @LIMIT
-@click.option("--held-out", is_flag=True, help="Only what `facetally train` with seed 0 holds back of these sets.")
+@click.option("--held-out", is_flag=True, help="Only what the model's training held back of these sets.")
 def evaluate(
     sources: tuple[str, ...],
     model: str,
@@ -127,10 +133,10 @@ def evaluate(
     """
     from detection.crops import CropRecipe
     from gender.classifier import FaceGenderClassifier
-    from gender.face_sets import all_faces, join_sets
+    from gender.face_sets import all_faces
     from pipeline.engines import loaded
     from pipeline.face_cutting import cut_sources
-    from pipeline.model_evaluation import evaluate_classifier
+    from pipeline.model_evaluation import evaluate_classifier, held_out_faces
     from pipeline.training_display import print_evaluation, shown_training
     from pipeline.weights import find_model
 
@@ -144,7 +150,7 @@ def evaluate(
             limit,
             watcher.cutting,
         )
-    faces = join_sets(sets, seed=0).split("test") if held_out else all_faces(sets)
+    faces = held_out_faces(sets, classifier.card) if held_out else all_faces(sets)
     print_evaluation(evaluate_classifier(classifier, faces, output), cutting)
     click.echo(f"Written to {output}", err=True)
 

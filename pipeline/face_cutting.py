@@ -26,7 +26,7 @@ PORTRAIT_DETECTION = ScrfdOptions(input_px=128, min_score=0.3, wide_px=64, wide_
 """Data sets of faces show one, and it nearly fills the picture: little resolution is enough."""
 MARGIN_SHARE = 1 / 7
 """Kept around each crop, in its sides: 16 px of 112."""
-FORMAT = 1
+FORMAT = 2
 """Of the kept crops; another one is cut anew."""
 FORMS_FIX = "check the pictures: facetally train --help shows the forms that they may have"
 
@@ -101,12 +101,12 @@ class FaceCutter:
         pictures = (picture for index, picture in enumerate(source.read()) if index in wanted)
         for done, picture in enumerate(pictures, start=1):
             on_picture(done, len(chosen))
-            crop = self._crop(picture)
-            if isinstance(crop, str):
-                counts[crop] += 1
+            found = self._crop(picture)
+            if isinstance(found, str):
+                counts[found] += 1
                 continue
-            crops[len(rows)] = crop
-            rows.append(_labels(picture, pixel_digest(crop)))
+            crops[len(rows)], digest = found
+            rows.append(_labels(picture, digest))
         if not rows:
             left = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items() if count)
             raise ValueError(f"{source.name}: none of {len(chosen)} pictures has both a label and a face: {left}")
@@ -115,8 +115,8 @@ class FaceCutter:
         (folder / "report.part").write_text(json.dumps(asdict(report)))
         (folder / "report.part").replace(folder / "report.json")  # last: without it the folder does not count
 
-    def _crop(self, picture: LabelledPicture) -> ImageArray | str:
-        """The crop, or the name of the count that the picture adds to."""
+    def _crop(self, picture: LabelledPicture) -> tuple[ImageArray, str] | str:
+        """The crop and the digest of its picture, or the name of the count that the picture adds to."""
         if picture.is_female is None and picture.age_years is None:
             return "without_label"
         try:
@@ -124,9 +124,11 @@ class FaceCutter:
         except ValueError:
             return "undecodable"
         if self._detector is None:
-            return self._resized(image)
+            return self._resized(image), pixel_digest(image)
         face = meant_face(self._detector.detect([image])[0], picture, image)
-        return cut_crops(image, face, self._recipe, self._margin_px)[0] if len(face) else "without_face"
+        if not len(face):
+            return "without_face"
+        return cut_crops(image, face, self._recipe, self._margin_px)[0], pixel_digest(image)
 
     def _resized(self, image: ImageArray) -> ImageArray:
         side, margin = self._recipe.size_px, self._margin_px

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 from gender.attributes import Attributes
 from gender.classifier import FaceGenderClassifier
 from gender.evaluation_report import write_evaluation
-from gender.face_sets import FaceCorpus, ImageArray, middle
+from gender.face_sets import FaceCorpus, FaceSet, ImageArray, join_sets, middle
+from gender.model_card import ModelCard
 from pipeline.errors import OptionError
 
 BATCH_CROPS = 64
@@ -34,6 +35,23 @@ def answers_for(
         crops = np.stack([middle(change(corpus.crop(row)), side, corpus.margin_share) for row in rows])
         parts.append(classifier.predict(crops))
     return Attributes.concatenate(parts)
+
+
+def held_out_faces(sets: Sequence[FaceSet], card: ModelCard) -> FaceCorpus:
+    """The faces of a model's data sets that it has neither learnt from nor been selected by.
+
+    Raises:
+        OptionError: the card does not say what they are, or none of a set's pictures is among them.
+    """
+    fix = "leave --held-out away, to judge all pictures"
+    held_out = card.pictures_held_out
+    if not held_out.test:
+        raise OptionError(f"{card.name} does not say which pictures it has not learnt from", fix=fix)
+    for faces in sets:
+        if not any(held_out.split_of(digest) for digest in faces.labels["digest"]):
+            raise OptionError(f"{card.name} held no picture of {faces.name} out of its training", fix=fix)
+    low, high = card.data["ages"]
+    return join_sets(sets, card.training["seed"], (low, high), held_out).split("test")
 
 
 def evaluate_classifier(

@@ -16,12 +16,13 @@ from gender.calibration import Calibration, best_threshold, fit_calibration
 from gender.checkpoint import load_checkpoint, save_checkpoint
 from gender.classifier import FaceGenderClassifier
 from gender.export import export_onnx
-from gender.face_sets import SPLITS, FaceCorpus, FaceSet, join_sets
+from gender.face_sets import FaceCorpus, FaceSet, join_sets
 from gender.model_card import ModelCard
-from gender.networks import FaceNetwork, load_trunk
+from gender.networks import FaceNetwork, NetworkOptions, load_trunk
 from gender.pictures import PictureSource
 from gender.prediction import predict_output
 from gender.recipes import Recipe
+from gender.splits import SPLITS, HeldOut
 from gender.training import EpochResult, Trainer, look_at
 from pipeline.errors import ModelError, OptionError
 from pipeline.face_cutting import CuttingReport, cut_sources
@@ -43,7 +44,9 @@ class TrainingJob:
     detector: Path | None
     """SCRFD weights that find the faces; None: the pictures are aligned crops already."""
     trunk: Path | None = None
-    """Weights to start from; None: from scratch."""
+    """Weights of the trunk to start from; None: from scratch."""
+    start: Path | None = None
+    """A checkpoint of such a network to go on from, instead; what it has held out stays held out."""
     cache: Path | None = None
     """Where aligned crops are kept; None: in `out`."""
     limit: int | None = None
@@ -94,16 +97,16 @@ def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
         raise OptionError("--device cuda: torch has no working CUDA here", fix="take --device cpu")
     job.out.mkdir(parents=True, exist_ok=True)
     recipe = job.recipe
-    network = _started(job)
+    network, former = _former(job.start, recipe) if job.start else (_begun(job), None)
     cache = job.cache or job.out / "crops"
     crops = CropRecipe(size_px=recipe.size_px)
     sets, cutting = cut_sources(job.sources, job.detector, crops, cache, job.limit, watcher.cutting)
-    corpus = _corpus(sets, job)
+    corpus = _corpus(sets, job, former)
     test = corpus.split("test")
     some = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
     _, baseline, _ = look_at(network, some, recipe, recipe.size_px, "cpu")
     history = _trained(network, corpus, job, watcher)
-    card = _card(job, crops, corpus, _crop_calibration(network, corpus, recipe, job.device))
+    card = _card(job, crops, corpus, _crop_calibration(network, corpus, recipe, job.device), former)
     checkpoint = job.out / f"{recipe.name}.pth"
     save_checkpoint(checkpoint, network.cpu(), card)
     epochs = [asdict(result) for result in history]
@@ -125,7 +128,22 @@ def _summary(metrics: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _started(job: TrainingJob) -> FaceNetwork:
+def _former(start: Path, recipe: Recipe) -> tuple[FaceNetwork, ModelCard]:
+    """The network that a training goes on from, and its card."""
+    fix = "give a .pth that facetally train has written by the same recipe, or no --start"
+    try:
+        network, card = load_checkpoint(start)
+    except ValueError as error:
+        raise ModelError(str(error), fix=fix) from error
+    shape = NetworkOptions(card.architecture, **card.network), card.layout, card.class_names
+    if shape != (recipe.network, recipe.layout, recipe.class_names):
+        raise ModelError(f"{start} is no network of recipe {recipe.name}: it is of {card.name}", fix=fix)
+    if not card.held_out:
+        raise ModelError(f"{start} does not say which pictures it has not learnt from", fix=fix)
+    return network, card
+
+
+def _begun(job: TrainingJob) -> FaceNetwork:
     torch.manual_seed(job.seed)  # of the head's first weights
     network = FaceNetwork(job.recipe.network, job.recipe.layout.column_count)
     if job.trunk:
@@ -136,11 +154,11 @@ def _started(job: TrainingJob) -> FaceNetwork:
     return network
 
 
-def _corpus(sets: Sequence[FaceSet], job: TrainingJob) -> FaceCorpus:
+def _corpus(sets: Sequence[FaceSet], job: TrainingJob, former: ModelCard | None) -> FaceCorpus:
     """All faces, with labels in every split for all that the recipe's network tells."""
     fix = "give more labelled pictures with --data"
     try:
-        corpus = join_sets(sets, job.seed, job.recipe.ages)
+        corpus = join_sets(sets, job.seed, job.recipe.ages, former.pictures_held_out if former else None)
     except ValueError as error:
         raise OptionError(str(error), fix=fix) from error
     layout = job.recipe.layout
@@ -154,7 +172,8 @@ def _corpus(sets: Sequence[FaceSet], job: TrainingJob) -> FaceCorpus:
 def _trained(network: FaceNetwork, corpus: FaceCorpus, job: TrainingJob, watcher: Watcher) -> list[EpochResult]:
     """Changes the network; the results of all epochs, those of earlier runs too."""
     state_path = job.out / "state.pth"
-    identity = sha256_of(job.trunk) if job.trunk else "scratch"
+    weights = job.start or job.trunk
+    identity = sha256_of(weights) if weights else "scratch"
     try:
         trainer = Trainer(network, corpus, job.recipe, job.seed, state_path, identity, job.device, job.workers)
     except ValueError as error:
@@ -181,8 +200,12 @@ def _crop_calibration(network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, 
     return {"crop": asdict(fit_calibration(is_female, odds))}
 
 
-def _card(job: TrainingJob, crops: CropRecipe, corpus: FaceCorpus, calibration: dict[str, Any]) -> ModelCard:
+def _card(
+    job: TrainingJob, crops: CropRecipe, corpus: FaceCorpus, calibration: dict[str, Any], former: ModelCard | None
+) -> ModelCard:
     recipe = job.recipe
+    trunk = former.data["trunk"] if former else job.trunk.name if job.trunk else "none: trained from scratch"
+    earlier = {"before": former.training} if former else {}
     counts = corpus.faces.groupby(["set", "split"]).size()
     return ModelCard(
         name=recipe.name,
@@ -198,10 +221,16 @@ def _card(job: TrainingJob, crops: CropRecipe, corpus: FaceCorpus, calibration: 
             "sets": {name: counts[name].to_dict() for name in corpus.faces["set"].unique()},
             "ages": list(recipe.ages),
             "fingerprint": corpus.fingerprint(),
-            "trunk": job.trunk.name if job.trunk else "none: trained from scratch",
+            "trunk": trunk,
         },
-        training=json.loads(json.dumps(asdict(recipe))) | {"seed": job.seed, "command": job.command},
+        training=json.loads(json.dumps(asdict(recipe))) | {"seed": job.seed, "command": job.command} | earlier,
+        held_out=HeldOut.of(corpus.faces).to_dict(),
     )
+
+
+def last_stage(recipe: Recipe) -> Recipe:
+    """What a finished network goes on with."""
+    return replace(recipe, stages=recipe.stages[-1:])
 
 
 def shortened(recipe: Recipe, epochs: int | None) -> Recipe:

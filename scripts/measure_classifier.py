@@ -25,10 +25,10 @@ import rich_click as click
 from detection.crops import CropRecipe
 from gender.classifier import FaceGenderClassifier
 from gender.evaluation import GenderEvaluation
-from gender.face_sets import FaceCorpus, ImageArray, join_sets
+from gender.face_sets import FaceCorpus, ImageArray
 from pipeline.cli_models import CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
 from pipeline.face_cutting import cut_sources
-from pipeline.model_evaluation import answers_for, evaluate_classifier
+from pipeline.model_evaluation import answers_for, evaluate_classifier, held_out_faces
 from pipeline.people import log_odds
 from pipeline.training_display import shown_training
 from scripts.benchmark import machine
@@ -61,8 +61,7 @@ def main(
             None,
             watcher.cutting,
         )
-        low, high = card.data["ages"]
-        test = join_sets(sets, card.training["seed"], (low, high)).split("test")
+        test = held_out_faces(sets, card)
         metrics = evaluate_classifier(classifier, test, Path(folder) / "evaluation")
     tells_gender = card.layout.gender != "none"
     measured = {

@@ -62,6 +62,12 @@ def test_a_blurred_crop_is_less_sharp_and_a_flat_one_not_at_all() -> None:
     assert c == 0
 
 
+def test_sharpness_does_not_depend_on_the_size_of_the_crop() -> None:
+    small = np.stack([cv2.GaussianBlur(crop, (0, 0), 2.0) for crop in checks(contrast=30)])
+    large = np.stack([cv2.resize(crop, (160, 160), interpolation=cv2.INTER_CUBIC) for crop in small])
+    assert sharpness(large) == pytest.approx(sharpness(small), rel=0.1)
+
+
 def test_sharpness_looks_at_the_middle_alone() -> None:
     framed = np.full((1, 112, 112, 3), 120, np.uint8)
     framed[:, :15], framed[:, -15:], framed[:, :, :15], framed[:, :, -15:] = 0, 255, 255, 0

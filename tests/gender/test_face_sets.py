@@ -12,7 +12,6 @@ import pytest
 from drawn_faces import OUTER_PX, drawn_crops, face_set
 
 from gender.face_sets import (
-    SPLITS,
     FaceCorpus,
     FaceSet,
     all_faces,
@@ -23,6 +22,7 @@ from gender.face_sets import (
     pixel_digest,
     save_labels,
 )
+from gender.splits import SPLITS
 
 MEN, NAN = np.zeros(400), float("nan")
 

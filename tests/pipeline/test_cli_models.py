@@ -82,16 +82,13 @@ def test_a_zip_and_a_table_are_judged_as_the_folders(portraits: Path, tmp_path: 
     assert told[0] == told[1] == told[2]
 
 
-def test_held_out_judges_only_the_test_split(tmp_path: Path) -> None:
-    for number, crop in enumerate(drawn_crops([number % 2 for number in range(90)])):
-        cv2.imwrite(str(tmp_path / f"30_{number % 2}_0_{number}.png"), crop)
-    counts = []
-    for words in ((), ("--held-out",), ("--held-out", "--limit", "1")):
-        done = evaluate(f"drawn={tmp_path}", tmp_path, "--aligned", *words)
-        counts.append(figures(tmp_path)["count"] if done.exit_code == 0 else done.stderr)
-    assert counts[0] == 90
-    assert isinstance(counts[1], int) and 2 <= counts[1] <= 30
-    assert counts[2] == 1 or "none of 0 faces has a label" in str(counts[2])
+def test_weights_that_do_not_say_what_they_have_learnt_from_have_nothing_held_out(
+    portraits: Path, tmp_path: Path
+) -> None:
+    done = evaluate(portraits, tmp_path, "--aligned", "--held-out")
+    assert done.exit_code == 1
+    assert "does not say which pictures it has not learnt from" in done.stderr
+    assert "leave --held-out away" in done.stderr
 
 
 def test_pictures_without_a_label_for_what_the_model_tells_are_a_clear_error(tmp_path: Path) -> None:
@@ -138,6 +135,12 @@ def test_a_model_is_trained_by_one_command_and_judged_by_another(tmp_path: Path)
     metrics = [(tmp_path / name / "metrics.json").read_text() for name in ("model/evaluation", "judged")]
     assert metrics[0] == metrics[1]
     assert again.stdout == done.stdout
+    (tmp_path / "other").mkdir()
+    for number, crop in enumerate(drawn_crops([0, 1], seed=7)):
+        cv2.imwrite(str(tmp_path / "other" / f"30_{number}_0_{number}.png"), crop)
+    words = ("--model", model, "--aligned", "--held-out", "-o", tmp_path / "judged")
+    refused = facetally("evaluate", f"other={tmp_path}/other", *words)
+    assert "held no picture of other out of its training" in refused.stderr
 
 
 def test_a_gender_that_no_face_has_gets_no_figure(capsys: pytest.CaptureFixture[str]) -> None:

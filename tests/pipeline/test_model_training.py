@@ -17,7 +17,7 @@ pytest.importorskip("torchvision")
 pytest.importorskip("onnxscript")
 import torch
 
-from gender.checkpoint import load_checkpoint
+from gender.checkpoint import load_checkpoint, save_checkpoint
 from gender.classifier import FaceGenderClassifier
 from gender.face_sets import FaceCorpus
 from gender.pictures import PictureSource
@@ -25,7 +25,7 @@ from gender.recipes import RECIPES, Recipe, Stage
 from gender.training import EpochResult, Trainer
 from pipeline import model_training
 from pipeline.errors import ModelError, OptionError
-from pipeline.model_training import TrainedModel, TrainingJob, shortened, train_model
+from pipeline.model_training import TrainedModel, TrainingJob, last_stage, shortened, train_model
 
 TINY = replace(RECIPES["genderage"], size_px=32, stages=(Stage(3, 1e-3),), batch_size=16, early_stop_epochs=None)
 """A recipe that takes a second."""
@@ -116,6 +116,43 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(pictures: Pat
     weights = second[0].state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in first[0].state_dict().items())
     assert [replace(r, seconds=0) for r in whole.results] == [replace(r, seconds=0) for r in resumed.results]
+
+
+def test_a_finished_network_goes_on_with_the_last_stage_and_learns_nothing_that_was_held_out(
+    pictures: Path, tmp_path: Path
+) -> None:
+    first = train_model(job(pictures, tmp_path / "first"), Watching())
+    start, stages = tmp_path / "first" / "genderage.pth", (Stage(3, 1e-3), Stage(1, 0.0))
+    recipe = last_stage(replace(TINY, stages=stages, size_px=48))
+    second = train_model(replace(job(pictures, tmp_path / "second", recipe), start=start, seed=5), Watching())
+    assert [result.learning_rate for result in second.history] == [0]
+    weights = [dict(load_checkpoint(model.folder / "genderage.pth")[0].named_parameters()) for model in (first, second)]
+    assert all(torch.equal(value, weights[0][name]) for name, value in weights[1].items())
+    assert second.card.held_out == first.card.held_out
+    assert second.card.data == first.card.data
+    assert second.card.training["before"] == first.card.training
+    assert second.card.crop["size_px"] == 48
+
+
+def test_a_start_of_another_recipe_is_refused_before_anything_is_cut(pictures: Path, tmp_path: Path) -> None:
+    train_model(job(pictures, tmp_path / "first"), Watching())
+    other = replace(TINY, network=replace(TINY.network, hidden=64))
+    for file, said in (
+        ("genderage.pth", "no network of recipe genderage"),
+        ("state.pth", "not a facetally checkpoint"),
+    ):
+        asked = replace(job(pictures, tmp_path / "out", other), start=tmp_path / "first" / file)
+        with pytest.raises(ModelError, match=said):
+            train_model(asked, Watching())
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_start_that_does_not_say_what_it_has_learnt_from_is_refused(pictures: Path, tmp_path: Path) -> None:
+    train_model(job(pictures, tmp_path), Watching())
+    network, card = load_checkpoint(tmp_path / "genderage.pth")
+    save_checkpoint(tmp_path / "old.pth", network, replace(card, held_out={}))
+    with pytest.raises(ModelError, match="does not say which pictures"):
+        train_model(replace(job(pictures, tmp_path / "out"), start=tmp_path / "old.pth"), Watching())
 
 
 def test_another_recipe_in_the_same_folder_is_a_clear_error(pictures: Path, tmp_path: Path) -> None:
