@@ -65,7 +65,8 @@ FILMS = {
 }
 CLIP_COUNTS = (1, 2, 4, 8, 16, 32, 64)
 INPUT_SIZES_PX = (320, 480, 640)
-CROP_COUNTS = (1, 8, 32)
+BATCHES = {"cpu": ((8,), (1, 8, 32)), "cuda": ((1, 8, 32, 64), (1, 8, 32, 256))}
+"""Frames of a call of the detector, and faces of a call of the classifier, by device."""
 CALLS = 5
 
 INPUTS = click.argument("inputs", nargs=-1, required=True)
@@ -209,23 +210,36 @@ def scaling(
 @main.command()
 @REPEATS
 @DETECTOR
+@click.option("--device", type=click.Choice(list(BATCHES)), default="cpu", show_default=True)
 @REPORTS
-def models(repeats: int, detector: str, reports: Path) -> None:
-    """Milliseconds a frame of the detector, and faces a second of the classifier, by size and batch."""
-    engines = load_engines(RunOptions(detector=detector), device="cpu")
+def models(repeats: int, detector: str, device: str, reports: Path) -> None:
+    """Frames a second of the detector, and faces a second of the classifier, by size and batch."""
+    engines = load_engines(RunOptions(detector=detector), device)
+    frame_counts, crop_counts = BATCHES[device]
     rng = np.random.default_rng(0)
-    frames = [rng.integers(0, 256, (1080, 1920, 3)).astype(np.uint8) for _ in range(8)]
+    frames = [rng.integers(0, 256, (1080, 1920, 3)).astype(np.uint8) for _ in range(max(frame_counts))]
     jobs: Jobs = {}
     for input_px in INPUT_SIZES_PX:
-        network = ScrfdDetector(engines.models["detector"].path, ScrfdOptions(input_px, min_score=1.0))
+        network = ScrfdDetector(engines.models["detector"].path, ScrfdOptions(input_px, min_score=1.0), device)
         size_wh = network.input_wh((1080, 1920))
         shrunk = [np.asarray(cv2.resize(frame, size_wh), np.uint8) for frame in frames]
-        jobs[f"detector, {input_px} px, 8 frames"] = partial(count_of, network.detect, shrunk, (1080, 1920))
+        for count in frame_counts:
+            job = partial(count_of, network.detect, shrunk[:count], (1080, 1920))
+            jobs[f"detector, {input_px} px, {count} frames"] = job
     side = engines.recipe.size_px
-    for count in CROP_COUNTS:
+    for count in crop_counts:
         crops = rng.integers(0, 256, (count, side, side, 3)).astype(np.uint8)
         jobs[f"classifier, {count} faces"] = partial(count_of, engines.classifier.predict, crops)
-    write(reports, "models", {"detector": detector, **compared(jobs, repeats)})
+    figures = compared(jobs, repeats)
+    seconds, counts = figures["median_s"], figures["counts"]
+    per_s = {name: round(counts[name]["frames"] / median_s) for name, median_s in seconds.items()}
+    live = {name: round(rate * Sampling.every_s) for name, rate in per_s.items() if name.startswith("detector")}
+    shown = Table("", "a second", f"live streams, a look every {Sampling.every_s:g} s")
+    for name, rate in per_s.items():
+        shown.add_row(name, str(rate), str(live.get(name, "")))
+    Console(width=100).print(shown)
+    figures |= {"per_second": per_s, "live_streams": live}
+    write(reports, "models", {"detector": detector, "device": engines.device, **figures})
 
 
 def count_of(function: Callable[..., Any], *arguments: Any) -> Figures:

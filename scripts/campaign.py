@@ -92,6 +92,9 @@ def main(
             parts["long video"] = partial(long_video, clips, folder / "long", minutes)
         if examples:
             parts["parsers"] = partial(parsers, examples)
+        if unknown := set(only) - set(parts):
+            asked, known = ", ".join(sorted(unknown)), ", ".join(parts)
+            raise click.BadParameter(f"{asked}; there are: {known}", param_hint="--part")
         for name in only or parts:
             part = parts[name]
             started_s = time.monotonic()

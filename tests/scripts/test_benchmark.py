@@ -55,3 +55,9 @@ def test_time_is_measured_over_the_number_of_clips(films: Path, tmp_path: Path) 
 def test_models_are_timed_by_size_and_batch(tmp_path: Path) -> None:
     result = figures(tmp_path, "models", "--repeats", "1")
     assert {"detector, 640 px, 8 frames", "classifier, 32 faces"} <= result["median_s"].keys()
+    rates = result["per_second"]
+    assert rates.keys() == result["median_s"].keys()
+    assert rates["classifier, 8 faces"] == pytest.approx(40 / result["median_s"]["classifier, 8 faces"], rel=0.02)
+    assert result["live_streams"]["detector, 640 px, 8 frames"] == pytest.approx(
+        rates["detector, 640 px, 8 frames"] / 5, abs=1
+    )

@@ -38,6 +38,7 @@ def test_the_short_form_loses_nothing(films: Path, tmp_path: Path) -> None:
     again = CliRunner().invoke(main, [*words, "--part", "full disk"])
     assert again.exit_code == 0, again.output
     assert json.loads((tmp_path / "r.json").read_text())["parts"]["kills"] == results["kills"]
+    assert "there are: kills, damaged files" in CliRunner().invoke(main, [*words, "--part", "kill"]).output
 
 
 def test_the_same_seed_damages_the_same_bytes(films: Path, tmp_path: Path) -> None:
