@@ -74,7 +74,7 @@ def train(
     from pipeline.training_display import print_trained, shown_training
 
     try:
-        from pipeline.model_training import TrainingJob, last_stage, shortened, train_model
+        from pipeline.model_training import TrainingJob, last_stage, shortened, thawed, train_model
     except ImportError as error:
         raise OptionError(
             f"training needs {error.name}, which is not installed", fix="pip install 'facetally[train]'"
@@ -82,11 +82,14 @@ def train(
 
     if trunk and start:
         raise OptionError("--trunk and --start are two beginnings", fix="give one of them")
-    if not trunk and not start:
-        click.echo("No --trunk: training starts from scratch.", err=True)
     recipe = _recipe(recipe_name)
+    if start:
+        recipe = last_stage(recipe)
+    elif not trunk:
+        click.echo("No --trunk: training starts from scratch, with nothing frozen.", err=True)
+        recipe = thawed(recipe)
     job = TrainingJob(
-        recipe=shortened(last_stage(recipe) if start else recipe, epochs),
+        recipe=shortened(recipe, epochs),
         sources=parsed_sources(sources),
         out=output,
         detector=None if aligned else detector_path(detector, models_dir),

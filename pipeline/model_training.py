@@ -233,6 +233,11 @@ def last_stage(recipe: Recipe) -> Recipe:
     return replace(recipe, stages=recipe.stages[-1:])
 
 
+def thawed(recipe: Recipe) -> Recipe:
+    """The recipe for a network that nothing has taught yet: keeping random features as they are teaches nothing."""
+    return replace(recipe, stages=tuple(replace(stage, frozen_blocks=0) for stage in recipe.stages))
+
+
 def shortened(recipe: Recipe, epochs: int | None) -> Recipe:
     """The recipe with at most so many epochs a stage (a smoke run)."""
     if epochs is None:

@@ -118,6 +118,13 @@ def test_what_cannot_be_trained_is_said_with_a_fix(tmp_path: Path, words: list[s
     assert fix in done.stderr.split("Fix: ")[1]
 
 
+def test_a_training_has_one_beginning(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
+    (tmp_path / "a.pth").touch()
+    words = ("--trunk", tmp_path / "a.pth", "--start", tmp_path / "a.pth", "-o", tmp_path / "out")
+    assert "are two beginnings" in facetally("train", "genderage", "--data", "x", *words).stderr
+
+
 def test_a_model_is_trained_by_one_command_and_judged_by_another(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     pytest.importorskip("torchvision")

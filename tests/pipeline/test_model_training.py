@@ -25,7 +25,7 @@ from gender.recipes import RECIPES, Recipe, Stage
 from gender.training import EpochResult, Trainer
 from pipeline import model_training
 from pipeline.errors import ModelError, OptionError
-from pipeline.model_training import TrainedModel, TrainingJob, last_stage, shortened, train_model
+from pipeline.model_training import TrainedModel, TrainingJob, last_stage, shortened, thawed, train_model
 
 TINY = replace(RECIPES["genderage"], size_px=32, stages=(Stage(3, 1e-3),), batch_size=16, early_stop_epochs=None)
 """A recipe that takes a second."""
@@ -235,3 +235,9 @@ def test_a_smoke_run_has_no_more_epochs_than_asked_for() -> None:
     recipe = replace(RECIPES["facetally"], stages=(Stage(28, 1e-3), Stage(12, 5e-4)))
     assert [stage.epochs for stage in shortened(recipe, 20).stages] == [20, 12]
     assert shortened(recipe, None) == recipe
+
+
+def test_from_scratch_nothing_is_frozen() -> None:
+    frozen = RECIPES["gender-age-128"]
+    assert [stage.frozen_blocks for stage in frozen.stages] == [None, 9]
+    assert thawed(frozen) == replace(frozen, stages=(Stage(15, 1e-3), Stage(15, 1e-4)))
