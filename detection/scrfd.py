@@ -21,7 +21,7 @@ from detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, IntAr
 from detection.scrfd_onnx import STRIDES, ScrfdOutputs, open_session
 
 SURE_SCORE = 0.5
-"""A face of the full pass with this score is not replaced by one of the coarse pass."""
+"""A frame in which the first pass finds a face with this score gets no second one."""
 AT_ONCE = {"cpu": 1, "cuda": 64}
 """Frames that go through the network together. On a CPU more are no faster, and onnxruntime keeps memory for each
 number of them that it has seen."""
@@ -52,7 +52,8 @@ class ScrfdOptions:
     max_overlap: float = 0.4
     """Of two faces that overlap by more than this (intersection over union) the better one stays."""
     wide_px: int = 128
-    """Longest side of the frame in the second, small pass that finds faces which fill the frame; 0: no such pass."""
+    """Longest side of the frame in the second, small pass that finds faces which fill the frame; 0: no such pass. Only
+    frames get it in which the first pass is sure of nobody."""
     wide_min_height: float = 0.5
     """The second pass keeps faces of at least this share of the frame's shorter side."""
 
@@ -161,12 +162,15 @@ class ScrfdDetector:
         height, width = frame_hw or images_bgr[0].shape[:2]
         o = self.options
         found = self._detect_on(self._main_canvas((height, width)), images_bgr, AT_ONCE[self._device])
-        if not o.wide_px:
+        unsure = [index for index, faces in enumerate(found) if faces.scores.max(initial=0) < SURE_SCORE]
+        if not o.wide_px or not unsure:
             return found
         wide = Canvas.fit((height, width), o.wide_px, o.max_upscale, margin=0.25)
-        min_height_px = o.wide_min_height * min(height, width)
-        coarse = self._detect_on(wide, images_bgr, AT_ONCE[self._device])
-        return [self._with_missed(faces, more, min_height_px) for faces, more in zip(found, coarse, strict=True)]
+        coarse = self._detect_on(wide, [images_bgr[index] for index in unsure], AT_ONCE[self._device])
+        for index, faces in zip(unsure, coarse, strict=True):
+            large = faces[geometry.heights(faces.boxes) >= o.wide_min_height * min(height, width)]
+            found[index] = self._suppressed(Faces.concatenate([found[index], large]))
+        return found
 
     def detect_parts(self, parts_bgr: Sequence[ImageArray]) -> list[Faces]:
         """Finds the faces of squares cut from frames, (S, S, 3) uint8 BGR each, as they are: one `Faces` a square, in
@@ -215,14 +219,6 @@ class ScrfdDetector:
         offsets = raw[self._outputs.landmarks[level]][owner, hit].reshape(-1, LANDMARK_COUNT, 2)
         points = at[:, None, :] + offsets * stride
         return owner, Faces(canvas.to_frame(corners), scores[owner, hit], canvas.to_frame(points))
-
-    def _with_missed(self, faces: Faces, coarse: Faces, min_height_px: float) -> Faces:
-        """The faces, and the large ones of the coarse pass that are not among them; best score first."""
-        large = coarse[geometry.heights(coarse.boxes) >= min_height_px]
-        sure = faces[faces.scores >= SURE_SCORE]  # where both passes are sure, the finer one knows better where
-        overlaps = geometry.iou_matrix(large.boxes, sure.boxes) > self.options.max_overlap
-        new = np.flatnonzero(~overlaps.any(axis=1))
-        return self._suppressed(Faces.concatenate([faces, large[new]])) if len(new) else faces
 
     def _suppressed(self, faces: Faces) -> Faces:
         return faces[geometry.non_maximum_suppression(faces.boxes, faces.scores, self.options.max_overlap)]

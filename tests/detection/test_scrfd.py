@@ -235,14 +235,28 @@ def test_a_face_below_the_least_score_is_dropped(model: Path) -> None:
     assert len(ScrfdDetector(model, ScrfdOptions(64, wide_px=0, min_score=SURE - 0.01)).detect([frame])[0]) == 1
 
 
-@pytest.mark.parametrize(("wide_px", "min_height", "adds"), [(64, 0.5, True), (64, 0.8, False), (0, 0.5, False)])
-def test_the_wide_pass_adds_only_large_faces(model: Path, wide_px: int, min_height: float, adds: bool) -> None:
-    frame = picture((32, 32, 16, RED), hw=(128, 128))
-    options = ScrfdOptions(input_px=128, wide_px=wide_px, wide_min_height=min_height)
+@pytest.mark.parametrize(
+    ("wide_px", "min_height", "red", "adds"),
+    [(64, 0.5, 120, True), (64, 0.8, 120, False), (0, 0.5, 120, False), (64, 0.5, 130, False)],
+)
+def test_the_wide_pass_adds_only_large_faces_where_the_first_is_unsure(
+    model: Path, wide_px: int, min_height: float, red: int, adds: bool
+) -> None:
+    frame = picture((32, 32, 16, (0, 0, red)), hw=(128, 128))  # 128 is a score of 0.5
+    options = ScrfdOptions(input_px=128, min_score=0.4, wide_px=wide_px, wide_min_height=min_height)
     (faces,) = ScrfdDetector(model, options).detect([frame])
     # halved and 16 px aside the block is the cell at 32, 32: its box of 32 x 48 px stands for 64 x 96 of the 128
     expected = [[24, 16, 56, 64], [16, 0, 80, 96]] if adds else [[24, 16, 56, 64]]
     np.testing.assert_allclose(sorted(faces.boxes.tolist(), reverse=True), expected, atol=1e-3)
+
+
+def test_of_a_batch_each_frame_gets_the_second_pass_that_it_needs(model: Path) -> None:
+    frames = [picture((32, 32, 16, (0, 0, red)), hw=(128, 128)) for red in (120, 130, 0, 120)]
+    detector = ScrfdDetector(model, ScrfdOptions(input_px=128, min_score=0.4, wide_px=64, wide_min_height=0.5))
+    together = detector.detect(frames)
+    assert [len(faces) for faces in together] == [2, 1, 0, 2]
+    for frame, faces in zip(frames, together, strict=True):
+        assert_same(faces, detector.detect([frame])[0])
 
 
 def test_no_frames_are_no_faces(model: Path) -> None:
