@@ -108,7 +108,8 @@ def runnable_model(model_path: Path) -> bytes:
     sizes = inputs[0].type.tensor_type.shape.dim
     if not all(sizes[axis].dim_param for axis in FREE_AXES):  # else it is our own export
         _free_sizes(graph, sizes)
-    _join_siblings(graph, next(opset.version for opset in model.opset_import if not opset.domain))
+    opsets = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
+    _join_siblings(graph, max(opsets, default=1))
     return bytes(model.SerializeToString())
 
 
