@@ -126,21 +126,16 @@ def _free_nodes(graph: Any) -> None:
     """Replaces the sizes that an export wrote into Reshape, Resize and Transpose nodes."""
     from onnx import helper, numpy_helper
 
-    constants = {w.name: numpy_helper.to_array(w) for w in graph.initializer}
+    constants = _constants(graph)
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-
-    def constant(name: str, values: np.ndarray) -> str:
-        graph.initializer.append(numpy_helper.from_array(values, name))
-        return name
-
     for index, node in enumerate(graph.node):
         if node.op_type == "Reshape" and node.input[1] in constants:
             channels = int(constants[node.input[1]][-1])  # (1, -1, C) or (-1, C): keep the batch apart
-            node.input[1] = constant(f"free_shape_{index}", np.array([0, -1, channels], np.int64))
+            node.input[1] = _constant(graph, f"free_shape_{index}", np.array([0, -1, channels], np.int64))
         elif node.op_type == "Resize" and len(node.input) == 4 and node.input[3] in constants:
-            doubled = constant(f"free_scale_{index}", np.array([1, 1, 2, 2], np.float32))
+            doubled = _constant(graph, f"free_scale_{index}", np.array([1, 1, 2, 2], np.float32))
             del node.input[2:]
             node.input.append(doubled)
         elif node.op_type == "Transpose" and node.attribute and list(node.attribute[0].ints) == [2, 3, 0, 1]:
@@ -153,9 +148,7 @@ def _join_siblings(graph: Any, opset: int) -> None:
     Each head ends in three, of 2, 8 and 20 channels, and each is computed in whole vectors of 8 or 16: together they
     take 32 channels instead of 64 with AVX-512, and the network 13 to 15 % less time.
     """
-    from onnx import numpy_helper
-
-    weights = {w.name: numpy_helper.to_array(w) for w in graph.initializer}
+    weights = _constants(graph)
     siblings = defaultdict(list)
     for node in graph.node:
         if node.op_type == "Conv" and len(node.input) == 3 and set(node.input[1:]) <= weights.keys():
@@ -168,15 +161,11 @@ def _join_siblings(graph: Any, opset: int) -> None:
 
 
 def _join(graph: Any, nodes: Sequence[Any], weights: Mapping[str, np.ndarray], opset: int) -> None:
-    from onnx import helper, numpy_helper
-
-    def constant(role: str, values: np.ndarray) -> str:
-        graph.initializer.append(numpy_helper.from_array(values, f"{joined}.{role}"))
-        return f"{joined}.{role}"
+    from onnx import helper
 
     joined = f"joined_{nodes[0].output[0]}"
     weight, bias = (
-        constant(role, np.concatenate([weights[node.input[position]] for node in nodes]))
+        _constant(graph, f"{joined}.{role}", np.concatenate([weights[node.input[position]] for node in nodes]))
         for position, role in ((1, "weight"), (2, "bias"))
     )
     conv = helper.make_node("Conv", [nodes[0].input[0], weight, bias], [joined])
@@ -185,9 +174,25 @@ def _join(graph: Any, nodes: Sequence[Any], weights: Mapping[str, np.ndarray], o
     if opset < 13:
         split = helper.make_node("Split", [joined], outputs, axis=1, split=channels)
     else:
-        split = helper.make_node("Split", [joined, constant("channels", np.array(channels))], outputs, axis=1)
+        sizes = _constant(graph, f"{joined}.channels", np.array(channels, np.int64))
+        split = helper.make_node("Split", [joined, sizes], outputs, axis=1)
     place = min(index for index, node in enumerate(graph.node) if node in nodes)
     for node in nodes:
         graph.node.remove(node)
     graph.node.insert(place, conv)
     graph.node.insert(place + 1, split)
+
+
+def _constants(graph: Any) -> dict[str, np.ndarray]:
+    """The graph's stored tensors by name."""
+    from onnx import numpy_helper
+
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+
+def _constant(graph: Any, name: str, values: np.ndarray) -> str:
+    """Stores one more, and returns its name."""
+    from onnx import numpy_helper
+
+    graph.initializer.append(numpy_helper.from_array(values, name))
+    return name

@@ -92,7 +92,7 @@ class FaceCorpus:
         return len(self.faces)
 
     def fingerprint(self) -> str:
-        """SHA-256 over all crops, labels and splits."""
+        """SHA-256 over all pictures, labels and splits, however the pictures were cut."""
         columns = self.faces[["set", "digest", "female", "age_years", "split"]]
         lines = sorted(" ".join(map(str, row)) for row in columns.itertuples(index=False))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -31,7 +31,7 @@ class HeldOut:
         return cls(**{split: frozenset(part) for split, part in parts if split != "train"})
 
     def split_of(self, digest: str) -> str | None:
-        """ "selection", "test", or None for a picture that was not held out."""
+        """Its side, "selection" or "test"; None for a picture that was not held out."""
         start = digest[: 2 * DIGEST_BYTES]
         return "test" if start in self.test else "selection" if start in self.selection else None
 
@@ -48,11 +48,14 @@ class HeldOut:
             ValueError: another key, or what is no such text.
         """
         try:
-            packed = {name: base64.b64decode(text, validate=True).hex() for name, text in values.items()}
-            side = 2 * DIGEST_BYTES
-            return cls(**{n: frozenset(t[at : at + side] for at in range(0, len(t), side)) for n, t in packed.items()})
+            return cls(**{name: _unpacked(text) for name, text in values.items()})
         except TypeError as error:
             raise ValueError(f"held-out pictures cannot be read: {error}") from error
+
+
+def _unpacked(text: str) -> frozenset[str]:
+    packed = base64.b64decode(text, validate=True)
+    return frozenset(packed[at : at + DIGEST_BYTES].hex() for at in range(0, len(packed), DIGEST_BYTES))
 
 
 def drawn_split(own_split: str, set_name: str, person: str, digest: str, seed: int) -> str:

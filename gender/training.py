@@ -57,7 +57,7 @@ class Trainer:
         recipe: how.
         seed: of order, augmentation and dropout.
         state_path: where the state lies after each epoch; if it is there, training goes on from it.
-        identity: what the state belongs to besides recipe, data and seed: the starting weights.
+        identity: what the state belongs to besides recipe, data and seed: the starting weights, and what cut the crops.
         device: "cpu" or "cuda".
         workers: processes that prepare crops; 0: none but this one.
 

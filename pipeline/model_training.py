@@ -172,8 +172,8 @@ def _corpus(sets: Sequence[FaceSet], job: TrainingJob, former: ModelCard | None)
 def _trained(network: FaceNetwork, corpus: FaceCorpus, job: TrainingJob, watcher: Watcher) -> list[EpochResult]:
     """Changes the network; the results of all epochs, those of earlier runs too."""
     state_path = job.out / "state.pth"
-    weights = job.start or job.trunk
-    identity = sha256_of(weights) if weights else "scratch"
+    files = (job.start or job.trunk, job.detector)  # the detector decides what the crops show
+    identity = " ".join(sha256_of(path) if path else "none" for path in files)
     try:
         trainer = Trainer(network, corpus, job.recipe, job.seed, state_path, identity, job.device, job.workers)
     except ValueError as error:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
+from onnx import helper, numpy_helper
 
 from detection.scrfd_onnx import runnable_model
-
-onnx = pytest.importorskip("onnx")
-from onnx import helper, numpy_helper  # noqa: E402
 
 
 def conv(name: str, source: str, weight: tuple[int, ...], bias: bool = True, **settings: Any) -> tuple[Any, list[Any]]:
@@ -46,7 +46,7 @@ def counted(model: bytes) -> list[str]:
 
 
 def outputs(model: bytes) -> list[np.ndarray]:
-    session = pytest.importorskip("onnxruntime").InferenceSession(model)
+    session = onnxruntime.InferenceSession(model)
     image = np.random.default_rng(0).normal(size=(2, 3, 8, 8)).astype(np.float32)
     return list(session.run(None, {"input": image}))
 

@@ -42,6 +42,14 @@ def portraits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "portraits"
 
 
+def draw_pictures(folder: Path, count: int, seed: int = 0) -> Path:
+    """Crops of bright women and dark men in turn, all 30 years old, named as UTKFace names them."""
+    folder.mkdir()
+    for number, crop in enumerate(drawn_crops([number % 2 for number in range(count)], seed)):
+        cv2.imwrite(str(folder / f"30_{number % 2}_0_{number}.png"), crop)
+    return folder
+
+
 def evaluate(pictures: object, folder: Path, *words: object) -> Result:
     return facetally("evaluate", pictures, "--model", MODEL, "-o", folder / "out", *words)
 
@@ -128,10 +136,7 @@ def test_a_training_has_one_beginning(tmp_path: Path) -> None:
 def test_a_model_is_trained_by_one_command_and_judged_by_another(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     pytest.importorskip("torchvision")
-    (tmp_path / "pictures").mkdir()
-    for number, crop in enumerate(drawn_crops([number % 2 for number in range(90)])):
-        cv2.imwrite(str(tmp_path / "pictures" / f"30_{number % 2}_0_{number}.png"), crop)
-    data, cache = f"drawn={tmp_path}/pictures", ("--cache", tmp_path / "crops")
+    data, cache = f"drawn={draw_pictures(tmp_path / 'pictures', 90)}", ("--cache", tmp_path / "crops")
     options = ("--aligned", *cache, "--epochs", 1, "--workers", 0, "-o", tmp_path / "model")
     done = facetally("train", "gender-utkface", "--data", data, *options)
     assert done.exit_code == 0
@@ -142,11 +147,8 @@ def test_a_model_is_trained_by_one_command_and_judged_by_another(tmp_path: Path)
     metrics = [(tmp_path / name / "metrics.json").read_text() for name in ("model/evaluation", "judged")]
     assert metrics[0] == metrics[1]
     assert again.stdout == done.stdout
-    (tmp_path / "other").mkdir()
-    for number, crop in enumerate(drawn_crops([0, 1], seed=7)):
-        cv2.imwrite(str(tmp_path / "other" / f"30_{number}_0_{number}.png"), crop)
     words = ("--model", model, "--aligned", "--held-out", "-o", tmp_path / "judged")
-    refused = facetally("evaluate", f"other={tmp_path}/other", *words)
+    refused = facetally("evaluate", f"other={draw_pictures(tmp_path / 'other', 2, seed=7)}", *words)
     assert "held no picture of other out of its training" in refused.stderr
 
 

@@ -163,6 +163,19 @@ def test_another_recipe_in_the_same_folder_is_a_clear_error(pictures: Path, tmp_
     assert str(tmp_path / "state.pth") in caught.value.fix
 
 
+def test_crops_of_another_detector_are_another_training(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures are the same, and so is the corpus's fingerprint."""
+    cut = model_training.cut_sources
+    monkeypatch.setattr(model_training, "cut_sources", lambda sources, _, *rest: cut(sources, None, *rest))
+    (tmp_path / "detector.onnx").write_bytes(b"another")
+    with pytest.raises(KeyboardInterrupt):
+        train_model(job(pictures, tmp_path), Watching(stop_after=1))
+    with pytest.raises(OptionError, match="other options or data"):
+        train_model(replace(job(pictures, tmp_path), detector=tmp_path / "detector.onnx"), Watching())
+
+
 def test_nothing_that_is_reported_was_learnt_from(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
