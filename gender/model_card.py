@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -49,7 +50,7 @@ class ModelCard:
     data: dict[str, Any] = field(default_factory=dict)
     """What it was trained on: names, counts, terms, and a fingerprint of pictures and labels."""
     training: dict[str, Any] = field(default_factory=dict)
-    """Command, options, seed."""
+    """Command, options, seed; as "before" those of the training that it went on from."""
     held_out: dict[str, str] = field(default_factory=dict)
     """The fields of `HeldOut`: which pictures were not learnt from; empty where nobody has noted it."""
     format_version: int = FORMAT_VERSION
@@ -122,3 +123,9 @@ class ModelCard:
     def from_json(cls, text: str) -> ModelCard:
         """Reads `to_json` back; raises ValueError as `from_dict` does."""
         return cls.from_dict(json.loads(text))
+
+
+def commands_of(training: Mapping[str, Any]) -> list[str]:
+    """What made weights, first to last, by the card's `training`."""
+    before = training.get("before")
+    return [*(commands_of(before) if before else ()), training["command"]]

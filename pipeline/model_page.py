@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gender.model_card import ModelCard
+from gender.model_card import ModelCard, commands_of
 
 GENDER_FORMS = {"two_logits": "gender (2 logits: {classes})", "female_logit": "gender (1 logit, of female)", "none": ""}
 AGE_FORMS = {"per_100": "age (years / 100)", "distribution": "age (101 logits, one a year from 0)", "none": ""}
@@ -32,7 +32,7 @@ def model_page(card: ModelCard, metrics: dict[str, Any]) -> str:
         "input": f"(B, 3, {side}, {side}) RGB in [0, 1], less {list(card.pixel_mean)}, over {list(card.pixel_std)}",
         "crop": f"ArcFace's five points at scale {card.crop['template_scale']}, border: {card.crop['border']}",
         "started from": card.data["trunk"],
-        "made by": f"`{card.training['command']}`",
+        "made by": "; ".join(f"`{command}`" for command in commands_of(card.training)),
         "data fingerprint": f"`{card.data['fingerprint']}`",
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())

@@ -15,6 +15,8 @@ from typing import Any
 
 import rich_click as click
 
+from gender.model_card import commands_of
+
 Figures = Mapping[str, Any]
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PRODUCTION = "facetally"
@@ -174,10 +176,11 @@ def recipe_part(name: str, targets: tuple[Target, ...], report: Figures | None) 
         return f"### {name}\n\nNot trained for real yet; `facetally train {name} --data UTKFace.zip -o {name}` does it."
     card = report["card"]
     rows = "\n".join(target.row(report) for target in targets)
+    commands = "\n".join(commands_of(card["training"]))
     epochs = " + ".join(str(stage["epochs"]) for stage in card["training"]["stages"])
     return (
         f"### {name}\n\n{HEADER}\n{rows}\n\nStarted from {card['data']['trunk']}; at most {epochs} epochs; "
-        f"{test_count(report)} test faces; {report['date']}, {report['machine']}.\n\n```\n{card['training']['command']}\n```"
+        f"{test_count(report)} test faces; {report['date']}, {report['machine']}.\n\n```\n{commands}\n```"
     )
 
 
@@ -188,8 +191,9 @@ def test_count(report: Figures) -> int:
 def production_part(report: Figures, on_video: Figures | None) -> str:
     """Targets, and then sets, cells, ages, face heights, named people and clips."""
     card = report["card"]
+    commands = "\n".join(commands_of(card["training"]))
     parts = [
-        f"{report['date']}, {report['machine']}.\n\n```\n{card['training']['command']}\n```",
+        f"{report['date']}, {report['machine']}.\n\n```\n{commands}\n```",
         HEADER + "\n" + "\n".join(target.row(report) for target in PRODUCTION_TARGETS),
         "### By set\n\n" + set_table(report),
         "### FairFace by race and gender\n\n"

@@ -10,7 +10,7 @@ import pytest
 
 from gender.calibration import Calibration
 from gender.classifier import FaceGenderClassifier
-from gender.model_card import FORMAT_VERSION, ModelCard
+from gender.model_card import FORMAT_VERSION, ModelCard, commands_of
 from gender.outputs import OutputLayout
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -136,3 +136,12 @@ def test_a_card_with_unusable_fields_is_refused(card: ModelCard, values: dict[st
 def test_a_calibration_is_of_a_crop_or_a_track(card: ModelCard) -> None:
     with pytest.raises(ValueError, match="unit must be one of"):
         card.calibration_of("tracks")
+
+
+def test_the_commands_of_a_training_come_after_those_of_what_it_went_on_from() -> None:
+    assert commands_of({"command": "first"}) == ["first"]
+    assert commands_of({"command": "third", "before": {"command": "second", "before": {"command": "first"}}}) == [
+        "first",
+        "second",
+        "third",
+    ]
