@@ -176,12 +176,17 @@ def recipe_part(name: str, targets: tuple[Target, ...], report: Figures | None) 
         return f"### {name}\n\nNot trained for real yet; `facetally train {name} --data UTKFace.zip -o {name}` does it."
     card = report["card"]
     rows = "\n".join(target.row(report) for target in targets)
-    commands = "\n".join(commands_of(card["training"]))
     epochs = " + ".join(str(stage["epochs"]) for stage in card["training"]["stages"])
     return (
         f"### {name}\n\n{HEADER}\n{rows}\n\nStarted from {card['data']['trunk']}; at most {epochs} epochs; "
-        f"{test_count(report)} test faces; {report['date']}, {report['machine']}.\n\n```\n{commands}\n```"
+        f"{test_count(report)} test faces; {circumstances(report)}"
     )
+
+
+def circumstances(report: Figures) -> str:
+    """When and where it was measured, and the commands that made the weights."""
+    commands = "\n".join(commands_of(report["card"]["training"]))
+    return f"{report['date']}, {report['machine']}.\n\n```\n{commands}\n```"
 
 
 def test_count(report: Figures) -> int:
@@ -190,10 +195,8 @@ def test_count(report: Figures) -> int:
 
 def production_part(report: Figures, on_video: Figures | None) -> str:
     """Targets, and then sets, cells, ages, face heights, named people and clips."""
-    card = report["card"]
-    commands = "\n".join(commands_of(card["training"]))
     parts = [
-        f"{report['date']}, {report['machine']}.\n\n```\n{commands}\n```",
+        circumstances(report),
         HEADER + "\n" + "\n".join(target.row(report) for target in PRODUCTION_TARGETS),
         "### By set\n\n" + set_table(report),
         "### FairFace by race and gender\n\n"
