@@ -36,7 +36,10 @@ class Calibration:
 
 
 def fit_calibration(
-    is_female: npt.NDArray[np.bool_], log_odds: npt.NDArray[np.floating], spread: float = math.inf
+    is_female: npt.NDArray[np.bool_],
+    log_odds: npt.NDArray[np.floating],
+    spread: float = math.inf,
+    weight: npt.NDArray[np.floating] | None = None,
 ) -> Calibration:
     """The likeliest line.
 
@@ -45,6 +48,7 @@ def fit_calibration(
         log_odds: (N,) as told.
         spread: standard deviation of the slope around 1 and of the offset around 0 that is expected before the truths
             are seen; where these are few, the line stays near.
+        weight: (N,) of each truth; None: all alike.
 
     Raises:
         ValueError: only one gender is among the truths.
@@ -56,13 +60,15 @@ def fit_calibration(
     inputs = np.column_stack([log_odds.astype(np.float64), np.ones(len(log_odds))])
     start = np.array([1.0, 0.0])
     pull = PENALTY + 1 / (len(log_odds) * spread**2)
+    share = np.ones(len(log_odds)) if weight is None else weight
+    share = share / share.sum()
 
     def cost(line: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         """The mean of the cross-entropy and the pull, and its gradient."""
         odds = inputs @ line
         log_total = np.logaddexp(0, odds)
-        entropy = np.mean(log_total - is_female * odds)
-        gradient = inputs.T @ (np.exp(odds - log_total) - is_female) / len(odds)
+        entropy = share @ (log_total - is_female * odds)
+        gradient = inputs.T @ (share * (np.exp(odds - log_total) - is_female))
         return float(entropy + pull * np.sum((line - start) ** 2) / 2), gradient + pull * (line - start)
 
     slope, offset = minimize(cost, start, jac=True, method="BFGS").x

@@ -68,6 +68,15 @@ class FaceGenderClassifier:
         classifier.trained = False
         return classifier
 
+    def output(self, crops: np.ndarray) -> FloatArray:
+        """(N, C) numbers as the network gives them, in the card's layout; takes and raises what `predict` does."""
+        side = self.card.crop["size_px"]
+        if crops.dtype != np.uint8 or crops.shape[1:] != (side, side, 3):
+            raise ValueError(f"crops must be (N, {side}, {side}, 3) uint8, got {crops.shape} {crops.dtype}")
+        if not len(crops):
+            return np.zeros((0, self.card.layout.column_count), np.float32)
+        return self._output(self.card.normalised(crops))
+
     def predict(self, crops: np.ndarray) -> Attributes:
         """The attributes of N crops.
 
@@ -77,12 +86,7 @@ class FaceGenderClassifier:
         Raises:
             ValueError: another shape or dtype.
         """
-        side = self.card.crop["size_px"]
-        if crops.dtype != np.uint8 or crops.shape[1:] != (side, side, 3):
-            raise ValueError(f"crops must be (N, {side}, {side}, 3) uint8, got {crops.shape} {crops.dtype}")
-        if not len(crops):
-            return Attributes(np.zeros(0, np.float32), np.zeros(0, np.float32))
-        output = self._output(self.card.normalised(crops))
+        output = self.output(crops)
         if not self.trained:
             return Attributes(np.full(len(crops), 0.5, np.float32), np.full(len(crops), np.nan, np.float32))
         layout = self.card.layout

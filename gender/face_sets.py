@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,10 @@ class FaceCorpus:
         """(O, O, 3) uint8 RGB of the face in a row of `faces`, counted from 0."""
         part, row = self.faces["set_index"].iat[index], self.faces["row"].iat[index]
         return self.sets[part].crops[row]
+
+    def middles(self, indices: Iterable[int], size_px: int) -> ImageArray:
+        """(B, S, S, 3) uint8 RGB of at least one face, without the margins."""
+        return np.stack([middle(self.crop(index), size_px, self.margin_share) for index in indices])
 
     def only(self, mask: npt.NDArray[np.bool_] | pd.Series) -> FaceCorpus:
         """The faces where `mask` is true."""

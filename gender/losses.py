@@ -28,6 +28,8 @@ class LossOptions:
     """Standard deviation of the bell that stands for an age as a distribution."""
     expectation_weight: float = 0.05
     """Of the expectation's absolute error in years, beside the distribution's cross-entropy."""
+    teachers_share: float = 0.7
+    """Of the teachers' answers beside the labels, where there are teachers."""
 
 
 def face_loss(
@@ -38,6 +40,7 @@ def face_loss(
     layout: OutputLayout,
     options: LossOptions,
     female_index: int = 1,
+    taught: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The weighted mean loss of a batch.
 
@@ -49,6 +52,7 @@ def face_loss(
         layout: the meaning of the columns.
         options: terms and weights.
         female_index: which of two logits is female.
+        taught: (B, 102) as `gender.teachers` makes it, where teachers' answers are learnt too.
 
     Returns:
         A scalar; faces without a label add nothing to its term.
@@ -67,7 +71,28 @@ def face_loss(
             age[aged], age_years[aged], options
         )
         total = total + options.age_weight * losses.mean()
-    return total
+    if taught is None:
+        return total
+    lessons = teachers_losses(gender, age, taught, weight, options).mean()
+    return (1 - options.teachers_share) * total + options.teachers_share * lessons
+
+
+def teachers_losses(
+    gender: torch.Tensor, age: torch.Tensor, taught: torch.Tensor, weight: torch.Tensor, options: LossOptions
+) -> torch.Tensor:
+    """(B,) both terms together, with the teachers' answers for labels.
+
+    Args:
+        gender: (B, 2) logits with "female" second.
+        age: (B, 101) logits of the years.
+        taught: (B, 102) as `gender.teachers` makes it.
+        weight: (B,) of each face in the gender term.
+        options: terms and weights.
+    """
+    odds = gender[:, 1] - gender[:, 0]
+    genders = functional.binary_cross_entropy_with_logits(odds, taught[:, 0], weight, reduction="none")
+    ages = _distribution_losses(age, taught[:, 1:], taught[:, 1:] @ _years(age), options)
+    return options.gender_weight * genders + options.age_weight * ages
 
 
 def gender_losses(logits: torch.Tensor, female: torch.Tensor, options: LossOptions) -> torch.Tensor:
@@ -92,9 +117,18 @@ def squared_losses(output: torch.Tensor, age_years: torch.Tensor, options: LossO
 def distribution_losses(logits: torch.Tensor, age_years: torch.Tensor, options: LossOptions) -> torch.Tensor:
     """(B,) losses of (B, 101) logits: cross-entropy to a bell around the age (label distribution learning, Geng et al.,
     TPAMI 2013), and the expectation's absolute error (DEX, Rothe et al., IJCV 2018)."""
-    years = torch.arange(OLDEST_YEARS + 1, dtype=logits.dtype, device=logits.device)
-    age = age_years.clamp(0, OLDEST_YEARS)[:, None]
-    bell = torch.softmax(-0.5 * ((years - age) / options.age_spread_years) ** 2, dim=1)
+    age = age_years.clamp(0, OLDEST_YEARS)
+    bell = torch.softmax(-0.5 * ((_years(logits) - age[:, None]) / options.age_spread_years) ** 2, dim=1)
+    return _distribution_losses(logits, bell, age, options)
+
+
+def _distribution_losses(
+    logits: torch.Tensor, target: torch.Tensor, age_years: torch.Tensor, options: LossOptions
+) -> torch.Tensor:
     log_probs = logits.log_softmax(dim=1)
-    expected = log_probs.exp() @ years
-    return -(bell * log_probs).sum(dim=1) + options.expectation_weight * (expected - age[:, 0]).abs()
+    expected = log_probs.exp() @ _years(logits)
+    return -(target * log_probs).sum(dim=1) + options.expectation_weight * (expected - age_years).abs()
+
+
+def _years(like: torch.Tensor) -> torch.Tensor:
+    return torch.arange(OLDEST_YEARS + 1, dtype=like.dtype, device=like.device)

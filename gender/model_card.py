@@ -50,7 +50,7 @@ class ModelCard:
     data: dict[str, Any] = field(default_factory=dict)
     """What it was trained on: names, counts, terms, and a fingerprint of pictures and labels."""
     training: dict[str, Any] = field(default_factory=dict)
-    """Command, options, seed; as "before" those of the training that it went on from."""
+    """Command, options, seed; SHA-256 of its teachers; as "before" all that of the training that it went on from."""
     held_out: dict[str, str] = field(default_factory=dict)
     """The fields of `HeldOut`: which pictures were not learnt from; empty where nobody has noted it."""
     format_version: int = FORMAT_VERSION

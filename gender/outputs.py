@@ -47,14 +47,17 @@ class OutputLayout:
 
     def age_years(self, output: FloatArray) -> FloatArray:
         """(N,) years; of a distribution its expectation; NaN where the network does not tell age."""
-        columns = output[:, self.gender_count :]
         if self.age == "none":
             return np.full(len(output), np.nan, np.float32)
         if self.age == "per_100":
-            return np.maximum(columns[:, 0], 0) * np.float32(100)
+            return np.maximum(output[:, self.gender_count], 0) * np.float32(100)
+        return np.asarray(self.year_probs(output) @ np.arange(OLDEST_YEARS + 1), np.float32)
+
+    def year_probs(self, output: FloatArray) -> FloatArray:
+        """(N, 101) probability of each year of a distribution."""
+        columns = output[:, self.gender_count :]
         weights = np.exp(columns - columns.max(axis=1, keepdims=True))
-        years = weights @ np.arange(OLDEST_YEARS + 1, dtype=np.float32) / weights.sum(axis=1)
-        return np.asarray(years, np.float32)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
 GENDER_COLUMNS = {"two_logits": 2, "female_logit": 1, "none": 0}

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gender.face_sets import FaceCorpus, middle
+from gender.face_sets import FaceCorpus
 from gender.networks import FaceNetwork
 from gender.recipes import Recipe
 
@@ -20,7 +20,7 @@ def predict_output(
     with torch.inference_mode():
         for start in range(0, len(corpus), batch_size):
             rows = range(start, min(start + batch_size, len(corpus)))
-            crops = np.stack([middle(corpus.crop(row), size_px, corpus.margin_share) for row in rows])
+            crops = corpus.middles(rows, size_px)
             parts.append(network(normalise(torch.from_numpy(crops).to(device), recipe)).float().cpu().numpy())
     return np.concatenate(parts)
 

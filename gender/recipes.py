@@ -141,7 +141,7 @@ _RECIPES = (
             Stage(30, 5e-4, frozen_blocks=3, size_px=112),
             Stage(16, 6e-4, frozen_blocks=3, size_px=112),
             Stage(24, 5e-4, frozen_blocks=3),
-            Stage(20, 3e-4, frozen_blocks=3),
+            Stage(16, 3e-4, frozen_blocks=3),
         ),
         LossOptions(gender_smoothing=0.05, age_weight=0.3),
         VIDEO,

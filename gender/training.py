@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from gender.attributes import FloatArray
 from gender.epochs import EpochFaces, FaceItem
 from gender.face_sets import FaceCorpus
 from gender.losses import face_loss
@@ -24,7 +25,7 @@ from gender.pace import Pace
 from gender.prediction import normalise, predict_output
 from gender.recipes import Recipe, Stage
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 OnStep = Callable[[int, int, float], None]
 
 
@@ -57,9 +58,11 @@ class Trainer:
         recipe: how.
         seed: of order, augmentation and dropout.
         state_path: where the state lies after each epoch; if it is there, training goes on from it.
-        identity: what the state belongs to besides recipe, data and seed: the starting weights, and what cut the crops.
+        identity: what the state belongs to besides recipe, data and seed: the starting weights, what cut the crops, and
+            the teachers.
         device: "cpu" or "cuda".
         workers: processes that prepare crops; 0: none but this one.
+        taught: (N, 102) of `gender.teachers`, a row for each "train" face; None: labels are all there is to learn.
 
     Raises:
         ValueError: a split has too few faces, or the state belongs to another training.
@@ -75,9 +78,10 @@ class Trainer:
         identity: str = "",
         device: str = "cpu",
         workers: int = 0,
+        taught: FloatArray | None = None,
     ) -> None:
         self.network, self.recipe, self.seed, self.state_path = network, recipe, seed, state_path
-        self.device, self.workers = device, workers
+        self.device, self.workers, self.taught = device, workers, taught
         self.train_faces, self.selection = corpus.split("train"), corpus.split("selection")
         faces_per_epoch = min(recipe.epoch_faces or len(self.train_faces), len(self.train_faces))
         self.steps_per_epoch = faces_per_epoch // recipe.batch_size
@@ -164,19 +168,20 @@ class Trainer:
         return EpochResult(index, epoch + 1, rate, loss_sum / self.steps_per_epoch, loss, accuracy, age_mae, seconds)
 
     def _batches(self, epoch: int, size_px: int) -> DataLoader[FaceItem]:
-        faces = EpochFaces(self.train_faces, self.recipe, size_px, self.seed, epoch, self.steps_per_epoch)
+        faces = EpochFaces(self.train_faces, self.recipe, size_px, self.seed, epoch, self.steps_per_epoch, self.taught)
         ahead = 8 if self.workers else None
         if self.workers:
             cv2.setNumThreads(1)  # a forked process would wait for OpenCV's threads, which stay behind
         return DataLoader(faces, self.recipe.batch_size, num_workers=self.workers, prefetch_factor=ahead)
 
     def _step(self, batch: Batch) -> float:
-        crops, female, age_years, weight = (part.to(self.device) for part in batch)
+        crops, female, age_years, weight, taught = (part.to(self.device) for part in batch)
         self.optimizer.param_groups[0]["lr"] = self.pace.next_rate()
         with autocast(self.device):
             output = self.network(normalise(crops, self.recipe))
-        recipe = self.recipe
-        loss = face_loss(output.float(), female, age_years, weight, recipe.layout, recipe.loss, recipe.female_index)
+        recipe, lessons = self.recipe, None if self.taught is None else taught
+        labels = female, age_years, weight
+        loss = face_loss(output.float(), *labels, recipe.layout, recipe.loss, recipe.female_index, lessons)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

@@ -37,6 +37,13 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Only so many pictu
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for weights, card and evaluation.")
 @click.option("--trunk", type=FILE, help="Start from these weights of the trunk.  [default: from scratch]")
 @click.option("--start", type=FILE, help="Go on from a finished .pth of RECIPE, with the recipe's last stage only.")
+@click.option(
+    "--teacher",
+    "teachers",
+    type=FILE,
+    multiple=True,
+    help="Learn what these weights (.onnx, .pth) say of the pictures beside the labels; may be repeated.",
+)
 @DETECTOR
 @ALIGNED
 @MODELS_DIR
@@ -54,6 +61,7 @@ def train(
     output: Path,
     trunk: Path | None,
     start: Path | None,
+    teachers: tuple[Path, ...],
     detector: str,
     aligned: bool,
     models_dir: Path | None,
@@ -95,6 +103,7 @@ def train(
         detector=None if aligned else detector_path(detector, models_dir),
         trunk=trunk,
         start=start,
+        teachers=teachers,
         cache=cache,
         limit=limit,
         seed=seed,

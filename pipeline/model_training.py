@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -12,9 +13,11 @@ import numpy as np
 import torch
 
 from detection.crops import CropRecipe
+from gender.attributes import FloatArray
 from gender.calibration import Calibration, best_threshold, fit_calibration
 from gender.checkpoint import load_checkpoint, save_checkpoint
 from gender.classifier import FaceGenderClassifier
+from gender.epochs import face_weights
 from gender.export import export_onnx
 from gender.face_sets import FaceCorpus, FaceSet, join_sets
 from gender.model_card import ModelCard
@@ -23,6 +26,7 @@ from gender.pictures import PictureSource
 from gender.prediction import predict_output
 from gender.recipes import Recipe
 from gender.splits import SPLITS, HeldOut
+from gender.teachers import TAUGHT, taught_by
 from gender.training import EpochResult, Trainer, look_at
 from pipeline.errors import ModelError, OptionError
 from pipeline.face_cutting import CuttingReport, cut_sources
@@ -47,6 +51,8 @@ class TrainingJob:
     """Weights of the trunk to start from; None: from scratch."""
     start: Path | None = None
     """A checkpoint of such a network to go on from, instead; what it has held out stays held out."""
+    teachers: tuple[Path, ...] = ()
+    """Weights whose answers are learnt beside the labels; none may have learnt from what this training holds out."""
     cache: Path | None = None
     """Where aligned crops are kept; None: in `out`."""
     limit: int | None = None
@@ -79,6 +85,9 @@ class Watcher(Protocol):
     def cutting(self, source: str, done: int, total: int) -> None:
         """So many pictures of a source are looked at."""
 
+    def teaching(self, done: int, total: int) -> None:
+        """The teachers have told so many faces."""
+
     def step(self, step: int, steps: int, loss: float) -> None:
         """A batch is done."""
 
@@ -98,6 +107,7 @@ def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
     job.out.mkdir(parents=True, exist_ok=True)
     recipe = job.recipe
     network, former = _former(job.start, recipe) if job.start else (_begun(job), None)
+    teachers = [_teacher(path, recipe) for path in job.teachers]
     cache = job.cache or job.out / "crops"
     crops = CropRecipe(size_px=recipe.size_px)
     sets, cutting = cut_sources(job.sources, job.detector, crops, cache, job.limit, watcher.cutting)
@@ -105,7 +115,8 @@ def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
     test = corpus.split("test")
     some = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
     _, baseline, _ = look_at(network, some, recipe, recipe.size_px, "cpu")
-    history = _trained(network, corpus, job, watcher)
+    taught = _taught(teachers, corpus, job, watcher) if teachers else None
+    history = _trained(network, corpus, taught, job, watcher)
     card = _card(job, crops, corpus, _crop_calibration(network, corpus, recipe, job.device), former)
     checkpoint = job.out / f"{recipe.name}.pth"
     save_checkpoint(checkpoint, network.cpu(), card)
@@ -143,6 +154,42 @@ def _former(start: Path, recipe: Recipe) -> tuple[FaceNetwork, ModelCard]:
     return network, card
 
 
+def _teacher(path: Path, recipe: Recipe) -> FaceGenderClassifier:
+    fix = "give .onnx or .pth files of the recipe facetally"
+    if recipe.layout != TAUGHT:
+        raise OptionError(f"recipe {recipe.name} cannot learn from teachers", fix="leave --teacher away")
+    try:
+        teacher = FaceGenderClassifier(path)
+    except ValueError as error:
+        raise ModelError(str(error), fix=fix) from error
+    if teacher.card.layout != TAUGHT:
+        raise ModelError(f"{path} does not tell what recipe {recipe.name} is to learn", fix=fix)
+    return teacher
+
+
+def _taught(
+    teachers: Sequence[FaceGenderClassifier], corpus: FaceCorpus, job: TrainingJob, watcher: Watcher
+) -> FloatArray:
+    """What the teachers say of the faces to be learnt from; kept in `out`, for it takes them minutes."""
+    held_out = corpus.faces.loc[corpus.faces["split"] != "train", "digest"]
+    for path, teacher in zip(job.teachers, teachers, strict=True):
+        if learnt := held_out.map(teacher.card.pictures_held_out.split_of).isna().sum():
+            raise OptionError(
+                f"{path} may have learnt from {learnt} pictures that this training holds out",
+                fix="give --teacher files that held them out too, or give it as --start as well",
+            )
+    faces = corpus.split("train")
+    key = " ".join([_files_identity(job), *faces.faces["digest"]])
+    path = job.out / f"taught-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+    if not path.exists():
+        temporary = path.with_suffix(".part")
+        with temporary.open("wb") as file:
+            np.save(file, taught_by(teachers, faces, watcher.teaching))
+        temporary.replace(path)
+    taught: FloatArray = np.load(path)
+    return taught
+
+
 def _begun(job: TrainingJob) -> FaceNetwork:
     torch.manual_seed(job.seed)  # of the head's first weights
     network = FaceNetwork(job.recipe.network, job.recipe.layout.column_count)
@@ -169,13 +216,19 @@ def _corpus(sets: Sequence[FaceSet], job: TrainingJob, former: ModelCard | None)
     return corpus
 
 
-def _trained(network: FaceNetwork, corpus: FaceCorpus, job: TrainingJob, watcher: Watcher) -> list[EpochResult]:
+def _files_identity(job: TrainingJob) -> str:
+    """The hashes of what a training begins with."""
+    files = (job.start or job.trunk, job.detector, *job.teachers)  # the detector decides what the crops show
+    return " ".join(sha256_of(path) if path else "none" for path in files)
+
+
+def _trained(
+    network: FaceNetwork, corpus: FaceCorpus, taught: FloatArray | None, job: TrainingJob, watcher: Watcher
+) -> list[EpochResult]:
     """Changes the network; the results of all epochs, those of earlier runs too."""
-    state_path = job.out / "state.pth"
-    files = (job.start or job.trunk, job.detector)  # the detector decides what the crops show
-    identity = " ".join(sha256_of(path) if path else "none" for path in files)
+    state_path, recipe, identity = job.out / "state.pth", job.recipe, _files_identity(job)
     try:
-        trainer = Trainer(network, corpus, job.recipe, job.seed, state_path, identity, job.device, job.workers)
+        trainer = Trainer(network, corpus, recipe, job.seed, state_path, identity, job.device, job.workers, taught)
     except ValueError as error:
         raise OptionError(str(error), fix="give more labelled pictures with --data") from error
     try:
@@ -187,7 +240,8 @@ def _trained(network: FaceNetwork, corpus: FaceCorpus, job: TrainingJob, watcher
 
 
 def _crop_calibration(network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, device: str) -> dict[str, Any]:
-    """Fitted on the selection split; a tuned threshold becomes the offset."""
+    """Fitted on the selection split, balanced as the recipe balances what it learns; a tuned threshold becomes the
+    offset."""
     selection = corpus.split("selection")
     selection = selection.only(selection.faces["female"].notna())
     is_female = selection.faces["female"].to_numpy() == 1
@@ -197,7 +251,7 @@ def _crop_calibration(network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, 
     odds = recipe.layout.female_log_odds(output, recipe.female_index)
     if recipe.tune_threshold:
         return {"crop": asdict(Calibration(offset=-best_threshold(is_female, odds)))}
-    return {"crop": asdict(fit_calibration(is_female, odds))}
+    return {"crop": asdict(fit_calibration(is_female, odds, weight=face_weights(selection, recipe)))}
 
 
 def _card(
@@ -205,7 +259,9 @@ def _card(
 ) -> ModelCard:
     recipe = job.recipe
     trunk = former.data["trunk"] if former else job.trunk.name if job.trunk else "none: trained from scratch"
-    earlier = {"before": former.training} if former else {}
+    earlier: dict[str, Any] = {"before": former.training} if former else {}
+    if job.teachers:
+        earlier["teachers"] = [sha256_of(path) for path in job.teachers]  # in the order of the command
     counts = corpus.faces.groupby(["set", "split"]).size()
     return ModelCard(
         name=recipe.name,

@@ -30,6 +30,9 @@ class TrainingDisplay:
     def cutting(self, source: str, done: int, total: int) -> None:
         self._update(f"cutting {source}", done, total)
 
+    def teaching(self, done: int, total: int) -> None:
+        self._update("asking the teachers", done, total)
+
     def step(self, step: int, steps: int, loss: float) -> None:
         self._update("training", step, steps, f", loss {loss:.3f}")
 

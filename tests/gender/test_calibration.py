@@ -28,6 +28,15 @@ def test_a_calibration_is_a_line_through_the_log_odds() -> None:
     assert Calibration().apply(np.array([3.25])).tolist() == [3.25]
 
 
+def test_a_truth_of_weight_three_counts_as_three() -> None:
+    is_female, told = simulated(0.8, 0.3, 2, count=400)
+    weight = np.where(np.arange(400) % 4 == 0, 3, 1)
+    repeated = fit_calibration(is_female.repeat(weight), told.repeat(weight))
+    weighted = fit_calibration(is_female, told, weight=0.1 * weight)
+    assert [weighted.slope, weighted.offset] == pytest.approx([repeated.slope, repeated.offset], abs=1e-4)
+    assert abs(weighted.offset - fit_calibration(is_female, told).offset) > 0.01
+
+
 def test_before_a_weighted_mean_it_gives_what_it_gives_after() -> None:
     line, told, weights = Calibration(0.7, 0.4), np.array([3.0, -1.0, 0.5]), np.array([0.5, 0.2, 0.3])
     after = line.apply(np.array([weights @ told]))

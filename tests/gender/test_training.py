@@ -18,8 +18,10 @@ from torch import nn
 
 import gender.training
 from gender.face_sets import FaceCorpus, FaceSet, pixel_digest
+from gender.losses import LossOptions
 from gender.networks import TRUNKS, FaceNetwork, NetworkOptions
 from gender.outputs import OutputLayout
+from gender.prediction import predict_output
 from gender.recipes import RECIPES, Recipe, Stage
 from gender.training import EpochResult, Trainer, look_at
 
@@ -127,6 +129,22 @@ def test_a_training_killed_and_resumed_ends_in_the_same_weights(tmp_path: Path, 
     resumed, rest = trained(recipe, tmp_path / "state")
     assert same(weights(resumed), weights(unbroken))
     assert [replace(r, seconds=0) for r in rest] == [replace(r, seconds=0) for r in whole]
+
+
+def test_teachers_are_learnt_from_beside_the_labels(tmp_path: Path) -> None:
+    told_wrong = CORPUS.faces["split"] == "train"
+    female = CORPUS.faces["female"].mask(told_wrong, 1 - CORPUS.faces["female"])
+    corpus = FaceCorpus(CORPUS.sets, CORPUS.faces.assign(female=female))
+    taught = np.zeros((told_wrong.sum(), 102), np.float32)
+    taught[:, 0] = CORPUS.faces["female"][told_wrong]
+    taught[:, 1 + 33] = 1
+    layout = OutputLayout("two_logits", "distribution")
+    recipe = replace(COSINE, layout=layout, loss=LossOptions(teachers_share=0.9), stages=(Stage(20, 1e-2),))
+    network = network_of(recipe)
+    trainer = Trainer(network, corpus, recipe, 3, tmp_path / "state", taught=taught)
+    assert list(trainer.run())[-1].selection_accuracy == 1
+    years = layout.age_years(predict_output(network, corpus.split("test"), recipe, 32))
+    assert years == pytest.approx(33, abs=6)
 
 
 @pytest.mark.parametrize("recipe", [TINY, ALL_AT_ONCE], ids=["plain", "all at once"])

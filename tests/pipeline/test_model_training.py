@@ -20,12 +20,16 @@ import torch
 from gender.checkpoint import load_checkpoint, save_checkpoint
 from gender.classifier import FaceGenderClassifier
 from gender.face_sets import FaceCorpus
+from gender.outputs import OutputLayout
 from gender.pictures import PictureSource
 from gender.recipes import RECIPES, Recipe, Stage
 from gender.training import EpochResult, Trainer
 from pipeline import model_training
 from pipeline.errors import ModelError, OptionError
 from pipeline.model_training import TrainedModel, TrainingJob, last_stage, shortened, thawed, train_model
+from pipeline.weights import sha256_of
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
 
 TINY = replace(RECIPES["genderage"], size_px=32, stages=(Stage(3, 1e-3),), batch_size=16, early_stop_epochs=None)
 """A recipe that takes a second."""
@@ -39,6 +43,8 @@ class Watching:
     results: list[EpochResult] = field(default_factory=list)
 
     def cutting(self, source: str, done: int, total: int) -> None: ...
+
+    def teaching(self, done: int, total: int) -> None: ...
 
     def step(self, step: int, steps: int, loss: float) -> None: ...
 
@@ -153,6 +159,57 @@ def test_a_start_that_does_not_say_what_it_has_learnt_from_is_refused(pictures: 
     save_checkpoint(tmp_path / "old.pth", network, replace(card, held_out={}))
     with pytest.raises(ModelError, match="does not say which pictures"):
         train_model(replace(job(pictures, tmp_path / "out"), start=tmp_path / "old.pth"), Watching())
+
+
+LEARNER = replace(TINY, layout=OutputLayout("two_logits", "distribution"), stages=(Stage(1, 1e-3),))
+"""A recipe that teachers can teach."""
+
+
+@pytest.fixture(scope="module")
+def teacher(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of `LEARNER`, after an epoch."""
+    out = tmp_path_factory.mktemp("teacher")
+    train_model(job(pictures, out, LEARNER), Watching())
+    return out / "genderage.onnx"
+
+
+def test_teachers_are_asked_once_and_named_in_the_card(
+    pictures: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = replace(LEARNER, size_px=48, stages=(Stage(2, 1e-3),))
+    asked = replace(job(pictures, tmp_path, larger), teachers=(teacher, teacher.with_suffix(".pth")))
+    with pytest.raises(KeyboardInterrupt):
+        train_model(asked, Watching(stop_after=1))
+    (told,) = tmp_path.glob("taught-*.npy")
+    monkeypatch.setattr(model_training, "taught_by", None)
+    card = train_model(asked, Watching()).card
+    assert card.training["teachers"] == [sha256_of(path) for path in asked.teachers]
+    assert np.load(told).shape == (card.data["sets"]["drawn"]["train"], 102)
+    with pytest.raises(OptionError, match="other options or data"):
+        train_model(replace(asked, teachers=()), Watching())
+
+
+def test_a_teacher_that_may_have_learnt_what_is_to_be_held_out_is_refused(
+    pictures: Path, teacher: Path, tmp_path: Path
+) -> None:
+    asked = replace(job(pictures, tmp_path, LEARNER), teachers=(teacher,), seed=1)
+    with pytest.raises(OptionError, match=r"may have learnt from \d+ pictures that this training holds out"):
+        train_model(asked, Watching())
+    taught = train_model(replace(asked, start=teacher.with_suffix(".pth")), Watching())
+    assert taught.card.held_out == load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
+
+
+def test_a_teacher_of_something_else_is_refused_before_anything_is_cut(
+    pictures: Path, teacher: Path, tmp_path: Path
+) -> None:
+    out, broken, other = tmp_path / "out", tmp_path / "broken.onnx", MODELS / "mobilenetv2_gender_utkface.onnx"
+    broken.write_bytes(b"nothing")
+    for path, said in ((other, "does not tell what recipe"), (broken, "is not a facetally classifier")):
+        with pytest.raises(ModelError, match=said):
+            train_model(replace(job(pictures, out, LEARNER), teachers=(path,)), Watching())
+    with pytest.raises(OptionError, match="recipe genderage cannot learn from teachers"):
+        train_model(replace(job(pictures, out), teachers=(teacher,)), Watching())
+    assert not list(out.iterdir())
 
 
 def test_another_recipe_in_the_same_folder_is_a_clear_error(pictures: Path, tmp_path: Path) -> None:
