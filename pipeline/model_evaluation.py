@@ -37,8 +37,9 @@ def answers_for(
     return Attributes.concatenate(parts)
 
 
-def held_out_faces(sets: Sequence[FaceSet], card: ModelCard) -> FaceCorpus:
-    """The faces of a model's data sets that it has neither learnt from nor been selected by.
+def held_out_faces(sets: Sequence[FaceSet], card: ModelCard, split: str = "test") -> FaceCorpus:
+    """The faces of a model's data sets that it has not learnt from: of "selection", or of "test", by which it has not
+    been selected either.
 
     Raises:
         OptionError: the card does not say what they are, or none of a set's pictures is among them.
@@ -51,7 +52,7 @@ def held_out_faces(sets: Sequence[FaceSet], card: ModelCard) -> FaceCorpus:
         if not any(held_out.split_of(digest) for digest in faces.labels["digest"]):
             raise OptionError(f"{card.name} held no picture of {faces.name} out of its training", fix=fix)
     low, high = card.data["ages"]
-    return join_sets(sets, card.training["seed"], (low, high), held_out).split("test")
+    return join_sets(sets, card.training["seed"], (low, high), held_out).split(split)
 
 
 def evaluate_classifier(

@@ -110,14 +110,16 @@ def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
     teachers = [_teacher(path, recipe) for path in job.teachers]
     cache = job.cache or job.out / "crops"
     crops = CropRecipe(size_px=recipe.size_px)
-    sets, cutting = cut_sources(job.sources, job.detector, crops, cache, job.limit, watcher.cutting)
+    largest_px = max([recipe.size_px, *(teacher.card.crop["size_px"] for teacher in teachers)])
+    cut = replace(crops, size_px=largest_px)  # whoever reads smaller crops gets these shrunk
+    sets, cutting = cut_sources(job.sources, job.detector, cut, cache, job.limit, watcher.cutting)
     corpus = _corpus(sets, job, former)
     test = corpus.split("test")
     some = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
     _, baseline, _ = look_at(network, some, recipe, recipe.size_px, "cpu")
     taught = _taught(teachers, corpus, job, watcher) if teachers else None
     history = _trained(network, corpus, taught, job, watcher)
-    card = _card(job, crops, corpus, _crop_calibration(network, corpus, recipe, job.device), former)
+    card = _card(job, crops, corpus, crop_calibration(network, corpus.split("selection"), recipe, job.device), former)
     checkpoint = job.out / f"{recipe.name}.pth"
     save_checkpoint(checkpoint, network.cpu(), card)
     epochs = [asdict(result) for result in history]
@@ -179,7 +181,7 @@ def _taught(
                 fix="give --teacher files that held them out too, or give it as --start as well",
             )
     faces = corpus.split("train")
-    key = " ".join([_files_identity(job), *faces.faces["digest"]])
+    key = " ".join([_hashes(job.detector, *job.teachers), *faces.faces["digest"]])
     path = job.out / f"taught-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
     if not path.exists():
         temporary = path.with_suffix(".part")
@@ -216,9 +218,7 @@ def _corpus(sets: Sequence[FaceSet], job: TrainingJob, former: ModelCard | None)
     return corpus
 
 
-def _files_identity(job: TrainingJob) -> str:
-    """The hashes of what a training begins with."""
-    files = (job.start or job.trunk, job.detector, *job.teachers)  # the detector decides what the crops show
+def _hashes(*files: Path | None) -> str:
     return " ".join(sha256_of(path) if path else "none" for path in files)
 
 
@@ -226,7 +226,8 @@ def _trained(
     network: FaceNetwork, corpus: FaceCorpus, taught: FloatArray | None, job: TrainingJob, watcher: Watcher
 ) -> list[EpochResult]:
     """Changes the network; the results of all epochs, those of earlier runs too."""
-    state_path, recipe, identity = job.out / "state.pth", job.recipe, _files_identity(job)
+    state_path, recipe = job.out / "state.pth", job.recipe
+    identity = _hashes(job.start or job.trunk, job.detector, *job.teachers)  # the detector decides what the crops show
     try:
         trainer = Trainer(network, corpus, recipe, job.seed, state_path, identity, job.device, job.workers, taught)
     except ValueError as error:
@@ -239,10 +240,13 @@ def _trained(
     return trainer.results
 
 
-def _crop_calibration(network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, device: str) -> dict[str, Any]:
-    """Fitted on the selection split, balanced as the recipe balances what it learns; a tuned threshold becomes the
-    offset."""
-    selection = corpus.split("selection")
+def crop_calibration(
+    network: FaceNetwork, selection: FaceCorpus, recipe: Recipe, device: str
+) -> dict[str, dict[str, float]]:
+    """The line for single crops, as a card's `calibration` has it; empty without both genders, told and labelled.
+
+    Fitted on the selection split, balanced as the recipe balances what it learns; a tuned threshold becomes the offset.
+    """
     selection = selection.only(selection.faces["female"].notna())
     is_female = selection.faces["female"].to_numpy() == 1
     if recipe.layout.gender == "none" or is_female.all() or not is_female.any():

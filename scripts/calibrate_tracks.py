@@ -22,6 +22,8 @@ from gender.calibration import Calibration, fit_calibration
 from gender.checkpoint import load_checkpoint, save_checkpoint
 from gender.evaluation import expected_calibration_error
 from gender.export import export_onnx
+from gender.model_card import ModelCard
+from gender.networks import FaceNetwork
 from pipeline.judging import JudgedPerson, JudgedTrack
 from pipeline.ledger import Ledger
 from pipeline.measures import halves, people_figures
@@ -76,7 +78,11 @@ def store(checkpoint: Path, line: Calibration) -> None:
     network, card = load_checkpoint(checkpoint)
     before = card.calibration_of("track")
     both = Calibration(line.slope * before.slope, line.slope * before.offset + line.offset)
-    card = replace(card, calibration=card.calibration | {"track": asdict(both)})
+    save_both(checkpoint, network, replace(card, calibration=card.calibration | {"track": asdict(both)}))
+
+
+def save_both(checkpoint: Path, network: FaceNetwork, card: ModelCard) -> None:
+    """Writes a checkpoint and its ONNX twin, and the twin's hash into the manifest beside them."""
     save_checkpoint(checkpoint, network, card)
     onnx = checkpoint.with_suffix(".onnx")
     export_onnx(onnx, network, card)

@@ -23,6 +23,7 @@ from gender.face_sets import FaceCorpus
 from gender.outputs import OutputLayout
 from gender.pictures import PictureSource
 from gender.recipes import RECIPES, Recipe, Stage
+from gender.teachers import taught_by
 from gender.training import EpochResult, Trainer
 from pipeline import model_training
 from pipeline.errors import ModelError, OptionError
@@ -187,6 +188,21 @@ def test_teachers_are_asked_once_and_named_in_the_card(
     assert np.load(told).shape == (card.data["sets"]["drawn"]["train"], 102)
     with pytest.raises(OptionError, match="other options or data"):
         train_model(replace(asked, teachers=()), Watching())
+
+
+def test_crops_are_cut_as_large_as_the_largest_teacher_reads_them(
+    pictures: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_model(job(pictures, tmp_path / "larger", replace(LEARNER, size_px=48)), Watching())
+    teachers = (teacher, tmp_path / "larger" / "genderage.onnx")
+    taught_from: list[FaceCorpus] = []
+    monkeypatch.setattr(
+        model_training, "taught_by", lambda *given: (taught_from.append(given[1]), taught_by(*given))[1]
+    )
+    card = train_model(replace(job(pictures, tmp_path / "out", LEARNER), teachers=teachers), Watching()).card
+    sides = [round(corpus.sets[0].crops.shape[1] * (1 - 2 * corpus.margin_share)) for corpus in taught_from]
+    assert sides == [48]
+    assert card.crop["size_px"] == LEARNER.size_px == 32
 
 
 def test_a_teacher_that_may_have_learnt_what_is_to_be_held_out_is_refused(

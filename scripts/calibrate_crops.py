@@ -1,0 +1,55 @@
+"""Calibrates a classifier's answers for single crops anew, on what its training selected by, as `facetally train` does.
+
+    python -m scripts.calibrate_crops models/facetally.pth --data utk=UTKFace.zip --data fairface=... --cache work/crops
+
+The line is stored in the card of the checkpoint and of its ONNX twin. Answers for tracks stay as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import rich_click as click
+
+from detection.crops import CropRecipe
+from gender.checkpoint import load_checkpoint
+from gender.recipes import RECIPES
+from pipeline.cli_models import ALIGNED, CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
+from pipeline.face_cutting import cut_sources
+from pipeline.model_evaluation import held_out_faces
+from pipeline.model_training import crop_calibration
+from pipeline.training_display import shown_training
+from scripts.calibrate_tracks import save_both
+
+
+@click.command(help=__doc__)
+@click.argument("checkpoint", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@DATA
+@DETECTOR
+@ALIGNED
+@MODELS_DIR
+@CACHE
+def main(
+    checkpoint: Path,
+    sources: tuple[str, ...],
+    detector: str,
+    aligned: bool,
+    models_dir: Path | None,
+    cache: Path | None,
+) -> None:
+    network, card = load_checkpoint(checkpoint)
+    crops = CropRecipe(**card.crop)
+    with TemporaryDirectory() as folder, shown_training() as watcher:
+        found_by = None if aligned else detector_path(detector, models_dir)
+        sets, _ = cut_sources(parsed_sources(sources), found_by, crops, cache or Path(folder), None, watcher.cutting)
+        selection = held_out_faces(sets, card, "selection")
+        recipe = replace(RECIPES[card.name], size_px=crops.size_px)
+        lines = crop_calibration(network, selection, recipe, "cpu")
+    click.echo(f"before: {card.calibration.get('crop')}\nnow: {lines['crop']}, by {len(selection)} faces")
+    save_both(checkpoint, network, replace(card, calibration=card.calibration | lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+from click.testing import CliRunner
+from drawn_faces import drawn_crops
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+pytest.importorskip("onnxscript")
+
+from gender.checkpoint import load_checkpoint, save_checkpoint
+from gender.classifier import FaceGenderClassifier
+from gender.pictures import PictureSource
+from gender.recipes import RECIPES, Stage
+from pipeline.model_training import TrainingJob, train_model
+from pipeline.training_display import shown_training
+from pipeline.weights import sha256_of
+from scripts.calibrate_crops import main
+
+MANIFEST = "name,kind,file,sha256,bytes,url,archive_sha256,licence,note\ngenderage,classifier,genderage.onnx,,,,,,\n"
+RECIPE = replace(RECIPES["genderage"], size_px=32, stages=(Stage(1, 1e-3),), batch_size=16, early_stop_epochs=None)
+
+
+def test_weights_get_the_line_again_that_their_training_gave_them(tmp_path: Path) -> None:
+    pictures, out = tmp_path / "pictures", tmp_path / "out"
+    pictures.mkdir()
+    for number, crop in enumerate(drawn_crops([number % 2 for number in range(200)])):
+        cv2.imwrite(str(pictures / f"{20 + 40 * (number % 2)}_{1 - number % 2}_0_{number}.png"), crop)
+    with shown_training() as watcher:
+        card = train_model(TrainingJob(RECIPE, (PictureSource("drawn", (pictures,)),), out, None), watcher).card
+    checkpoint, line = out / "genderage.pth", card.calibration["crop"]
+    lines = {"crop": {"slope": 9.0, "offset": -9.0}, "track": {"slope": 2.0, "offset": 0.5}}
+    save_checkpoint(checkpoint, load_checkpoint(checkpoint)[0], replace(card, calibration=lines))
+    (out / "manifest.csv").write_text(MANIFEST)
+    done = CliRunner().invoke(main, [str(checkpoint), "--data", f"drawn={pictures}", "--aligned"])
+    assert done.exit_code == 0, done.output
+    stored = load_checkpoint(checkpoint)[1]
+    assert stored.calibration["crop"] == pytest.approx(line)
+    assert stored.calibration["track"] == lines["track"]
+    assert FaceGenderClassifier(out / "genderage.onnx").card == stored
+    assert sha256_of(out / "genderage.onnx") in (out / "manifest.csv").read_text()
