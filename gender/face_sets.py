@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,11 @@ class FaceCorpus:
         """(O, O, 3) uint8 RGB of the face in a row of `faces`, counted from 0."""
         part, row = self.faces["set_index"].iat[index], self.faces["row"].iat[index]
         return self.sets[part].crops[row]
+
+    def batches(self, size: int) -> Iterator[range]:
+        """The indices of all faces in order, `size` at a time; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            yield range(start, min(start + size, len(self)))
 
     def middles(self, indices: Iterable[int], size_px: int) -> ImageArray:
         """(B, S, S, 3) uint8 RGB of at least one face, without the margins."""

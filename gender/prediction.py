@@ -18,8 +18,7 @@ def predict_output(
     network.eval()
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(corpus), batch_size):
-            rows = range(start, min(start + batch_size, len(corpus)))
+        for rows in corpus.batches(batch_size):
             crops = corpus.middles(rows, size_px)
             parts.append(network(normalise(torch.from_numpy(crops).to(device), recipe)).float().cpu().numpy())
     return np.concatenate(parts)

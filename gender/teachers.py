@@ -32,14 +32,11 @@ def taught_by(
         (N, 102) probabilities: of "female", by the mean log-odds, not calibrated; then of each year from 0 to 100.
     """
     parts = []
-    for start in range(0, len(corpus), BATCH_FACES):
-        rows = range(start, min(start + BATCH_FACES, len(corpus)))
-        answers = [
-            _answer(teacher, view)
-            for teacher in teachers
-            for crops in [corpus.middles(rows, teacher.card.crop["size_px"])]
-            for view in (crops, crops[:, :, ::-1])
-        ]
+    for rows in corpus.batches(BATCH_FACES):
+        answers = []
+        for teacher in teachers:
+            crops = corpus.middles(rows, teacher.card.crop["size_px"])
+            answers += [_answer(teacher, crops), _answer(teacher, crops[:, :, ::-1])]
         mean = np.mean(answers, axis=0)
         mean[:, 0] = 1 / (1 + np.exp(-mean[:, 0]))
         parts.append(mean)

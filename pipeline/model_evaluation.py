@@ -30,8 +30,7 @@ def answers_for(
     """
     side = classifier.card.crop["size_px"]
     parts = []
-    for start in range(0, len(corpus), BATCH_CROPS):
-        rows = range(start, min(start + BATCH_CROPS, len(corpus)))
+    for rows in corpus.batches(BATCH_CROPS):
         crops = np.stack([middle(change(corpus.crop(row)), side, corpus.margin_share) for row in rows])
         parts.append(classifier.predict(crops))
     return Attributes.concatenate(parts)
