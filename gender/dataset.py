@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gender.pictures import UTKFACE_NAME, LabelledPicture, labels_of_name, read_pictures
+from gender.picture_files import read_pictures
+from gender.pictures import UTKFACE_NAME, LabelledPicture, labels_of_name
 
 
 @dataclass(frozen=True)

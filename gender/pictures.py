@@ -1,10 +1,8 @@
 """Reads labelled face pictures, one at a time, from the forms that data sets come in.
 
-    UTKFace and SCUT-FBP5500    labels in the file names
-    FairFace, IMFDB, ...        a table (.csv or .csv.gz) beside the pictures
-    anything else               folders named male/ and female/, perhaps under train/ and val/
-
-Pictures lie in a folder, a .zip or a .tar.
+UTKFace and SCUT-FBP5500    labels in the file names
+FairFace, IMFDB, ...        a table (.csv or .csv.gz) beside the pictures
+anything else               folders named male/ and female/, perhaps under train/ and val/
 """
 
 from __future__ import annotations
@@ -15,20 +13,18 @@ import hashlib
 import io
 import math
 import re
-import tarfile
-import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+from gender.picture_files import count_pictures, picture_paths, read_pictures
+
 TABLE_SUFFIXES = (".csv", ".csv.gz")
 UTKFACE_NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_(?P<date>\d+)\.")
 """[age]_[gender]_[race]_[date].ext, gender 0 = male, 1 = female (Zhang et al., CVPR 2017)."""
@@ -149,7 +145,7 @@ class PictureSource:
             if not path.exists():
                 raise FileNotFoundError(f"no such file or folder: {path}")
             if path.is_dir():
-                for picture in _picture_paths(path):
+                for picture in picture_paths(path):
                     digest.update(f"{picture.relative_to(path).as_posix()} {picture.stat().st_size}\n".encode())
             else:
                 with path.open("rb") as file:
@@ -251,64 +247,3 @@ def _split_in(parts: tuple[str, ...] | list[str]) -> str:
 
 def _first(row: dict[str, str], columns: tuple[str, ...]) -> str:
     return next((row[column] for column in columns if row.get(column)), "")
-
-
-def read_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every picture in a folder, a .zip or a .tar, in the order of their names.
-
-    Raises:
-        FileNotFoundError: no such place.
-        ValueError: it is of another kind, or damaged.
-    """
-    with _damage_told(source):
-        for name, content in _pictures_in(source):
-            yield name, content()
-
-
-def count_pictures(source: Path) -> int:
-    """How many pictures `read_pictures` yields, without reading them; raises the same."""
-    with _damage_told(source):
-        return sum(1 for _ in _pictures_in(source))
-
-
-def _pictures_in(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """The name of every picture, and what reads it before the next is asked for."""
-    if not source.exists():
-        raise FileNotFoundError(f"no such file or folder: {source}")
-    if source.is_dir():
-        for path in _picture_paths(source):
-            yield path.relative_to(source).as_posix(), path.read_bytes
-    elif zipfile.is_zipfile(source):
-        yield from _zipped(source)
-    elif tarfile.is_tarfile(source):
-        yield from _tarred(source)
-    else:
-        raise ValueError(f"{source} is neither a folder nor a .zip nor a .tar")
-
-
-@contextmanager
-def _damage_told(source: Path) -> Iterator[None]:
-    try:
-        yield
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError) as error:  # or under a password
-        raise ValueError(f"{source} is damaged: {error}") from error
-
-
-def _zipped(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    with zipfile.ZipFile(path) as archive:
-        for name in sorted(archive.namelist()):
-            if Path(name).suffix.lower() in PICTURE_SUFFIXES:
-                yield name, partial(archive.read, name)
-
-
-def _tarred(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    with tarfile.open(path) as archive:
-        files = [member for member in archive.getmembers() if member.isfile()]
-        for member in sorted(files, key=lambda member: member.name):
-            if Path(member.name).suffix.lower() in PICTURE_SUFFIXES and (file := archive.extractfile(member)):
-                yield member.name, file.read
-
-
-def _picture_paths(folder: Path) -> list[Path]:
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
-    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gender.augment import VIDEO, AugmentOptions
 from gender.losses import LossOptions
@@ -65,6 +65,20 @@ class Recipe:
     def female_index(self) -> int:
         """Which of two logits is female."""
         return self.class_names.index("female")
+
+    def last_stage(self) -> Recipe:
+        """What a finished network goes on with."""
+        return replace(self, stages=self.stages[-1:])
+
+    def thawed(self) -> Recipe:
+        """For a network that nothing has taught yet: keeping random features as they are teaches nothing."""
+        return replace(self, stages=tuple(replace(stage, frozen_blocks=0) for stage in self.stages))
+
+    def shortened(self, epochs: int | None) -> Recipe:
+        """With at most so many epochs a stage, to try things out; None: as it is."""
+        if epochs is None:
+            return self
+        return replace(self, stages=tuple(replace(stage, epochs=min(epochs, stage.epochs)) for stage in self.stages))
 
 
 _AGE_STAGES = (Stage(5, 1e-3, frozen_blocks=None), Stage(20, 1e-4))

@@ -82,7 +82,7 @@ def train(
     from pipeline.training_display import print_trained, shown_training
 
     try:
-        from pipeline.model_training import TrainingJob, last_stage, shortened, thawed, train_model
+        from pipeline.model_training import TrainingJob, train_model
     except ImportError as error:
         raise OptionError(
             f"training needs {error.name}, which is not installed", fix="pip install 'facetally[train]'"
@@ -92,12 +92,12 @@ def train(
         raise OptionError("--trunk and --start are two beginnings", fix="give one of them")
     recipe = _recipe(recipe_name)
     if start:
-        recipe = last_stage(recipe)
+        recipe = recipe.last_stage()
     elif not trunk:
         click.echo("No --trunk: training starts from scratch, with nothing frozen.", err=True)
-        recipe = thawed(recipe)
+        recipe = recipe.thawed()
     job = TrainingJob(
-        recipe=shortened(recipe, epochs),
+        recipe=recipe.shortened(epochs),
         sources=parsed_sources(sources),
         out=output,
         detector=None if aligned else detector_path(detector, models_dir),

@@ -286,20 +286,3 @@ def _card(
         training=json.loads(json.dumps(asdict(recipe))) | {"seed": job.seed, "command": job.command} | earlier,
         held_out=HeldOut.of(corpus.faces).to_dict(),
     )
-
-
-def last_stage(recipe: Recipe) -> Recipe:
-    """What a finished network goes on with."""
-    return replace(recipe, stages=recipe.stages[-1:])
-
-
-def thawed(recipe: Recipe) -> Recipe:
-    """The recipe for a network that nothing has taught yet: keeping random features as they are teaches nothing."""
-    return replace(recipe, stages=tuple(replace(stage, frozen_blocks=0) for stage in recipe.stages))
-
-
-def shortened(recipe: Recipe, epochs: int | None) -> Recipe:
-    """The recipe with at most so many epochs a stage (a smoke run)."""
-    if epochs is None:
-        return recipe
-    return replace(recipe, stages=tuple(replace(stage, epochs=min(epochs, stage.epochs)) for stage in recipe.stages))

@@ -31,7 +31,7 @@ from detection.faces import Faces, ImageArray
 from detection.scrfd import ScrfdDetector, ScrfdOptions
 from detection.training.evaluation import Detections, LabelledFaces, matched
 from detection.training.scenes import FaceRow, Scene, boxes_of, read_face_rows
-from gender.pictures import read_pictures
+from gender.picture_files import read_pictures
 from pipeline.judging import Judged
 from pipeline.ledger import Ledger
 from pipeline.measures import people_figures

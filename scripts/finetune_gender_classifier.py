@@ -22,7 +22,7 @@ import rich_click as click
 from gender.dataset import UTKFaceDataset
 from gender.pictures import PictureSource
 from gender.recipes import RECIPES
-from pipeline.model_training import TrainingJob, shortened, train_model
+from pipeline.model_training import TrainingJob, train_model
 from pipeline.training_display import shown_training
 from pipeline.weights import record_in_manifest
 from scripts.finetuning_report import FinetuningFacts, write_report
@@ -57,7 +57,7 @@ def main(
         folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     command = f"python -m scripts.finetune_gender_classifier {shlex.join(sys.argv[1:])}"
-    recipe = replace(shortened(RECIPES["gender-utkface"], epochs), name=NAME)
+    recipe = replace(RECIPES["gender-utkface"].shortened(epochs), name=NAME)
     source = PictureSource("utkface", (data,))
     job = TrainingJob(recipe, (source,), work, detector, trunk, limit=limit, seed=seed, workers=1, command=command)
     with shown_training() as watcher:

@@ -29,7 +29,7 @@ from detection.training.scenes import Scene, boxes_of, read_face_rows
 from detection.training.start import start_from
 from detection.training.teacher import Teacher
 from detection.training.training import ScrfdTrainer, as_input
-from gender.pictures import read_pictures
+from gender.picture_files import read_pictures
 from pipeline.weights import record_in_manifest, sha256_of
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)

@@ -137,3 +137,15 @@ def test_recipes_that_differ_are_told_apart_by_their_text() -> None:
     recipe = RECIPES["facetally"]
     assert repr(replace(recipe, loss=replace(recipe.loss, age_weight=0.4))) != repr(recipe)
     assert len({repr(recipe) for recipe in RECIPES.values()}) == 8
+
+
+def test_a_smoke_run_has_no_more_epochs_than_asked_for() -> None:
+    recipe = replace(RECIPES["facetally"], stages=(Stage(28, 1e-3), Stage(12, 5e-4)))
+    assert [stage.epochs for stage in recipe.shortened(20).stages] == [20, 12]
+    assert recipe.shortened(None) == recipe
+
+
+def test_from_scratch_nothing_is_frozen() -> None:
+    frozen = RECIPES["gender-age-128"]
+    assert [stage.frozen_blocks for stage in frozen.stages] == [None, 9]
+    assert frozen.thawed() == replace(frozen, stages=(Stage(15, 1e-3), Stage(15, 1e-4)))

@@ -27,7 +27,7 @@ from gender.teachers import taught_by
 from gender.training import EpochResult, Trainer
 from pipeline import model_training
 from pipeline.errors import ModelError, OptionError
-from pipeline.model_training import TrainedModel, TrainingJob, last_stage, shortened, thawed, train_model
+from pipeline.model_training import TrainedModel, TrainingJob, train_model
 from pipeline.weights import sha256_of
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -79,7 +79,7 @@ def job(pictures: Path, out: Path, recipe: Recipe = TINY) -> TrainingJob:
 @pytest.fixture(scope="module", params=RECIPES)
 def smoke(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     """A recipe, trained for an epoch a stage."""
-    recipe = shortened(RECIPES[request.param], 1)
+    recipe = RECIPES[request.param].shortened(1)
     recipe = replace(recipe, batch_size=min(recipe.batch_size, 32), ages=(0, 200))
     return train_model(job(pictures, tmp_path_factory.mktemp(request.param), recipe), Watching())
 
@@ -130,7 +130,7 @@ def test_a_finished_network_goes_on_with_the_last_stage_and_learns_nothing_that_
 ) -> None:
     first = train_model(job(pictures, tmp_path / "first"), Watching())
     start, stages = tmp_path / "first" / "genderage.pth", (Stage(3, 1e-3), Stage(1, 0.0))
-    recipe = last_stage(replace(TINY, stages=stages, size_px=48))
+    recipe = replace(TINY, stages=stages, size_px=48).last_stage()
     second = train_model(replace(job(pictures, tmp_path / "second", recipe), start=start, seed=5), Watching())
     assert [result.learning_rate for result in second.history] == [0]
     weights = [dict(load_checkpoint(model.folder / "genderage.pth")[0].named_parameters()) for model in (first, second)]
@@ -315,15 +315,3 @@ def test_a_worker_prepares_crops_after_opencv_has_had_threads(pictures: Path, tm
             train_model(replace(job(pictures, tmp_path / str(workers)), workers=workers), watcher)
     assert replace(alone.results[0], seconds=0) == replace(helped.results[0], seconds=0)
     cv2.setNumThreads(before)
-
-
-def test_a_smoke_run_has_no_more_epochs_than_asked_for() -> None:
-    recipe = replace(RECIPES["facetally"], stages=(Stage(28, 1e-3), Stage(12, 5e-4)))
-    assert [stage.epochs for stage in shortened(recipe, 20).stages] == [20, 12]
-    assert shortened(recipe, None) == recipe
-
-
-def test_from_scratch_nothing_is_frozen() -> None:
-    frozen = RECIPES["gender-age-128"]
-    assert [stage.frozen_blocks for stage in frozen.stages] == [None, 9]
-    assert thawed(frozen) == replace(frozen, stages=(Stage(15, 1e-3), Stage(15, 1e-4)))
