@@ -61,9 +61,9 @@ VIDEO = AugmentOptions(
     gamma_prob=0.25,
     grey_prob=0.06,
     cover_prob=0.1,
-    record_prob=0.5,
+    record_prob=0.4,
     blur_prob=0.25,
-    shrink_prob=0.7,
+    shrink_prob=0.5,
     noise_prob=0.35,
     jpeg_prob=0.5,
 )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ pytest.importorskip("torchvision")
 import torch
 
 from gender.augment import VIDEO, AugmentOptions
+from gender.checkpoint import load_checkpoint
 from gender.losses import face_loss
 from gender.networks import TRUNKS, FaceNetwork
 from gender.prediction import normalise
@@ -149,3 +152,10 @@ def test_from_scratch_nothing_is_frozen() -> None:
     frozen = RECIPES["gender-age-128"]
     assert [stage.frozen_blocks for stage in frozen.stages] == [None, 9]
     assert frozen.thawed() == replace(frozen, stages=(Stage(15, 1e-3), Stage(15, 1e-4)))
+
+
+def test_the_production_weights_are_of_the_recipe_as_it_stands() -> None:
+    made = load_checkpoint(Path(__file__).resolve().parents[2] / "models" / "facetally.pth")[1].training
+    recipe = json.loads(json.dumps(asdict(RECIPES["facetally"])))
+    del recipe["loss"]["teachers_share"]  # these weights had no teachers
+    assert recipe == {key: made[key] for key in recipe}
