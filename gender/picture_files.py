@@ -31,6 +31,12 @@ def count_pictures(source: Path) -> int:
         return sum(1 for _ in _pictures_in(source))
 
 
+def picture_paths(folder: Path) -> list[Path]:
+    """All pictures in a folder and the folders below it, in the order of their names."""
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
+
+
 def _pictures_in(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """The name of every picture, and what reads it before the next is asked for."""
     if not source.exists():
@@ -67,9 +73,3 @@ def _tarred(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
         for member in sorted(files, key=lambda member: member.name):
             if Path(member.name).suffix.lower() in PICTURE_SUFFIXES and (file := archive.extractfile(member)):
                 yield member.name, file.read
-
-
-def picture_paths(folder: Path) -> list[Path]:
-    """All pictures in a folder and the folders below it, in the order of their names."""
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
-    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())

@@ -1,8 +1,10 @@
 """Reads labelled face pictures, one at a time, from the forms that data sets come in.
 
-UTKFace and SCUT-FBP5500    labels in the file names
-FairFace, IMFDB, ...        a table (.csv or .csv.gz) beside the pictures
-anything else               folders named male/ and female/, perhaps under train/ and val/
+    UTKFace and SCUT-FBP5500    labels in the file names
+    FairFace, IMFDB, ...        a table (.csv or .csv.gz) beside the pictures
+    anything else               folders named male/ and female/, perhaps under train/ and val/
+
+Pictures lie in a folder, a .zip or a .tar (`gender/picture_files.py`).
 """
 
 from __future__ import annotations

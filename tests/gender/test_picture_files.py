@@ -10,17 +10,12 @@ import pytest
 from gender.picture_files import count_pictures, read_pictures
 
 
-def written(path: Path, content: bytes = b"content") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
 @pytest.mark.parametrize("packing", ["zip", "tar", "tar.gz"])
 def test_folder_and_archive_hold_the_same_pictures(tmp_path: Path, packing: str) -> None:
     folder, path = tmp_path / "folder", tmp_path / f"faces.{packing}"
     for name in ("b/2.JPG", "a/1.png", "a-b/1.webp", "a/notes.txt"):
-        written(folder / name, name.encode())
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
     if packing == "zip":
         with zipfile.ZipFile(path, "w") as archive:
             for file in folder.rglob("*"):
@@ -36,7 +31,8 @@ def test_folder_and_archive_hold_the_same_pictures(tmp_path: Path, packing: str)
 @pytest.mark.parametrize("packing", ["zip", "tar"])
 def test_an_archive_with_a_damaged_picture_is_named(tmp_path: Path, packing: str) -> None:
     content = np.random.default_rng(0).bytes(5000)
-    picture, path = written(tmp_path / "a.jpg", content), tmp_path / f"faces.{packing}"
+    picture, path = tmp_path / "a.jpg", tmp_path / f"faces.{packing}"
+    picture.write_bytes(content)
     if packing == "zip":
         with zipfile.ZipFile(path, "w") as archive:
             archive.write(picture, "a.jpg")
