@@ -39,6 +39,7 @@ class FaceGenderClassifier:
             raise ValueError(f"{path} must end in {' or '.join(loaders)}")
         self._output, self.card = loaders[path.suffix](path, device, threads)
         self._calibration = self.card.calibration_of(unit)
+        self._mirrors = self.card.mirrored and unit == "crop"  # a track has several crops, which make up for each other
         self.trained = True
 
     @classmethod
@@ -65,6 +66,7 @@ class FaceGenderClassifier:
         )
         classifier._output = _torch_output(network, "cpu")
         classifier._calibration = classifier.card.calibration_of("crop")
+        classifier._mirrors = False
         classifier.trained = False
         return classifier
 
@@ -87,6 +89,8 @@ class FaceGenderClassifier:
             ValueError: another shape or dtype.
         """
         output = self.output(crops)
+        if self._mirrors:
+            output = (output + self.output(crops[:, :, ::-1])) * np.float32(0.5)
         if not self.trained:
             return Attributes(np.full(len(crops), 0.5, np.float32), np.full(len(crops), np.nan, np.float32))
         layout = self.card.layout

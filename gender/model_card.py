@@ -17,8 +17,8 @@ from gender.splits import HeldOut
 ONNX_METADATA_KEY = "facetally"
 UNITS = ("crop", "track")
 """What a probability may be calibrated for: one crop by itself, or the pooled crops of a track."""
-FORMAT_VERSION = 3
-"""1 had no `network`, `outputs` and `calibration`: a linear head with two logits; 2 no `held_out`."""
+FORMAT_VERSION = 4
+"""1 had no `network`, `outputs` and `calibration`: a linear head with two logits; 2 no `held_out`; 3 no `mirrored`."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class ModelCard:
     """The fields of `gender.networks.NetworkOptions` that are not its defaults."""
     calibration: dict[str, dict[str, float]] = field(default_factory=dict)
     """Slope and offset of the log-odds of "female", for a single "crop" and for a "track" pooled from several."""
+    mirrored: bool = False
+    """Whether a single crop is told by the mean of what the network says of it and of its mirror image."""
     metrics: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     """What it was trained on: names, counts, terms, and a fingerprint of pictures and labels."""

@@ -12,15 +12,24 @@ from gender.recipes import Recipe
 
 
 def predict_output(
-    network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, size_px: int, device: str = "cpu", batch_size: int = 256
+    network: FaceNetwork,
+    corpus: FaceCorpus,
+    recipe: Recipe,
+    size_px: int,
+    device: str = "cpu",
+    batch_size: int = 256,
+    mirrored: bool = False,
 ) -> npt.NDArray[np.float32]:
-    """(N, C) output for the crops' middle, never augmented."""
+    """(N, C) output for the crops' middle, never augmented; `mirrored`: the mean of that and of its mirror image's."""
     network.eval()
     parts = []
     with torch.inference_mode():
         for rows in corpus.batches(batch_size):
-            crops = corpus.middles(rows, size_px)
-            parts.append(network(normalise(torch.from_numpy(crops).to(device), recipe)).float().cpu().numpy())
+            crops = normalise(torch.from_numpy(corpus.middles(rows, size_px)).to(device), recipe)
+            output = network(crops).float()
+            if mirrored:
+                output = (output + network(crops.flip(3)).float()) / 2
+            parts.append(output.cpu().numpy())
     return np.concatenate(parts)
 
 

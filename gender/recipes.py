@@ -60,6 +60,8 @@ class Recipe:
     """Of the running average of the weights that is evaluated and kept (EMA); None: the weights themselves."""
     tune_threshold: bool = False
     """Choose the decision threshold on the selection split; otherwise it is a probability of 0.5."""
+    mirrored: bool = False
+    """Tell a single crop by the mean of the outputs for it and for its mirror image, which takes twice as long."""
 
     @property
     def female_index(self) -> int:
@@ -161,6 +163,7 @@ _RECIPES = (
         weight_decay=0.02,
         balance="weights",
         average_decay=0.999,
+        mirrored=True,
     ),
 )
 

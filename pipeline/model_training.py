@@ -251,7 +251,7 @@ def crop_calibration(
     is_female = selection.faces["female"].to_numpy() == 1
     if recipe.layout.gender == "none" or is_female.all() or not is_female.any():
         return {}
-    output = predict_output(network, selection, recipe, recipe.size_px, device)
+    output = predict_output(network, selection, recipe, recipe.size_px, device, mirrored=recipe.mirrored)
     odds = recipe.layout.female_log_odds(output, recipe.female_index)
     if recipe.tune_threshold:
         return {"crop": asdict(Calibration(offset=-best_threshold(is_female, odds)))}
@@ -277,6 +277,7 @@ def _card(
         outputs=asdict(recipe.layout),
         network={field.name: getattr(recipe.network, field.name) for field in fields(recipe.network)[1:]},
         calibration=calibration,
+        mirrored=recipe.mirrored,
         data={
             "sets": {name: counts[name].to_dict() for name in corpus.faces["set"].unique()},
             "ages": list(recipe.ages),

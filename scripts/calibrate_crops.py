@@ -2,7 +2,8 @@
 
     python -m scripts.calibrate_crops models/facetally.pth --data utk=UTKFace.zip --data fairface=... --cache work/crops
 
-The line is stored in the card of the checkpoint and of its ONNX twin. Answers for tracks stay as they are.
+The line is stored in the card of the checkpoint and of its ONNX twin, and whether a crop is told with its mirror image
+is taken from the recipe. Answers for tracks stay as they are.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import rich_click as click
 
 from detection.crops import CropRecipe
 from gender.checkpoint import load_checkpoint
+from gender.model_card import FORMAT_VERSION
 from gender.recipes import RECIPES
 from pipeline.cli_models import ALIGNED, CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
 from pipeline.face_cutting import cut_sources
@@ -48,7 +50,9 @@ def main(
         recipe = replace(RECIPES[card.name], size_px=crops.size_px)
         lines = crop_calibration(network, selection, recipe, "cpu")
     click.echo(f"before: {card.calibration.get('crop')}\nnow: {lines['crop']}, by {len(selection)} faces")
-    save_both(checkpoint, network, replace(card, calibration=card.calibration | lines))
+    calibration = card.calibration | lines
+    card = replace(card, mirrored=recipe.mirrored, calibration=calibration, format_version=FORMAT_VERSION)
+    save_both(checkpoint, network, card)
 
 
 if __name__ == "__main__":

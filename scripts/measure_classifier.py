@@ -74,7 +74,7 @@ def main(
         "metrics": metrics,
         "by_face_height_px": by_face_height(classifier, test) if tells_gender else {},
         "people": by_person(classifier, test) if tells_gender else {},
-        "milliseconds_per_face": round(onnx_milliseconds_per_face(model, card.crop["size_px"]), 2),
+        "milliseconds_per_face": round(onnx_milliseconds_per_face(model), 2),
         "megabytes": round(model.stat().st_size / 1e6, 2),
     }
     report.parent.mkdir(parents=True, exist_ok=True)

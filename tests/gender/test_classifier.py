@@ -16,17 +16,20 @@ from gender.model_card import ONNX_METADATA_KEY, ModelCard
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
 
-def redness_model(path: Path, card: ModelCard | None) -> Path:
-    """An .onnx whose logits are (4 * mean red, 0), drawn by hand."""
+def redness_model(path: Path, card: ModelCard | None, columns: int = 8) -> Path:
+    """An .onnx whose logits are (4 * mean red, 0) of the leftmost columns, drawn by hand."""
     nodes = [
-        helper.make_node("GlobalAveragePool", ["input"], ["means"]),
+        helper.make_node("Slice", ["input", "left", "right", "axis"], ["seen"]),
+        helper.make_node("GlobalAveragePool", ["seen"], ["means"]),
         helper.make_node("Flatten", ["means"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
     ]
     weights = numpy_helper.from_array(np.array([[4, 0], [0, 0], [0, 0]], np.float32), "weights")
     pixels = helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
     logits = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", 2])
-    graph = helper.make_graph(nodes, "redness", [pixels], [logits], [weights])
+    part = {"left": 0, "right": columns, "axis": 3}
+    edges = [numpy_helper.from_array(np.array([value]), name) for name, value in part.items()]
+    graph = helper.make_graph(nodes, "redness", [pixels], [logits], [weights, *edges])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     if card:
         helper.set_model_props(model, {ONNX_METADATA_KEY: card.to_json()})
@@ -274,6 +277,18 @@ def test_probabilities_are_calibrated_for_a_crop_or_a_track(
     path = redness_model(tmp_path / "red.onnx", replace(plain_card, calibration=lines))
     answers = FaceGenderClassifier(path, unit=unit).predict(painted((255, 0, 0)))
     assert answers.female_prob[0] == pytest.approx(1 / (1 + math.exp(-odds)), abs=1e-6)
+
+
+@pytest.mark.parametrize(("unit", "odds"), [("crop", [2, 2]), ("track", [4, 0])])
+def test_a_mirrored_answer_is_the_mean_over_both_images_and_of_single_crops_only(
+    tmp_path: Path, plain_card: ModelCard, unit: str, odds: list[float]
+) -> None:
+    path = redness_model(tmp_path / "left.onnx", replace(plain_card, mirrored=True), columns=4)
+    left_red = painted((255, 0, 0))
+    left_red[:, :, 4:] = 0
+    crops = np.concatenate([left_red, left_red[:, :, ::-1]])
+    told = FaceGenderClassifier(path, unit=unit).predict(crops).female_prob
+    assert told.tolist() == pytest.approx([1 / (1 + math.exp(-each)) for each in odds], abs=1e-6)
 
 
 def test_an_unknown_unit_is_refused(tmp_path: Path, plain_card: ModelCard) -> None:

@@ -56,6 +56,16 @@ def test_the_batch_size_does_not_change_predictions() -> None:
     assert np.allclose(predict_output(network(), corpus, RECIPE, 32, batch_size=5), output, atol=1e-5)
 
 
+def test_mirrored_predictions_are_the_mean_over_both_images() -> None:
+    corpus = drawn_corpus(20, 4, 4)
+    (faces,) = corpus.sets
+    turned = FaceCorpus((FaceSet(faces.name, faces.crops[:, :, ::-1], faces.labels, faces.margin_px),), corpus.faces)
+    one, other = (predict_output(network(), each, RECIPE, 32) for each in (corpus, turned))
+    assert np.abs(one - other).max() > 1e-4
+    mirrored = predict_output(network(), corpus, RECIPE, 32, mirrored=True)
+    assert np.allclose(mirrored, (one + other) / 2, atol=1e-7)
+
+
 def test_predictions_come_in_the_order_of_the_faces() -> None:
     corpus = drawn_corpus(20, 4, 4)
     some = np.arange(28) % 3 == 1

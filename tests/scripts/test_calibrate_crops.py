@@ -25,21 +25,27 @@ MANIFEST = "name,kind,file,sha256,bytes,url,archive_sha256,licence,note\ngendera
 RECIPE = replace(RECIPES["genderage"], size_px=32, stages=(Stage(1, 1e-3),), batch_size=16, early_stop_epochs=None)
 
 
-def test_weights_get_the_line_again_that_their_training_gave_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_weights_get_the_line_again_that_their_training_gave_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool
+) -> None:
+    recipe = replace(RECIPE, mirrored=mirrored)
+    monkeypatch.setitem(RECIPES, recipe.name, recipe)
     pictures, out = tmp_path / "pictures", tmp_path / "out"
     pictures.mkdir()
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(200)])):
         cv2.imwrite(str(pictures / f"{20 + 40 * (number % 2)}_{1 - number % 2}_0_{number}.png"), crop)
     with shown_training() as watcher:
-        card = train_model(TrainingJob(RECIPE, (PictureSource("drawn", (pictures,)),), out, None), watcher).card
+        card = train_model(TrainingJob(recipe, (PictureSource("drawn", (pictures,)),), out, None), watcher).card
     checkpoint, line = out / "genderage.pth", card.calibration["crop"]
     lines = {"crop": {"slope": 9.0, "offset": -9.0}, "track": {"slope": 2.0, "offset": 0.5}}
-    save_checkpoint(checkpoint, load_checkpoint(checkpoint)[0], replace(card, calibration=lines))
+    save_checkpoint(checkpoint, load_checkpoint(checkpoint)[0], replace(card, calibration=lines, mirrored=not mirrored))
     (out / "manifest.csv").write_text(MANIFEST)
     done = CliRunner().invoke(main, [str(checkpoint), "--data", f"drawn={pictures}", "--aligned"])
     assert done.exit_code == 0, done.output
     stored = load_checkpoint(checkpoint)[1]
     assert stored.calibration["crop"] == pytest.approx(line)
+    assert card.mirrored == stored.mirrored == mirrored
     assert stored.calibration["track"] == lines["track"]
     assert FaceGenderClassifier(out / "genderage.onnx").card == stored
     assert sha256_of(out / "genderage.onnx") in (out / "manifest.csv").read_text()
