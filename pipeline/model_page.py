@@ -26,11 +26,10 @@ def model_page(card: ModelCard, metrics: dict[str, Any]) -> str:
     """The page's text; arguments as in `write_model_page`."""
     forms = [GENDER_FORMS[card.layout.gender].format(classes=", ".join(card.class_names)), AGE_FORMS[card.layout.age]]
     side = card.crop["size_px"]
+    told = " and ".join(form for form in forms if form)
+    by_itself = " (by itself: the mean of its output and of its mirror image's)" if card.mirrored else ""
     facts = {
-        "tells": "perceived "
-        + " and ".join(form for form in forms if form)
-        + ", of one aligned face crop"
-        + (" (by itself: the mean of its output and of its mirror image's)" if card.mirrored else ""),
+        "tells": f"perceived {told}, of one aligned face crop{by_itself}",
         "network": f"{card.architecture}, one output of {card.layout.column_count} columns",
         "input": f"(B, 3, {side}, {side}) RGB in [0, 1], less {list(card.pixel_mean)}, over {list(card.pixel_std)}",
         "crop": f"ArcFace's five points at scale {card.crop['template_scale']}, border: {card.crop['border']}",

@@ -16,7 +16,6 @@ import rich_click as click
 
 from detection.crops import CropRecipe
 from gender.checkpoint import load_checkpoint
-from gender.model_card import FORMAT_VERSION
 from gender.recipes import RECIPES
 from pipeline.cli_models import ALIGNED, CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
 from pipeline.face_cutting import cut_sources
@@ -50,9 +49,7 @@ def main(
         recipe = replace(RECIPES[card.name], size_px=crops.size_px)
         lines = crop_calibration(network, selection, recipe, "cpu")
     click.echo(f"before: {card.calibration.get('crop')}\nnow: {lines['crop']}, by {len(selection)} faces")
-    calibration = card.calibration | lines
-    card = replace(card, mirrored=recipe.mirrored, calibration=calibration, format_version=FORMAT_VERSION)
-    save_both(checkpoint, network, card)
+    save_both(checkpoint, network, replace(card, mirrored=recipe.mirrored, calibration=card.calibration | lines))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from gender.calibration import Calibration, fit_calibration
 from gender.checkpoint import load_checkpoint, save_checkpoint
 from gender.evaluation import expected_calibration_error
 from gender.export import export_onnx
-from gender.model_card import ModelCard
+from gender.model_card import FORMAT_VERSION, ModelCard
 from gender.networks import FaceNetwork
 from pipeline.judging import JudgedPerson, JudgedTrack
 from pipeline.ledger import Ledger
@@ -83,6 +83,7 @@ def store(checkpoint: Path, line: Calibration) -> None:
 
 def save_both(checkpoint: Path, network: FaceNetwork, card: ModelCard) -> None:
     """Writes a checkpoint and its ONNX twin, and the twin's hash into the manifest beside them."""
+    card = replace(card, format_version=FORMAT_VERSION)  # whatever was read: it is written with today's fields
     save_checkpoint(checkpoint, network, card)
     onnx = checkpoint.with_suffix(".onnx")
     export_onnx(onnx, network, card)
