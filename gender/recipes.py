@@ -76,6 +76,15 @@ class Recipe:
         """For a network that nothing has taught yet: keeping random features as they are teaches nothing."""
         return replace(self, stages=tuple(replace(stage, frozen_blocks=0) for stage in self.stages))
 
+    def open_ended(self) -> Recipe:
+        """What a training shares with a longer one that goes on from it: all but the end of the last stage.
+
+        A cosine schedule comes down to the end, and so every epoch of it hangs on how many there are.
+        """
+        if self.schedule == "cosine":
+            return self
+        return replace(self, stages=(*self.stages[:-1], replace(self.stages[-1], epochs=0)))
+
     def shortened(self, epochs: int | None) -> Recipe:
         """With at most so many epochs a stage, to try things out; None: as it is."""
         if epochs is None:

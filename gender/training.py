@@ -96,7 +96,7 @@ class Trainer:
         self.best: dict[str, Any] = {}
         """Under early stopping: loss, epoch and weights (averaged, where they are) of this stage's best epoch."""
         self._belongs_to = {
-            "recipe": repr(recipe),
+            "recipe": repr(recipe.open_ended()),
             "seed": seed,
             "data": corpus.fingerprint(),
             "identity": identity,
@@ -230,6 +230,12 @@ class Trainer:
         if any(content.get(key) != value for key, value in self._belongs_to.items()):
             raise ValueError(
                 f"{self.state_path} belongs to a training with other options or data; delete it to start anew"
+            )
+        last = len(self.recipe.stages) - 1
+        done = sum(values["stage"] == last for values in content["results"])
+        if done > self.recipe.stages[last].epochs:
+            raise ValueError(
+                f"{self.state_path} is {done} epochs into the last stage already: ask for as many or more, or delete it"
             )
         self.network.load_state_dict(content["network"])
         self.average, self.best = content["average"], content["best"]

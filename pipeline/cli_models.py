@@ -49,7 +49,7 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Only so many pictu
 @MODELS_DIR
 @CACHE
 @LIMIT
-@click.option("--epochs", type=click.IntRange(1), help="At most so many epochs a stage, to try things out.")
+@click.option("--epochs", type=click.IntRange(1), help="At most so many epochs a stage.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option(
@@ -75,7 +75,8 @@ def train(
     """Trains a classifier by RECIPE and writes its weights, card and evaluation.
 
     RECIPE is one of gender-utkface, genderage, age-resnet50, age-resnet34, age-efficientnet-b0, gender-focal,
-    gender-age-128, facetally. The same command goes on where a stopped training was.
+    gender-age-128, facetally. The same command goes on where a stopped training was; more --epochs go on
+    from fewer, where a recipe's learning rate does not come down to the end on a cosine.
 
     Example: facetally train genderage --data UTKFace.zip -o genderage
     """

@@ -171,6 +171,28 @@ def test_the_state_of_another_training_is_refused(tmp_path: Path, change: dict[s
         trained(**({"recipe": TINY, "state": tmp_path / "state"} | change))
 
 
+@pytest.mark.parametrize("recipe", [TINY, ALL_AT_ONCE, replace(TINY, schedule="constant")])
+def test_a_longer_training_goes_on_from_a_shorter_one(tmp_path: Path, recipe: Recipe) -> None:
+    def ending_after(epochs: int) -> Recipe:
+        return replace(recipe, stages=(*recipe.stages[:-1], replace(recipe.stages[-1], epochs=epochs)))
+
+    unbroken, whole = trained(ending_after(3), tmp_path / "unbroken")
+    _, first = trained(ending_after(1), tmp_path / "state")
+    longer, rest = trained(ending_after(3), tmp_path / "state")
+    assert len(first) == len(whole) - 2 and rest[: len(first)] == first
+    assert same(weights(longer), weights(unbroken))
+    with pytest.raises(ValueError, match="3 epochs into the last stage already: ask for as many or more"):
+        trained(ending_after(2), tmp_path / "state")
+
+
+def test_neither_a_cosine_schedule_nor_an_earlier_stage_can_be_made_longer(tmp_path: Path) -> None:
+    for name, recipe in [("cosine", COSINE), ("earlier", ALL_AT_ONCE)]:
+        trained(recipe, tmp_path / name)
+        longer = replace(recipe, stages=(replace(recipe.stages[0], epochs=3), *recipe.stages[1:]))
+        with pytest.raises(ValueError, match="other options or data"):
+            trained(longer, tmp_path / name)
+
+
 @pytest.mark.parametrize("counts", [(7, 1), (8, 0)])
 def test_too_few_faces_are_refused(tmp_path: Path, counts: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"{counts[0]} faces to train and {counts[1]} to select by are too few"):
