@@ -11,28 +11,50 @@ import numpy.typing as npt
 PENALTY = 1e-3
 """Pull of the slope towards 1 and of the offset towards 0, beside the mean cross-entropy: keeps separable answers
 finite."""
+LEAST_ERROR = 1e-3
+"""Probability that the surest answers are wrong all the same: labels are, and what smoothing took is found again no
+further."""
 
 
 @dataclass(frozen=True)
 class Calibration:
     """A straight line through log-odds (Platt, 1999): calibrated = slope * told + offset.
 
+    Where a network has learnt from smoothed labels (Szegedy et al., CVPR 2016), this is undone before. Such a network
+    says 0.975, not 1, of faces that leave no doubt, and a line steep enough for these makes too much of the others.
+
     Raises:
-        ValueError: not two finite numbers.
+        ValueError: slope and offset that are not finite, or a smoothing that is not in [0, 1).
     """
 
     slope: float = 1.0
     """Below 1 where a network is surer than it should be."""
     offset: float = 0.0
     """Above 0 where women are taken for men."""
+    smoothing: float = 0.0
+    """The share of each label that was given to both classes evenly."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.slope) or not math.isfinite(self.offset):
             raise ValueError(f"slope and offset must be finite, got {self}")
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing must be in [0, 1), got {self}")
 
     def apply(self, log_odds: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """(N,) calibrated log-odds. Being linear, it may come before a weighted mean over crops as well as after."""
-        return self.slope * log_odds.astype(np.float64) + self.offset
+        """(N,) calibrated log-odds of (N,) as told.
+
+        A further line through a weighted mean of calibrated crops is the same as one through each of them.
+        """
+        return self.slope * _unsmoothed(log_odds.astype(np.float64), self.smoothing) + self.offset
+
+
+def _unsmoothed(log_odds: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray[np.float64]:
+    """The log-odds of p where a network learnt to say (1 - smoothing) * p + smoothing / 2."""
+    if not smoothing:
+        return log_odds
+    told = 1 / (1 + np.exp(-np.clip(log_odds, -50, 50)))
+    prob = np.clip((told - smoothing / 2) / (1 - smoothing), LEAST_ERROR, 1 - LEAST_ERROR)
+    return np.asarray(np.log(prob / (1 - prob)))
 
 
 def fit_calibration(
@@ -40,6 +62,7 @@ def fit_calibration(
     log_odds: npt.NDArray[np.floating],
     spread: float = math.inf,
     weight: npt.NDArray[np.floating] | None = None,
+    smoothing: float = 0.0,
 ) -> Calibration:
     """The likeliest line.
 
@@ -49,6 +72,7 @@ def fit_calibration(
         spread: standard deviation of the slope around 1 and of the offset around 0 that is expected before the truths
             are seen; where these are few, the line stays near.
         weight: (N,) of each truth; None: all alike.
+        smoothing: of the labels that were learnt from, undone first.
 
     Raises:
         ValueError: only one gender is among the truths.
@@ -57,7 +81,7 @@ def fit_calibration(
 
     if is_female.all() or not is_female.any():
         raise ValueError("a calibration needs faces of both genders")
-    inputs = np.column_stack([log_odds.astype(np.float64), np.ones(len(log_odds))])
+    inputs = np.column_stack([_unsmoothed(log_odds.astype(np.float64), smoothing), np.ones(len(log_odds))])
     start = np.array([1.0, 0.0])
     pull = PENALTY + 1 / (len(log_odds) * spread**2)
     share = np.ones(len(log_odds)) if weight is None else weight
@@ -72,7 +96,7 @@ def fit_calibration(
         return float(entropy + pull * np.sum((line - start) ** 2) / 2), gradient + pull * (line - start)
 
     slope, offset = minimize(cost, start, jac=True, method="BFGS").x
-    return Calibration(float(slope), float(offset))
+    return Calibration(float(slope), float(offset), smoothing)
 
 
 def best_threshold(is_female: npt.NDArray[np.bool_], log_odds: npt.NDArray[np.floating]) -> float:

@@ -17,8 +17,9 @@ from gender.splits import HeldOut
 ONNX_METADATA_KEY = "facetally"
 UNITS = ("crop", "track")
 """What a probability may be calibrated for: one crop by itself, or the pooled crops of a track."""
-FORMAT_VERSION = 4
-"""1 had no `network`, `outputs` and `calibration`: a linear head with two logits; 2 no `held_out`; 3 no `mirrored`."""
+FORMAT_VERSION = 5
+"""1 had no `network`, `outputs` and `calibration`: a linear head with two logits; 2 no `held_out`; 3 no `mirrored`;
+4 no `smoothing` in a calibration."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class ModelCard:
     network: dict[str, Any] = field(default_factory=dict)
     """The fields of `gender.networks.NetworkOptions` that are not its defaults."""
     calibration: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Slope and offset of the log-odds of "female", for a single "crop" and for a "track" pooled from several."""
+    """The fields of `Calibration` of the log-odds of "female", for a single "crop" and for each crop of a "track"."""
     mirrored: bool = False
     """Whether a single crop is told by the mean of what the network says of it and of its mirror image."""
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -165,6 +165,8 @@ _RECIPES = (
             Stage(28, 1e-3, frozen_blocks=3, size_px=80),
             Stage(30, 5e-4, frozen_blocks=3),
             Stage(16, 6e-4, frozen_blocks=3),
+            Stage(12, 4e-4),
+            Stage(30, 6e-4),
         ),
         LossOptions(gender_smoothing=0.05, age_weight=0.3),
         VIDEO,

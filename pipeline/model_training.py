@@ -119,7 +119,7 @@ def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
     _, baseline, _ = look_at(network, some, recipe, recipe.size_px, "cpu")
     taught = _taught(teachers, corpus, job, watcher) if teachers else None
     history = _trained(network, corpus, taught, job, watcher)
-    card = _card(job, crops, corpus, crop_calibration(network, corpus.split("selection"), recipe, job.device), former)
+    card = _card(job, crops, corpus, calibrations(network, corpus.split("selection"), recipe, job.device), former)
     checkpoint = job.out / f"{recipe.name}.pth"
     save_checkpoint(checkpoint, network.cpu(), card)
     epochs = [asdict(result) for result in history]
@@ -240,12 +240,14 @@ def _trained(
     return trainer.results
 
 
-def crop_calibration(
+def calibrations(
     network: FaceNetwork, selection: FaceCorpus, recipe: Recipe, device: str
 ) -> dict[str, dict[str, float]]:
-    """The line for single crops, as a card's `calibration` has it; empty without both genders, told and labelled.
+    """As a card's `calibration` has them; empty without both genders, told and labelled.
 
-    Fitted on the selection split, balanced as the recipe balances what it learns; a tuned threshold becomes the offset.
+    The line for single crops is fitted on the selection split, balanced as the recipe balances what it learns; a tuned
+    threshold becomes its offset. A line for tracks takes labelled video (`scripts/calibrate_tracks.py`): until then,
+    nothing but the smoothing is undone there.
     """
     selection = selection.only(selection.faces["female"].notna())
     is_female = selection.faces["female"].to_numpy() == 1
@@ -255,7 +257,11 @@ def crop_calibration(
     odds = recipe.layout.female_log_odds(output, recipe.female_index)
     if recipe.tune_threshold:
         return {"crop": asdict(Calibration(offset=-best_threshold(is_female, odds)))}
-    return {"crop": asdict(fit_calibration(is_female, odds, weight=face_weights(selection, recipe)))}
+    weight, smoothing = face_weights(selection, recipe), recipe.loss.gender_smoothing
+    return {
+        "crop": asdict(fit_calibration(is_female, odds, weight=weight, smoothing=smoothing)),
+        "track": asdict(Calibration(smoothing=smoothing)),
+    }
 
 
 def _card(

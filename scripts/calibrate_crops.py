@@ -20,7 +20,7 @@ from gender.recipes import RECIPES
 from pipeline.cli_models import ALIGNED, CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
 from pipeline.face_cutting import cut_sources
 from pipeline.model_evaluation import held_out_faces
-from pipeline.model_training import crop_calibration
+from pipeline.model_training import calibrations
 from pipeline.training_display import shown_training
 from scripts.calibrate_tracks import save_both
 
@@ -47,9 +47,11 @@ def main(
         sets, _ = cut_sources(parsed_sources(sources), found_by, crops, cache or Path(folder), None, watcher.cutting)
         selection = held_out_faces(sets, card, "selection")
         recipe = replace(RECIPES[card.name], size_px=crops.size_px)
-        lines = crop_calibration(network, selection, recipe, "cpu")
-    click.echo(f"before: {card.calibration.get('crop')}\nnow: {lines['crop']}, by {len(selection)} faces")
-    save_both(checkpoint, network, replace(card, mirrored=recipe.mirrored, calibration=card.calibration | lines))
+        line = calibrations(network, selection, recipe, "cpu")["crop"]
+    click.echo(f"before: {card.calibration.get('crop')}\nnow: {line}, by {len(selection)} faces")
+    save_both(
+        checkpoint, network, replace(card, mirrored=recipe.mirrored, calibration=card.calibration | {"crop": line})
+    )
 
 
 if __name__ == "__main__":

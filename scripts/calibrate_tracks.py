@@ -77,7 +77,7 @@ def store(checkpoint: Path, line: Calibration) -> None:
     """Puts the line after the one that the card has, and exports again."""
     network, card = load_checkpoint(checkpoint)
     before = card.calibration_of("track")
-    both = Calibration(line.slope * before.slope, line.slope * before.offset + line.offset)
+    both = replace(before, slope=line.slope * before.slope, offset=line.slope * before.offset + line.offset)
     save_both(checkpoint, network, replace(card, calibration=card.calibration | {"track": asdict(both)}))
 
 

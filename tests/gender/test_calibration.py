@@ -28,6 +28,31 @@ def test_a_calibration_is_a_line_through_the_log_odds() -> None:
     assert Calibration().apply(np.array([3.25])).tolist() == [3.25]
 
 
+def smoothed(odds: np.ndarray, smoothing: float) -> np.ndarray:
+    """The log-odds of the label that a probability becomes."""
+    prob = (1 - smoothing) / (1 + np.exp(-odds)) + smoothing / 2
+    return np.log(prob / (1 - prob))
+
+
+def test_smoothing_is_undone_before_the_line() -> None:
+    odds = np.array([-6.0, -1.0, 0.0, 0.3, 5.0])
+    undone = Calibration(0.5, -1, smoothing=0.05).apply(smoothed(odds, 0.05))
+    assert undone.tolist() == pytest.approx(0.5 * odds - 1)
+
+
+def test_no_answer_is_surer_than_labels_are_right() -> None:
+    surest = Calibration(smoothing=0.05).apply(np.array([-1000.0, -3.7, 3.7, 1000.0], np.float32))
+    assert (1 / (1 + np.exp(-surest))).tolist() == pytest.approx([0.001, 0.001, 0.999, 0.999])
+
+
+def test_what_was_learnt_from_smoothed_labels_gets_the_line_of_the_labels_themselves() -> None:
+    is_female, odds = simulated(0.8, 0.3, 2)
+    line, plain = fit_calibration(is_female, smoothed(odds, 0.1), smoothing=0.1), fit_calibration(is_female, odds)
+    assert [line.slope, line.offset] == pytest.approx([plain.slope, plain.offset], abs=1e-2)
+    assert line.smoothing == 0.1
+    assert abs(fit_calibration(is_female, smoothed(odds, 0.1)).slope - plain.slope) > 0.15
+
+
 def test_a_truth_of_weight_three_counts_as_three() -> None:
     is_female, told = simulated(0.8, 0.3, 2, count=400)
     weight = np.where(np.arange(400) % 4 == 0, 3, 1)
@@ -47,6 +72,12 @@ def test_before_a_weighted_mean_it_gives_what_it_gives_after() -> None:
 def test_a_line_that_is_none_is_refused(slope: float, offset: float) -> None:
     with pytest.raises(ValueError, match="must be finite"):
         Calibration(slope, offset)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1, math.nan])
+def test_a_smoothing_that_leaves_no_label_is_refused(smoothing: float) -> None:
+    with pytest.raises(ValueError, match="smoothing must be in"):
+        Calibration(smoothing=smoothing)
 
 
 @pytest.mark.parametrize(

@@ -103,11 +103,14 @@ def test_layout_and_calibrations_survive_json(card: ModelCard) -> None:
         card,
         outputs={"gender": "female_logit", "age": "distribution"},
         network={"hidden": 128},
-        calibration={"crop": {"slope": 0.8, "offset": 0.1}},
+        calibration={"crop": {"slope": 0.8, "offset": 0.1}, "track": {"smoothing": 0.05}},
     )
     assert ModelCard.from_json(new.to_json()) == new
     assert new.layout.column_count == 102
-    assert (new.calibration_of("crop"), new.calibration_of("track")) == (Calibration(0.8, 0.1), Calibration())
+    assert (new.calibration_of("crop"), new.calibration_of("track")) == (
+        Calibration(0.8, 0.1),
+        Calibration(smoothing=0.05),
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,7 @@ def test_layout_and_calibrations_survive_json(card: ModelCard) -> None:
         {"calibration": {"crop": {"slope": "steep"}}},
         {"calibration": {"crop": {"bend": 1}}},
         {"calibration": {"track": {"slope": None}}},
+        {"calibration": {"track": {"smoothing": 1}}},
         {"calibration": {"face": {"slope": 1}}},
         {"calibration": ["crop"]},
         {"crop": {"border": "black"}},

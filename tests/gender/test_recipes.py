@@ -157,6 +157,11 @@ def test_from_scratch_nothing_is_frozen() -> None:
 def test_the_production_weights_are_of_the_recipe_as_it_stands() -> None:
     card = load_checkpoint(Path(__file__).resolve().parents[2] / "models" / "facetally.pth")[1]
     made, recipe = card.training, json.loads(json.dumps(asdict(RECIPES["facetally"])))
-    assert card.mirrored == recipe.pop("mirrored")  # of their use, not of their training
-    del recipe["loss"]["teachers_share"]  # these weights had no teachers
+    assert recipe.pop("stages") == stages_of(made)
+    assert card.mirrored == recipe["mirrored"]
     assert recipe == {key: made[key] for key in recipe}
+
+
+def stages_of(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """First to last, with those of the trainings that it went on from."""
+    return [*(stages_of(training["before"]) if "before" in training else ()), *training["stages"]]

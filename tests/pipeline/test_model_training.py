@@ -17,9 +17,11 @@ pytest.importorskip("torchvision")
 pytest.importorskip("onnxscript")
 import torch
 
+from gender.calibration import Calibration
 from gender.checkpoint import load_checkpoint, save_checkpoint
 from gender.classifier import FaceGenderClassifier
 from gender.face_sets import FaceCorpus
+from gender.model_card import UNITS
 from gender.outputs import OutputLayout
 from gender.pictures import PictureSource
 from gender.recipes import RECIPES, Recipe, Stage
@@ -106,8 +108,11 @@ def test_both_files_of_every_recipe_agree(smoke: TrainedModel) -> None:
     assert models[0].card == models[1].card == smoke.card
     assert np.allclose(from_pth.female_prob, from_onnx.female_prob, atol=1e-3)
     assert np.allclose(from_pth.age_years, from_onnx.age_years, atol=0.1, equal_nan=True)
-    assert set(smoke.card.calibration) == (set() if recipe.layout.gender == "none" else {"crop"})
+    assert ("crop" in smoke.card.calibration) == (recipe.layout.gender != "none")
     assert not recipe.tune_threshold or smoke.card.calibration["crop"]["slope"] == 1
+    smoothing = recipe.loss.gender_smoothing
+    assert [smoke.card.calibration_of(unit).smoothing for unit in UNITS] == [smoothing, smoothing]
+    assert smoke.card.calibration_of("track") == Calibration(smoothing=smoothing)
 
 
 def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(pictures: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,11 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "small.pth"
 
 
-def test_a_second_line_is_put_after_the_first(checkpoint: Path) -> None:
-    first, second = Calibration(0.5, 0.2), Calibration(0.8, -0.1)
-    store(checkpoint, first)
+@pytest.mark.parametrize("smoothing", [0, 0.05])
+def test_a_second_line_is_put_after_the_first(checkpoint: Path, smoothing: float) -> None:
+    first, second = Calibration(0.5, 0.2, smoothing), Calibration(0.8, -0.1)
+    network, card = load_checkpoint(checkpoint)
+    save_checkpoint(checkpoint, network, replace(card, calibration={"track": asdict(first)}))
     store(checkpoint, second)
     stored = load_checkpoint(checkpoint)[1].calibration_of("track")
     odds = np.array([-2.0, 0.0, 3.0])
