@@ -128,7 +128,12 @@ class ModelCard:
         return cls.from_dict(json.loads(text))
 
 
+def trainings_of(training: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A card's `training` and those that it went on from, first to last."""
+    before = training.get("before")
+    return [*(trainings_of(before) if before else ()), training]
+
+
 def commands_of(training: Mapping[str, Any]) -> list[str]:
     """What made weights, first to last, by the card's `training`."""
-    before = training.get("before")
-    return [*(commands_of(before) if before else ()), training["command"]]
+    return [each["command"] for each in trainings_of(training)]

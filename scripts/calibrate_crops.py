@@ -49,9 +49,8 @@ def main(
         recipe = replace(RECIPES[card.name], size_px=crops.size_px)
         line = calibrations(network, selection, recipe, "cpu")["crop"]
     click.echo(f"before: {card.calibration.get('crop')}\nnow: {line}, by {len(selection)} faces")
-    save_both(
-        checkpoint, network, replace(card, mirrored=recipe.mirrored, calibration=card.calibration | {"crop": line})
-    )
+    lines = card.calibration | {"crop": line}
+    save_both(checkpoint, network, replace(card, mirrored=recipe.mirrored, calibration=lines))
 
 
 if __name__ == "__main__":
