@@ -22,6 +22,9 @@ class Stage:
     """Leading blocks of the trunk kept as they are; None: the whole trunk."""
     size_px: int | None = None
     """Side of the crops in this stage, where it is not the recipe's: small crops are learnt from much faster."""
+    start_share: float = 0.0
+    """Of the weights that the stage starts from in its result, at most 1; the rest are those it ends with. What lies
+    between two good sets of weights is often better than both (WiSE-FT, Wortsman et al., CVPR 2022)."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ _RECIPES = (
             Stage(16, 6e-4, frozen_blocks=3),
             Stage(12, 4e-4),
             Stage(30, 6e-4),
+            Stage(30, 6e-4, start_share=0.5),
         ),
         LossOptions(gender_smoothing=0.05, age_weight=0.3),
         VIDEO,

@@ -27,6 +27,8 @@ from gender.recipes import Recipe, Stage
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 OnStep = Callable[[int, int, float], None]
+Weights = dict[str, torch.Tensor]
+"""As `state_dict` gives them."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ class Trainer:
         self.results: list[EpochResult] = []
         self.best: dict[str, Any] = {}
         """Under early stopping: loss, epoch and weights (averaged, where they are) of this stage's best epoch."""
+        self.stage_start: Weights = {}
+        """The weights (averaged, where they are) that this stage started from, where its result has a share of them."""
         self._belongs_to = {
             "recipe": repr(recipe.open_ended()),
             "seed": seed,
@@ -118,12 +122,14 @@ class Trainer:
             if done:
                 self.optimizer.load_state_dict(resumed["optimizer"])
                 self.pace.load_state_dict(resumed["pace"])
+            elif stage.start_share:
+                self.stage_start = copy.deepcopy(self._evaluated())
             while done < stage.epochs and not self._is_stale():
                 self.results.append(self._epoch(index, stage, on_step))
                 self._save()
                 yield self.results[-1]
                 done += 1
-            self._take_best()
+            self._take_result(stage)
         if self.average is not None:
             self.network.load_state_dict(self.average)
 
@@ -134,13 +140,20 @@ class Trainer:
         self.optimizer = kind(learnable, stage.learning_rate, weight_decay=self.recipe.weight_decay)
         self.pace = Pace(self.recipe, stage, self.steps_per_epoch)
 
-    def _take_best(self) -> None:
-        if not self.best:
+    def _evaluated(self) -> Weights:
+        return self.network.state_dict() if self.average is None else self.average
+
+    def _take_result(self, stage: Stage) -> None:
+        if not (self.best or stage.start_share):
             return
-        self.network.load_state_dict(self.best["weights"])
+        result = self.best["weights"] if self.best else self._evaluated()
+        if stage.start_share:
+            move_towards(self.stage_start, result, 1 - stage.start_share)
+            result = self.stage_start
+        self.network.load_state_dict(result)
         if self.average is not None:
-            self.average = self.best["weights"]
-        self.best = {}
+            self.average = result
+        self.best, self.stage_start = {}, {}
 
     def _is_stale(self) -> bool:
         limit = self.recipe.early_stop_epochs
@@ -191,11 +204,7 @@ class Trainer:
         if self.average is None or self.recipe.average_decay is None:
             return
         decay = min(self.recipe.average_decay, (1 + step) / (10 + step))  # short at first, when all is new
-        for name, value in self.network.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
+        move_towards(self.average, self.network.state_dict(), 1 - decay)
 
     @contextlib.contextmanager
     def _averaged_weights(self) -> Iterator[None]:
@@ -213,6 +222,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "average": self.average,
             "best": self.best,
+            "stage_start": self.stage_start,
             "optimizer": self.optimizer.state_dict(),
             "pace": self.pace.state_dict(),
         }
@@ -238,9 +248,18 @@ class Trainer:
                 f"{self.state_path} is {done} epochs into the last stage already: ask for as many or more, or delete it"
             )
         self.network.load_state_dict(content["network"])
-        self.average, self.best = content["average"], content["best"]
+        self.average, self.best, self.stage_start = content["average"], content["best"], content["stage_start"]
         self.results = [EpochResult(**values) for values in content["results"]]
         return content
+
+
+def move_towards(weights: Weights, others: Weights, share: float) -> None:
+    """Moves weights that share of the way to others, in place; counters, which have no halves, become the others'."""
+    for name, value in others.items():
+        if value.dtype.is_floating_point:
+            weights[name].lerp_(value, share)
+        else:
+            weights[name].copy_(value)
 
 
 def autocast(device: str) -> torch.autocast:

@@ -158,6 +158,7 @@ def test_from_scratch_nothing_is_frozen() -> None:
 def test_the_production_weights_are_of_the_recipe_as_it_stands() -> None:
     card = load_checkpoint(Path(__file__).resolve().parents[2] / "models" / "facetally.pth")[1]
     made, recipe = card.training, json.loads(json.dumps(asdict(RECIPES["facetally"])))
-    assert recipe.pop("stages") == [stage for training in trainings_of(made) for stage in training["stages"]]
+    stages = [Stage(**stage) for training in trainings_of(made) for stage in training["stages"]]
+    assert stages == [Stage(**stage) for stage in recipe.pop("stages")]
     assert card.mirrored == recipe["mirrored"]
     assert recipe == {key: made[key] for key in recipe}

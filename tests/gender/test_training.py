@@ -45,6 +45,9 @@ ALL_AT_ONCE = replace(
     epoch_faces=24,
 )
 AVERAGED = replace(TINY, schedule="cosine", average_decay=0.5)
+HALFWAY = replace(
+    AVERAGED, stages=(Stage(2, 1e-2, start_share=0.5), Stage(2, 1e-2, start_share=0.5)), early_stop_epochs=3
+)
 
 
 def tiny_trunk() -> tuple[nn.Sequential, int]:
@@ -115,8 +118,11 @@ def test_bright_and_dark_crops_are_told_apart_and_their_ages_too(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("recipe", "kill_step"),
-    [(COSINE, 6), (AVERAGED, 5), (ALL_AT_ONCE, 5), (ALL_AT_ONCE, 7), (ALL_AT_ONCE, 11)],
-    ids=["cosine", "averaged", "all in stage 1", "all between the stages", "all in stage 2"],
+    [(COSINE, 6), (AVERAGED, 5), (HALFWAY, 6), (HALFWAY, 16), (ALL_AT_ONCE, 5), (ALL_AT_ONCE, 7), (ALL_AT_ONCE, 11)],
+    ids=[
+        *("cosine", "averaged", "halfway in stage 1", "halfway in stage 2"),
+        *("all in stage 1", "all between the stages", "all in stage 2"),
+    ],
 )
 def test_a_training_killed_and_resumed_ends_in_the_same_weights(tmp_path: Path, recipe: Recipe, kill_step: int) -> None:
     def kill(step: int, _steps: int, _loss: float) -> None:
@@ -291,6 +297,27 @@ def test_the_average_is_looked_at_and_never_learnt_with(tmp_path: Path) -> None:
     _, plain = trained(replace(AVERAGED, average_decay=None), tmp_path / "plain")
     assert [r.train_loss for r in averaged] == [r.train_loss for r in plain]
     assert [r.selection_loss for r in averaged] != [r.selection_loss for r in plain]
+
+
+@pytest.mark.parametrize("average_decay", [None, 0.5])
+@pytest.mark.parametrize("start_share", [0.25, 1.0])
+def test_the_result_has_a_share_of_the_weights_that_the_stage_started_from(
+    tmp_path: Path, average_decay: float | None, start_share: float
+) -> None:
+    plain = replace(COSINE, average_decay=average_decay)
+    before = weights(network_of(plain))
+    after = weights(trained(plain, tmp_path / "plain")[0])
+    stage = replace(plain.stages[0], start_share=start_share)
+    between = weights(trained(replace(plain, stages=(stage,)), tmp_path / "between")[0])
+    for name, value in between.items():
+        if value.dtype.is_floating_point:
+            assert torch.allclose(value, start_share * before[name] + (1 - start_share) * after[name], atol=1e-6), name
+
+
+def test_the_next_stage_starts_from_the_result(tmp_path: Path) -> None:
+    still = replace(COSINE, stages=(Stage(2, 1e-2, start_share=1.0), Stage(1, 0.0, frozen_blocks=None)))
+    after, before = weights(trained(still, tmp_path / "state")[0]), weights(network_of(still))
+    assert all(torch.equal(value, before[name]) for name, value in after.items() if value.dtype.is_floating_point)
 
 
 def test_worker_processes_make_no_difference(tmp_path: Path) -> None:
