@@ -50,10 +50,10 @@ class Calibration:
 
 def _unsmoothed(log_odds: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray[np.float64]:
     """The log-odds of p where a network learnt to say (1 - smoothing) * p + smoothing / 2."""
-    from scipy.special import expit, logit
-
     if not smoothing:
         return log_odds
+    from scipy.special import expit, logit
+
     prob = (expit(log_odds) - smoothing / 2) / (1 - smoothing)
     return np.asarray(logit(np.clip(prob, LEAST_ERROR, 1 - LEAST_ERROR)))
 
