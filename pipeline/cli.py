@@ -9,6 +9,7 @@ from typing import Any
 import rich_click as click
 
 from pipeline import __version__
+from pipeline.child_processes import safe_import_path
 from pipeline.cli_models import evaluate, train
 from pipeline.cli_options import MODELS_DIR, OUT
 from pipeline.cli_predict import predict
@@ -49,11 +50,13 @@ class Commands(click.RichGroup):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="facetally")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Who is shown in a folder of videos, how much, and how sure are we?
 
     Example: facetally run videos/ -o out && facetally report out
     """
+    context.with_resource(safe_import_path())
 
 
 @main.command()

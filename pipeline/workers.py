@@ -23,6 +23,7 @@ import cv2
 
 from detection.crops import CropRecipe
 from detection.sparse import Detector
+from pipeline.child_processes import safe_import_path
 from pipeline.decoding import VideoInfo
 from pipeline.errors import OptionError, PipelineError, VideoError
 from pipeline.follow import FollowedFrame, follow
@@ -180,7 +181,8 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         arguments = theirs, following, Path.cwd()
         self._process = context.Process(target=_work, args=arguments, daemon=True, name="facetally-worker")
-        self._process.start()
+        with safe_import_path():
+            self._process.start()
         theirs.close()  # the worker's end is then the only one, and its death is heard
         self.job: Job | None = None
         self.heard_s = math.inf

@@ -21,7 +21,7 @@ ALLOWED = {
 }
 """Which rooms each room may import."""
 LEVELS = (
-    {"errors"},
+    {"errors", "child_processes"},
     {"options", "statistics", "forecast"},
     {"csv_rows", "quantifiers", "cli_options", "config", "nal", "skipping", "read_ahead"},
     {"decoding", "weights", "inputs", "truth", "names", "correction"},
