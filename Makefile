@@ -15,6 +15,8 @@ test: lint  ## lint, types and tests
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	rm -rf .types && mkdir -p .types/facetally
+	ln -s $(CURDIR)/pipeline/* $(CURDIR)/detection $(CURDIR)/gender .types/facetally/
 	$(BIN)/mypy
 
 $(VENV)/.installed-demo: setup.cfg

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detection.faces import FloatArray, IntArray
+from facetally.detection.faces import FloatArray, IntArray
 
 
 def widths(boxes: FloatArray) -> FloatArray:

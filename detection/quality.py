@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from detection import boxes as geometry
-from detection.faces import Faces, FloatArray, ImageArray
+from facetally.detection import boxes as geometry
+from facetally.detection.faces import Faces, FloatArray, ImageArray
 
 GOOD_HEIGHT_PX = 80.0
 """A face of this height or more loses nothing for its size."""

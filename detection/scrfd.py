@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detection import boxes as geometry
-from detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, IntArray, check_array
-from detection.scrfd_onnx import STRIDES, ScrfdOutputs, open_session
+from facetally.detection import boxes as geometry
+from facetally.detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, IntArray, check_array
+from facetally.detection.scrfd_onnx import STRIDES, ScrfdOutputs, open_session
 
 SURE_SCORE = 0.5
 """A frame in which the first pass finds a face with this score gets no second one."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detection.faces import ImageArray
+from facetally.detection.faces import ImageArray
 
 THUMBNAIL_WH = (64, 36)
 SEARCH_PX = (6, 4)

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detection import boxes as geometry
-from detection.faces import Faces, FloatArray, ImageArray, IntArray
+from facetally.detection import boxes as geometry
+from facetally.detection.faces import Faces, FloatArray, ImageArray, IntArray
 
 MAX_SHIFT = 1.0
 """A face is taken for one seen before if it lies within so much of its size of where that is expected, ..."""

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from detection import boxes as geometry
-from detection.faces import Faces, TrackedFaces
-from detection.motion import Array, Motion
+from facetally.detection import boxes as geometry
+from facetally.detection.faces import Faces, TrackedFaces
+from facetally.detection.motion import Array, Motion
 
 NO_TRACK = -1
 

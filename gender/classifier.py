@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gender.attributes import Attributes, FloatArray
-from gender.model_card import ONNX_METADATA_KEY, ModelCard
+from facetally.gender.attributes import Attributes, FloatArray
+from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 Output = Callable[[FloatArray], FloatArray]
@@ -51,7 +51,7 @@ class FaceGenderClassifier:
         Raises:
             ValueError: the file is no MobileNetV2 trunk.
         """
-        from gender.networks import IMAGENET_MEAN, IMAGENET_STD, FaceNetwork, NetworkOptions, load_trunk
+        from facetally.gender.model.networks import IMAGENET_MEAN, IMAGENET_STD, FaceNetwork, NetworkOptions, load_trunk
 
         network = FaceNetwork(NetworkOptions(), output_count=2).eval()
         load_trunk(network, trunk_path)
@@ -126,7 +126,7 @@ def _load_onnx(path: Path, device: str, threads: int) -> tuple[Output, ModelCard
 def _load_torch(path: Path, device: str, threads: int) -> tuple[Output, ModelCard]:
     import torch
 
-    from gender.checkpoint import load_checkpoint
+    from facetally.gender.model.checkpoint import load_checkpoint
 
     if device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("torch has no working CUDA here")

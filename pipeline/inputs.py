@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import OptionError
+from facetally.errors import OptionError
 
 VIDEO_SUFFIXES = frozenset(
     f".{name}"

@@ -10,13 +10,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import OptionError
+from facetally.errors import OptionError
 
 if TYPE_CHECKING:
-    from detection.scrfd import ScrfdOptions
-    from detection.shots import ShotCutOptions
-    from detection.sparse import SparseOptions
-    from detection.tracker import TrackerOptions
+    from facetally.detection.scrfd import ScrfdOptions
+    from facetally.detection.shots import ShotCutOptions
+    from facetally.detection.sparse import SparseOptions
+    from facetally.detection.tracker import TrackerOptions
 
 
 TIME_TOLERANCE_S = 1e-6
@@ -84,25 +84,25 @@ class PeopleOptions:
 
 
 def _scrfd() -> ScrfdOptions:
-    from detection.scrfd import ScrfdOptions
+    from facetally.detection.scrfd import ScrfdOptions
 
     return ScrfdOptions(min_score=0.3)
 
 
 def _sparse() -> SparseOptions:
-    from detection.sparse import SparseOptions
+    from facetally.detection.sparse import SparseOptions
 
     return SparseOptions()
 
 
 def _shots() -> ShotCutOptions:
-    from detection.shots import ShotCutOptions
+    from facetally.detection.shots import ShotCutOptions
 
     return ShotCutOptions()
 
 
 def _tracker() -> TrackerOptions:
-    from detection.tracker import TrackerOptions
+    from facetally.detection.tracker import TrackerOptions
 
     return TrackerOptions()
 

@@ -13,22 +13,17 @@ something, the seconds less. Each writes JSON into reports/benchmarks.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shlex
 import statistics
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import av
 import click
@@ -37,22 +32,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import pipeline.follow
-import pipeline.workers
-from detection.scrfd import ScrfdDetector, ScrfdOptions
-from detection.shots import ShotCutDetector
-from detection.tracker import Tracker
-from gender.classifier import FaceGenderClassifier
-from pipeline.decoding import Decoder
-from pipeline.engines import Engines, load_engines
-from pipeline.inputs import InputVideo, find_videos
-from pipeline.ledger import Ledger, VideoRow
-from pipeline.options import RunOptions, Sampling, WorkerOptions
-from pipeline.plan import plan_run
-from pipeline.run import run_videos
-from pipeline.video import Picture
-from pipeline.workers import Following, Job, Pulse, available_cores, shared_out
+from facetally.batch.plan import plan_run
+from facetally.batch.run import run_videos
+from facetally.batch.worker import Following, Job, Pulse
+from facetally.batch.worker_pool import available_cores, shared_out
+from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
+from facetally.inputs import InputVideo, find_videos
+from facetally.models.engines import Engines, load_engines
+from facetally.options import RunOptions, Sampling, WorkerOptions
+from facetally.results.ledger import Ledger, VideoRow
 from scripts.long_films import Film, looped
+from scripts.provenance import machine
+from scripts.stage_clock import StageClock
 
 Figures = dict[str, Any]
 Jobs = dict[str, Callable[[], Figures]]
@@ -349,78 +340,6 @@ def told_apart(clip: Path, number: int) -> Path:
     path = clip.with_name(f"{number:03}_{clip.name}")
     path.write_bytes(clip.read_bytes() + (12).to_bytes(4, "big") + b"free" + number.to_bytes(4, "big"))
     return path
-
-
-class StageClock:
-    """Measures stages, each without those that it calls."""
-
-    def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
-        self._inner = threading.local()
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """While this lasts the stages are measured."""
-        places: list[tuple[Any, str, str]] = [
-            (Decoder, "_decoded", "decode"),
-            (Picture, "image", "convert"),
-            (ScrfdDetector, "detect", "detect"),
-            (ShotCutDetector, "is_cut", "find cuts"),
-            (Tracker, "update", "track"),
-            (pipeline.follow, "cut_crops", "crop"),
-            (FaceGenderClassifier, "predict", "classify"),
-            (pipeline.workers, "read_ahead", "waits"),
-        ]
-        with ExitStack() as stack:
-            for owner, name, stage in places:
-                stack.enter_context(mock.patch.object(owner, name, self._measured(stage, getattr(owner, name))))
-            yield
-
-    def _measured(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(function)
-        def measured(*arguments: Any, **named: Any) -> Any:
-            with self._stage(stage):
-                result = function(*arguments, **named)
-            return self._items(stage, result) if isinstance(result, Iterator) else result
-
-        return measured
-
-    def _items(self, stage: str, items: Iterator[Any]) -> Iterator[Any]:
-        try:
-            while True:
-                with self._stage(stage):
-                    try:
-                        item = next(items)
-                    except StopIteration:
-                        return
-                yield item
-        finally:
-            items.close()  # type: ignore[attr-defined]
-
-    @contextmanager
-    def _stage(self, stage: str) -> Iterator[None]:
-        inner = self._inner.__dict__.setdefault("seconds", [])
-        inner.append(0.0)
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            took = time.perf_counter() - started
-            self.seconds[stage] += took - inner.pop()
-            if inner:
-                inner[-1] += took
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def machine() -> str:
-    """Processor and cores, as reports name them."""
-    return f"{processor()}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

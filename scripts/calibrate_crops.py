@@ -14,14 +14,14 @@ from tempfile import TemporaryDirectory
 
 import rich_click as click
 
-from detection.crops import CropRecipe
-from gender.checkpoint import load_checkpoint
-from gender.recipes import RECIPES
-from pipeline.cli_models import ALIGNED, CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
-from pipeline.face_cutting import cut_sources
-from pipeline.model_evaluation import held_out_faces
-from pipeline.model_training import calibrations
-from pipeline.training_display import shown_training
+from facetally.cli.train import ALIGNED, CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
+from facetally.cli.training_progress import shown_training
+from facetally.detection.crops import CropRecipe
+from facetally.gender.model.checkpoint import load_checkpoint
+from facetally.gender.training.recipes import RECIPES
+from facetally.training.evaluate import held_out_faces
+from facetally.training.face_crops import cut_sources
+from facetally.training.train import calibrations
 from scripts.calibrate_tracks import save_both
 
 

@@ -18,19 +18,19 @@ from typing import Any
 import numpy as np
 import rich_click as click
 
-from gender.calibration import Calibration, fit_calibration
-from gender.checkpoint import load_checkpoint, save_checkpoint
-from gender.evaluation import expected_calibration_error
-from gender.export import export_onnx
-from gender.model_card import FORMAT_VERSION, ModelCard
-from gender.networks import FaceNetwork
-from pipeline.judging import JudgedPerson, JudgedTrack
-from pipeline.ledger import Ledger
-from pipeline.measures import halves, people_figures
-from pipeline.people import log_odds
-from pipeline.truth import read_truth
-from pipeline.validate import ValidateOptions, validated
-from pipeline.weights import record_in_manifest
+from facetally.gender.calibration import Calibration, fit_calibration
+from facetally.gender.metrics import expected_calibration_error
+from facetally.gender.model.card import FORMAT_VERSION, ModelCard
+from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
+from facetally.gender.model.export import export_onnx
+from facetally.gender.model.networks import FaceNetwork
+from facetally.models.weights import record_in_manifest
+from facetally.results.ledger import Ledger
+from facetally.tracks.people import log_odds
+from facetally.truth.files import read_truth
+from facetally.validation.metrics import halves, people_figures
+from facetally.validation.outcomes import JudgedPerson, JudgedTrack
+from facetally.validation.validate import ValidateOptions, validated
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)

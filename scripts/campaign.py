@@ -36,10 +36,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.inputs import find_videos
-from pipeline.ledger import Ledger
-from scripts.benchmark import machine
+from facetally.inputs import find_videos
+from facetally.results.ledger import Ledger
 from scripts.long_films import Film, looped
+from scripts.provenance import machine
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 KILLED_CLIPS = 40
@@ -151,7 +151,7 @@ def linked(paths: Sequence[Path], folder: Path) -> Path:
 
 def started(videos: Path, out: Path, **options: Any) -> subprocess.Popen[str]:
     words = ["run", str(videos), "-o", str(out), "--every", "1", "--stall", str(STALL_S)]
-    command, pipe = [sys.executable, "-m", "pipeline.cli", *words], subprocess.PIPE
+    command, pipe = [sys.executable, "-m", "facetally", *words], subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, **options)
 
 

@@ -18,11 +18,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.judging import NOBODY, Judged
-from pipeline.ledger import Ledger
-from pipeline.measures import halves
-from pipeline.truth import read_truth
-from pipeline.validate import ValidateOptions, validated
+from facetally.results.ledger import Ledger
+from facetally.truth.files import read_truth
+from facetally.validation.metrics import halves
+from facetally.validation.outcomes import NOBODY, Judged
+from facetally.validation.validate import ValidateOptions, validated
 
 ON_NOBODY_COST = 0.2
 """What a track on nobody counts, in people found."""

@@ -17,14 +17,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.abstention import answered_figures, chosen_threshold
-from pipeline.judging import NOBODY, JudgedTrack
-from pipeline.ledger import Ledger
-from pipeline.measures import halves
-from pipeline.options import FollowOptions, PeopleOptions
-from pipeline.report import percent
-from pipeline.truth import read_truth
-from pipeline.validate import ValidateOptions, validated
+from facetally.formatting import percent
+from facetally.options import FollowOptions, PeopleOptions
+from facetally.results.ledger import Ledger
+from facetally.truth.files import read_truth
+from facetally.validation.abstention import answered_figures, chosen_threshold
+from facetally.validation.metrics import halves
+from facetally.validation.outcomes import NOBODY, JudgedTrack
+from facetally.validation.validate import ValidateOptions, validated
 
 MIN_ACCURACY = 0.95
 MAX_LOST = 0.01

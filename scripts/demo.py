@@ -19,8 +19,8 @@ import click
 import cv2
 import numpy as np
 
-from pipeline.inputs import find_videos
-from pipeline.weights import shared_folder
+from facetally.inputs import find_videos
+from facetally.models.weights import shared_folder
 
 CLIP_COUNT = 12
 FRAMES_PER_SECOND = 25
@@ -48,7 +48,7 @@ def main(out: Path) -> None:
         ["report", str(results)],
     ):
         click.echo(f"\n$ facetally {shlex.join(command)}", err=True)
-        code = subprocess.run([sys.executable, "-m", "pipeline.cli", *command], check=False).returncode
+        code = subprocess.run([sys.executable, "-m", "facetally", *command], check=False).returncode
         if code:
             sys.exit(code)
 

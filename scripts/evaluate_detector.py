@@ -26,19 +26,19 @@ import cv2
 import numpy as np
 import rich_click as click
 
-from detection.boxes import heights
-from detection.faces import Faces, ImageArray
-from detection.scrfd import ScrfdDetector, ScrfdOptions
-from detection.training.evaluation import Detections, LabelledFaces, matched
-from detection.training.scenes import FaceRow, Scene, boxes_of, read_face_rows
-from gender.picture_files import read_pictures
-from pipeline.judging import Judged
-from pipeline.ledger import Ledger
-from pipeline.measures import people_figures
-from pipeline.options import RunOptions
-from pipeline.truth import read_truth
-from pipeline.validate import ValidateOptions, validated
-from scripts.benchmark import machine
+from facetally.datasets.archives import read_pictures
+from facetally.detection.boxes import heights
+from facetally.detection.evaluation import Detections, LabelledFaces, matched
+from facetally.detection.faces import Faces, ImageArray
+from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
+from facetally.detection.training.scenes import FaceRow, Scene, boxes_of, read_face_rows
+from facetally.options import RunOptions
+from facetally.results.ledger import Ledger
+from facetally.truth.files import read_truth
+from facetally.validation.metrics import people_figures
+from facetally.validation.outcomes import Judged
+from facetally.validation.validate import ValidateOptions, validated
+from scripts.provenance import machine
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)

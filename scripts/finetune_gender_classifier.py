@@ -19,12 +19,12 @@ from pathlib import Path
 
 import rich_click as click
 
-from gender.dataset import UTKFaceDataset
-from gender.pictures import PictureSource
-from gender.recipes import RECIPES
-from pipeline.model_training import TrainingJob, train_model
-from pipeline.training_display import shown_training
-from pipeline.weights import record_in_manifest
+from facetally.cli.training_progress import shown_training
+from facetally.datasets.labelled_images import PictureSource
+from facetally.datasets.utkface import UTKFaceDataset
+from facetally.gender.training.recipes import RECIPES
+from facetally.models.weights import record_in_manifest
+from facetally.training.train import TrainingJob, train_model
 from scripts.finetuning_report import FinetuningFacts, write_report
 
 NAME = "mobilenetv2_gender_utkface"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gender.classifier import FaceGenderClassifier
-from gender.dataset import ReadingReport
-from pipeline.model_training import TrainedModel
+from facetally.datasets.utkface import ReadingReport
+from facetally.gender.classifier import FaceGenderClassifier
+from facetally.training.train import TrainedModel
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,17 @@ import cv2
 import numpy as np
 import rich_click as click
 
-from detection.crops import CropRecipe
-from gender.classifier import FaceGenderClassifier
-from gender.evaluation import GenderEvaluation
-from gender.face_sets import FaceCorpus, ImageArray
-from pipeline.cli_models import CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
-from pipeline.face_cutting import cut_sources
-from pipeline.model_evaluation import answers_for, evaluate_classifier, held_out_faces
-from pipeline.people import log_odds
-from pipeline.training_display import shown_training
-from scripts.benchmark import machine
+from facetally.cli.train import CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
+from facetally.cli.training_progress import shown_training
+from facetally.detection.crops import CropRecipe
+from facetally.gender.classifier import FaceGenderClassifier
+from facetally.gender.data.face_sets import FaceCorpus, ImageArray
+from facetally.gender.metrics import GenderEvaluation
+from facetally.tracks.people import log_odds
+from facetally.training.evaluate import answers_for, evaluate_classifier, held_out_faces
+from facetally.training.face_crops import cut_sources
 from scripts.finetuning_report import onnx_milliseconds_per_face
+from scripts.provenance import machine
 
 FACE_HEIGHTS_PX = (10, 15, 20, 25, 30, 40, 50, 75, 100)
 FACE_HEIGHT_SHARE = 0.83

@@ -15,7 +15,7 @@ from typing import Any
 
 import rich_click as click
 
-from gender.model_card import commands_of
+from facetally.gender.model.card import commands_of
 
 Figures = Mapping[str, Any]
 FOLDER = click.Path(path_type=Path, file_okay=False)

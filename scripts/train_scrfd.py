@@ -21,16 +21,16 @@ import numpy as np
 import rich_click as click
 import torch
 
-from detection.training.batches import EpochScenes
-from detection.training.export import export_scrfd
-from detection.training.network import ScrfdNetwork
-from detection.training.recipe import ScrfdRecipe
-from detection.training.scenes import Scene, boxes_of, read_face_rows
-from detection.training.start import start_from
-from detection.training.teacher import Teacher
-from detection.training.training import ScrfdTrainer, as_input
-from gender.picture_files import read_pictures
-from pipeline.weights import record_in_manifest, sha256_of
+from facetally.datasets.archives import read_pictures
+from facetally.detection.training.batches import EpochScenes
+from facetally.detection.training.export import export_scrfd
+from facetally.detection.training.network import ScrfdNetwork
+from facetally.detection.training.recipe import ScrfdRecipe
+from facetally.detection.training.scenes import Scene, boxes_of, read_face_rows
+from facetally.detection.training.teacher import Teacher
+from facetally.detection.training.training import ScrfdTrainer, as_input
+from facetally.detection.training.warm_start import start_from
+from facetally.models.weights import record_in_manifest, sha256_of
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 PLACE = click.Path(path_type=Path, exists=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from gender.face_sets import FaceCorpus, FaceSet, join_sets, pixel_digest
+from facetally.gender.data.face_sets import FaceCorpus, FaceSet, join_sets, pixel_digest
 
 MARGIN_PX = 4
 OUTER_PX = 32 + 2 * MARGIN_PX

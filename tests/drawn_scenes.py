@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from detection.training.scenes import Scene
+from facetally.detection.training.scenes import Scene
 
 DISC_BGR = (90, 160, 230)
 

@@ -19,13 +19,13 @@ import av
 import cv2
 import numpy as np
 
-from detection.crops import ARCFACE_TEMPLATE_112, CropRecipe
-from detection.faces import Faces, ImageArray
-from gender.attributes import Attributes, FloatArray
-from pipeline.engines import Engines
-from pipeline.ledger import VideoRow
-from pipeline.video import Picture
-from pipeline.weights import ModelFile
+from facetally.detection.crops import ARCFACE_TEMPLATE_112, CropRecipe
+from facetally.detection.faces import Faces, ImageArray
+from facetally.gender.attributes import Attributes, FloatArray
+from facetally.models.engines import Engines
+from facetally.models.weights import ModelFile
+from facetally.results.ledger import VideoRow
+from facetally.video.reader import Picture
 
 WIDTH_PX, HEIGHT_PX = 160, 120
 FPS = 25

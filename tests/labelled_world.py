@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.judging import MISSED, JudgedPerson, JudgedTrack, likelier
-from pipeline.ledger import Ledger, VideoRow
-from pipeline.options import RunOptions, Sampling
-from pipeline.tables import FACES, TRACKS
-from pipeline.truth import LabelledBoxes, LabelledPerson, Truth
+from facetally.options import RunOptions, Sampling
+from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.tables import FACES, TRACKS
+from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
+from facetally.validation.outcomes import MISSED, JudgedPerson, JudgedTrack, likelier
 
 VIDEO = "film/a.mp4"
 EVERY_S = 0.2

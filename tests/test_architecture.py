@@ -1,8 +1,9 @@
-"""Who may import whom: the rooms, the levels inside `pipeline/`, and front doors that open fast."""
+"""Who may import whom, how long a module may grow, and front doors that open fast."""
 
 from __future__ import annotations
 
 import ast
+import configparser
 import json
 import subprocess
 import sys
@@ -13,51 +14,40 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ALLOWED = {
-    "scripts": {"scripts", "pipeline", "detection", "gender"},
-    "pipeline": {"pipeline", "detection", "gender"},
-    "detection": {"detection"},
-    "gender": {"gender"},
-}
-"""Which rooms each room may import."""
+FOLDERS = {"facetally": "pipeline", "facetally.detection": "detection", "facetally.gender": "gender"}
+"""Where the packages lie; `setup.cfg` maps them alike. Scripts are imported by their folder's name."""
+INNER = ("facetally.detection", "facetally.gender")
+"""Rooms that know nothing of ours but themselves."""
 LEVELS = (
-    {"errors", "child_processes"},
-    {"options", "statistics", "forecast"},
-    {"csv_rows", "quantifiers", "cli_options", "config", "nal", "skipping", "read_ahead"},
-    {"decoding", "weights", "inputs", "truth", "names", "correction"},
+    {"errors", "child_processes", "formatting", "csv_cells", "datasets"},
+    {"options", "inputs"},
     {"video"},
-    {"follow", "doctor", "truth_formats", "readings", "face_cutting"},
-    {"truth_cvat", "truth_mot", "truth_label_studio", "truth_timeline", "alignment"},
-    {"people", "truth_placing", "label_findings"},
-    {"truth_import"},
-    {"tables", "engines", "model_evaluation", "model_page"},
-    {"ledger", "model_training"},
-    {"workers"},
-    {"plan"},
-    {"run", "tally", "progress", "matching", "predict", "training_display"},
-    {"judging", "truth_check", "annotate"},
-    {"measures", "calibration"},
-    {"abstention"},
-    {"validate"},
-    {"compare", "contact_sheet"},
-    {"report"},
-    {"validation_report"},
-    {"summary"},
-    {"cli_run", "cli_truth", "cli_predict", "cli_models"},
+    {"tracks"},
+    {"models", "results"},
+    {"batch", "images", "training", "truth"},
+    {"quantification"},
+    {"validation", "tallies"},
     {"cli"},
+    {"__main__"},
 )
-"""Modules of `pipeline/`, the lowest first: each imports only from levels below its own."""
+"""What lies in `pipeline/`, the lowest first: each imports only itself and what lies on levels below its own."""
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
+MAX_MODULE_LINES = 350
+MAX_BODY_LINES = 51
 HEAVY = ("torch", "onnxruntime", "cv2", "pandas", "pyarrow", "numpy", "scipy", "av", "jinja2")
 
 
-def modules(room: str) -> dict[str, Path]:
-    """The modules of a room by their dotted names; a package goes by its folder's name."""
-    paths = sorted((ROOT / room).rglob("*.py"))
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+def modules() -> dict[str, Path]:
+    """All modules of ours by their dotted names; a package goes by its folder's name."""
+    found = {}
+    for package, folder in {**FOLDERS, "scripts": "scripts"}.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            found[".".join((package, *parts)).removesuffix(".__init__")] = path
+    return found
 
 
-OURS = {name for room in ALLOWED for name in modules(room)}
+OURS = modules()
 
 
 def imported(source: str, package: str = "") -> Iterator[str]:
@@ -72,11 +62,12 @@ def imported(source: str, package: str = "") -> Iterator[str]:
         else:
             continue
         for name in names:
-            if name.split(".")[0] in ALLOWED:
+            if name.split(".")[0] in ("facetally", "scripts", *FOLDERS.values()):
                 yield name if name in OURS else name.rpartition(".")[0] or name
 
 
-def imports_of(name: str, path: Path) -> set[str]:
+def imports_of(name: str) -> set[str]:
+    path = OURS[name]
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     return set(imported(path.read_text(encoding="utf-8"), package))
 
@@ -84,42 +75,75 @@ def imports_of(name: str, path: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("source", "names"),
     [
-        ("import pipeline.cli", ["pipeline.cli"]),
-        ("from pipeline import cli, __version__", ["pipeline.cli", "pipeline"]),
-        ("from pipeline.cli import main", ["pipeline.cli"]),
-        ("def late():\n    from gender import networks as n", ["gender.networks"]),
-        ("from . import cli\nfrom .run import Plan", ["pipeline.cli", "pipeline.run"]),
+        ("import facetally.cli.main", ["facetally.cli.main"]),
+        ("from facetally import cli, __version__", ["facetally.cli", "facetally"]),
+        ("from facetally.cli.main import main", ["facetally.cli.main"]),
+        ("def late():\n    from facetally.gender.model import networks as n", ["facetally.gender.model.networks"]),
+        ("from . import cli\nfrom .batch.run import run_videos", ["facetally.cli", "facetally.batch.run"]),
+        ("import pipeline.cli", ["pipeline"]),
         ("import numpy, os.path\nfrom collections import abc", []),
     ],
 )
 def test_every_way_to_import_is_seen(source: str, names: list[str]) -> None:
-    assert list(imported(source, "pipeline")) == names
+    assert list(imported(source, "facetally")) == names
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_a_room_imports_only_the_rooms_it_may(room: str) -> None:
-    found = modules(room)
-    assert found
-    for name, path in found.items():
-        forbidden = {other for other in imports_of(name, path) if other.split(".")[0] not in ALLOWED[room]}
-        assert not forbidden, f"{name} must not import {forbidden}"
+def test_everything_of_ours_goes_by_its_installed_name() -> None:
+    for name in OURS:
+        strays = imports_of(name) - OURS.keys()
+        assert not strays, f"{name} imports {strays}: write facetally, facetally.detection or facetally.gender"
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_no_room_has_a_circle_of_imports(room: str) -> None:
-    graph = {name: imports_of(name, path) - {room} for name, path in modules(room).items()}
+@pytest.mark.parametrize("room", INNER)
+def test_an_inner_room_knows_only_itself(room: str) -> None:
+    own = [name for name in OURS if name.startswith(room)]
+    assert own
+    for name in own:
+        others = {other for other in imports_of(name) if not other.startswith(room)}
+        assert not others, f"{name} must not import {others}: join the two in pipeline/, and hand a function down"
+
+
+def test_nothing_imports_a_script_but_scripts() -> None:
+    for name in OURS:
+        scripts = {other for other in imports_of(name) if other.startswith("scripts")}
+        assert name.startswith("scripts") or not scripts, f"{name} must not import {scripts}: move it out of scripts/"
+
+
+def test_there_is_no_circle_of_imports() -> None:
+    graph = {name: imports_of(name) - {"facetally"} for name in OURS if name != "facetally"}
     TopologicalSorter(graph).prepare()  # raises CycleError, naming the circle
 
 
 def test_inside_the_pipeline_imports_run_downwards() -> None:
-    for name, path in modules("pipeline").items():
-        if name == "pipeline":
+    for name in OURS:
+        if name == "facetally" or not name.startswith("facetally.") or name.startswith(INNER):
             continue
         own = name.split(".")[1]
-        assert own in LEVEL_OF, f"{name} is new: give it a level in LEVELS"
-        for other in imports_of(name, path) - {"pipeline"}:
-            if other.startswith("pipeline."):
-                assert LEVEL_OF[other.split(".")[1]] < LEVEL_OF[own], f"{name} must not import {other}"
+        assert own in LEVEL_OF, f"{own} is new in pipeline/: give it a level in LEVELS, above all that it imports"
+        for other in imports_of(name) - {"facetally"}:
+            room = other.split(".")[1]
+            if not other.startswith(INNER) and room != own:
+                higher = f"{name} must not import {other}: move what both need to a level below them"
+                assert LEVEL_OF[room] < LEVEL_OF[own], higher
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name.startswith("facetally")])
+def test_a_module_and_its_functions_fit_their_budgets(name: str) -> None:
+    source = OURS[name].read_text(encoding="utf-8")
+    assert len(source.splitlines()) < MAX_MODULE_LINES, f"{name} is too long: find what else it is about, and part it"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+            lines = (body[-1].end_lineno or 0) - body[0].lineno + 1
+            assert lines < MAX_BODY_LINES, f"{name}.{node.name} has {lines} lines: part it into steps with names"
+
+
+def test_setup_cfg_names_every_package_and_no_other() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    named = set(config["options"]["packages"].split())
+    found = {name for name, path in OURS.items() if path.name == "__init__.py"} - {"scripts"}
+    assert named == found | {"facetally.bundled"}, "bring [options] packages in setup.cfg up to date"
 
 
 def loaded_by(code: str) -> set[str]:
@@ -130,16 +154,20 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:
-    assert loaded_by("import pipeline.cli") == set()
+    assert loaded_by("import facetally.cli.main") == set()
 
 
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]], ids=" ".join)
 def test_help_is_answered_without_anything_heavy(words: list[str]) -> None:
-    code = f"from pipeline.cli import main\ntry:\n    main({words})\nexcept SystemExit as end:\n    assert not end.code"
+    code = f"""from facetally.cli.main import main
+try:
+    main({words})
+except SystemExit as end:
+    assert not end.code"""
     assert loaded_by(code) == set()
 
 
 def test_a_run_with_onnx_files_needs_no_torch() -> None:
-    loaded = loaded_by("import pipeline.run, pipeline.engines, pipeline.report")
+    loaded = loaded_by("import facetally.batch.run, facetally.models.engines, facetally.tallies.report")
     assert "torch" not in loaded
     assert "numpy" in loaded

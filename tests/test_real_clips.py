@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engines import load_engines
-from pipeline.inputs import find_videos
-from pipeline.ledger import Ledger, VideoRow
-from pipeline.options import RunOptions
-from pipeline.plan import plan_run
-from pipeline.progress import LineProgress
-from pipeline.run import run_videos
-from pipeline.tables import FACES, TRACKS, read_table
-from pipeline.truth import read_truth
-from pipeline.validate import ValidateOptions, validated
+from facetally.batch.plan import plan_run
+from facetally.batch.run import run_videos
+from facetally.cli.progress import LineProgress
+from facetally.inputs import find_videos
+from facetally.models.engines import load_engines
+from facetally.options import RunOptions
+from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.tables import FACES, TRACKS, read_table
+from facetally.truth.files import read_truth
+from facetally.validation.validate import ValidateOptions, validated
 
 pytestmark = pytest.mark.real
 

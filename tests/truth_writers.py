@@ -1,4 +1,4 @@
-"""Writes hand labels as other tools would have: the way back is `pipeline.truth_import`.
+"""Writes hand labels as other tools would have: the way back is `facetally.truth.formats.importer`.
 
 Each writer takes the truth, the name of one of its videos, the times of all pictures of that video, its size as
 displayed, and the path of the file to write. Labels up to a second apart belong together; a longer gap means that the
@@ -17,9 +17,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from pipeline.decoding import Decoder
-from pipeline.truth import LabelledPerson, Truth
-from pipeline.video import Picture
+from facetally.truth.labels import LabelledPerson, Truth
+from facetally.video.decoder import Decoder
+from facetally.video.reader import Picture
 
 MAX_GAP_S = 1.0
 ATTRIBUTES = ("gender", "age_band", "face_quality", "note")

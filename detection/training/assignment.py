@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from detection.training.network import ANCHORS_PER_CELL, STRIDES
+from facetally.detection.training.network import ANCHORS_PER_CELL, STRIDES
 
 ANCHOR_SIZES_PX = {8: (16, 32), 16: (64, 128), 32: (256, 512)}
 """Sides of the square anchors of each stride."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detection.training.scenes import FloatArray, ImageArray, Scene
+from facetally.detection.training.scenes import FloatArray, ImageArray, Scene
 
 
 @dataclass(frozen=True)

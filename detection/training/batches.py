@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from detection.training.assignment import anchor_boxes, anchor_centres, assign, iou_matrix
-from detection.training.augment import Sample, augment
-from detection.training.losses import AnchorTargets
-from detection.training.recipe import ScrfdRecipe
-from detection.training.scenes import Scene
+from facetally.detection.training.assignment import anchor_boxes, anchor_centres, assign, iou_matrix
+from facetally.detection.training.augment import Sample, augment
+from facetally.detection.training.losses import AnchorTargets
+from facetally.detection.training.recipe import ScrfdRecipe
+from facetally.detection.training.scenes import Scene
 
 IGNORED_OVERLAP = 0.3
 """Anchors that overlap an ignored face by so much are not asked."""

@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from detection.training.network import STRIDES, ScrfdNetwork
+from facetally.detection.training.network import STRIDES, ScrfdNetwork
 
 COARSEST = STRIDES[-1]
 MAX_CELLS = 512

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from detection.training.network import LevelOutput
+from facetally.detection.training.network import LevelOutput
 
 
 @dataclass(frozen=True)

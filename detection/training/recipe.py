@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from detection.training.augment import SceneAugmentOptions
-from detection.training.losses import LossOptions
-from detection.training.network import SCRFD_500M, ScrfdNetworkOptions
+from facetally.detection.training.augment import SceneAugmentOptions
+from facetally.detection.training.losses import LossOptions
+from facetally.detection.training.network import SCRFD_500M, ScrfdNetworkOptions
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import torch
 
-from detection.scrfd_onnx import ScrfdOutputs, open_session
-from detection.training.losses import TeacherAnswers
-from detection.training.network import ANCHORS_PER_CELL
+from facetally.detection.scrfd_onnx import ScrfdOutputs, open_session
+from facetally.detection.training.losses import TeacherAnswers
+from facetally.detection.training.network import ANCHORS_PER_CELL
 
 
 class Teacher:

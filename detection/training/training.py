@@ -14,12 +14,12 @@ import cv2
 import torch
 from torch.utils.data import DataLoader
 
-from detection.training.batches import Collator, EpochScenes, SceneBatch
-from detection.training.losses import AnchorTargets, joined, label_loss, teacher_loss
-from detection.training.network import LevelOutput, ScrfdNetwork
-from detection.training.recipe import ScrfdRecipe
-from detection.training.scenes import Scene
-from detection.training.teacher import Teacher
+from facetally.detection.training.batches import Collator, EpochScenes, SceneBatch
+from facetally.detection.training.losses import AnchorTargets, joined, label_loss, teacher_loss
+from facetally.detection.training.network import LevelOutput, ScrfdNetwork
+from facetally.detection.training.recipe import ScrfdRecipe
+from facetally.detection.training.scenes import Scene
+from facetally.detection.training.teacher import Teacher
 
 OnStep = Callable[[int, int, float], None]
 

@@ -4,8 +4,8 @@ import tracemalloc
 
 import numpy as np
 
-from detection import boxes as geometry
-from detection.faces import FloatArray
+from facetally.detection import boxes as geometry
+from facetally.detection.faces import FloatArray
 
 
 def boxes(*rows: tuple[float, float, float, float]) -> FloatArray:

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from detection.crops import ARCFACE_TEMPLATE_112, CropRecipe, alignment_matrices, cut_crops
-from detection.faces import Faces, ImageArray
+from facetally.detection.crops import ARCFACE_TEMPLATE_112, CropRecipe, alignment_matrices, cut_crops
+from facetally.detection.faces import Faces, ImageArray
 
 Points = npt.NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detection.faces import Faces, TrackedFaces
+from facetally.detection.faces import Faces, TrackedFaces
 
 
 def arrays(count: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detection.motion import POSITION_NOISE, START_VELOCITY, VELOCITY_MEMORY_S, Array, Motion
+from facetally.detection.motion import POSITION_NOISE, START_VELOCITY, VELOCITY_MEMORY_S, Array, Motion
 
 
 def begun(x: float = 100.0, y: float = 50.0, size: float = 40.0) -> Motion:

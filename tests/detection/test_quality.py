@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from detection.crops import ARCFACE_TEMPLATE_112
-from detection.faces import Faces, ImageArray
-from detection.quality import crop_quality, frontality, geometric_quality, sharpness
+from facetally.detection.crops import ARCFACE_TEMPLATE_112
+from facetally.detection.faces import Faces, ImageArray
+from facetally.detection.quality import crop_quality, frontality, geometric_quality, sharpness
 
 
 def face(height_px: float = 100.0, score: float = 1.0, nose: float = 0.5, degrees: float = 0.0) -> Faces:

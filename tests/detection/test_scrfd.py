@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from detection.faces import Faces, ImageArray
-from detection.scrfd import Canvas, ScrfdDetector, ScrfdOptions
+from facetally.detection.faces import Faces, ImageArray
+from facetally.detection.scrfd import Canvas, ScrfdDetector, ScrfdOptions
 
 FIXED_PX = 64
 """The fake network's input is fixed to one picture of this side, as the official exports are to 640."""

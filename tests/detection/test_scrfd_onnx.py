@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from detection.scrfd_onnx import runnable_model
+from facetally.detection.scrfd_onnx import runnable_model
 
 
 def conv(name: str, source: str, weight: tuple[int, ...], bias: bool = True, **settings: Any) -> tuple[Any, list[Any]]:

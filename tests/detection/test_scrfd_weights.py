@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detection.faces import Faces, ImageArray
-from detection.scrfd import ScrfdDetector, ScrfdOptions
+from facetally.detection.faces import Faces, ImageArray
+from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 
 OURS = Path(__file__).resolve().parents[2] / "models" / "facetally_scrfd_500m.onnx"
 OFFICIAL = ("scrfd_500m_kps", "scrfd_2.5g_kps", "scrfd_2.5g_bnkps_named")

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detection.faces import ImageArray
-from detection.shots import ShotCutDetector, ShotCutOptions
+from facetally.detection.faces import ImageArray
+from facetally.detection.shots import ShotCutDetector, ShotCutOptions
 
 BY_COLOUR_ALONE = ShotCutOptions(max_likeness=1.0, min_colour_change=0.3, min_difference=0.0)
 BY_LIKENESS_ALONE = ShotCutOptions(min_colour_change=0.0, min_difference=0.3)

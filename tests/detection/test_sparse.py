@@ -7,8 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from detection.faces import Faces, FloatArray, ImageArray
-from detection.sparse import Moves, SparseDetection, SparseOptions, chosen, cut_square, moves_between, squares_around
+from facetally.detection.faces import Faces, FloatArray, ImageArray
+from facetally.detection.sparse import (
+    Moves,
+    SparseDetection,
+    SparseOptions,
+    chosen,
+    cut_square,
+    moves_between,
+    squares_around,
+)
 
 HW = (240, 320)
 EVERY_S = 0.2

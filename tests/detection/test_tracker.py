@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detection.faces import Faces
-from detection.tracker import NO_TRACK, Tracker, TrackerOptions
+from facetally.detection.faces import Faces
+from facetally.detection.tracker import NO_TRACK, Tracker, TrackerOptions
 
 
 def faces(*centres: tuple[float, float], size: float = 100.0, scores: float | list[float] = 0.9) -> Faces:

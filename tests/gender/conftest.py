@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gender.model_card import ModelCard
+from facetally.gender.model.card import ModelCard
 
 SIDE_PX = 64
 
@@ -55,7 +55,7 @@ def settled_network(card: ModelCard, crops: np.ndarray) -> Any:
     """A seeded MobileNetV2 whose batch norms know `crops` and whose answers to them differ; copy to change."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
-    from gender.networks import FaceNetwork, NetworkOptions
+    from facetally.gender.model.networks import FaceNetwork, NetworkOptions
 
     torch.manual_seed(0)
     network = FaceNetwork(NetworkOptions(), 2).train()
@@ -74,8 +74,8 @@ def settled_network(card: ModelCard, crops: np.ndarray) -> Any:
 def twins(tmp_path_factory: pytest.TempPathFactory, settled_network: Any, card: ModelCard) -> tuple[Path, Path]:
     """The same network as a .pth checkpoint and as .onnx; exporting takes seconds, so it is done once."""
     pytest.importorskip("onnxscript")
-    from gender.checkpoint import load_checkpoint, save_checkpoint
-    from gender.export import export_onnx
+    from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
+    from facetally.gender.model.export import export_onnx
 
     folder = tmp_path_factory.mktemp("twins")
     save_checkpoint(folder / "small.pth", settled_network, card)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gender.attributes import AGE_BANDS, GENDERS, Attributes, age_band
+from facetally.gender.attributes import AGE_BANDS, GENDERS, Attributes, age_band
 
 
 @pytest.mark.parametrize(

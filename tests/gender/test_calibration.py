@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gender.calibration import Calibration, best_threshold, fit_calibration
+from facetally.gender.calibration import Calibration, best_threshold, fit_calibration
 
 
 def simulated(slope: float, offset: float, spread: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from gender.classifier import FaceGenderClassifier
-from gender.model_card import ONNX_METADATA_KEY, ModelCard
+from facetally.gender.classifier import FaceGenderClassifier
+from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
@@ -70,7 +70,7 @@ def test_the_class_order_of_a_checkpoint_is_read_from_its_card(
     tmp_path: Path, twins: tuple[Path, Path], card: ModelCard, crops: np.ndarray
 ) -> None:
     pytest.importorskip("torch")
-    from gender.checkpoint import load_checkpoint, save_checkpoint
+    from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 
     turned = replace(card, class_names=("female", "male"))
     save_checkpoint(tmp_path / "turned.pth", load_checkpoint(twins[0])[0], turned)
@@ -210,9 +210,9 @@ def laid_out(
     """A small network with such an output, as .pth and as .onnx."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
-    from gender.checkpoint import load_checkpoint, save_checkpoint
-    from gender.export import export_onnx
-    from gender.networks import FaceNetwork, NetworkOptions
+    from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
+    from facetally.gender.model.export import export_onnx
+    from facetally.gender.model.networks import FaceNetwork, NetworkOptions
 
     gender, age = request.param
     card = replace(card, architecture="five_blocks", network={"hidden": 8}, outputs={"gender": gender, "age": age})

@@ -21,13 +21,13 @@ pytest.importorskip("hypothesis")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import as_toml, read_config, with_stages
-from pipeline.errors import OptionError, PipelineError, TruthError
-from pipeline.inputs import InputVideo, printable
-from pipeline.names import matched_names
-from pipeline.options import RunOptions
-from pipeline.truth import read_truth
-from pipeline.truth_import import import_truth
+from facetally.cli.config import as_toml, read_config, with_stages
+from facetally.errors import OptionError, PipelineError, TruthError
+from facetally.inputs import InputVideo, printable
+from facetally.options import RunOptions
+from facetally.truth.files import read_truth
+from facetally.truth.formats.importer import import_truth
+from facetally.truth.video_names import matched_names
 
 CELLS = st.one_of(
     st.text(max_size=12),

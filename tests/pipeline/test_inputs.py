@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import OptionError
-from pipeline.inputs import InputVideo, find_videos
+from facetally.errors import OptionError
+from facetally.inputs import InputVideo, find_videos
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import OptionError
-from pipeline.options import RunOptions, Sampling
+from facetally.errors import OptionError
+from facetally.options import RunOptions, Sampling
 
 HASHES = {"detector": "d" * 64, "classifier": "c" * 64}
 

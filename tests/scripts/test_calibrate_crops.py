@@ -12,13 +12,13 @@ pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 pytest.importorskip("onnxscript")
 
-from gender.checkpoint import load_checkpoint, save_checkpoint
-from gender.classifier import FaceGenderClassifier
-from gender.pictures import PictureSource
-from gender.recipes import RECIPES, Stage
-from pipeline.model_training import TrainingJob, train_model
-from pipeline.training_display import shown_training
-from pipeline.weights import sha256_of
+from facetally.cli.training_progress import shown_training
+from facetally.datasets.labelled_images import PictureSource
+from facetally.gender.classifier import FaceGenderClassifier
+from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
+from facetally.gender.training.recipes import RECIPES, Stage
+from facetally.models.weights import sha256_of
+from facetally.training.train import TrainingJob, train_model
 from scripts.calibrate_crops import main
 
 MANIFEST = "name,kind,file,sha256,bytes,url,archive_sha256,licence,note\ngenderage,classifier,genderage.onnx,,,,,,\n"

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from labelled_world import corpus
 
-from pipeline.truth import write_truth
+from facetally.truth.files import write_truth
 from scripts.choose_score_shift import Finds, chosen_shift, main, split
 
 

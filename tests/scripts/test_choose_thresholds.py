@@ -5,7 +5,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from labelled_world import corpus, judged_track
 
-from pipeline.truth import write_truth
+from facetally.truth.files import write_truth
 from scripts.choose_thresholds import chosen_screen_time_s, main
 
 

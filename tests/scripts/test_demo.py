@@ -8,15 +8,15 @@ import pytest
 pytest.importorskip("skimage")
 pytest.importorskip("matplotlib")
 
-from pipeline.engines import load_engines
-from pipeline.inputs import find_videos
-from pipeline.ledger import Ledger
-from pipeline.options import RunOptions, Sampling
-from pipeline.plan import plan_run
-from pipeline.progress import LineProgress
-from pipeline.run import run_videos
-from pipeline.tables import TRACKS, read_table
-from pipeline.video import VideoReader
+from facetally.batch.plan import plan_run
+from facetally.batch.run import run_videos
+from facetally.cli.progress import LineProgress
+from facetally.inputs import find_videos
+from facetally.models.engines import load_engines
+from facetally.options import RunOptions, Sampling
+from facetally.results.ledger import Ledger
+from facetally.results.tables import TRACKS, read_table
+from facetally.video.reader import VideoReader
 from scripts.demo import rendered_clip
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from drawn_world import Silent, engines
 
-from pipeline.inputs import InputVideo
-from pipeline.ledger import Ledger, VideoRow
-from pipeline.options import RunOptions, Sampling, WorkerOptions
-from pipeline.plan import plan_run
-from pipeline.run import run_videos
-from pipeline.video import VideoReader
+from facetally.batch.plan import plan_run
+from facetally.batch.run import run_videos
+from facetally.inputs import InputVideo
+from facetally.options import RunOptions, Sampling, WorkerOptions
+from facetally.results.ledger import Ledger, VideoRow
+from facetally.video.reader import VideoReader
 from scripts.dirty_videos import DIRTY, Expected, write_all
 
 NAMES = [video.expected.file for video in DIRTY]

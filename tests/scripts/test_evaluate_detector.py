@@ -17,8 +17,8 @@ from drawn_scenes import DISC_BGR, drawn_scene, drawn_scenes
 from labelled_world import judged_person, judged_track
 
 import scripts.evaluate_detector as evaluating
-from detection.faces import Faces, ImageArray
-from pipeline.judging import Judged
+from facetally.detection.faces import Faces, ImageArray
+from facetally.validation.outcomes import Judged
 
 COLUMNS = ["file", "split", "x1", "y1", "x2", "y2", "ignore", "easy", "medium", "hard"]
 

@@ -16,9 +16,9 @@ pytest.importorskip("onnxscript")
 
 import torch
 
-import pipeline.model_training
+import facetally.training.train
 import scripts.finetune_gender_classifier as finetuning
-from gender.classifier import FaceGenderClassifier
+from facetally.gender.classifier import FaceGenderClassifier
 
 NAME = "mobilenetv2_gender_utkface"
 MARGIN_PX = 16
@@ -89,7 +89,9 @@ def test_the_same_command_again_trains_nothing_more(
     results = results_in(folder)
     network = FaceGenderClassifier(folder / f"models/{NAME}.pth")
     crops = middles_in(folder)[:8]
-    monkeypatch.setattr(pipeline.model_training, "export_onnx", lambda *_: None)  # takes seconds, and the file is there
+    monkeypatch.setattr(
+        facetally.training.train, "export_onnx", lambda *_: None
+    )  # takes seconds, and the file is there
     again = finetune(shared, folder)
     assert repr(results_in(folder)) == repr(results)  # not a number is not equal to itself
     assert again.splitlines()[-1] == said.splitlines()[-1]

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gender.attributes import Attributes
-from gender.face_sets import FaceCorpus, FaceSet, all_faces
+from facetally.gender.attributes import Attributes
+from facetally.gender.data.face_sets import FaceCorpus, FaceSet, all_faces
 from scripts.measure_classifier import by_face_height, by_person, shrunk
 
 SIDE_PX = 112

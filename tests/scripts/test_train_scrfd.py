@@ -17,7 +17,7 @@ import onnx
 from click.testing import CliRunner, Result
 from drawn_scenes import drawn_scenes
 
-from pipeline.weights import sha256_of
+from facetally.models.weights import sha256_of
 from scripts.train_scrfd import fingerprint, labelled_scenes, main
 
 NAME = "facetally_scrfd_500m"

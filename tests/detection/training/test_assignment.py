@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("torch")
 import torch
 
-from detection.training.assignment import anchor_boxes, anchor_centres, assign, iou_matrix
+from facetally.detection.training.assignment import anchor_boxes, anchor_centres, assign, iou_matrix
 
 CENTRES = anchor_centres(320, 320)
 ANCHORS = anchor_boxes(CENTRES)

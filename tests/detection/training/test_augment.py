@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from drawn_scenes import DISC_BGR, drawn_scene
 
-from detection.training.augment import Sample, SceneAugmentOptions, augment, degrade, mirrored, relight, square_part
-from detection.training.scenes import Scene
+from facetally.detection.training.augment import (
+    Sample,
+    SceneAugmentOptions,
+    augment,
+    degrade,
+    mirrored,
+    relight,
+    square_part,
+)
+from facetally.detection.training.scenes import Scene
 
 OPTIONS = SceneAugmentOptions()
 BOX = np.array([[50.0, 40, 90, 90]], np.float32)
@@ -49,7 +57,7 @@ def test_mirroring_takes_the_box_along_and_twice_is_none() -> None:
 
 def test_faces_cut_through_the_middle_or_tiny_are_ignored() -> None:
     boxes = np.array([[-30, 10, 20, 60], [100, 100, 103, 104], [10, 10, 40, 40]], np.float32)
-    from detection.training.augment import within
+    from facetally.detection.training.augment import within
 
     kept, ignored = within(boxes, np.zeros(3, bool), 160, OPTIONS)
     assert kept[0].tolist() == [0, 10, 20, 60]

@@ -7,10 +7,10 @@ pytest.importorskip("torch")
 import torch
 from drawn_scenes import drawn_scenes
 
-from detection.training.assignment import anchor_centres
-from detection.training.augment import Sample
-from detection.training.batches import Collator, EpochScenes, epoch_order
-from detection.training.recipe import ScrfdRecipe
+from facetally.detection.training.assignment import anchor_centres
+from facetally.detection.training.augment import Sample
+from facetally.detection.training.batches import Collator, EpochScenes, epoch_order
+from facetally.detection.training.recipe import ScrfdRecipe
 
 BOXES = np.array([[40.0, 30, 72, 70]], np.float32)
 

@@ -10,9 +10,9 @@ pytest.importorskip("torch")
 import onnxruntime
 import torch
 
-from detection.scrfd import ScrfdDetector
-from detection.training.export import export_scrfd
-from detection.training.network import ScrfdNetwork
+from facetally.detection.scrfd import ScrfdDetector
+from facetally.detection.training.export import export_scrfd
+from facetally.detection.training.network import ScrfdNetwork
 
 
 @pytest.fixture(scope="module")

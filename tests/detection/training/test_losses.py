@@ -7,7 +7,14 @@ import pytest
 pytest.importorskip("torch")
 import torch
 
-from detection.training.losses import AnchorTargets, LossOptions, TeacherAnswers, joined, label_loss, teacher_loss
+from facetally.detection.training.losses import (
+    AnchorTargets,
+    LossOptions,
+    TeacherAnswers,
+    joined,
+    label_loss,
+    teacher_loss,
+)
 
 OPTIONS = LossOptions()
 BOX = [1.0, 1.0, 1.0, 1.0]

@@ -5,8 +5,8 @@ import pytest
 pytest.importorskip("torch")
 import torch
 
-from detection.training.assignment import anchor_centres
-from detection.training.network import SCRFD_500M, ScrfdNetwork, ScrfdNetworkOptions
+from facetally.detection.training.assignment import anchor_centres
+from facetally.detection.training.network import SCRFD_500M, ScrfdNetwork, ScrfdNetworkOptions
 
 
 def test_each_stride_answers_for_two_anchors_a_cell() -> None:

@@ -10,14 +10,14 @@ pytest.importorskip("torch")
 import torch
 from drawn_scenes import drawn_scene, drawn_scenes
 
-from detection.scrfd import ScrfdDetector, ScrfdOptions
-from detection.training.augment import SceneAugmentOptions
-from detection.training.evaluation import LabelledFaces, matched
-from detection.training.export import export_scrfd
-from detection.training.network import ScrfdNetwork, ScrfdNetworkOptions
-from detection.training.recipe import ScrfdRecipe
-from detection.training.teacher import Teacher
-from detection.training.training import ScrfdTrainer, as_input
+from facetally.detection.evaluation import LabelledFaces, matched
+from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
+from facetally.detection.training.augment import SceneAugmentOptions
+from facetally.detection.training.export import export_scrfd
+from facetally.detection.training.network import ScrfdNetwork, ScrfdNetworkOptions
+from facetally.detection.training.recipe import ScrfdRecipe
+from facetally.detection.training.teacher import Teacher
+from facetally.detection.training.training import ScrfdTrainer, as_input
 
 SMALL = ScrfdNetworkOptions((8, 8), (1, 1, 1, 1), (16, 24, 32, 48), 16, 16, 1)
 TINY = ScrfdRecipe(

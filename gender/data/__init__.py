@@ -1,0 +1,1 @@
+"""Aligned face crops with labels, and their splits."""

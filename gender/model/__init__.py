@@ -1,0 +1,1 @@
+"""Networks, their weights files and what these say about themselves."""

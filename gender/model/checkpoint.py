@@ -1,0 +1,47 @@
+"""Reads and writes .pth checkpoints: a network's weights and its card, nothing that could run code."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import torch
+
+from facetally.gender.model.card import ModelCard
+from facetally.gender.model.networks import FaceNetwork, NetworkOptions
+
+MAX_BYTES = 2**30
+"""What a checkpoint may unpack to; our largest recipe takes 100 MB."""
+
+
+def save_checkpoint(path: Path, network: torch.nn.Module, card: ModelCard) -> None:
+    """Writes weights and card to a temporary name, then renames: a kill leaves the old file or the new one."""
+    temporary = path.with_name(path.name + ".part")
+    torch.save({"card": card.to_dict(), "weights": network.state_dict()}, temporary)
+    temporary.replace(path)
+
+
+def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
+    """Builds the network of a checkpoint, in evaluation mode on the CPU.
+
+    Raises:
+        ValueError: the file is damaged, holds more than tensors and plain values, or another architecture.
+    """
+    try:
+        _refuse_bomb(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        card = ModelCard.from_dict(content["card"])
+        network = FaceNetwork(NetworkOptions(card.architecture, **card.network), card.layout.column_count)
+        network.load_state_dict(content["weights"])
+    except Exception as error:  # torch raises pickle, zip, runtime and key errors for a damaged file
+        raise ValueError(f"{path} is not a facetally checkpoint: {error}") from error
+    return network.eval(), card
+
+
+def _refuse_bomb(path: Path) -> None:
+    """A few kilobytes of zip can unpack to more than any memory holds."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size_bytes = sum(member.file_size for member in archive.infolist())
+        if size_bytes > MAX_BYTES:
+            raise ValueError(f"it would unpack to {size_bytes:,} bytes")

@@ -1,0 +1,49 @@
+"""Writes the ONNX twin of a checkpoint, which the pipeline runs without torch."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard
+
+INPUT_NAME = "input"
+OUTPUT_NAME = "output"
+
+
+def export_onnx(path: Path, network: torch.nn.Module, card: ModelCard) -> None:
+    """Exports with a dynamic batch and the card in the metadata; written to a temporary name, then renamed."""
+    import onnx
+
+    side = card.crop["size_px"]
+    program = _exported(network.eval(), torch.zeros(2, 3, side, side))
+    model = onnx.load_from_string(program)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = ONNX_METADATA_KEY, card.to_json()
+    onnx.checker.check_model(model, full_check=True)
+    temporary = path.with_name(path.name + ".part")
+    onnx.save(model, str(temporary))
+    temporary.replace(path)
+
+
+def _exported(network: torch.nn.Module, example: torch.Tensor) -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter speaks of its own deprecations
+        program = torch.onnx.export(
+            network,
+            (example,),
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
+            dynamic_shapes={"crops": {0: torch.export.Dim("batch", min=1)}},
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+        )
+    proto = cast(torch.onnx.ONNXProgram, program).model_proto
+    for item in (*proto.graph.node, *proto.functions):  # file names and traces of the exporting machine
+        del item.metadata_props[:]
+    proto.graph.ClearField("metadata_props")
+    return bytes(proto.SerializeToString())

@@ -1,0 +1,1 @@
+"""How each known system is trained: recipes, losses, and the one loop."""

@@ -1,0 +1,79 @@
+"""Which faces an epoch shows to the network, in which order, how changed and with which weight."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import Dataset
+
+from facetally.gender.attributes import FloatArray
+from facetally.gender.data.face_sets import FaceCorpus, ImageArray
+from facetally.gender.training.augment import augment
+from facetally.gender.training.recipes import Recipe
+
+FaceItem = tuple[ImageArray, np.float32, np.float32, np.float32, FloatArray]
+
+
+class EpochFaces(Dataset[FaceItem]):
+    """The augmented faces of one epoch, in its order; the same whichever process asks.
+
+    Items are (S, S, 3) uint8 RGB, 1 for women or 0 for men (NaN without), age in years (NaN without), the weight, and
+    the row of `taught`, (N, 102) or (N, 0).
+    """
+
+    def __init__(
+        self,
+        corpus: FaceCorpus,
+        recipe: Recipe,
+        size_px: int,
+        seed: int,
+        epoch: int,
+        step_count: int,
+        taught: FloatArray | None = None,
+    ) -> None:
+        self._corpus, self._recipe, self._size_px = corpus, recipe, size_px
+        self._seed = (seed, epoch)
+        self._female = corpus.faces["female"].to_numpy(np.float32)
+        self._age_years = corpus.faces["age_years"].to_numpy(np.float32)
+        self._weight = face_weights(corpus, recipe)
+        self._taught = np.zeros((len(corpus), 0), np.float32) if taught is None else taught
+        self._order = epoch_order(corpus, recipe, seed, epoch, step_count * recipe.batch_size)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, position: int) -> FaceItem:
+        index = self._order[position]
+        rng = np.random.default_rng([*self._seed, position])
+        share = self._corpus.margin_share
+        crop = augment(self._corpus.crop(index), self._size_px, share, self._recipe.augment, rng)
+        return crop, self._female[index], self._age_years[index], self._weight[index], self._taught[index]
+
+
+def epoch_order(corpus: FaceCorpus, recipe: Recipe, seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
+    """(count,) rows of the faces of an epoch: consecutive parts of shuffled passes over all of them, or random draws
+    that show women and men equally often under "oversample"."""
+    if recipe.balance == "oversample":
+        return np.random.default_rng([seed, epoch]).choice(len(corpus), count, p=_oversampling(corpus))
+    start, total = epoch * count, len(corpus)
+    passes = range(start // total, (start + count - 1) // total + 1)
+    rows = np.concatenate([np.random.default_rng([seed, number]).permutation(total) for number in passes])
+    return rows[start - passes[0] * total :][:count]
+
+
+def face_weights(corpus: FaceCorpus, recipe: Recipe) -> npt.NDArray[np.float32]:
+    """(N,) weights in the gender loss: 1, or under "weights" such that women and men of each set weigh alike."""
+    weights = np.ones(len(corpus), np.float32)
+    if recipe.balance == "weights":
+        shares = corpus.faces.groupby("set")["female"].transform("mean").to_numpy(np.float32)
+        own = np.where(corpus.faces["female"] == 1, shares, 1 - shares)
+        weights /= np.clip(2 * own, 0.2, None)
+    return weights
+
+
+def _oversampling(corpus: FaceCorpus) -> npt.NDArray[np.float64]:
+    """(N,) chances that add up to 1, half of them women's."""
+    female = corpus.faces["female"].to_numpy()
+    counts = {value: max((female == value).sum(), 1) for value in (0.0, 1.0)}
+    chances = np.where(female == 1, 1 / counts[1.0], 1 / counts[0.0])
+    return chances / chances.sum()

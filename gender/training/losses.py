@@ -1,0 +1,134 @@
+"""What a network is trained to make small: one term for gender, one for age, over the faces that have the label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from facetally.gender.model.outputs import OLDEST_YEARS, OutputLayout
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """The terms and their weights."""
+
+    gender_weight: float = 1.0
+    gender_smoothing: float = 0.0
+    """Label smoothing (Szegedy et al., CVPR 2016): the share of each label given to the classes evenly."""
+    focal_gamma: float = 0.0
+    """Focusing exponent of the focal loss (Lin et al., ICCV 2017); 0 is cross-entropy."""
+    focal_alpha: float = 0.5
+    """Weight of women in the focal loss, men having 1 - alpha; 0.5 with gamma 0 is cross-entropy."""
+    age_weight: float = 1.0
+    focal_age_gamma: float = 0.0
+    """Exponent of the focal squared error of "per_100": weights of (|error| / 10 years)^gamma, at most 1."""
+    age_spread_years: float = 3.0
+    """Standard deviation of the bell that stands for an age as a distribution."""
+    expectation_weight: float = 0.05
+    """Of the expectation's absolute error in years, beside the distribution's cross-entropy."""
+    teachers_share: float = 0.7
+    """Of the teachers' answers beside the labels, where there are teachers."""
+
+
+def face_loss(
+    output: torch.Tensor,
+    female: torch.Tensor,
+    age_years: torch.Tensor,
+    weight: torch.Tensor,
+    layout: OutputLayout,
+    options: LossOptions,
+    female_index: int = 1,
+    taught: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The weighted mean loss of a batch.
+
+    Args:
+        output: (B, C) of the network.
+        female: (B,) 1 for women, 0 for men, NaN without the label.
+        age_years: (B,), NaN without the label.
+        weight: (B,) of each face in the gender term.
+        layout: the meaning of the columns.
+        options: terms and weights.
+        female_index: which of two logits is female.
+        taught: (B, 102) as `facetally.gender.training.distillation` makes it, where teachers' answers are learnt too.
+
+    Returns:
+        A scalar; faces without a label add nothing to its term.
+    """
+    total = output.sum() * 0
+    gender, age = output[:, : layout.gender_count], output[:, layout.gender_count :]
+    if layout.gender == "two_logits" and female_index == 0:
+        gender = gender.flip(1)
+    told = ~female.isnan()
+    if layout.gender_count and told.any():
+        losses = gender_losses(gender[told], female[told], options)
+        total = total + options.gender_weight * (losses * weight[told]).mean()
+    aged = ~age_years.isnan()
+    if age.shape[1] and aged.any():
+        losses = (distribution_losses if layout.age == "distribution" else squared_losses)(
+            age[aged], age_years[aged], options
+        )
+        total = total + options.age_weight * losses.mean()
+    if taught is None:
+        return total
+    lessons = teachers_losses(gender, age, taught, weight, options).mean()
+    return (1 - options.teachers_share) * total + options.teachers_share * lessons
+
+
+def teachers_losses(
+    gender: torch.Tensor, age: torch.Tensor, taught: torch.Tensor, weight: torch.Tensor, options: LossOptions
+) -> torch.Tensor:
+    """(B,) both terms together, with the teachers' answers for labels.
+
+    Args:
+        gender: (B, 2) logits with "female" second.
+        age: (B, 101) logits of the years.
+        taught: (B, 102) as `facetally.gender.training.distillation` makes it.
+        weight: (B,) of each face in the gender term.
+        options: terms and weights.
+    """
+    odds = gender[:, 1] - gender[:, 0]
+    genders = functional.binary_cross_entropy_with_logits(odds, taught[:, 0], weight, reduction="none")
+    ages = _distribution_losses(age, taught[:, 1:], taught[:, 1:] @ _years(age), options)
+    return options.gender_weight * genders + options.age_weight * ages
+
+
+def gender_losses(logits: torch.Tensor, female: torch.Tensor, options: LossOptions) -> torch.Tensor:
+    """(B,) cross-entropy, or focal loss, of (B, 2) logits with "female" second, or of (B, 1)."""
+    odds = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
+    target = female * (1 - options.gender_smoothing) + options.gender_smoothing / 2
+    losses = functional.binary_cross_entropy_with_logits(odds, target, reduction="none")
+    if options.focal_gamma:
+        right = torch.where(female > 0.5, odds, -odds).sigmoid()
+        losses = losses * (1 - right) ** options.focal_gamma
+    return losses * 2 * torch.where(female > 0.5, options.focal_alpha, 1 - options.focal_alpha)
+
+
+def squared_losses(output: torch.Tensor, age_years: torch.Tensor, options: LossOptions) -> torch.Tensor:
+    """(B,) squared, or focal squared, errors of (B, 1) ages / 100."""
+    errors = output[:, 0] - age_years / 100
+    if not options.focal_age_gamma:
+        return errors**2
+    return errors**2 * (errors.abs() * 10).clamp(max=1) ** options.focal_age_gamma
+
+
+def distribution_losses(logits: torch.Tensor, age_years: torch.Tensor, options: LossOptions) -> torch.Tensor:
+    """(B,) losses of (B, 101) logits: cross-entropy to a bell around the age (label distribution learning, Geng et al.,
+    TPAMI 2013), and the expectation's absolute error (DEX, Rothe et al., IJCV 2018)."""
+    age = age_years.clamp(0, OLDEST_YEARS)
+    bell = torch.softmax(-0.5 * ((_years(logits) - age[:, None]) / options.age_spread_years) ** 2, dim=1)
+    return _distribution_losses(logits, bell, age, options)
+
+
+def _distribution_losses(
+    logits: torch.Tensor, target: torch.Tensor, age_years: torch.Tensor, options: LossOptions
+) -> torch.Tensor:
+    log_probs = logits.log_softmax(dim=1)
+    expected = log_probs.exp() @ _years(logits)
+    return -(target * log_probs).sum(dim=1) + options.expectation_weight * (expected - age_years).abs()
+
+
+def _years(like: torch.Tensor) -> torch.Tensor:
+    return torch.arange(OLDEST_YEARS + 1, dtype=like.dtype, device=like.device)

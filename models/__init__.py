@@ -1,0 +1,1 @@
+"""The weights that come with facetally, their manifest and their cards."""

@@ -1,0 +1,113 @@
+"""What a run will do: which videos are new or changed, which are done, and which are copies of others."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from facetally.batch.worker import Job
+from facetally.errors import OutputError
+from facetally.inputs import InputVideo, shown_path
+from facetally.models.weights import sha256_of
+from facetally.results.ledger import Ledger, VideoRow
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A video with the content of another, whose results it gets."""
+
+    row: VideoRow
+    of_id: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do."""
+
+    todo: list[Job]
+    done: list[VideoRow]
+    """Rows of earlier runs with the same content, options and weights."""
+    copies: list[Copy]
+
+    @property
+    def new(self) -> list[VideoRow]:
+        """The rows of all that are not done, as far as they are known."""
+        return [job.row for job in self.todo] + [copy.row for copy in self.copies]
+
+
+def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, force: bool = False) -> Plan:
+    """Hashes every file and sets apart what an earlier run has done, and what is in the folder twice.
+
+    Args:
+        videos: what to work through.
+        ledger: the output folder.
+        digest: of options and weights.
+        force: do everything again.
+
+    Raises:
+        OutputError: the folder holds another file's results under the same name.
+    """
+    plan = Plan([], [], [])
+    known_ids = {row.video_id: row for video_id in ledger.video_ids() if (row := ledger.row(video_id))}
+    known_paths = {row.path: row for row in known_ids.values()}
+    new: list[Job] = []
+    for video in videos:
+        row = _hashed(video, digest)
+        if earlier := known_paths.get(row.path):  # keeps its name, whatever else is named beside it this time
+            row = replace(row, video_id=earlier.video_id, video=earlier.video)
+        known = known_ids.get(row.video_id)
+        _refuse_namesake(ledger.out, known, row)
+        if known and not force and known.is_done_for(row):
+            plan.done.append(known)
+        else:
+            new.append(Job(video.path, row))
+    lasting = known_ids.keys() - {job.row.video_id for job in new}  # nothing is copied from what is about to change
+    usable = [row for row in known_ids.values() if row.status != "failed" and row.options_digest == digest]
+    source_ids = {} if force else {row.content_sha256: row.video_id for row in usable if row.video_id in lasting}
+    for job in new:
+        row = job.row
+        if not row.reason and row.content_sha256 in source_ids:
+            plan.copies.append(Copy(row, source_ids[row.content_sha256]))
+        else:
+            plan.todo.append(job)
+            if not row.reason:
+                source_ids[row.content_sha256] = row.video_id
+    return plan
+
+
+def _hashed(video: InputVideo, digest: str) -> VideoRow:
+    """A video's row with size and hash, or with the reason why it has none."""
+    row = VideoRow(video.video_id, video.name, shown_path(video.path), options_digest=digest)
+    try:
+        status = video.path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
+            return row.failed(f"{row.path} is no regular file", "leave it out, or copy what it gives into a file")
+        return replace(row, size_bytes=status.st_size, content_sha256=sha256_of(video.path))
+    except OSError as error:
+        return row.failed(f"{row.path} cannot be read: {error.strerror}", "check the file's rights and its disk")
+
+
+def _refuse_namesake(out: Path, known: VideoRow | None, row: VideoRow) -> None:
+    """Raises OutputError where the results of another file would be written over."""
+    if known and known.path != row.path and known.content_sha256 != row.content_sha256 and Path(known.path).exists():
+        raise OutputError(
+            f"{out} already holds {known.video} from {known.path}; {row.path} would take its place",
+            fix="choose another folder with -o, or name both folders in one run",
+        )
+
+
+def check_output(out: Path) -> None:
+    """Makes the output folder, so that a run does not fail at its first result.
+
+    Raises:
+        OutputError: it cannot be made or written.
+    """
+    try:
+        (out / "videos").mkdir(parents=True, exist_ok=True)
+        probe = out / ".write-test"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"cannot write to {out}: {error.strerror}", fix="choose another folder with -o") from error

@@ -1,0 +1,112 @@
+"""Settings from a TOML file: flags by their names, and a table for each stage of the run.
+
+    detector = "scrfd_2.5g"
+    workers = 2
+
+    [people]
+    min_confidence = 0.8
+
+What `facetally run --show-options` prints is such a file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from facetally.errors import OptionError
+from facetally.options import RunOptions
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a file of settings says."""
+
+    flags: dict[str, Any]
+    """By name, without the dashes."""
+    stages: dict[str, dict[str, Any]]
+    """Options of the stages of `RunOptions`, by stage."""
+
+
+def read_config(path: Path, flags: Collection[str]) -> Config:
+    """Reads a file of settings.
+
+    Args:
+        path: of the file.
+        flags: the names that it may set beside the stages' tables.
+
+    Raises:
+        OptionError: no such file, not TOML, or a name that is not known.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise OptionError(f"{path} cannot be read: {error.strerror}", fix="check the path") from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, a number of 5,000 digits, too deep a list
+        fix = "write lines like workers = 2; facetally run --show-options prints a whole file"
+        raise OptionError(f"{path} is not TOML: {error}", fix=fix) from error
+    stages = stage_options(RunOptions())
+    for name, value in content.items():
+        is_table = isinstance(value, dict)
+        known = stages.keys() if is_table else flags
+        if name not in known:
+            raise _unknown(f"{'table' if is_table else 'option'} {name!r}", name, known, path)
+        for key in value if is_table else ():
+            if key not in stages[name]:
+                raise _unknown(f"option {key!r} in [{name}]", key, stages[name], path)
+    tables = {name: value for name, value in content.items() if isinstance(value, dict)}
+    return Config({name: value for name, value in content.items() if name not in tables}, tables)
+
+
+def with_stages(options: RunOptions, stages: Mapping[str, Mapping[str, Any]]) -> RunOptions:
+    """The options with those of some stages replaced.
+
+    Raises:
+        OptionError: a value of the wrong kind, or out of range.
+    """
+    for name, changes in stages.items():
+        stage = getattr(options, name)
+        for key, value in changes.items():
+            kind = type(getattr(stage, key))
+            if not (type(value) is kind or (kind is float and type(value) is int)):
+                raise OptionError(
+                    f"{key} in [{name}] must be {WORDS[kind]}, got {value!r}",
+                    fix=f"write {key} = {getattr(stage, key)!r}",
+                )
+        try:
+            converted = {key: type(getattr(stage, key))(value) for key, value in changes.items()}
+            options = replace(options, **{name: replace(stage, **converted)})
+        except (ValueError, OverflowError) as error:
+            raise OptionError(f"[{name}]: {error}", fix="give a value in that range") from error
+    return options
+
+
+WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
+
+
+def stage_options(options: RunOptions) -> dict[str, dict[str, Any]]:
+    """The options of each stage by their names."""
+    return {name: value for name, value in asdict(options).items() if isinstance(value, dict)}
+
+
+def as_toml(flags: Mapping[str, Any], options: RunOptions) -> str:
+    """A file of settings that says all of this."""
+    parts = [_lines(flags)]
+    parts += [f"[{name}]\n{_lines(values)}" for name, values in stage_options(options).items()]
+    return "\n".join(parts)
+
+
+def _lines(values: Mapping[str, Any]) -> str:
+    texts = {name: json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") for name, value in values.items()}
+    return "".join(f"{name} = {text}\n" for name, text in texts.items())
+
+
+def _unknown(what: str, name: str, known: Collection[str], path: Path) -> OptionError:
+    close = difflib.get_close_matches(name, known, 1)
+    fix = f"did you mean {close[0]}?" if close else f"choose from: {', '.join(sorted(known))}"
+    return OptionError(f"{path}: no {what} is known", fix=fix)

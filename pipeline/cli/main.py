@@ -1,0 +1,67 @@
+"""The command line. Nothing heavy is imported here: each command loads what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from facetally import __version__
+from facetally.child_processes import safe_import_path
+from facetally.cli.errors import Commands
+from facetally.cli.models import models
+from facetally.cli.options import MODELS_DIR
+from facetally.cli.predict import predict
+from facetally.cli.run import run, status
+from facetally.cli.tally import report, tally
+from facetally.cli.train import evaluate, train
+from facetally.cli.truth import compare, truth, validate
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="facetally")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Who is shown in a folder of videos, how much, and how sure are we?
+
+    Example: facetally run videos/ -o out && facetally report out
+    """
+    context.with_resource(safe_import_path())
+
+
+@main.command()
+@click.argument("video", type=click.Path(path_type=Path))
+def info(video: Path) -> None:
+    """Shows what a video's container says, and whether it decodes to its end.
+
+    Example: facetally info clip.mp4
+    """
+    from facetally.cli.printing import print_info
+
+    print_info(video)
+
+
+@main.command()
+@MODELS_DIR
+def doctor(models_dir: Path | None) -> None:
+    """Checks the installation: libraries, devices, weights; exit code 1 where something is missing.
+
+    Example: facetally doctor
+    """
+    from facetally.models.doctor import findings
+
+    trouble = False
+    for finding in findings(models_dir):
+        click.echo(f"{'ok ' if finding.ok else 'BAD'}  {finding.text}")
+        if not finding.ok:
+            click.echo(f"     Fix: {finding.fix}")
+            trouble = True
+    sys.exit(int(trouble))
+
+
+for command in (tally, report, models, run, status, validate, compare, truth, predict, train, evaluate):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""What the commands print: tables on stdout, in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from facetally.formatting import clock, percent
+from facetally.models.weights import located, manifest_by_name
+from facetally.options import Sampling
+from facetally.quantification.correction import Correction
+from facetally.quantification.run_shares import METHODS
+from facetally.results.ledger import Ledger, VideoRow
+from facetally.tallies.aggregator import Amounts, grouped
+from facetally.validation.metrics import Figures
+from facetally.video.reader import VideoReader
+
+COLUMNS = ("appearances", "women", "men", "unknown", "share of women", "screen time", "share of women")
+UNIT_NAMES = {"appearances": "appearance", "screen_time_s": "screen time"}
+PLAIN_WIDTH = 120
+"""Columns where stdout is no terminal."""
+
+
+def print_tally(tallies: pd.DataFrame, by: str) -> None:
+    """Prints a tally.
+
+    Args:
+        tallies: with the columns of `tables.TALLIES`.
+        by: all (one line), video, or time (a line a time bin).
+    """
+    lines: list[tuple[str, Amounts, Amounts]] = []
+    if by == "video":
+        lines = [(str(name), a, s) for name, a, s in grouped(tallies, "video")]
+    elif by == "time":
+        lines = [(f"from {clock(float(str(start)))}", a, s) for start, a, s in grouped(tallies, "bin_start_s")]
+    lines.append(("all", Amounts.of(tallies, "appearances"), Amounts.of(tallies, "screen_time_s")))
+    table = Table("", *COLUMNS)
+    table.columns[0].overflow = "fold"
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for label, appearances, screen_time in lines:
+        table.add_row(
+            escape(label),
+            f"{appearances.total:,.0f}",
+            f"{appearances.female:,.0f}",
+            f"{appearances.male:,.0f}",
+            f"{appearances.unknown:,.0f}",
+            percent(appearances.female_share),
+            clock(screen_time.total),
+            percent(screen_time.female_share),
+        )
+    _console().print(table)
+
+
+def print_corrections(corrected: dict[str, dict[str, Correction]]) -> None:
+    """Prints shares of women as counted and as corrected, side by side.
+
+    Args:
+        corrected: as from `calibration.run_corrections`.
+    """
+    methods = list(dict.fromkeys(name for by_method in corrected.values() for name in by_method))
+    table = Table("women, unknowns judged too", *(Column(METHODS[name], justify="right") for name in methods))
+    refusals = []
+    for unit, by_method in corrected.items():
+        table.add_row(f"by {UNIT_NAMES[unit]}", *(_corrected_cell(by_method[name]) for name in methods))
+        refusals += [f"{METHODS[name]}: {c.refusal}" for name, c in by_method.items() if c.refusal]
+    _console().print(table)
+    for refusal in dict.fromkeys(refusals):
+        click.echo(f"Refused: {refusal}", err=True)
+
+
+def _corrected_cell(correction: Correction) -> str:
+    if correction.refusal:
+        return "–"
+    interval = correction.interval
+    return percent(correction.share) + (f"\n{percent(interval.low)} – {percent(interval.high)}" if interval else "")
+
+
+def print_validation(figures: Figures) -> None:
+    """Prints the verdict and the figures that it rests on."""
+    table = Table("", *(Column(name, justify="right") for name in ("right", "of", "accuracy", "95 % interval")))
+    people = figures["people"]
+    for label, group in (
+        ("people found", people),
+        ("  women", people["female"]),
+        ("  men", people["male"]),
+        ("  given an answer", people["told"]),
+        ("end to end, a miss is an error", people["end_to_end"]),
+        ("tracks", figures["tracks"]),
+    ):
+        _add_ratio(table, label, group)
+    _console().print(table)
+    for unit, name in (("appearance", "share"), ("screen time", "screen_time")):
+        women = figures[name]["female"]
+        told, true = (percent(math.nan if women[key] is None else women[key]) for key in ("raw", "true"))
+        click.echo(f"Women by {unit}: told {told}, true {true}")
+    click.echo(f"Target {percent(figures['target'])}: {figures['verdict']}{_advice(figures)}")
+
+
+def _advice(figures: Figures) -> str:
+    if figures["exit_code"] != 3:
+        return ""
+    more = figures["further_people"]
+    return f"; label about {more} more people" if more else "; no number of labels would settle it at this accuracy"
+
+
+def print_comparison(figures: Figures, first: str, second: str) -> None:
+    """Prints two runs' accuracy over the same people, and the difference."""
+    table = Table("", *(Column(name, justify="right") for name in ("right", "of", "accuracy", "95 % interval")))
+    _add_ratio(table, first, figures["first"])
+    _add_ratio(table, second, figures["second"])
+    _console().print(table)
+    difference = figures["difference"]
+    low, high = difference["low"], difference["high"]
+    click.echo(
+        f"Difference {difference['points']:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}); "
+        f"right only in the first {figures['only_first_right']}, only in the second {figures['only_second_right']}"
+    )
+    better = second if low > 0 else first if high < 0 else ""
+    click.echo(f"{better} is better" if better else "The difference may be chance")
+
+
+def _add_ratio(table: Table, label: str, figures: Figures) -> None:
+    accuracy = percent(math.nan if figures["accuracy"] is None else figures["accuracy"])
+    interval = f"{percent(figures['low'])} – {percent(figures['high'])}"
+    table.add_row(escape(label), str(figures["right"]), str(figures["count"]), accuracy, interval)
+
+
+def print_status(ledger: Ledger) -> bool:
+    """Prints where a run stands; whether every video is done, and none failed.
+
+    Raises:
+        OutputError: nothing was ever run into the folder, or it is damaged.
+    """
+    names = ledger.names()
+    rows = {row.video_id: row for row in ledger.rows()} if ledger.video_ids() or not names else {}
+    left = [name for video_id, name in names.items() if video_id not in rows]
+    counts = Counter(row.status for row in rows.values())
+    parts = [f"{counts[status]} {status}" for status in ("ok", "partial", "failed") if counts[status]]
+    parts += [f"{len(left)} to do"] if left else []
+    at_work = "; a run is at work" if ledger.is_locked else ""
+    click.echo(f"{len(rows) + len(left)} videos: {', '.join(parts)}{at_work}")
+    if twins := sum(bool(row.same_as) for row in rows.values()):
+        click.echo(f"{twins} of them have the same content as others, were not worked through again, and count again")
+    print_trouble(rows.values())
+    if left and not at_work:
+        click.echo("The same `facetally run` goes on with the rest.")
+    return not left and not counts["failed"]
+
+
+def print_trouble(rows: Iterable[VideoRow]) -> None:
+    """Names the videos that are not ok, with reason and fix, on stderr."""
+    for row in rows:
+        if row.status != "ok":
+            click.echo(f"{row.status}: {row.video}: {row.reason}\n  Fix: {row.fix}", err=True)
+
+
+def print_info(path: Path) -> None:
+    """Prints what a container says and what decoding all of it gives.
+
+    Raises:
+        VideoError: no video.
+    """
+    with VideoReader(path, Sampling(every_s=1.0)) as reader:
+        shown = ["{1}x{0}".format(*frame.picture.hw) for frame in reader]
+        info, account = reader.info, reader.account
+    click.echo(f"container    {info.container}")
+    click.echo(f"codec        {info.codec}")
+    click.echo(f"stored       {info.width_px}x{info.height_px}")
+    click.echo(f"displayed    {', '.join(dict.fromkeys(shown)) or 'nothing'}")
+    click.echo(f"rate         {info.fps:.3f} frames/s by the container")
+    click.echo(f"duration     {info.duration_s:.3f} s by the container, {account.decoded_s:.3f} s decoded")
+    click.echo(f"coverage     {percent(account.coverage)}, {account.bad_packet_count} bad packets")
+    click.echo(f"frames       {account.frame_count}")
+
+
+def print_models(models_dir: Path | None) -> None:
+    """Prints the known weights and where they lie."""
+    table = Table("name", "for", "licence", Column("on this machine", overflow="fold"))
+    here = located(models_dir)
+    for name, entries in manifest_by_name().items():
+        can_be_fetched = any(model.url for model in entries)
+        missing = f"no; fetch: facetally models pull {name}" if can_be_fetched else "no"
+        where = str(here[name][0][0]) if here[name] else missing
+        table.add_row(name, entries[0].kind, entries[0].licence, escape(where))
+    _console().print(table)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)

@@ -1,0 +1,108 @@
+"""Shows how a training goes, on stderr, and its result, on stdout."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from facetally.training.face_crops import CuttingReport
+
+if TYPE_CHECKING:
+    from facetally.gender.training.trainer import EpochResult
+    from facetally.training.train import TrainedModel
+
+
+class TrainingDisplay:
+    """One bar for the crops of each source, one for the training, and a line an epoch."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, Any] = {}
+
+    def cutting(self, source: str, done: int, total: int) -> None:
+        self._update(f"cutting {source}", done, total)
+
+    def teaching(self, done: int, total: int) -> None:
+        self._update("asking the teachers", done, total)
+
+    def step(self, step: int, steps: int, loss: float) -> None:
+        self._update("training", step, steps, f", loss {loss:.3f}")
+
+    def epoch(self, result: EpochResult) -> None:
+        parts = [f"loss {result.train_loss:.3f}", f"selection loss {result.selection_loss:.3f}"]
+        if not math.isnan(result.selection_accuracy):
+            parts.append(f"accuracy {result.selection_accuracy:.2%}")
+        if not math.isnan(result.selection_age_mae):
+            parts.append(f"age error {result.selection_age_mae:.2f} years")
+        line = f"epoch {result.epoch}: {', '.join(parts)}, {result.seconds:.0f} s"
+        self._progress.console.print(line, highlight=False, soft_wrap=True)
+
+    def _update(self, name: str, done: int, total: int, note: str = "") -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._tasks[name], completed=done, total=total, description=name + note)
+
+
+@contextmanager
+def shown_training() -> Iterator[TrainingDisplay]:
+    """A display on stderr, with bars on a terminal and lines elsewhere."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+        yield TrainingDisplay(progress)
+
+
+def print_trained(trained: TrainedModel) -> None:
+    """What became of the pictures, and the figures of the test split."""
+    print_evaluation(trained.metrics, trained.cutting)
+    print(f"Weights, card and evaluation are in {trained.folder}", file=sys.stderr)
+
+
+def print_evaluation(metrics: Mapping[str, Any], cutting: Mapping[str, CuttingReport]) -> None:
+    """The figures by set as tables on stdout; what was left out of each source on stderr."""
+    for name, report in cutting.items():
+        left = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in asdict(report).items() if count)
+        print(f"{name}: {left}", file=sys.stderr)
+    for kind, columns in (("gender", GENDER_COLUMNS), ("age", AGE_COLUMNS)):
+        if metrics[kind]:
+            Console().print(_table(kind, metrics[kind], columns))
+
+
+def _table(kind: str, figures: Mapping[str, Any], columns: Mapping[str, tuple[str, str]]) -> Table:
+    table = Table()
+    for heading in (kind, "faces", *columns):
+        table.add_column(heading, justify="left" if heading == kind else "right")
+    sets = figures["by_set"] if len(figures["by_set"]) > 1 else {}
+    for name, part in {**sets, "all": figures}.items():
+        table.add_row(name, str(part["count"]), *(_cell(part, key, form) for key, form in columns.values()))
+    return table
+
+
+def _cell(part: Mapping[str, Any], key: str, form: str) -> str:
+    """A figure, or nothing where nobody is there to be right about."""
+    label, _, kind = key.partition("_")
+    if kind == "recall" and not part[f"{label}_as_female"] + part[f"{label}_as_male"]:
+        return ""
+    return f"{part[key]:{form}}"
+
+
+GENDER_COLUMNS = {
+    "accuracy": ("accuracy", ".2%"),
+    "women right": ("female_recall", ".2%"),
+    "men right": ("male_recall", ".2%"),
+    "calibration error": ("calibration_error", ".3f"),
+}
+"""Heading, and key in metrics.json with the format."""
+AGE_COLUMNS = {
+    "mean error, years": ("mae_years", ".2f"),
+    "median": ("median_error_years", ".2f"),
+    "within 5": ("within_5", ".1%"),
+    "within 10": ("within_10", ".1%"),
+}

@@ -1,0 +1,251 @@
+"""Reads labelled face pictures, one at a time, from the forms that data sets come in.
+
+    UTKFace and SCUT-FBP5500    labels in the file names
+    FairFace, IMFDB, ...        a table (.csv or .csv.gz) beside the pictures
+    anything else               folders named male/ and female/, perhaps under train/ and val/
+
+Pictures lie in a folder, a .zip or a .tar (`pipeline/datasets/archives.py`).
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import math
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from facetally.datasets.archives import count_pictures, picture_paths, read_pictures
+
+TABLE_SUFFIXES = (".csv", ".csv.gz")
+UTKFACE_NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_(?P<date>\d+)\.")
+"""[age]_[gender]_[race]_[date].ext, gender 0 = male, 1 = female (Zhang et al., CVPR 2017)."""
+SCUT_NAME = re.compile(r"[AC](?P<gender>[FM])\d+\.")
+"""Asian or Caucasian, female or male, number (Liang et al., ICPR 2018)."""
+GENDER_WORDS = {
+    "female": True,
+    "woman": True,
+    "women": True,
+    "f": True,
+    "male": False,
+    "man": False,
+    "men": False,
+    "m": False,
+}
+SPLIT_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "val"}
+PERSON_COLUMNS = ("person", "actor")
+GROUP_COLUMNS = ("group", "race")
+BOX_COLUMNS = ("x1", "y1", "x2", "y2")
+
+
+@dataclass(frozen=True)
+class LabelledPicture:
+    """One picture of one face. `content` is the file as it lies on disk, still compressed."""
+
+    name: str
+    content: bytes
+    is_female: bool | None
+    age_years: float | None
+    person: str = ""
+    """Who it is, where the set says so: no person may be on two sides of a split."""
+    group: str = ""
+    """Only for breaking results down."""
+    own_split: str = ""
+    """"train" or "val" where the set's authors have split it."""
+    box: tuple[float, float, float, float] | None = None
+    """x1, y1, x2, y2 of the face that is meant, in pixels."""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of `content`, hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def image_bgr(self) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) uint8 BGR.
+
+        Raises:
+            ValueError: the file is no picture.
+        """
+        try:
+            image = cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error:  # no bytes, or more pixels than OpenCV takes
+            image = None
+        if image is None:
+            raise ValueError(f"{self.name} cannot be decoded as a picture")
+        return np.asarray(image, dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """Where a data set lies.
+
+    Raises:
+        ValueError: no place with pictures.
+    """
+
+    name: str
+    pictures: tuple[Path, ...]
+    """Folders, .zip or .tar files."""
+    tables: tuple[Path, ...] = ()
+    """.csv or .csv.gz files with `file` and any of gender (or CelebA's male), age, person, race, split, x1 to y2."""
+
+    def __post_init__(self) -> None:
+        if not self.pictures:
+            raise ValueError(f"{self.name}: name a folder, .zip or .tar with the pictures of {self.tables}")
+
+    @classmethod
+    def parse(cls, text: str) -> PictureSource:
+        """Reads "PATH", "NAME=PATH" or "NAME=PICTURES+TABLE", with any number of paths.
+
+        Raises:
+            ValueError: as the class, or a path is empty.
+        """
+        name, equals, paths_text = text.partition("=")
+        if not equals or "/" in name:  # "=" may be in a path too
+            name, paths_text = "", text
+        if not all(paths_text.split("+")):
+            raise ValueError(f"{text!r}: a path is empty")
+        paths = tuple(Path(part).expanduser() for part in paths_text.split("+"))
+        tables = tuple(path for path in paths if path.name.lower().endswith(TABLE_SUFFIXES))
+        pictures = tuple(path for path in paths if path not in tables)
+        return cls(name or (pictures or paths)[0].resolve().name.strip(".").split(".")[0], pictures, tables)
+
+    def read(self) -> Iterator[LabelledPicture]:
+        """Every picture in the order of its place and name, those without a readable label too.
+
+        Raises:
+            FileNotFoundError: a path does not exist.
+            ValueError: a path is of another kind or damaged, or a table cannot be read.
+        """
+        labels = dict(pair for table in self.tables for pair in read_table(table))
+        for place in self.pictures:
+            for name, content in read_pictures(place):
+                yield labels_of_row(name, content, labels) if self.tables else labels_of_name(name, content)
+
+    def count(self) -> int:
+        """How many pictures `read` yields, without reading them; raises as `read`."""
+        return sum(count_pictures(place) for place in self.pictures)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over what is read: the files' content, or in a folder its pictures' names and sizes.
+
+        Raises:
+            FileNotFoundError: a path does not exist.
+        """
+        digest = hashlib.sha256()
+        for path in (*self.pictures, *self.tables):
+            if not path.exists():
+                raise FileNotFoundError(f"no such file or folder: {path}")
+            if path.is_dir():
+                for picture in picture_paths(path):
+                    digest.update(f"{picture.relative_to(path).as_posix()} {picture.stat().st_size}\n".encode())
+            else:
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+
+def labels_of_name(name: str, content: bytes) -> LabelledPicture:
+    """What a picture's name and folders say."""
+    path = PurePosixPath(name)
+    split = _split_in(path.parts[:-1])
+    if match := UTKFACE_NAME.match(path.name):
+        return LabelledPicture(
+            name, content, match["gender"] == "1", int(match["age"]), group=match["race"], own_split=split
+        )
+    if match := SCUT_NAME.match(path.name):
+        return LabelledPicture(name, content, match["gender"] == "F", None, own_split=split)
+    words = [GENDER_WORDS[part.lower()] for part in path.parts[:-1] if part.lower() in GENDER_WORDS]
+    return LabelledPicture(name, content, words[-1] if words else None, None, own_split=split)
+
+
+def labels_of_row(name: str, content: bytes, rows: dict[str, dict[str, str]]) -> LabelledPicture:
+    """What a table says of a picture: the row whose `file` is the end of the picture's name, whatever its suffix.
+
+    Raises:
+        ValueError: the row's box is no box.
+    """
+    parts = PurePosixPath(name).with_suffix("").parts
+    keys = ("/".join(parts[start:]) for start in range(len(parts)))
+    key = next((key for key in keys if key in rows), None)
+    if key is None:
+        return LabelledPicture(name, content, None, None)
+    row = rows[key]
+    split = SPLIT_WORDS.get(row.get("split", "").strip().lower(), "") or _split_in(key.split("/")[:-1])
+    return LabelledPicture(
+        name,
+        content,
+        _gender_in(row),
+        parse_age(row.get("age", "")),
+        person=_first(row, PERSON_COLUMNS),
+        group=_first(row, GROUP_COLUMNS),
+        own_split=split,
+        box=_box_in(row),
+    )
+
+
+def read_table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each row of a table by its `file`, without suffix; cells that a short row lacks are empty.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is no table, has no column `file`, or a row without one.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), restval="")
+    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read as a table: {error}") from error
+    if "file" not in (reader.fieldnames or ()):
+        raise ValueError(f"{path} has no column 'file'; its columns are {reader.fieldnames}")
+    for row in reader:
+        if not PurePosixPath(row["file"]).name:
+            raise ValueError(f"{path}, line {reader.line_num}: no file is named")
+        yield PurePosixPath(row["file"]).with_suffix("").as_posix(), row
+
+
+def parse_age(text: str) -> float | None:
+    """Years from a number ("31"), a band ("20-29": its middle) or an open one ("more than 70": five years more)."""
+    numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)]
+    if not numbers:
+        return None
+    if len(numbers) == 2:
+        return (numbers[0] + numbers[1] + 1) // 2
+    return numbers[0] + (5 if "more" in text else 0)
+
+
+def _gender_in(row: dict[str, str]) -> bool | None:
+    if "gender" in row:
+        return GENDER_WORDS.get(row["gender"].strip().lower())
+    return {"1": False, "-1": True}.get(row.get("male", "").strip())  # CelebA's way
+
+
+def _box_in(row: dict[str, str]) -> tuple[float, float, float, float] | None:
+    cells = [row.get(column, "") for column in BOX_COLUMNS]
+    if not any(cells):
+        return None
+    try:
+        x1, y1, x2, y2 = (float(cell) for cell in cells)
+    except ValueError:
+        x1 = y1 = x2 = y2 = math.nan
+    if not (x1 < x2 < math.inf and y1 < y2 < math.inf):
+        raise ValueError(f"the box of {row['file']} is no box: x1, y1, x2, y2 are {', '.join(cells)}")
+    return x1, y1, x2, y2
+
+
+def _split_in(parts: tuple[str, ...] | list[str]) -> str:
+    return next((SPLIT_WORDS[part.lower()] for part in parts if part.lower() in SPLIT_WORDS), "")
+
+
+def _first(row: dict[str, str], columns: tuple[str, ...]) -> str:
+    return next((row[column] for column in columns if row.get(column)), "")

@@ -1,0 +1,85 @@
+"""UTKFace for the first weights: adults, each picture once, with an account of what was left out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facetally.datasets.archives import read_pictures
+from facetally.datasets.labelled_images import UTKFACE_NAME, LabelledPicture, labels_of_name
+
+
+@dataclass(frozen=True)
+class ReadingReport:
+    """What became of the files."""
+
+    pictures_read: int
+    malformed_names: tuple[str, ...]
+    duplicates_removed: int
+    """Further copies of a picture that is kept once."""
+    contradictions_dropped: int
+    """Copies of one picture that disagree about age or gender: all of them."""
+    outside_ages: int
+
+
+class UTKFaceDataset:
+    """UTKFace (Zhang et al., CVPR 2017): pictures of one face, labelled with age and gender in the name.
+
+    Args:
+        source: a folder (searched through), a .zip or a .tar.
+        min_age, max_age: ages kept, both included. Infants are a coin toss, so training keeps adults.
+
+    Raises:
+        FileNotFoundError: `source` does not exist.
+        ValueError: `source` is another kind of file, or holds no picture with a well-formed name.
+    """
+
+    def __init__(self, source: Path, min_age: int = 18, max_age: int = 80) -> None:
+        malformed: list[str] = []
+        by_digest: dict[str, list[LabelledPicture]] = defaultdict(list)
+        read_count = 0
+        for name, content in read_pictures(source):
+            read_count += 1
+            if not UTKFACE_NAME.match(Path(name).name):
+                malformed.append(name)
+                continue
+            picture = labels_of_name(name, content)
+            by_digest[picture.digest].append(picture)
+        if not by_digest:
+            raise ValueError(f"{source} holds no picture named [age]_[gender]_[race]_[date].ext")
+
+        agreed = [copies for copies in by_digest.values() if _agree(copies)]
+        unique = sorted((copies[0] for copies in agreed), key=lambda picture: picture.name)
+        self.pictures = tuple(p for p in unique if min_age <= (p.age_years or 0) <= max_age)
+        self.report = ReadingReport(
+            pictures_read=read_count,
+            malformed_names=tuple(malformed),
+            duplicates_removed=sum(len(copies) - 1 for copies in agreed),
+            contradictions_dropped=sum(len(c) for c in by_digest.values()) - sum(len(c) for c in agreed),
+            outside_ages=len(unique) - len(self.pictures),
+        )
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over pictures and labels, the same whatever they are packed in."""
+        lines = sorted(f"{p.digest} {p.age_years} {p.is_female}\n" for p in self.pictures)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def held_out(self, share: float, seed: int) -> npt.NDArray[np.bool_]:
+        """(N,) True for the pictures that training never sees.
+
+        The content decides, so no copy of a picture can fall on the other side, whatever its name or place.
+        """
+        draws = [hashlib.sha256(f"{seed} {p.digest}".encode()).digest() for p in self.pictures]
+        return np.array([int.from_bytes(d[:8], "big") / 2**64 < share for d in draws], dtype=bool)
+
+
+def _agree(copies: list[LabelledPicture]) -> bool:
+    return len({(p.age_years, p.is_female) for p in copies}) == 1

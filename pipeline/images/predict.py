@@ -1,0 +1,209 @@
+"""Finds the faces in pictures and tells perceived gender and age of each by itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from facetally.detection.crops import cut_crops
+from facetally.detection.faces import Faces, ImageArray
+from facetally.detection.scrfd import ScrfdOptions
+from facetally.errors import OptionError, PipelineError
+from facetally.gender.attributes import Attributes, age_band
+from facetally.inputs import named_files
+from facetally.models.engines import Engines
+from facetally.options import PeopleOptions
+from facetally.tracks.people import STORED_DECIMALS, Classifier, classified, told_gender
+
+PICTURE_SUFFIXES = frozenset(
+    f".{name}" for name in ("avif", "bmp", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp")
+)
+"""What counts as a picture within a folder (also what we cannot read: it is named, not passed over in silence); a
+file that is named itself is always taken."""
+STILL_DETECTION = ScrfdOptions(input_px=1280, min_score=0.4)
+"""Photographs are larger than video frames and their crowds smaller in them: at a run's 640 px, 18 % of the faces of
+12-24 px in pictures of 2,048 px are found, at 1,280 px 72 %. Without a tracker that weeds out flickers, the lowest
+scores are left out."""
+
+
+@dataclass(frozen=True)
+class PredictedFace:
+    """A face and what is said of it."""
+
+    box: tuple[float, float, float, float]
+    """x1, y1, x2, y2 in pixels of the picture as displayed; may reach outside of it."""
+    score: float
+    """The detector's, in [0, 1]."""
+    female_prob: float
+    """In [0, 1]."""
+    gender: str
+    """female, male, or unknown where the face is too small or the answer too uncertain."""
+    age_years: float
+    """NaN where the model gives no age."""
+    age_band: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, in which an age that is not known is null."""
+        return {
+            "box": list(self.box),
+            "score": self.score,
+            "gender": self.gender,
+            "female_prob": self.female_prob,
+            "age_years": None if math.isnan(self.age_years) else self.age_years,
+            "age_band": self.age_band,
+        }
+
+
+@dataclass(frozen=True)
+class PredictedPicture:
+    """A picture with its faces, best score first."""
+
+    path: Path
+    width_px: int
+    height_px: int
+    """As displayed."""
+    faces: tuple[PredictedFace, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "file": str(self.path),
+            "width_px": self.width_px,
+            "height_px": self.height_px,
+            "faces": [face.as_dict() for face in self.faces],
+        }
+
+
+@dataclass(frozen=True)
+class UnreadPicture:
+    """A file that could not be looked at."""
+
+    path: Path
+    reason: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class _SeenPicture:
+    """A picture whose faces wait for their answers; its pixels are gone."""
+
+    path: Path
+    width_px: int
+    height_px: int
+    faces: Faces
+    crops: ImageArray
+    """(N, S, S, 3) uint8 RGB."""
+
+
+def find_pictures(inputs: Iterable[str]) -> list[Path]:
+    """The pictures that `inputs` name, each once, in the order of their paths.
+
+    Args:
+        inputs: files, folders (searched through) and globs.
+
+    Raises:
+        OptionError: something named does not exist, or nothing is found at all.
+    """
+    inputs = list(inputs)
+    by_file = {path.resolve(): path for _, path in named_files(inputs, _is_picture)}
+    if not by_file:
+        raise OptionError(
+            f"no picture found in {', '.join(inputs) or 'nothing'}",
+            fix="name a picture, or a folder with files that end in .jpg, .png, .webp, .tif, ...",
+        )
+    return sorted(by_file.values())
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+
+
+def read_picture(path: Path) -> ImageArray:
+    """(H, W, 3) uint8 BGR, turned as its EXIF data say; grey, 16-bit and transparent pictures too, without their alpha.
+
+    Raises:
+        PipelineError: it cannot be read, or is no picture.
+    """
+    try:
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise PipelineError(f"cannot be read: {error.strerror or error}", fix=f"check the rights of {path}") from error
+    if not len(content):
+        raise PipelineError("the file is empty", fix="copy it again from where it came")
+    try:
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    except cv2.error:  # more pixels than OpenCV takes
+        image = None
+    if image is None:
+        raise PipelineError("no picture that can be decoded", fix="convert it to JPEG or PNG, or leave it out")
+    return np.asarray(image, np.uint8)
+
+
+def predict_pictures(
+    paths: Iterable[Path], engines: Engines, options: PeopleOptions
+) -> Iterator[PredictedPicture | UnreadPicture]:
+    """Looks at pictures one after the other and classifies the crops of many together.
+
+    Memory is bounded by one picture and about `options.batch_crops` crops.
+
+    Args:
+        paths: picture files.
+        engines: made with `STILL_DETECTION`.
+        options: when an answer is good enough to be given.
+
+    Yields:
+        One value a path. The pictures that were read come in the order of `paths`.
+    """
+    waiting: list[_SeenPicture] = []
+    for path in paths:
+        try:
+            image = read_picture(path)
+        except PipelineError as error:
+            yield UnreadPicture(path, error.what, error.fix)
+            continue
+        waiting.append(_seen(path, image, engines))
+        if sum(max(len(seen.faces), 1) for seen in waiting) >= options.batch_crops:
+            yield from _predicted(waiting, engines.classifier, options)
+            waiting = []
+    yield from _predicted(waiting, engines.classifier, options)
+
+
+def _seen(path: Path, image: ImageArray, engines: Engines) -> _SeenPicture:
+    (faces,) = engines.detector.detect([image])
+    height_px, width_px = image.shape[:2]
+    return _SeenPicture(path, width_px, height_px, faces, cut_crops(image, faces, engines.recipe))
+
+
+def _predicted(
+    pictures: Sequence[_SeenPicture], classifier: Classifier, options: PeopleOptions
+) -> Iterator[PredictedPicture]:
+    if not pictures:
+        return
+    answers = classified([seen.crops for seen in pictures], classifier, options.batch_crops)
+    for seen, own in zip(pictures, answers, strict=True):
+        faces = _predicted_faces(seen.faces, own, options)
+        yield PredictedPicture(seen.path, seen.width_px, seen.height_px, faces)
+
+
+def _predicted_faces(faces: Faces, answers: Attributes, options: PeopleOptions) -> tuple[PredictedFace, ...]:
+    predicted = []
+    for box, score, prob, age in zip(faces.boxes, faces.scores, answers.female_prob, answers.age_years, strict=True):
+        x1, y1, x2, y2 = (round(float(edge), 1) for edge in box)
+        female_prob, age_years = round(float(prob), STORED_DECIMALS), round(float(age), 1)
+        predicted.append(
+            PredictedFace(
+                box=(x1, y1, x2, y2),
+                score=round(float(score), STORED_DECIMALS),
+                female_prob=female_prob,
+                gender=told_gender(female_prob, float(box[3] - box[1]), age_years, options),
+                age_years=age_years,
+                age_band=age_band(age_years),
+            )
+        )
+    return tuple(predicted)

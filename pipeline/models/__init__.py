@@ -1,0 +1,1 @@
+"""Weights: finding, verifying, fetching and loading them."""

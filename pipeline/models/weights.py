@@ -1,0 +1,264 @@
+"""Finds weights by name, verifies them every time, and fetches the official ones when told to. Runs never download."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path, PurePosixPath
+from typing import Any, TextIO
+
+from facetally.errors import ModelError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+MODELS_VARIABLE = "FACETALLY_MODELS"
+SHARED_VARIABLE = "FACETALLY_SHARED"
+ALIASES = {"ours": "facetally_scrfd_500m"}
+"""Shorter names that a command may give."""
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A line of models/manifest.csv: one file that may stand for a model's name."""
+
+    name: str
+    kind: str
+    """detector or classifier."""
+    file: str
+    sha256: str
+    bytes: int
+    url: str
+    """Where `pull` fetches a .zip that holds the file; empty for weights that come with facetally, or cannot be had."""
+    archive_sha256: str
+    licence: str
+    note: str
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Weights on this machine, with the hash of what is in them."""
+
+    name: str
+    path: Path
+    sha256: str
+    licence: str
+
+
+def bundled_folder() -> Path:
+    """The folder with our own weights and the manifest."""
+    return Path(str(resources.files("facetally.bundled")))
+
+
+def cache_folder() -> Path:
+    """Where `pull` puts what it fetches."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("facetally")) / "models"
+
+
+def shared_folder() -> Path:
+    """The data, weights and clips that a development checkout has beside it; need not exist."""
+    return Path(os.environ.get(SHARED_VARIABLE) or CHECKOUT.parent / "shared")
+
+
+def folders(models_dir: Path | None = None) -> list[Path]:
+    """Where weights are looked for, in this order."""
+    chosen = models_dir or os.environ.get(MODELS_VARIABLE)
+    found = [Path(chosen)] if chosen else []
+    return [*found, bundled_folder(), cache_folder(), shared_folder() / "models" / "scrfd"]
+
+
+def manifest() -> list[KnownModel]:
+    """All known weights.
+
+    Raises:
+        ModelError: the installation lacks its manifest.
+    """
+    path = bundled_folder() / "manifest.csv"
+    if not path.exists():
+        raise ModelError(f"{path} is missing", fix="install facetally again: pip install --force-reinstall facetally")
+    with path.open(newline="") as file:
+        return [KnownModel(**(row | {"bytes": int(row["bytes"] or 0)})) for row in _rows(file)]
+
+
+def manifest_by_name() -> dict[str, list[KnownModel]]:
+    """The manifest's lines by model, in its order; raises ModelError as `manifest` does."""
+    entries: dict[str, list[KnownModel]] = {}
+    for model in manifest():
+        entries.setdefault(model.name, []).append(model)
+    return entries
+
+
+def _rows(file: TextIO) -> Iterator[dict[str, Any]]:
+    yield from csv.DictReader(file)
+
+
+def record_in_manifest(manifest_path: Path, name: str, weights_path: Path) -> None:
+    """Writes the hash and size of newly trained weights into the line of `name`."""
+    with manifest_path.open(newline="") as file:
+        rows = list(_rows(file))
+    for row in rows:
+        if row["name"] == name and row["file"] == weights_path.name:
+            row |= {"sha256": sha256_of(weights_path), "bytes": str(weights_path.stat().st_size)}
+    with manifest_path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_model(name_or_path: str, kind: str, models_dir: Path | None = None) -> ModelFile:
+    """The weights that a name or a path stands for, verified.
+
+    Args:
+        name_or_path: a name from the manifest, its alias, or a path (it ends in .onnx or .pth).
+        kind: detector or classifier.
+        models_dir: looked into first.
+
+    Raises:
+        ModelError: not known, not here, or not what the manifest says.
+    """
+    if name_or_path.endswith((".onnx", ".pth")):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ModelError(
+                f"no such weights file: {path}", fix="check the path, or name a model: facetally models list"
+            )
+        digest = sha256_of(path)
+        known = next((m for m in manifest() if m.sha256 == digest), None)
+        if path.suffix == ".onnx" and not known:
+            _refuse_foreign_parts(path)
+        return ModelFile(known.name if known else path.stem, path, digest, known.licence if known else "not known")
+    name = ALIASES.get(name_or_path, name_or_path)
+    entries = [model for model in manifest() if model.name == name and model.kind == kind]
+    if not entries:
+        short = {full: alias for alias, full in ALIASES.items()}
+        names = sorted({short.get(model.name, model.name) for model in manifest() if model.kind == kind})
+        raise ModelError(
+            f"no {kind} is called {name_or_path!r}", fix=f"choose one of: {', '.join(names)}, or give a path"
+        )
+    for path, known in _present(entries, models_dir):
+        return verified(path, known)
+    fix = f"facetally models pull {name_or_path}" if any(e.url for e in entries) else "install facetally again"
+    raise ModelError(f"the weights of {kind} {name_or_path!r} are not on this machine", fix=fix)
+
+
+def _refuse_foreign_parts(path: Path) -> None:
+    """Raises ModelError where an ONNX file would have other files read: its numbers may be said to lie anywhere."""
+    import onnx
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception:  # no ONNX at all, which whoever loads it tells better
+        return
+    tensors = (part for part in _parts(model) if isinstance(part, onnx.TensorProto))
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
+        raise ModelError(
+            f"{path} keeps its numbers in other files", fix="save it as one file: onnx.save(onnx.load(...), path)"
+        )
+
+
+def _parts(message: Any) -> Iterator[Any]:
+    """A protobuf message and all within it: a graph's nodes, their attributes, the graphs in these."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type:
+            for part in value if isinstance(value, Sequence) else [value]:
+                yield from _parts(part)
+
+
+def _present(entries: list[KnownModel], models_dir: Path | None) -> Iterator[tuple[Path, KnownModel]]:
+    for folder in folders(models_dir):
+        for known in entries:
+            if (folder / known.file).is_file():
+                yield folder / known.file, known
+
+
+def verified(path: Path, known: KnownModel) -> ModelFile:
+    """The file, if its content is what the manifest says.
+
+    Raises:
+        ModelError: it is damaged or another file.
+    """
+    digest = sha256_of(path)
+    if digest != known.sha256:
+        again = (
+            f"facetally models pull {known.name}" if known.url else "git checkout models/, or install facetally again"
+        )
+        raise ModelError(
+            f"{path} is damaged: its SHA-256 is {digest[:16]}..., expected {known.sha256[:16]}...",
+            fix=f"delete {path}, then: {again}",
+        )
+    return ModelFile(known.name, path, digest, known.licence)
+
+
+def located(models_dir: Path | None = None) -> dict[str, list[tuple[Path, KnownModel]]]:
+    """For each known name the files that are here, best first; an empty list where there is none."""
+    return {name: list(_present(entries, models_dir)) for name, entries in manifest_by_name().items()}
+
+
+def downloadable(name: str) -> KnownModel:
+    """The manifest's entry that `pull` would fetch.
+
+    Raises:
+        ModelError: not known, or not to be fetched.
+    """
+    for model in manifest():
+        if model.name == name and model.url:
+            return model
+    names = [model.name for model in manifest() if model.url]
+    raise ModelError(f"{name!r} cannot be fetched", fix=f"choose one of: {', '.join(names)}")
+
+
+def pull(model: KnownModel, folder: Path) -> ModelFile:
+    """Fetches a model's pack, checks its hash, and moves the one file out of it into `folder`.
+
+    Raises:
+        ModelError: no network, or what came is not what the manifest says.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        archive = Path(work) / "pack.zip"
+        try:
+            with urllib.request.urlopen(model.url, timeout=60) as answer, archive.open("wb") as file:
+                shutil.copyfileobj(answer, file)
+        except (urllib.error.URLError, OSError) as error:
+            raise ModelError(
+                f"{model.url} cannot be fetched: {getattr(error, 'reason', error)}",
+                fix="on a machine with network: facetally models pull, then facetally models bundle; "
+                f"unpack it here and set {MODELS_VARIABLE} to the folder",
+            ) from error
+        if sha256_of(archive) != model.archive_sha256:
+            raise ModelError(f"{model.url} is not the file we know (its SHA-256 differs)", fix="try again later")
+        fetched = Path(work) / model.file
+        with zipfile.ZipFile(archive) as pack:
+            member = next((n for n in pack.namelist() if PurePosixPath(n).name == model.file), None)
+            if member is None:
+                raise ModelError(f"{model.url} does not hold {model.file}", fix="try again later")
+            with pack.open(member) as source, fetched.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        verified(fetched, model)
+        fetched.replace(folder / model.file)
+    return verified(folder / model.file, model)
+
+
+def bundle(archive_path: Path, models_dir: Path | None = None) -> list[ModelFile]:
+    """Packs all verified weights of this machine into one .zip, for a machine without network."""
+    files = [verified(*found[0]) for found in located(models_dir).values() if found]
+    with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_STORED) as archive:
+        for file in files:
+            archive.write(file.path, file.path.name)
+    return files

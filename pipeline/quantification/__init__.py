@@ -1,0 +1,1 @@
+"""Shares and their intervals, corrected for the errors of a classifier."""

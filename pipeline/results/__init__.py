@@ -1,0 +1,1 @@
+"""The tables of a run and the ledger of its videos."""

@@ -1,0 +1,201 @@
+"""The account of every input file: one row a video in OUT/videos/, written last, so that it vouches for the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from filelock import FileLock, Timeout
+
+from facetally.errors import OutputError
+from facetally.results.tables import (
+    FACES,
+    TRACKS,
+    VIDEOS,
+    provenance_of,
+    read_table,
+    with_video_id,
+    write_table,
+    write_whole,
+)
+
+
+@dataclass(frozen=True)
+class VideoRow:
+    """A row of the table `videos/`; the columns' descriptions are in `tables.VIDEOS`."""
+
+    video_id: str
+    video: str
+    path: str
+    status: str = "failed"
+    reason: str = ""
+    fix: str = ""
+    size_bytes: int = 0
+    content_sha256: str = ""
+    same_as: str = ""
+    options_digest: str = ""
+    container: str = ""
+    codec: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    fps: float = 0.0
+    expected_s: float = 0.0
+    decoded_s: float = 0.0
+    coverage: float = 0.0
+    frame_count: int = 0
+    sampled_count: int = 0
+    bad_packet_count: int = 0
+    face_count: int = 0
+    track_count: int = 0
+
+    def failed(self, reason: str, fix: str) -> VideoRow:
+        """This row with the reason why nothing came of the file."""
+        return replace(self, status="failed", reason=reason, fix=fix)
+
+    def is_done_for(self, planned: VideoRow) -> bool:
+        """Whether the same content was worked through with the same options; what failed is tried again."""
+        return (
+            self.status != "failed"
+            and self.content_sha256 == planned.content_sha256
+            and self.options_digest == planned.options_digest
+        )
+
+
+class Ledger:
+    """The output folder as a store of results by video.
+
+    Args:
+        out: the output folder; need not exist yet.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other runs out of the folder. The system lets go of the lock when this process ends, however it ends.
+
+        Raises:
+            OutputError: another run has it.
+        """
+        lock = FileLock(self.out / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise OutputError(
+                f"another run is writing to {self.out}",
+                fix=f"wait until it is done (facetally status {self.out}), or choose another folder with -o",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a run is writing to the folder just now."""
+        if not (self.out / ".lock").exists():
+            return False
+        try:
+            with self.locked():
+                return False
+        except OutputError:
+            return True
+
+    def store_names(self, names: Mapping[str, str]) -> None:
+        """Notes the videos of the newest run, their names by their ids, so that it can be told what is left."""
+        write_whole(self.out / "run.json", json.dumps({"videos": dict(names)}, indent=1).encode())
+
+    def names(self) -> dict[str, str]:
+        """The videos of the newest run, their names by their ids; empty where none was begun.
+
+        Raises:
+            OutputError: the note is damaged.
+        """
+        path = self.out / "run.json"
+        try:
+            return dict(json.loads(path.read_text())["videos"]) if path.exists() else {}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OutputError(f"{path} cannot be read: {error}", fix="run the same `facetally run` again") from error
+
+    def path(self, table: str, video_id: str) -> Path:
+        """Where one video's file of the table faces, tracks or videos lies."""
+        return self.out / table / f"{video_id}.parquet"
+
+    def video_ids(self) -> list[str]:
+        """The ids of all videos that have a row."""
+        return sorted(path.stem for path in (self.out / "videos").glob("*.parquet"))
+
+    def row(self, video_id: str) -> VideoRow | None:
+        """The row of a video; None where there is none, or one that cannot be read (it will be made anew)."""
+        path = self.path("videos", video_id)
+        if not path.exists():
+            return None
+        try:
+            return VideoRow(**read_table(path, VIDEOS).to_pylist()[0])
+        except (OutputError, IndexError):
+            return None
+
+    def store(self, row: VideoRow, faces: pa.Table, tracks: pa.Table, provenance: dict[str, Any]) -> None:
+        """Writes a video's three files, the ledger row last; an older row goes first, so that it never lies.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        try:
+            self.path("videos", row.video_id).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {self.out}: {error.strerror}",
+                fix="mend the folder's rights, then run the same command",
+            ) from error
+        for table, content in (("faces", faces), ("tracks", tracks)):
+            write_table(self.path(table, row.video_id), content, provenance)
+        write_table(self.path("videos", row.video_id), pa.Table.from_pylist([asdict(row)], schema=VIDEOS), provenance)
+
+    def store_copy(self, row: VideoRow, of_id: str) -> VideoRow:
+        """Gives a video the results of another with the same content; returns its row.
+
+        Raises:
+            OutputError: the other's results are damaged, or the folder cannot be written.
+        """
+        (source,) = read_table(self.path("videos", of_id), VIDEOS).to_pylist()
+        same_as = source["same_as"] or source["video"]
+        own = VideoRow(**source | {"video_id": row.video_id, "video": row.video, "path": row.path, "same_as": same_as})
+        faces, tracks = (
+            with_video_id(read_table(self.path(table, of_id), schema), row.video_id)
+            for table, schema in (("faces", FACES), ("tracks", TRACKS))
+        )
+        self.store(own, faces, tracks, self.provenance(of_id))
+        return own
+
+    def rows(self) -> Iterator[VideoRow]:
+        """All rows, by the videos' names.
+
+        Raises:
+            OutputError: there are none, or one is damaged.
+        """
+        ids = self.video_ids()
+        if not ids:
+            raise OutputError(
+                f"{self.out} holds no results", fix=f"make some first: facetally run VIDEOS -o {self.out}"
+            )
+        rows = [VideoRow(**read_table(self.path("videos", i), VIDEOS).to_pylist()[0]) for i in ids]
+        yield from sorted(rows, key=lambda row: row.video)
+
+    def provenance(self, video_id: str | None = None) -> dict[str, Any]:
+        """How the results of a video were made; without one, the newest of all."""
+        if video_id is not None:
+            return provenance_of(self.path("videos", video_id))
+        newest = max((self.out / "videos").glob("*.parquet"), key=lambda path: path.stat().st_mtime)
+        return provenance_of(newest)
+
+
+def option_sets(rows: Iterable[VideoRow]) -> int:
+    """With how many different options or weights the results were made; sums over more than one mix measures."""
+    return len({row.options_digest for row in rows if row.status != "failed"})

@@ -1,0 +1,1 @@
+"""Sums over a run, and the report made of them."""

@@ -1,0 +1,167 @@
+"""Sums people up: appearances and screen time by video, time bin, perceived gender and age band."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from facetally import __version__
+from facetally.errors import OptionError
+from facetally.options import PeopleOptions
+from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.tables import FACES, TALLIES, TRACKS, read_table, write_table
+from facetally.tracks.people import told_gender
+
+SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+DEFAULT_BIN = "15m"
+
+
+def parse_bin(text: str) -> float:
+    """Seconds of a time bin: "90", "90s", "15m", "1h".
+
+    Raises:
+        OptionError: not of that form, or not positive.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    seconds = float(match[1]) * SECONDS[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise OptionError(f"--bin {text} is no length of time", fix="give seconds, minutes or hours: 90s, 15m or 1h")
+    return seconds
+
+
+def tally_videos(
+    ledger: Ledger, rows: Iterable[VideoRow], bin_s: float, min_confidence: float | None = None
+) -> pd.DataFrame:
+    """The table `tallies/` of the videos with these rows, with the columns of `tables.TALLIES`.
+
+    Args:
+        ledger: the run.
+        rows: of the videos to sum up.
+        bin_s: length of a time bin in seconds.
+        min_confidence: below which an answer is unknown, in place of the run's own.
+
+    Raises:
+        OutputError: a damaged file.
+    """
+    parts = []
+    for row in rows:
+        if row.status == "failed":
+            continue
+        faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
+        tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
+        if min_confidence is not None:
+            made_with = PeopleOptions(**ledger.provenance(row.video_id)["options"]["people"])
+            tracks = retold(tracks, replace(made_with, min_confidence=min_confidence))
+        parts.append(tally_video(faces, tracks, bin_s).assign(video_id=row.video_id, video=row.video))
+    columns = TALLIES.names
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return TALLIES.empty_table().to_pandas()
+    return pd.concat(filled, ignore_index=True)[columns]
+
+
+def retold(tracks: pd.DataFrame, options: PeopleOptions) -> pd.DataFrame:
+    """The tracks of one video with their answers given or withheld anew."""
+    answers = zip(tracks["female_prob"], tracks["face_height_px"], tracks["age_years"], strict=True)
+    told = [told_gender(*answer, options) for answer in answers]
+    return tracks.assign(gender=pd.Series(told, tracks.index, dtype=tracks["gender"].dtype))
+
+
+def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.DataFrame:
+    """One video's tally: an appearance counts where it begins, screen time where it passes.
+
+    Args:
+        faces, tracks: rows of the tables of these names.
+        bin_s: length of a time bin in seconds; the first begins at 0.
+    """
+    kinds = tracks[["track_id", "gender", "age_band"]]
+    shown = faces.merge(kinds, on="track_id", how="inner")
+    keys = ["bin", "gender", "age_band"]
+    screen_time = (
+        shown.assign(bin=np.floor(shown["time_s"] / bin_s)).groupby(keys)["duration_s"].sum().rename("screen_time_s")
+    )
+    begun = tracks.assign(bin=np.floor(tracks["first_s"] / bin_s)).groupby(keys).size().rename("appearances")
+    tally = pd.concat([begun, screen_time], axis=1).fillna(0).sort_index().reset_index()
+    return pd.DataFrame(
+        {
+            "bin_start_s": tally["bin"] * bin_s,
+            "bin_stop_s": (tally["bin"] + 1) * bin_s,
+            "gender": tally["gender"],
+            "age_band": tally["age_band"],
+            "appearances": tally["appearances"].astype("int64"),
+            "screen_time_s": tally["screen_time_s"].astype("float64"),
+        }
+    )
+
+
+def without_small_cells(tallies: pd.DataFrame, min_cell: int) -> tuple[pd.DataFrame, str]:
+    """The cells in which at least so many appearances begin, and a sentence on those left out; empty: none were.
+
+    Sums are then of what is left, so that nothing can be worked out from their differences.
+    """
+    kept = tallies[tallies["appearances"] >= min_cell]
+    if len(kept) == len(tallies):
+        return tallies, ""
+    appearances = int(tallies["appearances"].sum() - kept["appearances"].sum())
+    said = (
+        f"Left out: {len(tallies) - len(kept)} of {len(tallies)} cells of video, time, gender and age with fewer than "
+        f"{min_cell} appearances, {appearances} in all"
+    )
+    return kept, said
+
+
+def write_tallies(
+    ledger: Ledger, tallies: pd.DataFrame, bin_s: float, min_confidence: float | None = None, min_cell: int = 0
+) -> Path:
+    """Writes OUT/tallies/tallies.parquet, in place of older ones, and returns its path."""
+    path = ledger.out / "tallies" / "tallies.parquet"
+    table = pa.Table.from_pandas(tallies, schema=TALLIES, preserve_index=False)
+    settings = {"bin_s": bin_s, "min_confidence": min_confidence, "min_cell": min_cell}
+    made = {"version": __version__, **settings, "run": ledger.provenance()}
+    write_table(path, table, made)
+    return path
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How much there is of each perceived gender, in appearances or in seconds."""
+
+    female: float
+    male: float
+    unknown: float
+
+    @classmethod
+    def of(cls, tallies: pd.DataFrame, unit: str) -> Amounts:
+        """Sums a tally's column `appearances` or `screen_time_s`."""
+        sums = tallies.groupby("gender")[unit].sum()
+        return cls(*(float(sums.get(gender, 0)) for gender in ("female", "male", "unknown")))
+
+    @property
+    def total(self) -> float:
+        return self.female + self.male + self.unknown
+
+    @property
+    def female_share(self) -> float:
+        """Women among those told apart, in [0, 1]; NaN where there are none."""
+        known = self.female + self.male
+        return self.female / known if known else math.nan
+
+    @property
+    def female_bounds(self) -> tuple[float, float]:
+        """The share of women if all unknown were men, and if all were women."""
+        if not self.total:
+            return math.nan, math.nan
+        return self.female / self.total, (self.female + self.unknown) / self.total
+
+
+def grouped(tallies: pd.DataFrame, column: str) -> Iterable[tuple[object, Amounts, Amounts]]:
+    """Each value of a column with its appearances and its screen time, in order."""
+    for value, group in tallies.groupby(column):
+        yield value, Amounts.of(group, "appearances"), Amounts.of(group, "screen_time_s")

@@ -1,0 +1,113 @@
+"""Writes the report: one self-contained HTML page, no scripts, no network, no faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from facetally import __version__
+from facetally.formatting import clock, percent
+from facetally.quantification.correction import Correction
+from facetally.quantification.run_shares import METHODS, run_corrections, run_tracks
+from facetally.results.ledger import Ledger, VideoRow, option_sets
+from facetally.results.tables import write_whole
+from facetally.tallies.aggregator import Amounts, grouped, tally_videos, without_small_cells
+from facetally.tallies.forecast import Forecast, forecast
+
+GENDERS = ("female", "male", "unknown")
+TIME_BINS_S = (10, 30, 60, 300, 900, 3600, 4 * 3600)
+MAX_TIME_BINS = 30
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A line of the report: who is shown, in both units."""
+
+    label: str
+    appearances: Amounts
+    screen_time: Amounts
+
+
+def write_report(
+    ledger: Ledger,
+    path: Path | None = None,
+    min_confidence: float | None = None,
+    min_cell: int = 0,
+    calibration: Path | None = None,
+) -> Path:
+    """Writes OUT/report.html, or `path`, and returns where it is.
+
+    Args:
+        ledger: the run.
+        path: of the page.
+        min_confidence: below which an answer is unknown, in place of the run's own.
+        min_cell: appearances below which a cell of the tally is left out.
+        calibration: a report of `validate`; the page then shows corrected shares too.
+
+    Raises:
+        OutputError: no results, a damaged file, or a place that cannot be written.
+        TruthError: a calibration that is none, or of other weights.
+    """
+    rows = list(ledger.rows())
+    bin_s = readable_bin_s(max(row.decoded_s for row in rows))
+    tallies, left_out = without_small_cells(tally_videos(ledger, rows, bin_s, min_confidence), min_cell)
+    provenance = ledger.provenance()
+    if min_confidence is not None:
+        provenance["options"]["people"]["min_confidence"] = min_confidence
+    corrected = run_corrections(ledger, rows, calibration) if calibration else {}
+    expected = forecast(run_tracks(ledger, rows)["face_height_px"].to_numpy())
+    text = rendered(rows, tallies, bin_s, provenance, expected, corrected, left_out)
+    path = path or ledger.out / "report.html"
+    write_whole(path, text.encode(errors="replace"))
+    return path
+
+
+def rendered(
+    rows: list[VideoRow],
+    tallies: pd.DataFrame,
+    bin_s: float,
+    provenance: dict[str, Any],
+    expected: Forecast,
+    corrected: dict[str, dict[str, Correction]],
+    left_out: str = "",
+) -> str:
+    """The page as text; `left_out` says which small cells are not in the tallies."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"percent": percent, "clock": clock, "count": lambda n: f"{n:,.0f}"}
+    total = Shares("all", Amounts.of(tallies, "appearances"), Amounts.of(tallies, "screen_time_s"))
+    by_video = {str(name): (a, s) for name, a, s in grouped(tallies, "video")}
+    nobody = Amounts(0, 0, 0), Amounts(0, 0, 0)
+    return environment.get_template("report.html").render(
+        version=__version__,
+        genders=GENDERS,
+        rows=rows,
+        usable=[row for row in rows if row.status != "failed"],
+        troubled=[row for row in rows if row.status != "ok"],
+        left_out=left_out,
+        total=total,
+        videos=[Shares(row.video, *by_video.get(row.video, nobody)) for row in rows if row.status != "failed"],
+        times=[Shares(clock(float(str(start))), a, s) for start, a, s in grouped(tallies, "bin_start_s")],
+        ages=[Shares(str(band), a, s) for band, a, s in grouped(tallies, "age_band") if band != "unknown"],
+        bin_s=bin_s,
+        forecast=expected.sentence,
+        corrected=corrected,
+        methods=METHODS,
+        mixed=digests if (digests := option_sets(rows)) > 1 else 0,
+        options=provenance.get("options", {}),
+        models=provenance.get("models", {}),
+    )
+
+
+def readable_bin_s(longest_s: float) -> float:
+    """The shortest of the usual bins that cuts the longest video into no more than `MAX_TIME_BINS`."""
+    return float(next((b for b in TIME_BINS_S if longest_s / b <= MAX_TIME_BINS), TIME_BINS_S[-1]))

@@ -1,0 +1,1 @@
+"""From the faces of a video to appearances with their attributes."""

@@ -1,0 +1,118 @@
+"""Turns tracks into people: one answer an appearance, from its best crops, classified in batches across videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from facetally.gender.attributes import Attributes, age_band
+from facetally.options import PeopleOptions
+from facetally.tracks.follow import Track
+
+PROBABILITY_MARGIN = 1e-4
+"""No single crop may count for more than these odds."""
+STORED_DECIMALS = 4
+"""Enough to read, and few enough that the batch a crop happened to be in can never show."""
+
+
+class Classifier(Protocol):
+    """Whatever gives attributes for a batch of crops."""
+
+    def predict(self, crops: np.ndarray) -> Attributes: ...
+
+
+@dataclass(frozen=True)
+class Person:
+    """One appearance with its answer: a row of the table `tracks/`."""
+
+    track_id: int
+    first_s: float
+    last_s: float
+    screen_time_s: float
+    face_count: int
+    face_height_px: float
+    quality: float
+    """The best crop's, in [0, 1]."""
+    female_prob: float
+    """In [0, 1]."""
+    gender: str
+    """female, male, or unknown where the face is too small or too young, or the answer too uncertain."""
+    age_years: float
+    """NaN where the model gives no age."""
+    age_band: str
+
+
+def people_of(tracks: Iterable[Track], classifier: Classifier, options: PeopleOptions) -> list[Person]:
+    """Classifies all crops of `tracks` together, `batch_crops` at a time, and sums them up by track."""
+    tracks = list(tracks)
+    if not tracks:
+        return []
+    answers = classified([track.crops for track in tracks], classifier, options.batch_crops)
+    return [person_of(track, own, options) for track, own in zip(tracks, answers, strict=True)]
+
+
+def classified(groups: Sequence[np.ndarray], classifier: Classifier, batch_crops: int) -> list[Attributes]:
+    """The answers for each group of crops, all of them classified together, `batch_crops` at a time.
+
+    Args:
+        groups: at least one (K, S, S, 3) uint8 RGB; K may be 0.
+        classifier: whose answers are wanted.
+        batch_crops: at most so many crops go through it at once.
+    """
+    crops = np.concatenate(groups)
+    starts = range(0, max(len(crops), 1), batch_crops)
+    answers = Attributes.concatenate([classifier.predict(crops[start : start + batch_crops]) for start in starts])
+    edges = np.cumsum([len(group) for group in groups])[:-1]
+    parts = zip(np.split(answers.female_prob, edges), np.split(answers.age_years, edges), strict=True)
+    return [Attributes(female_prob, age_years) for female_prob, age_years in parts]
+
+
+def person_of(track: Track, answers: Attributes, options: PeopleOptions) -> Person:
+    """One answer from those of a track's K crops, weighted by quality."""
+    weights = np.maximum(track.crop_quality.astype(np.float64), 1e-3)
+    female_prob = pooled_female_prob(answers.female_prob, weights)
+    age_years = round(float(np.average(answers.age_years, weights=weights)), 1)
+    return Person(
+        track_id=track.track_id,
+        first_s=track.first_s,
+        last_s=track.last_s,
+        screen_time_s=track.screen_time_s,
+        face_count=track.face_count,
+        face_height_px=track.face_height_px,
+        quality=float(track.crop_quality[0]),
+        female_prob=female_prob,
+        gender=told_gender(female_prob, track.face_height_px, age_years, options),
+        age_years=age_years,
+        age_band=age_band(age_years),
+    )
+
+
+def pooled_female_prob(female_prob: npt.NDArray[np.floating], weights: npt.NDArray[np.float64]) -> float:
+    """One probability from several of the same person: the mean of their log-odds, weighted; rounded as stored.
+
+    Args:
+        female_prob: (K,) in [0, 1].
+        weights: (K,) positive.
+    """
+    mean = np.average(log_odds(female_prob), weights=weights)
+    return round(float(1 / (1 + np.exp(-mean))), STORED_DECIMALS)
+
+
+def log_odds(female_prob: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """(N,) log-odds of (N,) probabilities, within `PROBABILITY_MARGIN`."""
+    prob = np.clip(female_prob.astype(np.float64), PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
+    return np.asarray(np.log(prob / (1 - prob)))
+
+
+def told_gender(female_prob: float, face_height_px: float, age_years: float, options: PeopleOptions) -> str:
+    """female, male or unknown; even odds are always unknown, and an age of NaN is no reason to be."""
+    confidence = round(max(female_prob, 1 - female_prob), STORED_DECIMALS)
+    if female_prob == 0.5 or confidence < options.min_confidence:
+        return "unknown"
+    if face_height_px < options.min_face_height_px or age_years < options.min_age_years:
+        return "unknown"
+    return "female" if female_prob > 0.5 else "male"

@@ -1,0 +1,1 @@
+"""`train` and `evaluate`: labelled images in, weights, card and evaluation out."""

@@ -1,0 +1,277 @@
+"""Writes the evaluation of a model on labelled faces: figures, plots and its most confident mistakes, in a folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from facetally.csv_cells import as_cell
+from facetally.gender.age_metrics import LIFE_BANDS, AgeEvaluation, band_masks, by_age_band
+from facetally.gender.data.face_sets import ImageArray
+from facetally.gender.metrics import (
+    GenderEvaluation,
+    accuracy_against_coverage,
+    expected_calibration_error,
+    reliability,
+    roc,
+)
+from facetally.training.evaluation_plots import (
+    age_png,
+    confusion_png,
+    contact_sheet_png,
+    coverage_png,
+    curves_png,
+    reliability_png,
+    roc_png,
+)
+
+Figures = dict[str, Any]
+
+ADULT_YEARS = (18, 80)
+"""Youngest and oldest of the adults, both included."""
+COVERAGE_AT = (0.95, 0.98, 0.99)
+"""Accuracies for which the widest coverage is told."""
+SHEET_COUNT = 48
+"""Mistakes on the contact sheet."""
+RELIABILITY_BINS = 15
+MISTAKE_COLUMNS = ["file", "set", "truth", "told", "female_prob", "age_years"]
+FILES = (
+    "classification_report.txt",
+    "confusion_matrix.png",
+    "roc.png",
+    "reliability.png",
+    "coverage.png",
+    "misclassified.csv",
+    "misclassified.png",
+    "age_scatter.png",
+    "curves.png",
+    "metrics.json",
+)
+"""All that may be written. What does not apply is removed, so that no file of an earlier evaluation stays."""
+
+
+def write_evaluation(
+    folder: Path,
+    faces: pd.DataFrame,
+    female_prob: npt.ArrayLike | None,
+    age_years: npt.ArrayLike | None,
+    crops: Callable[[int], ImageArray] | None,
+    history: Sequence[Mapping[str, Any]] | None,
+    title: str,
+) -> Figures:
+    """Compares answers with labels and writes those of `FILES` that apply, metrics.json last.
+
+    Args:
+        folder: made if it is not there.
+        faces: N > 0 rows with the columns file, set, group ("" without), female (1, 0, NaN without) and age_years (NaN
+            without); faces without a label do not count where it is needed.
+        female_prob: (N,) in [0, 1], more than 0.5 being "female"; None from a network that does not tell gender.
+        age_years: (N,) told; None from a network that does not tell age.
+        crops: gives the (S, S, 3) uint8 RGB crop of a row, counted from 0; None: no contact sheet.
+        history: the epochs, with the fields of `facetally.gender.training.trainer.EpochResult`; None or empty: no
+            curves.
+        title: above every plot.
+
+    Returns:
+        What metrics.json holds.
+
+    Raises:
+        ValueError: no faces, no label for anything told, or answers that do not go with the faces.
+    """
+    answers = _answers(faces, female_prob, age_years)
+    gendered = answers[answers["female"].notna() & answers["female_prob"].notna()]
+    aged = answers[answers["age_years"].notna() & answers["told_years"].notna()]
+    if not len(gendered) and not len(aged):
+        raise ValueError("no face has a label for what the network tells")
+    metrics = {
+        "title": title,
+        "count": len(answers),
+        "gender": _gender_metrics(gendered) if len(gendered) else None,
+        "age": _age_metrics(aged) if len(aged) else None,
+    }
+    files: dict[str, bytes] = {}
+    if len(gendered):
+        files |= _gender_files(gendered, crops, title)
+    if len(aged):
+        files["age_scatter.png"] = age_png(aged["age_years"].to_numpy(), aged["told_years"].to_numpy(), title)
+    if history:
+        files["curves.png"] = curves_png(history, title)
+    files["metrics.json"] = (json.dumps(metrics, indent=1, allow_nan=False) + "\n").encode()
+    _write(folder, files)
+    return metrics
+
+
+def _answers(faces: pd.DataFrame, female_prob: npt.ArrayLike | None, age_years: npt.ArrayLike | None) -> pd.DataFrame:
+    """The faces with their row and the answers beside them, female_prob and told_years, NaN where nothing is told."""
+    if not len(faces):
+        raise ValueError("there is no face to evaluate")
+    labels = faces[["file", "set", "group", "female", "age_years"]]
+    answers = labels.astype({"female": float, "age_years": float}).assign(row=np.arange(len(faces)))
+    if not answers["female"].dropna().isin((0, 1)).all():
+        raise ValueError("female must be 1, 0 or NaN")
+    for name, values in {"female_prob": female_prob, "told_years": age_years}.items():
+        told = np.full(len(faces), np.nan) if values is None else np.asarray(values, np.float64)
+        if told.shape != (len(faces),):
+            raise ValueError(f"expected ({len(faces)},) {name}, got {told.shape}")
+        if values is not None and not np.isfinite(told).all():
+            raise ValueError(f"{name} must be finite numbers")
+        answers[name] = told
+    return answers
+
+
+def _gender_metrics(answers: pd.DataFrame) -> Figures:
+    """The figures of gender over all faces, and by set with the groups in it."""
+    by_set = {str(name): _gender_figures(part) | {"by_group": _by_group(part)} for name, part in answers.groupby("set")}
+    return _gender_figures(answers) | {"by_set": by_set}
+
+
+def _gender_figures(answers: pd.DataFrame) -> Figures:
+    """The figures of some faces, of the adults among them, and by age."""
+    adults = answers[answers["age_years"].between(*ADULT_YEARS)]
+    bands = band_masks(answers["age_years"].to_numpy(), LIFE_BANDS)
+    return _quality(answers) | {
+        "adults": _quality(adults) if len(adults) else None,
+        "by_age": {name: _accuracies(answers[mask]) for name, mask in bands.items()},
+    }
+
+
+def _quality(answers: pd.DataFrame) -> Figures:
+    is_female, probs = _truths(answers)
+    evaluation, coverage = _evaluation(answers), accuracy_against_coverage(is_female, probs)
+    points = [(accuracy, *coverage.widest(accuracy)) for accuracy in COVERAGE_AT]
+    return evaluation.as_dict() | {
+        "recall_gap": _rounded(evaluation.recall_gap),
+        "calibration_error": _rounded(expected_calibration_error(is_female, probs, RELIABILITY_BINS)),
+        "roc_area": _rounded(roc(is_female, probs).area if _has_both(evaluation) else math.nan),
+        "coverage": [
+            {"accuracy": accuracy, "coverage": _rounded(share), "min_confidence": _rounded(confidence)}
+            for accuracy, share, confidence in points
+        ],
+    }
+
+
+def _by_group(answers: pd.DataFrame) -> Figures:
+    grouped = answers[answers["group"] != ""]
+    return {str(name): _accuracies(part) for name, part in grouped.groupby("group")}
+
+
+def _accuracies(answers: pd.DataFrame) -> Figures:
+    """Count and accuracy of some faces, and of the women and the men among them."""
+    evaluation = _evaluation(answers)
+    figures: Figures = {"count": evaluation.count, "accuracy": _rounded(evaluation.accuracy)}
+    if evaluation.female_count:
+        figures["female"] = {"count": evaluation.female_count, "accuracy": _rounded(evaluation.female_recall)}
+    if evaluation.male_count:
+        figures["male"] = {"count": evaluation.male_count, "accuracy": _rounded(evaluation.male_recall)}
+    return figures
+
+
+def _age_metrics(answers: pd.DataFrame) -> Figures:
+    """The figures of age over all faces, and by set, each with its bands."""
+    by_set = {str(name): _age_figures(part) for name, part in answers.groupby("set")}
+    return _age_figures(answers) | {"by_set": by_set}
+
+
+def _age_figures(answers: pd.DataFrame) -> Figures:
+    true, told = answers["age_years"].to_numpy(), answers["told_years"].to_numpy()
+    by_band = {name: band.as_dict() for name, band in by_age_band(true, told).items()}
+    return AgeEvaluation.of(true, told).as_dict() | {"by_band": by_band}
+
+
+def classification_report(evaluation: GenderEvaluation) -> str:
+    """Precision, recall, F1 and support of each class and their means, in the look of scikit-learn."""
+    e = evaluation
+    values = np.array(
+        [[e.female_precision, e.female_recall, e.female_f1], [e.male_precision, e.male_recall, e.male_f1]]
+    )
+    weighted = np.average(values, axis=0, weights=[e.female_count, e.male_count])
+    lines = [
+        " " * 13 + "".join(f" {name:>9}" for name in ("precision", "recall", "f1-score", "support")),
+        "",
+        _report_line("female", values[0], e.female_count),
+        _report_line("male", values[1], e.male_count),
+        "",
+        f"{'accuracy':>12} {e.accuracy:>30.4f} {e.count:>9}",
+        _report_line("macro avg", values.mean(axis=0), e.count),
+        _report_line("weighted avg", weighted, e.count),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _report_line(name: str, values: npt.NDArray[np.float64], support: int) -> str:
+    return f"{name:>12} " + "".join(f" {value:>9.4f}" for value in values) + f" {support:>9}"
+
+
+def _mistakes(answers: pd.DataFrame) -> pd.DataFrame:
+    """The faces told wrong, the most confident first: truth, told and confidence beside their columns."""
+    is_female, probs = _truths(answers)
+    said_female = probs > 0.5
+    told = answers.assign(
+        truth=np.where(is_female, "female", "male"),
+        told=np.where(said_female, "female", "male"),
+        confidence=np.maximum(probs, 1 - probs),
+    )
+    return told[is_female != said_female].sort_values("confidence", ascending=False, kind="stable")
+
+
+def _gender_files(answers: pd.DataFrame, crops: Callable[[int], ImageArray] | None, title: str) -> dict[str, bytes]:
+    is_female, probs = _truths(answers)
+    evaluation, wrong = _evaluation(answers), _mistakes(answers)
+    files = {
+        "classification_report.txt": classification_report(evaluation).encode(),
+        "confusion_matrix.png": confusion_png(evaluation, title),
+        "reliability.png": reliability_png(reliability(is_female, probs, RELIABILITY_BINS), title),
+        "coverage.png": coverage_png(accuracy_against_coverage(is_female, probs), title),
+        "misclassified.csv": wrong[MISTAKE_COLUMNS].round(5).map(_plain).to_csv(index=False).encode(),
+    }
+    if _has_both(evaluation):
+        files["roc.png"] = roc_png(roc(is_female, probs), title)
+    if crops and len(wrong):
+        shown = wrong.head(SHEET_COUNT)
+        captions = [_caption(number, mistake) for number, mistake in enumerate(shown.to_dict("records"), start=1)]
+        files["misclassified.png"] = contact_sheet_png([crops(row) for row in shown["row"]], captions, title)
+    return files
+
+
+def _plain(value: object) -> object:
+    return as_cell(value) if isinstance(value, str) else value
+
+
+def _caption(number: int, mistake: Mapping[Any, Any]) -> str:
+    age = "" if math.isnan(mistake["age_years"]) else f", {mistake['age_years']:g} years"
+    return f"{number}: {mistake['truth']}{age}\ntold {mistake['told']}, {mistake['confidence']:.1%}"
+
+
+def _truths(answers: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    return (answers["female"] == 1).to_numpy(), answers["female_prob"].to_numpy()
+
+
+def _evaluation(answers: pd.DataFrame) -> GenderEvaluation:
+    is_female, probs = _truths(answers)
+    return GenderEvaluation.of(is_female, probs > 0.5)
+
+
+def _has_both(evaluation: GenderEvaluation) -> bool:
+    return evaluation.male_count > 0 and evaluation.female_count > 0
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 5)
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Removes what is left of `FILES`, and writes each file to a temporary name and renames it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in set(FILES) - files.keys():
+        (folder / name).unlink(missing_ok=True)
+    for name, content in files.items():
+        temporary = folder / f".{name}.part"
+        temporary.write_bytes(content)
+        temporary.replace(folder / name)

@@ -1,0 +1,295 @@
+"""Trains a model by a recipe, from pictures to a folder that holds the weights, their card and what they are worth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from facetally.datasets.labelled_images import PictureSource
+from facetally.detection.crops import CropRecipe
+from facetally.errors import ModelError, OptionError
+from facetally.gender.attributes import FloatArray
+from facetally.gender.calibration import Calibration, best_threshold, fit_calibration
+from facetally.gender.classifier import FaceGenderClassifier
+from facetally.gender.data.face_sets import FaceCorpus, FaceSet, join_sets
+from facetally.gender.data.splits import SPLITS, HeldOut
+from facetally.gender.model.card import ModelCard
+from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
+from facetally.gender.model.export import export_onnx
+from facetally.gender.model.networks import FaceNetwork, NetworkOptions, load_trunk
+from facetally.gender.training.dataset import face_weights
+from facetally.gender.training.distillation import TAUGHT, taught_by
+from facetally.gender.training.inference import predict_output
+from facetally.gender.training.recipes import Recipe
+from facetally.gender.training.trainer import EpochResult, Trainer, look_at
+from facetally.models.weights import sha256_of
+from facetally.training.evaluate import evaluate_classifier
+from facetally.training.face_crops import CuttingReport, cut_sources
+from facetally.training.model_readme import write_model_page
+
+BASELINE_FACES = 500
+"""About so many test faces say what the network is worth before training."""
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What is to be trained, from what, into where."""
+
+    recipe: Recipe
+    sources: tuple[PictureSource, ...]
+    out: Path
+    detector: Path | None
+    """SCRFD weights that find the faces; None: the pictures are aligned crops already."""
+    trunk: Path | None = None
+    """Weights of the trunk to start from; None: from scratch."""
+    start: Path | None = None
+    """A checkpoint of such a network to go on from, instead; what it has held out stays held out."""
+    teachers: tuple[Path, ...] = ()
+    """Weights whose answers are learnt beside the labels; none may have learnt from what this training holds out."""
+    cache: Path | None = None
+    """Where aligned crops are kept; None: in `out`."""
+    limit: int | None = None
+    """Pictures of each source (a smoke run)."""
+    seed: int = 0
+    device: str = "cpu"
+    workers: int = 0
+    command: str = ""
+    """For the card."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a training leaves in its folder."""
+
+    folder: Path
+    card: ModelCard
+    metrics: dict[str, Any]
+    """Of the test split, as in metrics.json."""
+    baseline_accuracy: float
+    """Of gender on part of the test split before training; NaN where the network does not tell it."""
+    history: list[EpochResult]
+    cutting: dict[str, CuttingReport]
+    """By source."""
+
+
+class Watcher(Protocol):
+    """Told how a training goes."""
+
+    def cutting(self, source: str, done: int, total: int) -> None:
+        """So many pictures of a source are looked at."""
+
+    def teaching(self, done: int, total: int) -> None:
+        """The teachers have told so many faces."""
+
+    def step(self, step: int, steps: int, loss: float) -> None:
+        """A batch is done."""
+
+    def epoch(self, result: EpochResult) -> None:
+        """An epoch is done and saved."""
+
+
+def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
+    """Cuts, trains, calibrates, exports and evaluates; a stopped training goes on from its last epoch.
+
+    Raises:
+        OptionError: the data cannot be used, or `out` holds another training.
+        ModelError: the trunk is of another network, or the detector's weights are no SCRFD.
+    """
+    if job.device == "cuda" and not torch.cuda.is_available():
+        raise OptionError("--device cuda: torch has no working CUDA here", fix="take --device cpu")
+    job.out.mkdir(parents=True, exist_ok=True)
+    recipe = job.recipe
+    network, former = _former(job.start, recipe) if job.start else (_begun(job), None)
+    teachers = [_teacher(path, recipe) for path in job.teachers]
+    cache = job.cache or job.out / "crops"
+    crops = CropRecipe(size_px=recipe.size_px)
+    largest_px = max([recipe.size_px, *(teacher.card.crop["size_px"] for teacher in teachers)])
+    cut = replace(crops, size_px=largest_px)  # whoever reads smaller crops gets these shrunk
+    sets, cutting = cut_sources(job.sources, job.detector, cut, cache, job.limit, watcher.cutting)
+    corpus = _corpus(sets, job, former)
+    test = corpus.split("test")
+    some = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
+    _, baseline, _ = look_at(network, some, recipe, recipe.size_px, "cpu")
+    taught = _taught(teachers, corpus, job, watcher) if teachers else None
+    history = _trained(network, corpus, taught, job, watcher)
+    card = _card(job, crops, corpus, calibrations(network, corpus.split("selection"), recipe, job.device), former)
+    checkpoint = job.out / f"{recipe.name}.pth"
+    save_checkpoint(checkpoint, network.cpu(), card)
+    epochs = [asdict(result) for result in history]
+    metrics = evaluate_classifier(FaceGenderClassifier(checkpoint), test, job.out / "evaluation", epochs)
+    card = replace(card, metrics=_summary(metrics))
+    save_checkpoint(checkpoint, network, card)
+    export_onnx(checkpoint.with_suffix(".onnx"), *load_checkpoint(checkpoint))
+    write_model_page(job.out / "README.md", card, metrics)
+    return TrainedModel(job.out, card, metrics, baseline, history, cutting)
+
+
+def _summary(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the test split that the card keeps, by set."""
+    keys = {"gender": ("count", "accuracy", "female_recall", "male_recall"), "age": ("count", "mae_years")}
+    return {
+        kind: {name: {key: part[key] for key in keys[kind]} for name, part in metrics[kind]["by_set"].items()}
+        for kind in keys
+        if metrics[kind]
+    }
+
+
+def _former(start: Path, recipe: Recipe) -> tuple[FaceNetwork, ModelCard]:
+    """The network that a training goes on from, and its card."""
+    fix = "give a .pth that facetally train has written by the same recipe, or no --start"
+    try:
+        network, card = load_checkpoint(start)
+    except ValueError as error:
+        raise ModelError(str(error), fix=fix) from error
+    shape = NetworkOptions(card.architecture, **card.network), card.layout, card.class_names
+    if shape != (recipe.network, recipe.layout, recipe.class_names):
+        raise ModelError(f"{start} is no network of recipe {recipe.name}: it is of {card.name}", fix=fix)
+    if not card.held_out:
+        raise ModelError(f"{start} does not say which pictures it has not learnt from", fix=fix)
+    return network, card
+
+
+def _teacher(path: Path, recipe: Recipe) -> FaceGenderClassifier:
+    fix = "give .onnx or .pth files of the recipe facetally"
+    if recipe.layout != TAUGHT:
+        raise OptionError(f"recipe {recipe.name} cannot learn from teachers", fix="leave --teacher away")
+    try:
+        teacher = FaceGenderClassifier(path)
+    except ValueError as error:
+        raise ModelError(str(error), fix=fix) from error
+    if teacher.card.layout != TAUGHT:
+        raise ModelError(f"{path} does not tell what recipe {recipe.name} is to learn", fix=fix)
+    return teacher
+
+
+def _taught(
+    teachers: Sequence[FaceGenderClassifier], corpus: FaceCorpus, job: TrainingJob, watcher: Watcher
+) -> FloatArray:
+    """What the teachers say of the faces to be learnt from; kept in `out`, for it takes them minutes."""
+    held_out = corpus.faces.loc[corpus.faces["split"] != "train", "digest"]
+    for path, teacher in zip(job.teachers, teachers, strict=True):
+        if learnt := held_out.map(teacher.card.pictures_held_out.split_of).isna().sum():
+            raise OptionError(
+                f"{path} may have learnt from {learnt} pictures that this training holds out",
+                fix="give --teacher files that held them out too, or give it as --start as well",
+            )
+    faces = corpus.split("train")
+    key = " ".join([_hashes(job.detector, *job.teachers), *faces.faces["digest"]])
+    path = job.out / f"taught-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+    if not path.exists():
+        temporary = path.with_suffix(".part")
+        with temporary.open("wb") as file:
+            np.save(file, taught_by(teachers, faces, watcher.teaching))
+        temporary.replace(path)
+    taught: FloatArray = np.load(path)
+    return taught
+
+
+def _begun(job: TrainingJob) -> FaceNetwork:
+    torch.manual_seed(job.seed)  # of the head's first weights
+    network = FaceNetwork(job.recipe.network, job.recipe.layout.column_count)
+    if job.trunk:
+        try:
+            load_trunk(network, job.trunk)
+        except ValueError as error:
+            raise ModelError(str(error), fix="give the trunk's own weights, or none to start from scratch") from error
+    return network
+
+
+def _corpus(sets: Sequence[FaceSet], job: TrainingJob, former: ModelCard | None) -> FaceCorpus:
+    """All faces, with labels in every split for all that the recipe's network tells."""
+    fix = "give more labelled pictures with --data"
+    try:
+        corpus = join_sets(sets, job.seed, job.recipe.ages, former.pictures_held_out if former else None)
+    except ValueError as error:
+        raise OptionError(str(error), fix=fix) from error
+    layout = job.recipe.layout
+    for name, column, form in (("gender", "female", layout.gender), ("age", "age_years", layout.age)):
+        for split in SPLITS:
+            if form != "none" and corpus.split(split).faces[column].isna().all():
+                raise OptionError(f"no face of the {split} split is labelled with {name}", fix=fix)
+    return corpus
+
+
+def _hashes(*files: Path | None) -> str:
+    return " ".join(sha256_of(path) if path else "none" for path in files)
+
+
+def _trained(
+    network: FaceNetwork, corpus: FaceCorpus, taught: FloatArray | None, job: TrainingJob, watcher: Watcher
+) -> list[EpochResult]:
+    """Changes the network; the results of all epochs, those of earlier runs too."""
+    state_path, recipe = job.out / "state.pth", job.recipe
+    identity = _hashes(job.start or job.trunk, job.detector, *job.teachers)  # the detector decides what the crops show
+    try:
+        trainer = Trainer(network, corpus, recipe, job.seed, state_path, identity, job.device, job.workers, taught)
+    except ValueError as error:
+        raise OptionError(str(error), fix="give more labelled pictures with --data") from error
+    try:
+        for result in trainer.run(watcher.step):
+            watcher.epoch(result)
+    except ValueError as error:
+        raise OptionError(str(error), fix=f"choose another --output, or: rm {state_path}") from error
+    return trainer.results
+
+
+def calibrations(
+    network: FaceNetwork, selection: FaceCorpus, recipe: Recipe, device: str
+) -> dict[str, dict[str, float]]:
+    """As a card's `calibration` has them; empty without both genders, told and labelled.
+
+    The line for single crops is fitted on the selection split, balanced as the recipe balances what it learns; a tuned
+    threshold becomes its offset. A line for tracks takes labelled video (`scripts/calibrate_tracks.py`): until then,
+    nothing but the smoothing is undone there.
+    """
+    selection = selection.only(selection.faces["female"].notna())
+    is_female = selection.faces["female"].to_numpy() == 1
+    if recipe.layout.gender == "none" or is_female.all() or not is_female.any():
+        return {}
+    output = predict_output(network, selection, recipe, recipe.size_px, device, mirrored=recipe.mirrored)
+    odds = recipe.layout.female_log_odds(output, recipe.female_index)
+    if recipe.tune_threshold:
+        return {"crop": asdict(Calibration(offset=-best_threshold(is_female, odds)))}
+    weight, smoothing = face_weights(selection, recipe), recipe.loss.gender_smoothing
+    return {
+        "crop": asdict(fit_calibration(is_female, odds, weight=weight, smoothing=smoothing)),
+        "track": asdict(Calibration(smoothing=smoothing)),
+    }
+
+
+def _card(
+    job: TrainingJob, crops: CropRecipe, corpus: FaceCorpus, calibration: dict[str, Any], former: ModelCard | None
+) -> ModelCard:
+    recipe = job.recipe
+    trunk = former.data["trunk"] if former else job.trunk.name if job.trunk else "none: trained from scratch"
+    earlier: dict[str, Any] = {"before": former.training} if former else {}
+    if job.teachers:
+        earlier["teachers"] = [sha256_of(path) for path in job.teachers]  # in the order of the command
+    counts = corpus.faces.groupby(["set", "split"]).size()
+    return ModelCard(
+        name=recipe.name,
+        architecture=recipe.network.trunk,
+        class_names=recipe.class_names,
+        crop=crops.as_dict(),
+        pixel_mean=recipe.pixel_mean,
+        pixel_std=recipe.pixel_std,
+        outputs=asdict(recipe.layout),
+        network={field.name: getattr(recipe.network, field.name) for field in fields(recipe.network)[1:]},
+        calibration=calibration,
+        mirrored=recipe.mirrored,
+        data={
+            "sets": {name: counts[name].to_dict() for name in corpus.faces["set"].unique()},
+            "ages": list(recipe.ages),
+            "fingerprint": corpus.fingerprint(),
+            "trunk": trunk,
+        },
+        training=json.loads(json.dumps(asdict(recipe))) | {"seed": job.seed, "command": job.command} | earlier,
+        held_out=HeldOut.of(corpus.faces).to_dict(),
+    )

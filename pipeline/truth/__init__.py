@@ -1,0 +1,1 @@
+"""Hand labels: their types, their files, and what other tools write."""

@@ -1,0 +1,1 @@
+"""Finds and fixes labels that do not line up with their videos."""

@@ -1,0 +1,252 @@
+"""How hand labels lie on the faces that a run found, and which reading of the labels makes them lie best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from facetally.truth.check.readings import (
+    AS_WRITTEN,
+    Floats,
+    Reading,
+    Recording,
+    counted_from_one,
+    mostly,
+    picture_readings,
+    plausible_pictures,
+    resized,
+    shifted,
+    stretched,
+    time_readings,
+)
+
+MIN_CERTAINTY = 4.0
+"""Standard errors. Of 500 wrong readings of the times of each of 95 well-labelled clips the best reaches 3.5 with the
+boxes jittered by 15 % or drawn half as wide again, and less as they are."""
+CAPPED_GAIN = 0.05
+"""The most that one label adds to the certainty: a face that the run missed must not outweigh the rest."""
+RESTING_STEPS = 0.55
+"""How long a face stays before it was first seen and after it was last seen: half a step between looks, and a trifle
+for rounding. In between it moves in a straight line."""
+MIN_OVERLAP = 0.3
+"""A box that lies on a face overlaps it by as much."""
+OFFSETS_S = np.linspace(-2.0, 2.0, 101)
+TIME_FACTORS = np.geomspace(0.3, 3.0, 401)
+BOX_FACTORS = np.geomspace(0.2, 5.0, 81)
+REFINEMENTS = 3
+FINER = 17
+"""Values between two neighbours in each refinement of a search."""
+
+
+class Sightings:
+    """The faces that a run saw in one video, on their way from one look to the next.
+
+    Args:
+        times_s: (N,) of the sampled frames, in seconds from the first frame.
+        step_s: time between two looks.
+        track_ids: (N,) which appearance each face belongs to; negative: none.
+        boxes: (N, 4) in pixels of the displayed picture.
+    """
+
+    def __init__(self, times_s: Floats, step_s: float, track_ids: npt.NDArray[np.int64], boxes: Floats) -> None:
+        order = np.lexsort((times_s, track_ids))
+        times_s, track_ids, boxes = times_s[order], track_ids[order], boxes[order]
+        goes_on = np.zeros(len(times_s), bool)
+        goes_on[:-1] = (np.diff(track_ids) == 0) & (track_ids[1:] >= 0) & (np.diff(times_s) <= 1.5 * step_s)
+        before, last = np.flatnonzero(goes_on), np.flatnonzero(~goes_on)
+        first = np.setdiff1d(np.arange(len(times_s)), before + 1)
+        rest_s = RESTING_STEPS * step_s
+        starts_s = np.concatenate((times_s[before], times_s[last], times_s[first] - rest_s))
+        stops_s = np.concatenate((times_s[before + 1], times_s[last] + rest_s, times_s[first]))
+        order = np.argsort(starts_s, kind="stable")
+        self._starts_s, self._stops_s = starts_s[order], stops_s[order]
+        self._from = boxes[np.concatenate((before, last, first))[order]]
+        self._to = boxes[np.concatenate((before + 1, last, first))[order]]
+        self._longest_s = float(np.max(stops_s - starts_s, initial=0.0))
+
+    @classmethod
+    def none(cls) -> Sightings:
+        """No face at all: where there is no run to compare with."""
+        return cls(np.zeros(0), 0.0, np.zeros(0, np.int64), np.zeros((0, 4)))
+
+    def __len__(self) -> int:
+        """0 where no face was seen."""
+        return len(self._starts_s)
+
+    def at(self, times_s: Floats) -> Floats:
+        """(N, K, 4) the faces in view at each of N times; NaN where there are fewer than K."""
+        first = np.searchsorted(self._starts_s, times_s - self._longest_s, "left")
+        stop = np.searchsorted(self._starts_s, times_s, "right")
+        which = first[:, None] + np.arange(np.max(stop - first, initial=0))  # (N, K)
+        is_face = which < stop[:, None]
+        which = np.where(is_face, which, 0)
+        starts_s, stops_s = self._starts_s[which], self._stops_s[which]
+        part = (times_s[:, None] - starts_s) / np.maximum(stops_s - starts_s, 1e-9)
+        faces = self._from[which] + part[..., None] * (self._to[which] - self._from[which])
+        faces[~is_face | (times_s[:, None] >= stops_s)] = np.nan
+        return faces
+
+
+def overlaps(boxes: Floats, faces: Floats) -> Floats:
+    """Intersection over union of labelled boxes with the faces in view at their times.
+
+    Args:
+        boxes: (N, 4).
+        faces: (N, K, 4) as of `Sightings.at`.
+
+    Returns:
+        (N, K) in [0, 1]; 0 where there is no face.
+    """
+    ours = boxes[:, None]  # (N, 1, 4)
+    sides = np.minimum(ours[..., 2:], faces[..., 2:]) - np.maximum(ours[..., :2], faces[..., :2])
+    shared = np.prod(np.maximum(sides, 0), axis=2)
+    our_areas, their_areas = (np.prod(b[..., 2:] - b[..., :2], axis=2) for b in (ours, faces))
+    return np.nan_to_num(shared / (our_areas + their_areas - shared))
+
+
+def certainty(gains: Floats) -> float:
+    """How sure it is that another reading is better: the mean gain in overlap in standard errors.
+
+    Gains are capped, and one label more is taken to be as far off as the cap: few labels, or few that change, never
+    make sure.
+
+    Args:
+        gains: (N,) differences of the overlaps of the same labels under two readings.
+    """
+    capped = np.clip(gains, -CAPPED_GAIN, CAPPED_GAIN)
+    spread = np.sum((capped - np.mean(capped)) ** 2) + CAPPED_GAIN**2
+    return float(np.sum(capped) / np.sqrt(spread))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A reading of a video's labels, and how well the boxes then lie on faces."""
+
+    time: Reading
+    picture: Reading
+    overlaps: Floats
+    """(N,) of each box with the face that it lies on best, in [0, 1]."""
+
+    @property
+    def overlap(self) -> float:
+        """The mean."""
+        return float(np.mean(self.overlaps))
+
+    def is_clearly_better(self, other: Fit) -> bool:
+        """Whether the boxes lie better on faces than in another fit, by more than chance and habit explain."""
+        pairs = (self.time, other.time), (self.picture, other.picture)
+        min_gain = max((ours.min_gain for ours, theirs in pairs if ours is not theirs), default=0.0)
+        gains = self.overlaps - other.overlaps
+        return float(np.mean(gains)) >= min_gain and certainty(gains) >= MIN_CERTAINTY
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The boxes of one video as written, and what they are held against."""
+
+    times_s: Floats
+    """(N,), at least one."""
+    boxes: Floats
+    """(N, 4)"""
+    recording: Recording
+    sightings: Sightings
+
+    def fit(self, time: Reading = AS_WRITTEN, picture: Reading = AS_WRITTEN) -> Fit:
+        """How well one reading fits."""
+        return Fit(time, picture, np.max(self._overlaps(time, picture), axis=1, initial=0.0))
+
+    def best_fit(self) -> Fit:
+        """The reading that is clearly right: as written, unless the faces or else the frames say otherwise."""
+        # whoever hits the video's own frames has hardly counted at another rate
+        may_be_counted = not mostly(self.recording.has_frames_at(self.times_s))
+        times = time_readings(self.times_s, self.recording, may_be_counted)
+        fit = self._told_by_faces(times) if len(self.sightings) else self.fit()
+        if fit.time is AS_WRITTEN and AS_WRITTEN not in times:
+            fit = _clearly_best([self.fit(time, fit.picture) for time in times]) or fit
+        pictures = plausible_pictures(self.boxes, self.recording)
+        if fit.picture is AS_WRITTEN and AS_WRITTEN not in pictures:
+            fit = _clearly_best([self.fit(fit.time, picture) for picture in pictures]) or fit
+        return fit
+
+    def gains_a_frame_earlier(self, fit: Fit) -> Floats:
+        """(N,) what the overlaps gain if frames were counted from 1; empty where that cannot be."""
+        earlier = counted_from_one(self.recording, fit.time)
+        if fit.time.first_number or not self.recording.contains(earlier.read(self.times_s)).all():
+            return np.zeros(0)
+        return self.fit(earlier, fit.picture).overlaps - fit.overlaps
+
+    def _told_by_faces(self, times: list[Reading]) -> Fit:
+        """The reading that lays boxes clearly better on faces than any simpler one; each part must earn its place."""
+        as_written, times, pictures = [AS_WRITTEN], [AS_WRITTEN, *times], picture_readings(self.recording)
+        by_time, by_picture, by_both = (
+            max((self.fit(time, picture) for time, picture in product(*readings)), key=_overlap)
+            for readings in ((times, as_written), (as_written, pictures), (times, pictures))
+        )
+        fit = self.fit()
+        if by_both.is_clearly_better(fit):
+            fit = _better(max(by_time, by_picture, key=_overlap), by_both)
+        by_offset = _refined(OFFSETS_S, lambda offset_s: self.fit(shifted(offset_s), fit.picture))
+        by_factor = _refined(TIME_FACTORS, lambda factor: self.fit(stretched(factor), fit.picture))
+        free, earlier = max(by_offset, by_factor, key=_overlap), counted_from_one(self.recording, fit.time)
+        if free.is_clearly_better(self.fit(earlier, fit.picture)):  # one frame alone is for `late_by_a_frame`
+            fit = _better(fit, free)
+        return _better(fit, self._resized(fit.time))
+
+    def _resized(self, time: Reading) -> Fit:
+        """The size of the picture that fits best: searched as a whole, then taken for width and height apart."""
+        whole = _refined(BOX_FACTORS, lambda factor: self.fit(time, resized(self.recording, factor, factor)))
+        on_face = whole.overlaps >= MIN_OVERLAP
+        if not on_face.any():
+            return whole
+        best = np.argmax(self._overlaps(time, whole.picture), axis=1)
+        faces = self.sightings.at(time.read(self.times_s))[np.arange(len(best)), best]
+        sums = [boxes[on_face, :2] + boxes[on_face, 2:] for boxes in (faces, self.boxes)]
+        x_factor, y_factor = np.median(sums[0] / np.maximum(sums[1], 1e-9), axis=0)
+        return max(whole, self.fit(time, resized(self.recording, x_factor, y_factor)), key=_overlap)
+
+    def _overlaps(self, time: Reading, picture: Reading) -> Floats:
+        return overlaps(picture.read(self.boxes), self.sightings.at(time.read(self.times_s)))
+
+
+def late_by_a_frame(gains: Mapping[str, Floats]) -> set[str]:
+    """Which videos' labels were made by counting frames from 1.
+
+    One frame moves a face so little that a video's labels seldom suffice to tell; but who counts from 1 does so in all
+    videos, so where one alone leaves it open, all together decide.
+
+    Args:
+        gains: by video, as of `Alignment.gains_a_frame_earlier`.
+    """
+    alone = {video: certainty(own) for video, own in gains.items() if len(own)}
+    late = {video for video, sure in alone.items() if sure >= MIN_CERTAINTY}
+    together = np.concatenate([gains[video] for video in alone]) if alone else np.zeros(1)
+    if certainty(together) >= MIN_CERTAINTY:
+        late |= {video for video, sure in alone.items() if sure > -MIN_CERTAINTY}
+    return late
+
+
+def _overlap(fit: Fit) -> float:
+    return fit.overlap
+
+
+def _better(old: Fit, new: Fit) -> Fit:
+    return new if new.is_clearly_better(old) else old
+
+
+def _clearly_best(fits: list[Fit]) -> Fit | None:
+    """The one with the most overlap, where that is clear beside all others."""
+    best = max(fits, key=_overlap, default=None)
+    return best if best and all(other is best or best.is_clearly_better(other) for other in fits) else None
+
+
+def _refined(values: npt.NDArray[np.floating], fit_of: Callable[[float], Fit]) -> Fit:
+    """The best fit along a range of values, searched ever more finely around the best value."""
+    for _ in range(REFINEMENTS):
+        best = int(np.argmax([fit_of(value).overlap for value in values]))
+        value = values[best]
+        values = np.linspace(values[max(best - 1, 0)], values[min(best + 1, len(values) - 1)], FINER)
+    return fit_of(value)

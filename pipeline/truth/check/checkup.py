@@ -1,0 +1,200 @@
+"""The label doctor: whether hand labels fit the videos that they are of, and if not, how they were meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facetally.errors import TruthError, VideoError
+from facetally.inputs import find_videos
+from facetally.results.ledger import Ledger
+from facetally.results.tables import FACES, read_table
+from facetally.truth.check.alignment import Alignment, Fit, Sightings, late_by_a_frame
+from facetally.truth.check.findings import Finding, box_findings, people_findings
+from facetally.truth.check.readings import AS_WRITTEN, MIN_INSIDE, Reading, Recording, counted_from_one
+from facetally.truth.files import read_truth
+from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
+from facetally.truth.video_names import matched_names
+from facetally.video.decoder import Decoder
+from facetally.video.reader import Picture
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What a truth folder was found to be."""
+
+    truth: Truth
+    findings: tuple[Finding, ...]
+    recordings: Mapping[str, Recording]
+    """By video of the truth, where it was given and can be read."""
+    fits: Mapping[str, Fit]
+    """By video with boxes: how its labels are meant."""
+
+
+def check_folder(folder: Path, videos: Iterable[str], run: Path | None = None) -> Checkup:
+    """Examines a truth folder.
+
+    Args:
+        folder: the truth.
+        videos: the videos that were labelled, as for `find_videos`; all are decoded once.
+        run: output folder of a run over them, whose faces tell how times and boxes were meant.
+
+    Raises:
+        TruthError: a truth that cannot be read, a name that fits two videos, no video in common.
+        OptionError: no such videos.
+        OutputError: no such run, or a damaged one.
+    """
+    truth = read_truth(folder)
+    paths = {video.name: video.path for video in find_videos(videos)}
+    names = matched_names(truth.people, paths)
+    findings: list[Finding] = []
+    recordings: dict[str, Recording] = {}
+    for video, people in truth.people.items():
+        lines = tuple(person.line for person in people)
+        trouble = Finding("video", video, folder / "people.csv", lines, "video", video, "", "")
+        if video not in names:
+            findings.append(replace(trouble, what="is none of the videos given", fix=_fix_of_name(video, paths)))
+            continue
+        try:
+            recordings[video] = read_recording(paths[names[video]])
+        except VideoError as error:
+            findings.append(replace(trouble, what=f"cannot be read: {error.what}", fix=error.fix))
+    sightings = read_sightings(Ledger(run), recordings) if run else {}
+    checkup = check(truth, folder, recordings, sightings)
+    return replace(checkup, findings=(*findings, *checkup.findings))
+
+
+def check(
+    truth: Truth, folder: Path, recordings: Mapping[str, Recording], sightings: Mapping[str, Sightings]
+) -> Checkup:
+    """Examines labels.
+
+    Args:
+        truth: the labels.
+        folder: where they were read.
+        recordings: by video; the labels of others are not looked at.
+        sightings: by video, where a run saw it.
+    """
+    alignments = {
+        video: Alignment(labels.times_s, labels.boxes, recordings[video], sightings.get(video, Sightings.none()))
+        for video, labels in truth.boxes.items()
+        if video in recordings
+    }
+    fits = {video: alignment.best_fit() for video, alignment in alignments.items()}
+    gains = {video: alignment.gains_a_frame_earlier(fits[video]) for video, alignment in alignments.items()}
+    for video in late_by_a_frame(gains):
+        earlier = counted_from_one(recordings[video], fits[video].time)
+        fits[video] = alignments[video].fit(earlier, fits[video].picture)
+    findings: list[Finding] = []
+    for video, recording in recordings.items():
+        boxed: tuple[str, ...] = ()
+        time = AS_WRITTEN
+        if video in fits:
+            boxed, time = truth.boxes[video].people, fits[video].time
+            findings += box_findings(video, folder / "boxes.csv", truth.boxes[video], alignments[video], fits[video])
+        findings += people_findings(video, folder / "people.csv", truth.people[video], boxed, recording, time)
+    return Checkup(truth, tuple(findings), recordings, fits)
+
+
+def mended(checkup: Checkup) -> Truth:
+    """The truth with all findings mended; videos without a finding stay as they are.
+
+    Raises:
+        TruthError: a finding that cannot be mended.
+    """
+    left = [finding for finding in checkup.findings if not finding.is_mendable]
+    if left:
+        raise TruthError(f"{left[0]} ({len(left)} such in all)", fix=left[0].fix)
+    truth = checkup.truth
+    people, boxes, until_s = dict(truth.people), dict(truth.boxes), dict(truth.labelled_until_s)
+    for video in {finding.video for finding in checkup.findings}:
+        recording, time = checkup.recordings[video], AS_WRITTEN
+        if video in boxes:
+            time = checkup.fits[video].time
+            boxes[video] = _mended_boxes(boxes[video], recording, checkup.fits[video])
+        people[video] = tuple(_mended_person(person, recording, time) for person in people[video])
+        if video in until_s:
+            until_s[video] = _within(recording, time, until_s[video])
+    return replace(truth, people=people, boxes=boxes, labelled_until_s=until_s)
+
+
+def read_recording(path: Path) -> Recording:
+    """Decodes a video once for the times of its frames and the picture's size.
+
+    Raises:
+        VideoError: no video, or nothing in it can be decoded.
+    """
+    with closing(Decoder(path)) as decoder:
+        pictures = decoder.pictures()
+        first = next(pictures, None)
+        if first is None:
+            raise VideoError(f"no frame of {path} could be decoded", fix="play the file to see whether it is whole")
+        height_px, width_px = Picture(first.picture).hw
+        times_s, end_s = [first.time_s], first.time_s + first.duration_s
+        for picture in pictures:
+            times_s.append(picture.time_s)
+            end_s = picture.time_s + picture.duration_s
+        return Recording(
+            times_s=np.array(times_s),
+            end_s=end_s,
+            width_px=width_px,
+            height_px=height_px,
+            fps=decoder.info.fps,
+            start_s=first.picture.time or 0.0,
+            quarter_turns=round(-first.picture.rotation / 90) % 4,
+        )
+
+
+def read_sightings(ledger: Ledger, videos: Iterable[str]) -> dict[str, Sightings]:
+    """What a run saw of videos of a truth, by the truth's names; without those it did not look at.
+
+    Raises:
+        OutputError: no such run, or a damaged one.
+        TruthError: a name that fits two videos of the run, or no video in common.
+    """
+    rows = {row.video: row for row in ledger.rows()}
+    sightings = {}
+    for ours, theirs in matched_names(videos, rows).items():
+        faces = read_table(ledger.path("faces", rows[theirs].video_id), FACES).to_pandas()
+        sightings[ours] = Sightings(
+            times_s=faces["time_s"].to_numpy(),
+            step_s=float(faces["duration_s"].median()),
+            track_ids=faces["track_id"].to_numpy(),
+            boxes=faces[["x1", "y1", "x2", "y2"]].to_numpy(np.float64),
+        )
+    return sightings
+
+
+def _fix_of_name(video: str, given: Iterable[str]) -> str:
+    near = difflib.get_close_matches(video, given, n=1)
+    meant = f"if {near[0]} is meant, write that in the column video; else " if near else ""
+    return f"{meant}name the video after --videos too, or delete its labels"
+
+
+def _mended_boxes(labels: LabelledBoxes, recording: Recording, fit: Fit) -> LabelledBoxes:
+    times_s = recording.times_s[recording.frames_near(fit.time.read(labels.times_s))]
+    boxes = fit.picture.read(labels.boxes)
+    is_cut = recording.parts_inside(boxes) < MIN_INSIDE
+    boxes = np.where(is_cut[:, None], recording.clipped(boxes), boxes)
+    by_frame: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # two times may be of one frame: the first stays
+    for row in zip(labels.people, times_s.tolist(), map(tuple, boxes.tolist()), labels.lines.tolist(), strict=True):
+        by_frame.setdefault(row[:2], row)
+    return LabelledBoxes.of(by_frame.values())
+
+
+def _mended_person(person: LabelledPerson, recording: Recording, time: Reading) -> LabelledPerson:
+    ends = [
+        (_within(recording, time, start_s), _within(recording, time, end_s)) for start_s, end_s in person.intervals_s
+    ]
+    return replace(person, intervals_s=tuple(ends))
+
+
+def _within(recording: Recording, time: Reading, written_s: float) -> float:
+    """A time that need not be a frame's, as it is meant."""
+    return float(np.clip(time.read(np.array([written_s]))[0], 0.0, recording.end_s))

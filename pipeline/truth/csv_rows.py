@@ -1,0 +1,186 @@
+"""Reads CSV files that people wrote: every complaint names file, line, column, value and fix."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from facetally.csv_cells import as_cell, of_cell
+from facetally.errors import TruthError
+
+ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+"""What a byte order mark at the beginning says; without one it must be UTF-8."""
+SEPARATORS = (",", ";", "\t")
+ZIP_MARK = b"PK\x03\x04"
+MAX_SHOWN = 60
+"""Characters of a wrong value that are repeated in an error."""
+
+
+@dataclass(frozen=True)
+class CsvRow:
+    """A row, and where it stands."""
+
+    path: Path
+    line: int
+    """1-based, as editors count; the header is line 1."""
+    values: dict[str, str]
+    """By column, without surrounding blanks."""
+    where: str = ""
+    """What errors name instead of line and column, for values that come from another kind of file."""
+
+    def wrong(self, column: str, why: str, fix: str) -> TruthError:
+        """The error for one value of this row."""
+        value = self.values.get(column, "")
+        shown = value if len(value) <= MAX_SHOWN else value[:MAX_SHOWN] + "..."
+        place = f"{self.where}, {column}" if self.where else f"line {self.line}, column {column}"
+        return TruthError(f"{self.path}, {place}: {shown!r} {why}", fix=fix)
+
+    def text(self, column: str) -> str:
+        """A value that must not be empty.
+
+        Raises:
+            TruthError: it is.
+        """
+        value = self.values.get(column, "")
+        if not value:
+            raise self.wrong(column, "is empty", fix="fill it in, or delete the line")
+        return value
+
+    def word(self, column: str, words: Mapping[str, str], default: str | None = None) -> str:
+        """The meaning of a word, whatever its case; `default` where the value is empty or the column missing.
+
+        Raises:
+            TruthError: none of the words, or empty without a default.
+        """
+        if default is not None and not self.values.get(column):
+            return default
+        value = self.text(column).lower()
+        if value not in words:
+            known = ", ".join(dict.fromkeys(words.values()))
+            raise self.wrong(column, "is not known", fix=f"write one of: {known}")
+        return words[value]
+
+    def number(self, column: str, default: float | None = None) -> float:
+        """A finite number; `default` where the value is empty or the column missing.
+
+        Raises:
+            TruthError: anything else, such as nan, inf or a decimal comma.
+        """
+        value = self.values.get(column, "")
+        if not value and default is not None:
+            return default
+        try:
+            number = float(value)
+        except ValueError:
+            raise self.wrong(column, "is not a number", fix="write it like 12.5, with a decimal point") from None
+        if not math.isfinite(number):
+            raise self.wrong(column, "is not a finite number", fix="write it like 12.5, or delete the line")
+        return number
+
+
+def read_rows(path: Path, required: Iterable[str]) -> list[CsvRow]:
+    """All rows of a file with a header; separated by commas, semicolons or tabs; empty lines are passed over.
+
+    Args:
+        path: the file, in UTF-8 (with or without byte order mark) or UTF-16 (with).
+        required: columns that must be there; others may be.
+
+    Raises:
+        TruthError: no such file, another encoding, a missing or repeated column, a row of another length.
+    """
+    text = read_text(path)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    rows = []
+    line = 1  # where a row begins; a quoted value may go on for several lines
+    try:
+        header = [name.strip().lower() for name in next(lines, [])]
+        _check_header(path, header, list(required))
+        line = lines.line_num + 1
+        for fields in lines:
+            if any(field.strip() for field in fields):
+                rows.append(_row(path, line, header, fields))
+            line = lines.line_num + 1
+    except csv.Error as error:
+        raise TruthError(
+            f"{path}, line {line}: {error}", fix='close every "quote", and save the file as CSV in UTF-8'
+        ) from error
+    return rows
+
+
+def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Writes a file that `read_rows` reads back, and in which no text is a spreadsheet's formula.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([as_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
+
+
+def read_bytes(path: Path) -> bytes:
+    """What a file of labels holds.
+
+    Raises:
+        TruthError: it cannot be read, or is an archive.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TruthError(f"{path} cannot be read: {error.strerror}", fix="check the path and its rights") from error
+    if data.startswith(ZIP_MARK):
+        raise TruthError(
+            f"{path} is a ZIP archive or an Excel sheet", fix="unpack it and name the file inside, or save it as CSV"
+        )
+    return data
+
+
+def read_text(path: Path) -> str:
+    """The same as text: UTF-8 with or without byte order mark, or UTF-16 with.
+
+    Raises:
+        TruthError: as `read_bytes`; another encoding, named with the first line that shows it.
+    """
+    data = read_bytes(path)
+    encoding = next((name for mark, name in ENCODINGS.items() if data.startswith(mark)), "utf-8")
+    fix = "save the file in UTF-8 (in a spreadsheet: as CSV UTF-8)"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise TruthError(f"{path}, line {line}: byte {data[error.start]:#04x} is not {encoding}", fix=fix) from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise TruthError(f"{path}, line {line}: holds a zero byte", fix=fix)
+    return text
+
+
+def _row(path: Path, line: int, header: list[str], fields: list[str]) -> CsvRow:
+    if len(fields) != len(header):
+        raise TruthError(
+            f"{path}, line {line}: {len(fields)} values for {len(header)} columns",
+            fix='give each column a value, empty ones too; put "quotes" around values with separators',
+        )
+    return CsvRow(path, line, dict(zip(header, (of_cell(field.strip()) for field in fields), strict=True)))
+
+
+def _separator(text: str) -> str:
+    """The one that the header has most of; in doubt a comma."""
+    header = text.partition("\n")[0]
+    return max(SEPARATORS, key=header.count)
+
+
+def _check_header(path: Path, header: list[str], required: list[str]) -> None:
+    if missing := [name for name in required if name not in header]:
+        raise TruthError(
+            f"{path}, line 1: no column {', '.join(missing)}; it has {', '.join(header) or 'nothing'}",
+            fix=f"the first line must name the columns: {','.join(required)}",
+        )
+    if repeated := sorted({name for name in header if name and header.count(name) > 1}):
+        raise TruthError(f"{path}, line 1: column {', '.join(repeated)} stands twice", fix="delete one of them")

@@ -1,0 +1,192 @@
+"""Turns the labels of other tools into a truth folder, and writes empty ones to fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from facetally.errors import OptionError, TruthError
+from facetally.inputs import InputVideo
+from facetally.truth.csv_rows import CsvRow, read_rows
+from facetally.truth.files import (
+    BOX_COLUMNS,
+    CLIP_COLUMNS,
+    INTERVAL_COLUMNS,
+    PEOPLE_COLUMNS,
+    joined_people,
+    video_name,
+    write_tables,
+)
+from facetally.truth.formats.annotations import LabelledVideo
+from facetally.truth.formats.cvat import read_cvat
+from facetally.truth.formats.label_studio import read_label_studio
+from facetally.truth.formats.mot import read_mot
+from facetally.truth.formats.placement import Attributes, placed, scale_of
+from facetally.truth.formats.timeline import Timeline, timeline_by_fps, timeline_of
+from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
+from facetally.truth.video_names import matched_names
+
+READERS = {"cvat": read_cvat, "mot": read_mot, "label-studio": read_label_studio}
+FORMATS = (*READERS, "csv")
+
+
+@dataclass(frozen=True)
+class ImportedTruth:
+    """Labels from other tools."""
+
+    truth: Truth
+    notes: tuple[str, ...]
+    """What was put right or looks odd, a line each."""
+
+
+def import_truth(
+    files: Sequence[Path],
+    format_name: str,
+    videos: Sequence[InputVideo] = (),
+    fps: float | None = None,
+    video: str | None = None,
+    attributes: Path | None = None,
+) -> ImportedTruth:
+    """The labels in files of one format.
+
+    Keyframes and plain rows are kept as they are; where a person in view has none for more than a second, boxes in
+    between are added.
+
+    Args:
+        files: what the tool exported.
+        format_name: of `FORMATS`; csv has a row for each time that a person is in view, and no boxes.
+        videos: the videos that were labelled (others may be among them): frames get their times from them.
+        fps: frames per second, where the videos are not at hand; wrong for a rate that varies.
+        video: the name of the one video that was labelled, instead of what the files say.
+        attributes: a CSV file with person, gender and if known age_band, face_quality, note, video; it goes before
+            what the files say.
+
+    Raises:
+        OptionError: options that do not go together.
+        TruthError: labels that cannot be used.
+        VideoError: a video that cannot be read.
+    """
+    if videos and fps is not None:
+        raise OptionError("both videos and a rate are given", fix="leave out --fps: the videos know their times")
+    if fps is not None and not 0 < fps < np.inf:
+        raise OptionError(f"--fps {fps:g} is no rate", fix="give frames per second, like 29.97")
+    if format_name == "csv":
+        if attributes:
+            raise OptionError("--attributes goes with frames", fix="write the attributes into the interval file")
+        return _intervals(files, videos, video)
+    labelled = [found for path in files for found in READERS[format_name](path)]
+    sidecar = _sidecar(attributes, len(labelled)) if attributes else {}
+    if format_name == "mot" and len(labelled) == 1:
+        video = video or _only_video(sidecar)
+    labelled = _renamed(labelled, video) if video else labelled
+    full_names, notes = _full_names([labels.name for labels in labelled], videos, is_certain=bool(video))
+    paths = {found.name: found.path for found in videos}
+    people: dict[str, tuple[LabelledPerson, ...]] = {}
+    boxes: dict[str, LabelledBoxes] = {}
+    for labels in labelled:
+        name = full_names[labels.name]
+        if name in people:
+            raise TruthError(f"{labels.path} labels {name} a second time", fix="import one of the two at a time")
+        timeline, doubts = timeline_of(paths[name], labels) if videos else (_timeline_without(labels, fps), [])
+        scale, changes = scale_of(labels, timeline.size_px, name)
+        people[name], boxes[name] = placed(labels, name, timeline, scale, sidecar)
+        notes += doubts + changes
+    labelled_people = {track.row.values["person"] for labels in labelled for track in labels.tracks}
+    if unused := sorted({person for _, person in sidecar} - labelled_people):
+        notes.append(f"{attributes}: nobody in the labels is {', '.join(unused)}")
+    return ImportedTruth(Truth(people, boxes), tuple(notes))
+
+
+def write_template(videos: Iterable[InputVideo], folder: Path) -> None:
+    """Writes an empty truth folder, with a line to fill in for each video.
+
+    Raises:
+        OutputError: there are labels already, or it cannot be written.
+    """
+    names = [video.name for video in videos]
+    columns = (*PEOPLE_COLUMNS, *INTERVAL_COLUMNS)
+    write_tables(
+        folder,
+        [
+            ("boxes.csv", BOX_COLUMNS, []),
+            ("clips.csv", CLIP_COLUMNS, [[name, "", ""] for name in names]),
+            ("people.csv", columns, [[name, "p1", *[""] * (len(columns) - 2)] for name in names]),
+        ],
+    )
+
+
+def _intervals(files: Sequence[Path], videos: Sequence[InputVideo], video: str | None) -> ImportedTruth:
+    required = ("person", "gender", *INTERVAL_COLUMNS) if video else (*PEOPLE_COLUMNS[:3], *INTERVAL_COLUMNS)
+    rows = [row for path in files for row in read_rows(path, required)]
+    for row in rows:
+        for column in INTERVAL_COLUMNS:
+            row.text(column)  # in people.csv both may be empty
+    labelled = [video_name(video or row.text("video")) for row in rows]
+    full_names, notes = _full_names(labelled, videos, is_certain=bool(video))
+    rows = [
+        replace(row, values=row.values | {"video": full_names[name]}) for row, name in zip(rows, labelled, strict=True)
+    ]
+    people = joined_people(rows)
+    unnumbered = {name: tuple(replace(person, line=0) for person in people[name]) for name in people}
+    return ImportedTruth(Truth(unnumbered), tuple(notes))
+
+
+def _sidecar(path: Path, video_count: int) -> dict[tuple[str, str], CsvRow]:
+    """Attributes from a file of their own, by video and person."""
+    rows: dict[tuple[str, str], CsvRow] = {}
+    for row in read_rows(path, ("person", "gender") if video_count == 1 else ("video", "person", "gender")):
+        video = row.values.get("video", "") if video_count == 1 else row.text("video")
+        first = rows.setdefault((video_name(video), row.text("person")), row)
+        if first is not row:
+            raise row.wrong("person", f"stands in line {first.line} already", fix="delete one of the lines")
+    return rows
+
+
+def _only_video(sidecar: Attributes) -> str:
+    """The one video that is named; empty where there is none, or several."""
+    names = {name for name, _ in sidecar}
+    return names.pop() if len(names) == 1 else ""
+
+
+def _renamed(labelled: list[LabelledVideo], name: str) -> list[LabelledVideo]:
+    """The same with the name that the user gave."""
+    if len(labelled) > 1:
+        raise OptionError(
+            f"one video is named, {name}, but {len(labelled)} are labelled", fix="import one at a time, or leave it out"
+        )
+    return [replace(labels, name=video_name(name)) for labels in labelled]
+
+
+def _full_names(
+    names: Sequence[str], videos: Sequence[InputVideo], is_certain: bool
+) -> tuple[dict[str, str], list[str]]:
+    """The videos' names by what the labels call them; one label file and one video belong together anyhow."""
+    if not names:
+        raise TruthError("the files label nobody", fix="check that the labels were saved before they were exported")
+    given = [video.name for video in videos]
+    if len(set(names)) == len(given) == 1 and not is_certain:
+        is_alike = PurePosixPath(names[0]).stem in ("", PurePosixPath(given[0]).stem)
+        return {names[0]: given[0]}, [] if is_alike else [f"labels of {names[0]} were taken for {given[0]}"]
+    if "" in names:
+        raise TruthError("the labels do not say which video they are of", fix="say it with --video NAME")
+    if not given:
+        return {name: name for name in names}, []
+    matched = matched_names(names, given)
+    if missing := sorted(set(names) - matched.keys()):
+        raise TruthError(f"{missing[0]} is labelled, but not among the videos", fix="add it to --videos")
+    return matched, []
+
+
+def _timeline_without(labels: LabelledVideo, fps: float | None) -> Timeline:
+    """The timeline where the video is not at hand: by the rate that was given, or that the labels state."""
+    if labels.is_by_player:
+        raise TruthError(f"{labels.path}: boxes are in percent of a video that is not given", fix="add --videos")
+    if not (rate := fps or labels.fps):
+        raise TruthError(
+            f"{labels.path}: frame numbers say nothing about time",
+            fix="give the videos with --videos, or their constant rate with --fps (wrong where it varies)",
+        )
+    return timeline_by_fps(labels, rate)

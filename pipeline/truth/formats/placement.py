@@ -1,0 +1,136 @@
+"""Puts what labelling tools know into seconds and pixels: people, their attributes, and their boxes."""
+
+from __future__ import annotations
+
+import cmath
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import zip_longest
+from math import ceil, radians
+
+from facetally.errors import TruthError
+from facetally.truth.csv_rows import CsvRow
+from facetally.truth.files import PEOPLE_COLUMNS, person_of
+from facetally.truth.formats.annotations import Box, Keyframe, LabelledTrack, LabelledVideo
+from facetally.truth.formats.timeline import Timeline
+from facetally.truth.labels import LabelledBoxes, LabelledPerson
+
+ASPECT_TOLERANCE = 0.01
+"""By how much (as a ratio) the shapes of two pictures may differ that show the same."""
+PERCENT = 100.0
+
+Attributes = Mapping[tuple[str, str], CsvRow]
+"""What is known of people, by video (empty where there is only one) and person."""
+
+
+def scale_of(
+    labels: LabelledVideo, size_px: tuple[int, int] | None, name: str
+) -> tuple[tuple[float, float], list[str]]:
+    """What boxes must be multiplied with along x and y, and a note on that.
+
+    Raises:
+        TruthError: the labelled pictures have another shape than the video.
+    """
+    if labels.is_by_player and size_px:
+        return (size_px[0] / PERCENT, size_px[1] / PERCENT), []
+    if not size_px or not labels.size_px or labels.size_px == size_px:
+        return (1.0, 1.0), []
+    (width, height), (labelled_width, labelled_height) = size_px, labels.size_px
+    x, y = width / labelled_width, height / labelled_height
+    sizes = f"pictures of {labelled_width} x {labelled_height} pixels, {name} is shown at {width} x {height}"
+    if abs(x / y - 1) > ASPECT_TOLERANCE:
+        turned = ": it was labelled without its rotation" if labels.size_px == (height, width) else ""
+        raise TruthError(
+            f"{labels.path}: boxes were drawn on {sizes}{turned}",
+            fix="label the video as players show it (to turn it for good: ffmpeg -i VIDEO upright.mp4), or give the "
+            "video that was labelled with --videos",
+        )
+    return (x, y), [f"{labels.path}: boxes were drawn on {sizes}; they were scaled"]
+
+
+def placed(
+    labels: LabelledVideo, name: str, timeline: Timeline, scale: tuple[float, float], attributes: Attributes
+) -> tuple[tuple[LabelledPerson, ...], LabelledBoxes]:
+    """The people of a video who are in view, and their boxes.
+
+    Args:
+        labels: what a tool knows of the video.
+        name: the video's.
+        timeline: when its frames are on show.
+        scale: from `scale_of`.
+        attributes: of people, by the video's name or the one in the labels; they go before what the labels say.
+
+    Raises:
+        TruthError: attributes that are missing, unknown or contradict each other; a frame behind the end of the video;
+            two boxes of one person at one time.
+    """
+    people: dict[str, LabelledPerson] = {}
+    boxes: dict[tuple[str, int], Box] = {}
+    for track in labels.tracks:
+        if not any(keyframe.is_visible for keyframe in track.keyframes):
+            continue
+        row = _attributes(track, (name, labels.name, ""), attributes)
+        new = replace(person_of(row), line=0)
+        old = people.setdefault(new.person, new)
+        if (old.gender, old.age_band) != (new.gender, new.age_band):
+            raise row.wrong("gender", f"contradicts another track of {new.person}: {old.gender}", fix="make both alike")
+        for index, box in _boxes(track, labels, timeline, scale).items():
+            if (new.person, index) in boxes:
+                raise TruthError(
+                    f"{labels.path}, {track.row.where}: {new.person} has two boxes at {timeline.times_s[index]:.2f} s",
+                    fix="let the tracks follow each other, or give the second another person",
+                )
+            boxes[new.person, index] = box
+    if not people:
+        raise TruthError(f"{labels.path}: nobody is in view in {name}", fix="label those who are, or leave it out")
+    rows = ((person, float(timeline.times_s[index]), box, 0) for (person, index), box in boxes.items())
+    return tuple(people.values()), LabelledBoxes.of(rows)
+
+
+def _attributes(track: LabelledTrack, names: tuple[str, ...], attributes: Attributes) -> CsvRow:
+    """What is known of a track's person, as a row of people.csv; `names` are the video's, the true one first."""
+    values = track.row.values | {"video": names[0]}
+    if row := next((attributes[key] for name in names if (key := (name, values["person"])) in attributes), None):
+        known = {column: row.values.get(column, "") for column in PEOPLE_COLUMNS[2:]}
+        return replace(row, values=values | {column: value for column, value in known.items() if value})
+    if not values.get("gender"):
+        raise TruthError(
+            f"{track.row.path}, {track.row.where}: nobody says the gender of {values['person']}",
+            fix="label it as an attribute gender, or give it in a CSV file with columns person, gender: --attributes",
+        )
+    return replace(track.row, values=values)
+
+
+def _boxes(
+    track: LabelledTrack, labels: LabelledVideo, timeline: Timeline, scale: tuple[float, float]
+) -> dict[int, Box]:
+    """The boxes of a track in pixels of the displayed video, by picture."""
+    boxes: dict[int, Box] = {}
+    for keyframe, later in zip_longest(track.keyframes, track.keyframes[1:]):
+        if not keyframe.is_visible:
+            continue
+        index = timeline.index(keyframe.frame)
+        if index == len(timeline.times_s):
+            raise TruthError(
+                f"{labels.path}, {track.row.where}: frame {keyframe.frame + labels.first_frame} is behind the end of "
+                f"the video, which has {ceil(timeline.end_tick)} frames",
+                fix="check that these are the labels of this video, and that it is whole",
+            )
+        boxes[index] = start = _upright(keyframe, scale)
+        if later:
+            stop = _upright(later, scale)
+            for between in timeline.between(index, timeline.index(later.frame)):
+                share = (timeline.ticks[between] - keyframe.frame) / (later.frame - keyframe.frame)
+                x1, y1, x2, y2 = (a + (b - a) * min(max(share, 0.0), 1.0) for a, b in zip(start, stop, strict=True))
+                boxes[between] = (x1, y1, x2, y2)
+    return boxes
+
+
+def _upright(keyframe: Keyframe, scale: tuple[float, float]) -> Box:
+    """The upright box around a keyframe's, in pixels of the displayed video."""
+    x1, y1, x2, y2 = keyframe.box
+    width, height = (x2 - x1) * scale[0], (y2 - y1) * scale[1]
+    turn = cmath.rect(1, radians(keyframe.rotation_deg))
+    corners = [complex(x1 * scale[0], y1 * scale[1]) + complex(x, y) * turn for x in (0, width) for y in (0, height)]
+    across, down = [corner.real for corner in corners], [corner.imag for corner in corners]
+    return min(across), min(down), max(across), max(down)

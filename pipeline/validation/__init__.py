@@ -1,0 +1,1 @@
+"""A run beside hand labels: figures, intervals, and the verdict on a target."""

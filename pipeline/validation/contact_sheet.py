@@ -1,0 +1,92 @@
+"""Pictures of the people who were told wrong: made only when asked for, to be looked at and thrown away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from facetally.detection.faces import ImageArray
+from facetally.errors import OutputError, VideoError
+from facetally.options import Sampling
+from facetally.results.ledger import Ledger
+from facetally.results.tables import FACES, read_table
+from facetally.validation.outcomes import JudgedPerson
+from facetally.validation.validate import Validation
+from facetally.video.reader import VideoReader
+
+TILE_PX = 160
+FACES_SHOWN = 5
+"""Of each person, the best by quality, in order of time."""
+MARGIN = 0.5
+"""Of the face's size, on every side: hair and collar tell an eye much."""
+TEXT_PX = 420
+
+
+def write_contact_sheet(ledger: Ledger, validation: Validation, path: Path) -> int:
+    """Writes a PNG with one line for each person found and told wrong, and returns how many; none: no file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    wrong = [p for p in validation.judged.people if p.label.counts and p.is_found and not p.is_right]
+    if not wrong:
+        return 0
+    lines = [_line(ledger, person, validation.video_ids[person.label.video]) for person in wrong]
+    if not cv2.imwrite(str(path), np.concatenate(lines)):
+        raise OutputError(f"cannot write {path}", fix="choose another folder with -o")
+    return len(lines)
+
+
+def _line(ledger: Ledger, person: JudgedPerson, video_id: str) -> ImageArray:
+    faces = read_table(ledger.path("faces", video_id), FACES).to_pandas()
+    own = faces[faces["track_id"].isin(person.track_ids)]
+    best = own.nlargest(FACES_SHOWN, "quality").sort_values("time_s")
+    row = ledger.row(video_id)
+    try:
+        tiles = _tiles(Path(row.path), best) if row else []
+    except VideoError:  # moved or deleted since the run
+        tiles = []
+    blank = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
+    return np.concatenate([_text(person), *tiles, *[blank] * (FACES_SHOWN - len(tiles))], axis=1)
+
+
+def _tiles(path: Path, faces: pd.DataFrame) -> list[ImageArray]:
+    """The faces with their surroundings, cut from the video."""
+    boxes = faces[["x1", "y1", "x2", "y2"]].to_numpy()
+    wanted = {round(time_s, 6): box for time_s, box in zip(faces["time_s"], boxes, strict=True)}
+    tiles: list[ImageArray] = []
+    with VideoReader(path, Sampling(every_s=0.0)) as reader:
+        for frame in reader:
+            if round(frame.time_s, 6) in wanted:
+                tiles.append(_tile(frame.picture.image(), wanted[round(frame.time_s, 6)]))
+            if len(tiles) == len(wanted):
+                break
+    return tiles
+
+
+def _tile(image: ImageArray, box: np.ndarray) -> ImageArray:
+    """A square around a box; (TILE_PX, TILE_PX, 3) uint8 BGR, black beyond the picture."""
+    centre = (box[:2] + box[2:]) / 2
+    scale = TILE_PX / ((1 + 2 * MARGIN) * max(box[2] - box[0], box[3] - box[1]))
+    shift = TILE_PX / 2 - scale * centre
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
+    return np.asarray(cv2.warpAffine(image, matrix, (TILE_PX, TILE_PX), flags=cv2.INTER_AREA), np.uint8)
+
+
+def _text(person: JudgedPerson) -> ImageArray:
+    """Who it is and what was told; (TILE_PX, TEXT_PX, 3)."""
+    canvas = np.zeros((TILE_PX, TEXT_PX, 3), np.uint8)
+    label = person.label
+    words = (
+        label.video[-48:],
+        f"{label.person}: {label.gender}, {label.age_band}, {label.face_quality}",
+        f"told {person.told}, female_prob {person.female_prob:.3f}",
+        f"face {person.face_height_px:.0f} px, {len(person.track_ids)} tracks",
+    )
+    for i, line in enumerate(words):
+        safe = line.encode("ascii", "replace").decode()
+        cv2.putText(canvas, safe, (8, 30 + 32 * i), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (230, 230, 230), 1, cv2.LINE_AA)
+    return canvas

@@ -1,0 +1,297 @@
+"""Figures of judged people and tracks: counts are kept beside every ratio, and sums are made before ratios.
+
+Every function returns plain nested values for `report.json`, whose names are described in reports/validation/README.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from facetally.gender.attributes import AGE_BANDS
+from facetally.quantification.intervals import (
+    OF_A_SHARE,
+    Floats,
+    Interval,
+    Proportion,
+    bootstrapped,
+    clustered_interval,
+)
+from facetally.validation.outcomes import NOBODY, PEOPLE, Judged, JudgedPerson, JudgedTrack
+
+Figures = dict[str, Any]
+
+FALSE = (NOBODY, "not_a_face")
+"""The truth of false tracks."""
+HEIGHTS_PX = (0, 24, 40, 80, 160)
+"""Lower edges of the bands that faces are grouped in."""
+
+
+def ratio_figures(cases: Iterable[tuple[bool, str]], name: str = "accuracy") -> Figures:
+    """How many cases are right, with the interval for cases that come in clusters.
+
+    Args:
+        cases: whether it is right, and its cluster.
+        name: of the ratio.
+    """
+    return _ratio(name, *clustered_ratio(cases))
+
+
+def clustered_ratio(cases: Iterable[tuple[bool, str]]) -> tuple[Proportion, Interval]:
+    """The same, not rounded: for the verdict."""
+    right: Counter[str] = Counter()
+    count: Counter[str] = Counter()
+    for is_right, cluster in cases:
+        right[cluster] += is_right
+        count[cluster] += 1
+    result = Proportion(right.total(), count.total())
+    clusters = sorted(count)
+    interval = clustered_interval(np.array([right[c] for c in clusters]), np.array([count[c] for c in clusters]))
+    return result, interval
+
+
+def independent_figures(right: Iterable[bool]) -> Figures:
+    """The same for cases taken as independent, with Wilson's interval: for small groups."""
+    cases = list(right)
+    result = Proportion(sum(cases), len(cases))
+    return _ratio("accuracy", result, result.interval())
+
+
+def _ratio(name: str, result: Proportion, interval: Interval) -> Figures:
+    return {
+        name: rounded(result.share),
+        "low": rounded(interval.low),
+        "high": rounded(interval.high),
+        "right": result.right,
+        "count": result.count,
+    }
+
+
+def people_figures(people: Sequence[JudgedPerson]) -> Figures:
+    """Accuracy over labelled men and women: of those found, of those told, and of all."""
+    labelled = [person for person in people if person.label.counts]
+    found = [person for person in labelled if person.is_found]
+    told = [person for person in found if person.told != "unknown"]
+    wilson = independent_figures(person.is_right for person in found)
+    return {
+        **ratio_figures((person.is_right, person.source) for person in found),
+        "wilson_low": wilson["low"],
+        "wilson_high": wilson["high"],
+        "labelled": len(labelled),
+        "sources": len({person.source for person in labelled}),
+        "female": ratio_figures((p.is_right, p.source) for p in found if p.label.gender == "female"),
+        "male": ratio_figures((p.is_right, p.source) for p in found if p.label.gender == "male"),
+        "balanced": balanced_figures(found),
+        "told": {
+            **ratio_figures((person.is_right, person.source) for person in told),
+            "coverage": share_of(len(told), len(found)),
+        },
+        "end_to_end": ratio_figures((person.is_found and person.is_right, person.source) for person in labelled),
+        "confusion": _confusion((person.label.gender, person.told) for person in labelled),
+    }
+
+
+def balanced_figures(found: Sequence[JudgedPerson]) -> Figures:
+    """The mean of the accuracy on women and on men."""
+    counts = {gender: _by_source(found, gender) for gender in ("female", "male")}
+    sources = sorted({source for by_source in counts.values() for source in by_source})
+    table = np.array([[counts[g][s] for s in sources] for g in ("female", "male")], float).reshape(2, -1, 2)
+
+    def balanced(weights: Floats) -> Floats:
+        recalls = [(weights @ table[g, :, 0]) / (weights @ table[g, :, 1]) for g in (0, 1)]
+        return np.asarray(sum(recalls) / 2)
+
+    if not table.size or not table[:, :, 1].sum(axis=1).all():
+        return {"accuracy": None, "low": 0.0, "high": 1.0}
+    with np.errstate(invalid="ignore"):
+        interval = bootstrapped(balanced, len(sources), bounds=OF_A_SHARE)
+        share = float(balanced(np.ones((1, len(sources))))[0])
+    return {"accuracy": rounded(share), "low": rounded(interval.low), "high": rounded(interval.high)}
+
+
+def _by_source(found: Iterable[JudgedPerson], gender: str) -> defaultdict[str, tuple[int, int]]:
+    counts: defaultdict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for person in found:
+        if person.label.gender == gender:
+            right, count = counts[person.source]
+            counts[person.source] = right + person.is_right, count + 1
+    return counts
+
+
+def track_figures(judged: Judged) -> Figures:
+    """Accuracy over tracks of labelled men and women, and what else the tracks show."""
+    counted = [track for track in judged.tracks if track.counts]
+    told = [track for track in counted if track.told != "unknown"]
+    found = [person for person in judged.people if person.is_found and person.label.counts]
+    truths = Counter(track.truth for track in judged.tracks)
+    return {
+        **ratio_figures((track.is_right, track.source) for track in counted),
+        "all": len(judged.tracks),
+        "told": {
+            **ratio_figures((track.is_right, track.source) for track in told),
+            "coverage": share_of(len(told), len(counted)),
+        },
+        "per_person": rounded(len(counted) / len(found)) if found else None,
+        "of_several_people": sum(track.people_count > 1 for track in judged.tracks),
+        "false": sum(truths[name] for name in FALSE),
+        "on_nobody_labelled": truths[NOBODY],
+        "on_no_face": truths["not_a_face"],
+        "false_seconds": rounded(sum(t.screen_time_s for t in judged.tracks if t.truth in FALSE)),
+    }
+
+
+def detection_figures(people: Sequence[JudgedPerson]) -> Figures:
+    """How many of the labelled boxes and people have a face or a track on them; pictures and no faces left out."""
+    real = [person for person in people if person.label.gender in PEOPLE]
+    counted = [person for person in real if person.label.counts]
+    clusters = sorted({person.source for person in real})
+    found = np.array([sum(p.found_count for p in real if p.source == c) for c in clusters], np.int64)
+    boxes = np.array([sum(p.box_count for p in real if p.source == c) for c in clusters], np.int64)
+    recall = Proportion(int(found.sum()), int(boxes.sum()))
+    return {
+        "people": ratio_figures(((person.is_found, person.source) for person in counted), "recall"),
+        "boxes": _ratio("recall", recall, clustered_interval(found, boxes)) if recall.count else None,
+    }
+
+
+def share_figures(judged: Judged) -> tuple[Figures, Figures]:
+    """The share of women told and true, by appearance and by screen time.
+
+    Told is what a tally of the labelled part says, misses, false tracks and all, without the tracks of people whose
+    labels count neither way; true is what the labels say. `matched`
+    is the true share among the tracks of labelled men and women, `matched_told` the share of those that are told.
+    """
+    people = [person for person in judged.people if person.label.counts]
+    counted = [track for track in judged.tracks if track.counts]
+    told = [track for track in judged.tracks if track.counts or track.truth in FALSE]
+
+    def figures(
+        person_amount: Callable[[JudgedPerson], float], track_amount: Callable[[JudgedTrack], float]
+    ) -> Figures:
+        raw = _female_share((track.told, track_amount(track)) for track in told)
+        true = _female_share((person.label.gender, person_amount(person)) for person in people)
+        matched = _female_share((track.truth, track_amount(track)) for track in counted)
+        matched_told = _female_share((track.told, track_amount(track)) for track in counted)
+        return {
+            "raw": rounded(raw),
+            "true": rounded(true),
+            "error_points": rounded(100 * (raw - true)),
+            "matched": rounded(matched),
+            "matched_told": rounded(matched_told),
+        }
+
+    by_appearance = figures(lambda _: 1.0, lambda _: 1.0)
+    by_screen_time = figures(lambda person: person.labelled_s, lambda track: track.screen_time_s)
+    return by_appearance, by_screen_time
+
+
+def _female_share(amounts: Iterable[tuple[str, float]]) -> float:
+    """Women among women and men, by amount; NaN of nothing."""
+    sums = dict.fromkeys(("female", "male"), 0.0)
+    for gender, amount in amounts:
+        if gender in sums:
+            sums[gender] += amount
+    return sums["female"] / sum(sums.values()) if sum(sums.values()) else math.nan
+
+
+def age_figures(people: Sequence[JudgedPerson]) -> Figures:
+    """Age bands told of labelled people against true; a label "a/b" is met by either."""
+    aged = [person for person in people if person.label.gender in PEOPLE and person.label.age_band != "unsure"]
+    found = [person for person in aged if person.is_found]
+    told = [person for person in found if person.told_age_band in AGE_BANDS]
+    return {
+        **independent_figures(person.told_age_band in person.label.age_band.split("/") for person in told),
+        "coverage": share_of(len(told), len(found)),
+        "confusion": _confusion((person.label.age_band, person.told_age_band) for person in told),
+    }
+
+
+GROUPS: dict[str, Callable[[JudgedPerson], str]] = {
+    "face_height_px": lambda person: height_band(person.face_height_px),
+    "face_quality": lambda person: person.label.face_quality or "not judged",
+    "age_band": lambda person: person.label.age_band,
+    "people_in_view": lambda person: person.company,
+    "source": lambda person: person.source,
+}
+"""What accuracy is broken down by."""
+
+
+def breakdowns(people: Sequence[JudgedPerson]) -> Figures:
+    """Accuracy over found men and women by each of `GROUPS`, with Wilson's interval, and how many were missed."""
+    labelled = [person for person in people if person.label.counts]
+    figures: Figures = {}
+    for name, group_of in GROUPS.items():
+        groups: defaultdict[str, list[JudgedPerson]] = defaultdict(list)
+        for person in labelled:
+            groups[group_of(person)].append(person)
+        figures[name] = {
+            group: {
+                **independent_figures(person.is_right for person in members if person.is_found),
+                "missed": sum(not person.is_found for person in members),
+            }
+            for group, members in sorted(groups.items(), key=lambda item: _order(item[0]))
+        }
+    return figures
+
+
+def height_band(height_px: float) -> str:
+    """ "24-39" for 30; "160+" for 200; "not known" for NaN."""
+    if math.isnan(height_px):
+        return "not known"
+    start = max(edge for edge in HEIGHTS_PX if edge <= round(height_px))
+    later = [edge for edge in HEIGHTS_PX if edge > start]
+    return f"{start}-{later[0] - 1}" if later else f"{start}+"
+
+
+def halves(sources: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Two halves of the sources that no one chose: in the order of their names' SHA-256, every other one."""
+    ordered = sorted(set(sources), key=lambda source: hashlib.sha256(source.encode(errors="surrogateescape")).digest())
+    return frozenset(ordered[::2]), frozenset(ordered[1::2])
+
+
+def error_figures(people: Sequence[JudgedPerson]) -> list[Figures]:
+    """Every labelled man or woman who is missed or told wrong, the surest errors first."""
+    wrong = [p for p in people if p.label.counts and not (p.is_found and p.is_right)]
+    ordered = sorted(wrong, key=lambda p: (not p.is_found, -abs(p.female_prob - 0.5) if p.is_found else 0.0))
+    return [
+        {
+            "video": person.label.video,
+            "person": person.label.person,
+            "true": person.label.gender,
+            "told": person.told,
+            "female_prob": rounded(person.female_prob),
+            "face_height_px": rounded(person.face_height_px),
+            "face_quality": person.label.face_quality,
+            "age_band": person.label.age_band,
+            "labelled_s": rounded(person.labelled_s),
+        }
+        for person in ordered
+    ]
+
+
+def _confusion(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """Counts by truth, then by answer."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for true, told in pairs:
+        counts[true][told] += 1
+    return {true: dict(sorted(told.items())) for true, told in sorted(counts.items())}
+
+
+def share_of(part: int, whole: int) -> float | None:
+    return rounded(part / whole) if whole else None
+
+
+def _order(group: str) -> tuple[float, str]:
+    """Numbers by size, then words."""
+    digits = group.partition("-")[0].rstrip("+")
+    return (float(digits), "") if digits.isdecimal() else (math.inf, group)
+
+
+def rounded(value: float) -> float | None:
+    """As stored: four decimals; None for what is not a number."""
+    return None if math.isnan(value) else round(value, 4)

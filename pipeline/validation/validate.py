@@ -1,0 +1,189 @@
+"""Checks a run against hand labels: every figure, and a verdict on the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from facetally import __version__
+from facetally.errors import OptionError
+from facetally.options import PeopleOptions, Sampling
+from facetally.quantification.correction import Correction
+from facetally.quantification.intervals import Interval
+from facetally.quantification.run_shares import UNITS, as_figures, corrections, run_tracks
+from facetally.results.ledger import Ledger, VideoRow, option_sets
+from facetally.results.tables import FACES, TRACKS, read_table
+from facetally.truth.labels import Truth
+from facetally.truth.video_names import matched_names
+from facetally.validation.abstention import abstention_figures
+from facetally.validation.metrics import (
+    Figures,
+    age_figures,
+    breakdowns,
+    clustered_ratio,
+    detection_figures,
+    error_figures,
+    halves,
+    people_figures,
+    rounded,
+    share_figures,
+    track_figures,
+)
+from facetally.validation.outcomes import Judged, JudgedTrack, judge_video, labelled_tracks
+from facetally.validation.verdict import verdict
+
+MIN_HALF_TRACKS = 20
+"""Labelled tracks that each half needs for a trial of the corrections."""
+
+
+@dataclass(frozen=True)
+class ValidateOptions:
+    """What is asked of a run.
+
+    Raises:
+        OptionError: a ratio outside (0, 1).
+    """
+
+    target: float = 0.85
+    """Accuracy over people that the verdict is on."""
+    min_accuracy: float = 0.95
+    """Of the answers that are given, for the threshold below which they should not be."""
+    labels_sampled: bool = False
+    """Whether the labelled videos were drawn at random from the run."""
+
+    def __post_init__(self) -> None:
+        for flag, value in (("--target", self.target), ("--min-accuracy", self.min_accuracy)):
+            if not 0 < value < 1:
+                raise OptionError(f"{flag} {value:g} is not between 0 and 1", fix=f"give a ratio: {flag} 0.85")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A run beside its labels."""
+
+    judged: Judged
+    video_ids: dict[str, str]
+    """The run's id of each labelled video, by its name in the truth."""
+    figures: Figures
+    """What report.json holds."""
+
+
+def validated(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Validation:
+    """Compares a run with labels.
+
+    Raises:
+        OutputError: no run, or a damaged one.
+        TruthError: no video in common, or a name that fits two.
+    """
+    rows = list(ledger.rows())
+    by_name = {row.video: row for row in rows}
+    names = matched_names(truth.people, by_name)
+    labelled = {name: by_name[run_name] for name, run_name in names.items()}
+    judged = judge(ledger, truth, labelled)
+    provenance = ledger.provenance()
+    tracks = labelled_tracks(judged.tracks)
+    sources = {row.video: truth.source(name) for name, row in labelled.items()}
+    return Validation(
+        judged,
+        {name: row.video_id for name, row in labelled.items()},
+        {
+            "version": __version__,
+            **_verdict_figures(judged, options.target),
+            "people": people_figures(judged.people),
+            "tracks": track_figures(judged),
+            "detection": detection_figures(judged.people),
+            **_shares(judged, tracks, run_tracks(ledger, rows, sources), options.labels_sampled),
+            "age": age_figures(judged.people),
+            "by": breakdowns(judged.people),
+            "abstention": abstention_figures(judged.tracks, options.min_accuracy),
+            "errors": error_figures(judged.people),
+            "truth": _truth_figures(truth, labelled, judged),
+            "run": {"option_sets": option_sets(rows), **provenance},
+            "calibration": as_figures(tracks, provenance.get("models", {})),
+        },
+    )
+
+
+def judge(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Judged:
+    """Judges the people and tracks of all labelled videos; in one that could not be read, everyone is missed.
+
+    Args:
+        ledger: the run.
+        truth: the labels.
+        labelled: the run's row of each labelled video, by its name in the truth.
+    """
+    return Judged.joined(_judged_video(ledger, truth, name, row) for name, row in sorted(labelled.items()))
+
+
+def _judged_video(ledger: Ledger, truth: Truth, name: str, row: VideoRow) -> Judged:
+    if row.status == "failed":
+        faces, tracks = FACES.empty_table().to_pandas(), TRACKS.empty_table().to_pandas()
+        return judge_video(truth, name, faces, tracks, Sampling(), PeopleOptions())
+    faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
+    tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
+    options = ledger.provenance(row.video_id).get("options", {})
+    sampling = Sampling(**options.get("sampling", {}))
+    return judge_video(truth, name, faces, tracks, sampling, PeopleOptions(**options.get("people", {})))
+
+
+def _verdict_figures(judged: Judged, target: float) -> Figures:
+    found = [person for person in judged.people if person.label.counts and person.is_found]
+    answer = verdict(*clustered_ratio((person.is_right, person.source) for person in found), target)
+    return {
+        "verdict": answer.word,
+        "target": target,
+        "further_people": answer.further_people,
+        "exit_code": answer.exit_code,
+    }
+
+
+def _shares(judged: Judged, labelled: pd.DataFrame, run: pd.DataFrame, labels_sampled: bool) -> Figures:
+    """share.female and screen_time.female: told against true, the whole run corrected, and a trial of that."""
+    by_unit = dict(zip(UNITS, share_figures(judged), strict=True))
+    return {
+        name: {
+            "female": {
+                **by_unit[unit],
+                "run": correction_figures(corrections(labelled, run, unit, labels_sampled)),
+                "trial": _trial_figures(judged.tracks, unit),
+            }
+        }
+        for unit, name in UNITS.items()
+    }
+
+
+def _trial_figures(tracks: Sequence[JudgedTrack], unit: str) -> Figures | None:
+    """Labels of one half of the sources correct the answers on the other, whose truth is known."""
+    first, second = halves(track.source for track in tracks if track.counts)
+    learned = labelled_tracks(track for track in tracks if track.source in first)
+    tried = labelled_tracks(track for track in tracks if track.source in second)
+    if min(len(learned), len(tried)) < MIN_HALF_TRACKS:
+        return None
+    amount = tried["screen_time_s"] if unit == "screen_time_s" else tried["screen_time_s"] ** 0
+    true = float(amount[tried["is_female"]].sum() / amount.sum())
+    return {"true": rounded(true), **correction_figures(corrections(learned, tried, unit))}
+
+
+def correction_figures(corrected: dict[str, Correction]) -> Figures:
+    """Each way's share and interval, or why it was refused."""
+    return {name: _correction(correction) for name, correction in corrected.items()}
+
+
+def _correction(correction: Correction) -> Figures:
+    if correction.refusal:
+        return {"share": None, "low": None, "high": None, "refusal": correction.refusal}
+    interval = correction.interval or Interval(0.0, 1.0)
+    return {"share": rounded(correction.share), "low": rounded(interval.low), "high": rounded(interval.high)}
+
+
+def _truth_figures(truth: Truth, labelled: dict[str, Any], judged: Judged) -> Figures:
+    return {
+        "videos": len(labelled),
+        "videos_not_in_run": sorted(truth.people.keys() - labelled.keys()),
+        "videos_failed": sorted(name for name, row in labelled.items() if row.status == "failed"),
+        "people": sum(len(truth.people[name]) for name in labelled),
+        "left_out": [f"{person.video}: {person.person}" for person in judged.left_out],
+    }

@@ -1,0 +1,1 @@
+"""Videos as sampled frames with true times."""

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facetally.cli.config import as_toml, read_config, stage_options, with_stages
+from facetally.errors import OptionError
+from facetally.options import RunOptions
+
+FLAGS = ("every", "workers", "detector")
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_flags_and_stages_are_told_apart(tmp_path: Path) -> None:
+    config = read_config(written(tmp_path, 'workers = 2\ndetector = "x"\n[people]\nmin_confidence = 0.9\n'), FLAGS)
+    assert config.flags == {"workers": 2, "detector": "x"}
+    assert config.stages == {"people": {"min_confidence": 0.9}}
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    config = read_config(written(tmp_path, "\ufeff# nothing\n"), FLAGS)
+    assert with_stages(RunOptions(), config.stages) == RunOptions()
+
+
+def test_stages_are_replaced_option_by_option() -> None:
+    changed = with_stages(RunOptions(), {"people": {"min_confidence": 1}, "sampling": {"every_s": 0.5}})
+    assert (changed.people.min_confidence, changed.sampling.every_s) == (1.0, 0.5)
+    assert changed.people.batch_crops == RunOptions().people.batch_crops
+    assert changed.digest({}) != RunOptions().digest({})
+
+
+def test_whole_numbers_for_ratios_mean_the_same_options() -> None:
+    whole, decimal = (with_stages(RunOptions(), {"people": {"min_confidence": value}}) for value in (1, 1.0))
+    assert whole.digest({}) == decimal.digest({})
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "fix"),
+    [
+        ("worker = 2", "no option 'worker' is known", "did you mean workers?"),
+        ("[peopel]\n", "no table 'peopel' is known", "did you mean people?"),
+        ("[people]\nmin_confidense = 0.8", r"no option 'min_confidense' in \[people\] is known", "min_confidence"),
+        ("people = 3", "no option 'people' is known", "choose from: detector, every, workers"),
+        ("[workers]\nx = 1", "no table 'workers' is known", "choose from: detection"),
+        ("workers == 2", "is not TOML", "--show-options"),
+        ("workers = 2\nworkers = 3", "is not TOML", "--show-options"),
+    ],
+)
+def test_what_is_not_known_is_an_error_with_a_suggestion(tmp_path: Path, text: str, what: str, fix: str) -> None:
+    with pytest.raises(OptionError, match=what) as caught:
+        read_config(written(tmp_path, text), FLAGS)
+    assert fix in caught.value.fix
+
+
+def test_a_file_that_is_not_there_or_no_text_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="cannot be read"):
+        read_config(tmp_path / "no.toml", FLAGS)
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(OptionError, match="is not TOML"):
+        read_config(tmp_path / "bytes.toml", FLAGS)
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "value", "words"),
+    [
+        ("people", "min_confidence", "high", "must be a number"),
+        ("people", "batch_crops", 6.5, "must be a whole number"),
+        ("people", "batch_crops", True, "must be a whole number"),
+        ("sampling", "keyframes", 1, "must be true or false"),
+        ("detection", "min_score", 1.5, r"min_score must be in \[0, 1\]"),
+        ("sampling", "every_s", -1.0, "--every -1"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_or_range_is_an_error(stage: str, name: str, value: object, words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        with_stages(RunOptions(), {stage: {name: value}})
+
+
+def test_what_is_printed_is_read_back_as_it_was(tmp_path: Path) -> None:
+    options = with_stages(RunOptions(), {"people": {"min_confidence": 0.8}, "sampling": {"keyframes": True}})
+    config = read_config(written(tmp_path, as_toml({"workers": 3, "detector": 'a"b'}, options)), FLAGS)
+    assert config.flags == {"workers": 3, "detector": 'a"b'}
+    assert config.stages == stage_options(options)
+    assert with_stages(RunOptions(), config.stages) == options

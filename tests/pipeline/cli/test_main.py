@@ -1,0 +1,530 @@
+"""The command line as its users meet it: results on stdout, two lines for each error, and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import tomllib
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import click
+import cv2
+import pytest
+from click.testing import CliRunner, Result
+from drawn_world import engines
+
+from facetally.cli.main import main
+from facetally.errors import ModelError
+from facetally.models import doctor, weights
+from facetally.models import engines as engine_module
+from facetally.models.weights import KnownModel, ModelFile
+from facetally.results.ledger import Ledger
+from facetally.results.tables import TALLIES, read_table
+from facetally.validation.contact_sheet import FACES_SHOWN, TEXT_PX, TILE_PX
+
+
+def facetally(*words: str | Path, answer: str | None = None) -> Result:
+    return CliRunner(env={"COLUMNS": "120"}).invoke(main, [str(word) for word in words], input=answer)
+
+
+def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command and group of commands."""
+    yield before
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+def assert_error(result: Result, what: str, fix: str) -> None:
+    """Exit code 1 and exactly two lines on stderr."""
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    first, second = result.stderr.splitlines()
+    assert first.startswith("Error: ")
+    assert what in first
+    assert second.startswith("Fix: ")
+    assert fix in second
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs compute with the drawn world's engines."""
+    monkeypatch.setattr(engine_module, "load_engines", lambda *_: engines())
+
+
+@pytest.fixture(scope="module")
+def finished(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of a run over the drawn films. Not to be changed."""
+    out = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "load_engines", lambda *_: engines())
+        assert facetally("run", films, "-o", out).exit_code == 0
+    return out
+
+
+LABELS = """video,person,gender,start_s,end_s
+man.mp4,bob,male,0,2
+woman.mp4,ann,female,0,2
+mixed.mp4,cat,female,0,2
+mixed.mp4,dan,male,0.6,1.4
+mixed.mp4,fay,female,2,3.6
+"""
+"""Of the drawn films, by time; Dan is never alone in view, and Fay is drawn in blue."""
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """A truth folder with `LABELS`."""
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "people.csv").write_text(LABELS)
+    return tmp_path / "labels"
+
+
+@pytest.fixture
+def one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownModel:
+    """An installation that knows two models, one of them in a pack on a file:// URL, and an empty cache."""
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
+        archive.writestr("inside/drawn.onnx", b"weights")
+    url, digest = (tmp_path / "pack.zip").as_uri(), hashlib.sha256((tmp_path / "pack.zip").read_bytes()).hexdigest()
+    sha = hashlib.sha256(b"weights").hexdigest()
+    model = KnownModel("drawn", "detector", "drawn.onnx", sha, 7, url, digest, "only on Sundays", "a note")
+    ours = KnownModel("ours", "classifier", "ours.onnx", sha, 7, "", "", "free", "")
+    (tmp_path / "bundled").mkdir()
+    with (tmp_path / "bundled" / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(KnownModel)])
+        writer.writeheader()
+        writer.writerows([asdict(model), asdict(ours)])
+    monkeypatch.setattr(weights, "bundled_folder", lambda: tmp_path / "bundled")
+    monkeypatch.setattr(weights, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv(weights.SHARED_VARIABLE, str(tmp_path / "nothing"))
+    monkeypatch.delenv(weights.MODELS_VARIABLE, raising=False)
+    return model
+
+
+@pytest.mark.parametrize("words", list(commands(main)), ids=" ".join)
+def test_every_help_has_an_example(words: tuple[str, ...]) -> None:
+    result = facetally(*words, "--help")
+    assert result.exit_code == 0
+    assert "Example: facetally" in result.stdout
+
+
+def test_the_commands_are_those_we_promise() -> None:
+    assert {" ".join(words) for words in commands(main)} >= {
+        *("run", "status", "tally", "report", "info", "doctor"),
+        *("models list", "models verify", "models pull", "models bundle"),
+        *("validate", "compare", "truth template", "truth import", "truth check"),
+    }
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_run_prints_the_tally_and_writes_the_tables(films: Path, tmp_path: Path) -> None:
+    result = facetally("run", films, "-o", tmp_path / "out")
+    assert result.exit_code == 0
+    line = next(line for line in result.stdout.splitlines() if " all " in line)
+    # appearances, women, men, unknown, share of women, and the same share by screen time: 4.0 of 8.4 s
+    assert line.replace("│", " ").split() == ["all", "6", "2", "3", "1", "40.0", "%", "10.0", "s", "47.6", "%"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *(".lock", "run.json"),
+        *("faces", "tracks", "videos", "tallies"),
+    }
+    assert "Next: facetally report" in result.stderr
+
+
+@pytest.mark.usefixtures("drawn")
+def test_status_tells_what_is_done_what_failed_and_what_is_left(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert_error(facetally("status", out), "holds no results", "facetally run")
+    (tmp_path / "bad.mp4").write_text("no video")
+    facetally("run", clip, tmp_path / "bad.mp4", "-o", out)
+    told = facetally("status", out)
+    assert (told.exit_code, told.stdout) == (1, "2 videos: 1 ok, 1 failed\n")
+    assert "failed: bad.mp4: " in told.stderr
+    next((out / "videos").glob("bad*")).unlink()
+    told = facetally("status", out)
+    assert (told.exit_code, told.stdout.splitlines()[0]) == (1, "2 videos: 1 ok, 1 to do")
+    (tmp_path / "bad.mp4").unlink()
+    facetally("run", clip, "-o", out)
+    assert facetally("status", out).exit_code == 0
+
+
+@pytest.mark.usefixtures("drawn")
+def test_the_same_content_under_two_names_is_told(clip: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(clip.read_bytes())
+    dry = facetally("run", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out", "--dry-run")
+    assert dry.stdout == "todo  a.mp4\ncopy  b.mp4\n"
+    facetally("run", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out")
+    told = facetally("status", tmp_path / "out").stdout.splitlines()
+    assert told[0] == "2 videos: 2 ok"
+    assert told[1].startswith("1 of them have the same content as others")
+
+
+@pytest.mark.usefixtures("drawn")
+def test_two_runs_into_one_folder_are_refused(clip: Path, tmp_path: Path) -> None:
+    facetally("run", clip, "-o", tmp_path)
+    with Ledger(tmp_path).locked():
+        refused = facetally("run", clip, "-o", tmp_path)
+        assert "a run is at work" in facetally("status", tmp_path).stdout
+    assert refused.exit_code == 1
+    assert f"Error: another run is writing to {tmp_path}" in refused.stderr
+    assert facetally("run", clip, "-o", tmp_path).exit_code == 0
+
+
+@pytest.mark.usefixtures("drawn")
+def test_settings_come_from_flags_before_a_file_before_defaults(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("every = 0.5\nworkers = 2\n[people]\nmin_confidence = 0.8\n")
+    words = ["run", str(clip), "-o", str(tmp_path / "out"), "--config", str(tmp_path / "run.toml")]
+    shown = tomllib.loads(facetally(*words, "--show-options", "--workers", "3").stdout)
+    assert (shown["workers"], shown["stall"], shown["sampling"]["every_s"]) == (3, 60.0, 0.5)
+    assert shown["people"]["min_confidence"] == 0.8
+    assert not (tmp_path / "out").exists()
+    assert facetally(*words).exit_code == 0
+    (row,) = Ledger(tmp_path / "out").rows()
+    assert row.sampled_count == 4
+    assert Ledger(tmp_path / "out").provenance()["options"]["people"]["min_confidence"] == 0.8
+
+
+def test_a_setting_that_is_not_known_is_refused_with_a_suggestion(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("worker = 2\n")
+    refused = facetally("run", clip, "-o", tmp_path / "out", "--config", tmp_path / "run.toml")
+    assert_error(refused, "no option 'worker' is known", "did you mean workers?")
+
+
+def test_what_is_shown_of_the_options_is_a_file_of_settings(clip: Path, tmp_path: Path) -> None:
+    words = ["run", str(clip), "-o", str(tmp_path / "out"), "--show-options"]
+    (tmp_path / "first.toml").write_text("[sampling]\npatience = 0\n[sparse]\nmax_gap_s = 0\n")
+    words += ["--config", str(tmp_path / "first.toml")]
+    shown = facetally(*words, "--every", "0.4", "--keyframes", "--detector", "scrfd_500m", "--threads", "1").stdout
+    assert tomllib.loads(shown)["sampling"] == {"every_s": 0.4, "keyframes": True, "patience": 0.0}
+    (tmp_path / "run.toml").write_text(shown)
+    assert facetally(*words[:-1], tmp_path / "run.toml").stdout == shown
+
+
+def test_small_cells_are_left_out_of_tally_and_report_which_say_so(finished: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
+    told = facetally("tally", out, "--min-cell", "2")
+    # of man.mp4, woman.mp4 and mixed.mp4's four only the two men of the last are two in one cell
+    assert "Left out: 4 of 5 cells" in told.stderr
+    assert "fewer than 2 appearances, 4 in all" in told.stderr
+    assert read_table(out / "tallies" / "tallies.parquet", TALLIES)["appearances"].to_pylist() == [2]
+    page = Path(facetally("report", out, "--min-cell", "2").stdout.strip()).read_text()
+    assert "Left out: 4 of 5 cells" in page
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_broken_video_is_named_at_the_end_and_the_exit_code_is_1(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_text("no video")
+    result = facetally("run", clip, tmp_path / "bad.mp4", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert " all " in result.stdout
+    assert "failed: bad.mp4: " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "out" / "tallies" / "tallies.parquet").exists()
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_run_of_nothing_but_broken_videos_ends_in_order(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_text("no video")
+    result = facetally("run", tmp_path / "bad.mp4", "-o", tmp_path / "out")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert facetally("report", tmp_path / "out").exit_code == 0
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_dry_run_only_says_what_would_be_done(films: Path, finished: Path, tmp_path: Path) -> None:
+    result = facetally("run", films, "-o", tmp_path / "out", "--dry-run")
+    assert result.stdout.split() == ["todo", "man.mp4", "todo", "mixed.mp4", "todo", "woman.mp4"]
+    assert not (tmp_path / "out").exists()
+    assert facetally("run", films, "-o", finished, "--dry-run").stdout.split()[::2] == ["done"] * 3
+    again = facetally("run", films, "-o", finished, "--dry-run", "--every", "0.5")
+    assert again.stdout.split()[::2] == ["todo"] * 3
+
+
+@pytest.mark.parametrize(("by", "lines"), [("all", 1), ("video", 4), ("time", 5)])
+def test_a_tally_is_printed_by_video_or_by_time(finished: Path, by: str, lines: int) -> None:
+    result = facetally("tally", finished, "--bin", "1", "--by", by)
+    assert result.exit_code == 0
+    assert sum("%" in line or "–" in line for line in result.stdout.splitlines()) == lines
+    assert "tallies.parquet" in result.stderr
+
+
+def test_the_report_says_where_it_is(finished: Path, tmp_path: Path) -> None:
+    result = facetally("report", finished, "-o", tmp_path / "page.html")
+    assert (result.exit_code, result.stdout.strip()) == (0, str(tmp_path / "page.html"))
+    assert "40.0 %" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def cells(text: str, first: str) -> list[str]:
+    """The cells of the line of a printed table that begins so, without blanks."""
+    rows = ([cell.strip() for cell in line.strip("│ ").split("│")] for line in text.splitlines())
+    return next(row for row in rows if row[0] == first)
+
+
+def test_a_validation_prints_its_verdict_and_writes_its_report(finished: Path, labels: Path, tmp_path: Path) -> None:
+    result = facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check")
+    assert (result.exit_code, type(result.exception)) == (3, SystemExit)
+    assert cells(result.stdout, "people found")[:4] == ["people found", "3", "4", "75.0 %"]
+    assert cells(result.stdout, "men")[:3] == ["men", "1", "1"]
+    assert "Women by appearance: told 50.0 %, true 75.0 %" in result.stdout
+    assert "Target 85.0 %: not enough labels; label about" in result.stdout
+    assert str(tmp_path / "check" / "report.md") in result.stderr
+    assert {path.name for path in (tmp_path / "check").iterdir()} == {"report.json", "report.md", "validation.png"}
+
+
+@pytest.mark.parametrize(
+    ("target", "woman", "man", "code"), [(0.0001, "female", "male", 0), (0.99, "male", "female", 1)]
+)
+def test_the_verdict_is_the_exit_code(
+    finished: Path, labels: Path, tmp_path: Path, target: float, woman: str, man: str, code: int
+) -> None:
+    header = LABELS.partition("\n")[0]
+    (labels / "people.csv").write_text(f"{header}\nwoman.mp4,ann,{woman},0,2\nman.mp4,bob,{man},0,2\n")
+    result = facetally("validate", finished, "--truth", labels, "--target", target, "-o", tmp_path / "check")
+    assert result.exit_code == code
+    assert "Traceback" not in result.output
+    assert f"Target {100 * target:.1f} %: {'fail' if code else 'pass'}" in result.stdout
+
+
+def test_pictures_of_errors_are_made_only_when_asked_for(finished: Path, labels: Path, tmp_path: Path) -> None:
+    result = facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check", "--with-crops")
+    assert result.exit_code == 3
+    assert cv2.imread(str(tmp_path / "check" / "errors.png")).shape[2] == 3
+
+
+def test_a_run_is_compared_with_another(finished: Path, labels: Path, tmp_path: Path) -> None:
+    result = facetally("compare", finished, finished, "--truth", labels, "-o", tmp_path / "figures.json")
+    assert result.exit_code == 0
+    assert cells(result.stdout, str(finished))[1:3] == ["3", "4"]
+    assert "Difference +0.0 points" in result.stdout
+    assert "The difference may be chance" in result.stdout
+    assert json.loads((tmp_path / "figures.json").read_text())["first"]["right"] == 3
+
+
+def test_a_tally_may_ask_for_more_confidence(finished: Path) -> None:
+    result = facetally("tally", finished, "--min-confidence", "0.98")
+    assert cells(result.stdout, "all")[1:6] == ["6", "0", "0", "6", "–"]
+    assert cells(facetally("tally", finished).stdout, "all")[1:6] == ["6", "2", "3", "1", "40.0 %"]
+
+
+def test_corrected_shares_are_printed_or_refused_in_words(finished: Path, labels: Path, tmp_path: Path) -> None:
+    facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check")
+    result = facetally("tally", finished, "--calibration", tmp_path / "check")
+    assert result.exit_code == 0
+    # Eve, too small to be told, is judged too: 3 of 6
+    assert cells(result.stdout, "by appearance")[:3] == ["by appearance", "50.0 %", "–"]
+    assert "Refused: adjusted count: needs labels of at least 5 women" in result.stderr
+    page = facetally("report", finished, "--calibration", tmp_path / "check", "-o", tmp_path / "page.html")
+    assert page.exit_code == 0
+    assert "refused: needs labels" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_template_is_there_to_be_filled_in(films: Path, finished: Path, tmp_path: Path) -> None:
+    result = facetally("truth", "template", films, "-o", tmp_path / "labels")
+    people = tmp_path / "labels" / "people.csv"
+    assert (result.exit_code, result.stdout.strip()) == (0, str(people))
+    assert_error(facetally("validate", finished, "--truth", tmp_path / "labels"), "line 2, column gender", "fill it in")
+    people.write_text(people.read_text().replace(",p1,,,,,,", ",p1,f,,,,0,2"))
+    assert facetally("validate", finished, "--truth", tmp_path / "labels", "-o", tmp_path / "check").exit_code == 3
+    assert_error(facetally("truth", "template", films, "-o", tmp_path / "labels"), "already holds", "-o")
+
+
+def test_labels_are_imported_and_checked(films: Path, finished: Path, labels: Path, tmp_path: Path) -> None:
+    imported = facetally("truth", "import", labels / "people.csv", "--format", "csv", "-o", tmp_path / "new")
+    assert (imported.exit_code, imported.stdout.strip()) == (0, f"5 people in 3 videos: {tmp_path / 'new'}")
+    checked = facetally("truth", "check", tmp_path / "new", "--videos", films, "--run", finished)
+    assert (checked.exit_code, checked.stdout) == (0, "")
+    assert "5 people in 3 videos, 0 findings" in checked.stderr
+
+
+def test_what_is_wrong_with_labels_is_exit_code_1(films: Path, labels: Path) -> None:
+    (labels / "people.csv").write_text(LABELS + "gone.mp4,hal,male,0,2\n")
+    result = facetally("truth", "check", labels, "--videos", films)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "gone.mp4" in result.stdout
+    assert "\n  Fix: " in result.stdout
+
+
+def test_info_says_what_a_video_is(clip: Path) -> None:
+    told = dict(line.split(maxsplit=1) for line in facetally("info", clip).stdout.splitlines())
+    assert (told["displayed"], told["frames"], told["rate"]) == ("160x120", "50", "25.000 frames/s by the container")
+    assert told["coverage"] == "100.0 %, 0 bad packets"
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "fix"),
+    [
+        (["run", "no-such.mp4", "-o", "out"], "no-such.mp4", "check the path"),
+        (["run", "empty", "-o", "out"], "no video found in empty", "name a video file"),
+        (["run", "a.mp4", "-o", "out", "--every", "-1"], "--every -1", "--every 0.2"),
+        (["run", "a.mp4", "-o", "out", "--every", "nan"], "--every nan", "--every 0.2"),
+        (["run", "a.mp4", "-o", "out", "--detector", "scrfd_99g"], "'scrfd_99g'", "choose one of: ours, scrfd_2.5g"),
+        (["run", "a.mp4", "-o", "out", "--detector", "gone.onnx"], "gone.onnx", "facetally models list"),
+        (["run", "a.mp4", "-o", "out", "--detector", "bad.onnx"], "bad.onnx", "facetally models list"),
+        (["run", "a.mp4", "-o", "out", "--models-dir", "bad"], "500m.onnx is damaged", "git checkout models/"),
+        (["run", "a.mp4", "-o", "out", "--models-dir", "bad", "--detector", "scrfd_2.5g"], "damaged", "models pull"),
+        (["tally", "empty"], "empty holds no results", "facetally run VIDEOS -o empty"),
+        (["tally", "empty", "--bin", "soon"], "--bin soon", "90s, 15m or 1h"),
+        (["report", "empty"], "empty holds no results", "facetally run VIDEOS -o empty"),
+        (["report", "no-such"], "no-such holds no results", "facetally run VIDEOS -o no-such"),
+        (["info", "no-such.mp4"], "no-such.mp4 does not exist", "check the path"),
+        (["info", "bad.onnx"], "cannot be opened as a video", "ffmpeg"),
+        (["validate", "empty", "--truth", "empty"], "empty is no truth folder", "facetally truth template"),
+        (["validate", "empty", "--truth", "labels"], "empty holds no results", "facetally run VIDEOS -o empty"),
+        (["validate", "empty", "--truth", "labels", "--target", "85"], "--target 85", "--target 0.85"),
+        (["validate", "empty", "--truth", "labels", "--min-accuracy", "nan"], "--min-accuracy nan", "give a ratio"),
+        (["compare", "empty", "empty", "--truth", "labels"], "empty holds no results", "facetally run"),
+        (["compare", "empty", "empty", "--truth", "no-such"], "no-such is no truth folder", "truth template"),
+        (["truth", "template", "no-such", "-o", "out"], "no-such", "check the path"),
+        (["truth", "import", "gone.xml", "--format", "cvat", "-o", "out"], "gone.xml", "check the path"),
+        (["truth", "import", "labels/people.csv", "--format", "cvat", "-o", "out"], "people.csv", "export the file"),
+        (["truth", "check", "labels", "--videos", "no-such"], "no-such", "check the path"),
+        (["models", "pull", "no-such"], "'no-such' cannot be fetched", "choose one of: "),
+    ],
+)
+def test_what_a_user_can_mend_is_two_lines_and_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], what: str, fix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("empty", "bad"):
+        (tmp_path / folder).mkdir()
+    for file in ("a.mp4", "bad.onnx", "bad/det_2.5g.onnx", "bad/facetally_scrfd_500m.onnx"):
+        (tmp_path / file).write_text("neither a video nor a network")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "people.csv").write_text(LABELS)
+    assert_error(facetally(*words), what, fix)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("drawn")
+def test_an_output_folder_that_cannot_be_made_is_an_error(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert_error(facetally("run", clip, "-o", tmp_path / "file" / "out"), "cannot write to", "-o")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["run"],
+        ["run", "a.mp4"],
+        ["run", "a.mp4", "-o", "out", "--every", "often"],
+        ["run", "a.mp4", "-o", "out", "--workers", "-1"],
+        ["run", "a.mp4", "-o", "out", "--device", "abacus"],
+        ["run", "a.mp4", "-o", "out", "--no-such-option"],
+        ["tally", "out", "--by", "nose"],
+        ["tally", "out", "--min-confidence", "0.4"],
+        ["validate", "out"],
+        ["compare", "out", "--truth", "labels"],
+        ["truth", "template", "videos"],
+        ["truth", "import", "a.xml", "-o", "labels"],
+        ["truth", "import", "a.xml", "--format", "paper", "-o", "labels"],
+        ["truth", "check", "labels"],
+        ["models", "pull"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_command_is_exit_code_2(words: Sequence[str]) -> None:
+    result = facetally(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Usage" in result.stderr
+
+
+def test_models_list_names_all_that_are_known() -> None:
+    result = facetally("models", "list")
+    assert result.exit_code == 0
+    assert all(model.name in result.stdout for model in weights.manifest())
+
+
+@pytest.mark.usefixtures("one_model")
+def test_models_list_offers_to_fetch_only_what_can_be_had() -> None:
+    text = facetally("models", "list").stdout
+    assert "facetally models pull drawn" in text
+    assert "facetally models pull ours" not in text
+
+
+def test_models_are_fetched_listed_verified_and_bundled(one_model: KnownModel, tmp_path: Path) -> None:
+    path = tmp_path / "cache" / "drawn.onnx"
+    result = facetally("models", "pull", "drawn", "--yes")
+    assert (result.exit_code, result.stdout.strip()) == (0, str(path))
+    assert one_model.licence in result.stderr
+    assert facetally("models", "verify").stdout.split() == ["ok", "drawn", str(path)]
+    assert facetally("models", "bundle", "-o", tmp_path / "all.zip").exit_code == 0
+    assert zipfile.ZipFile(tmp_path / "all.zip").namelist() == ["drawn.onnx"]
+    path.write_bytes(b"weightS")
+    assert_error(facetally("models", "verify"), "is damaged", "facetally models pull drawn")
+
+
+@pytest.mark.usefixtures("one_model")
+def test_nothing_is_fetched_before_the_licence_is_accepted(tmp_path: Path) -> None:
+    refused = facetally("models", "pull", "drawn", answer="n\n")
+    assert refused.exit_code == 1
+    assert "only on Sundays" in refused.stderr
+    assert not (tmp_path / "cache").exists()
+    assert facetally("models", "pull", "drawn", answer="y\n").exit_code == 0
+
+
+def test_doctor_is_content_where_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_model", lambda name, *_: ModelFile(name, Path("x.onnx"), "0" * 64, "free"))
+    monkeypatch.setattr(doctor, "RIVALS", ())
+    result = facetally("doctor")
+    assert result.exit_code == 0
+    assert "ok   detector ours: x.onnx (verified; licence: free)" in result.stdout
+    assert "BAD" not in result.stdout
+
+
+def test_doctor_names_what_is_missing_and_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_here(name: str, *_: object) -> ModelFile:
+        raise ModelError(f"{name} is not here", fix=f"facetally models pull {name}")
+
+    monkeypatch.setattr(doctor, "find_model", not_here)
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "av" else "1.0")
+    result = facetally("doctor")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[lines.index("BAD  av is not installed") + 1] == "     Fix: pip install av"
+    assert lines[lines.index("BAD  ours is not here") + 1] == "     Fix: facetally models pull ours"
+    assert any("onnxruntime and onnxruntime-gpu overwrite each other" in line for line in lines)
+
+
+def test_errors_are_shown_as_pictures_only_when_asked_for(finished: Path, labels: Path, tmp_path: Path) -> None:
+    facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check", "--with-crops")
+    sheet = cv2.imread(str(tmp_path / "check" / "errors.png"))
+    assert sheet.shape == (TILE_PX, TEXT_PX + FACES_SHOWN * TILE_PX, 3)  # Fay alone
+    tile = sheet[:, TEXT_PX : TEXT_PX + TILE_PX]
+    blue, green, red = (int(value) for value in tile[TILE_PX // 2, TILE_PX // 2])
+    assert blue > max(green, red) + 100
+    assert (tile[TILE_PX // 2, 2] < 230).all()  # the margin shows what is around her
+    assert abs(int(tile[TILE_PX // 2, 2][0]) - int(tile[TILE_PX // 2, 2][2])) < 30
+
+
+def test_labels_of_another_tool_are_imported_checked_and_mended(films: Path, tmp_path: Path) -> None:
+    intervals = tmp_path / "intervals.csv"
+    intervals.write_text("video,person,gender,start_s,end_s\nman.mp4,bob,male,0,3.4\n")
+    words = ("truth", "import", intervals, "--format", "csv", "--videos", films, "-o", tmp_path / "labels")
+    assert facetally(*words).exit_code == 0
+    check = ("truth", "check", tmp_path / "labels", "--videos", films)
+    found = facetally(*check)
+    assert found.exit_code == 1
+    assert "people.csv, line 2, column end_s: '3.4'" in found.stdout
+    assert facetally(*check, "--mend", tmp_path / "mended").exit_code == 0
+    assert facetally("truth", "check", tmp_path / "mended", "--videos", films).exit_code == 0
+
+
+def test_nothing_that_was_labelled_is_written_over(films: Path, labels: Path) -> None:
+    result = facetally("truth", "template", films, "-o", labels)
+    assert result.exit_code == 1
+    assert "already" in result.stderr
+    assert (labels / "people.csv").read_text() == LABELS
+
+
+def test_a_tally_says_what_to_expect_of_faces_of_these_sizes_until_labels_tell(finished: Path) -> None:
+    said = facetally("tally", finished).stderr  # five faces of 40 px at 0.933 and one of 12 px at 0.69
+    assert "17 % of the appearances have faces under 30 px: expect about 89 % of all to be told right" in said

@@ -1,0 +1,167 @@
+"""`facetally train` and `facetally evaluate` as their users meet them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from drawn_faces import drawn_crops
+from drawn_world import Square, SquareDetector, background
+
+from facetally.cli.main import main
+from facetally.cli.training_progress import print_evaluation
+from facetally.gender.metrics import GenderEvaluation
+from facetally.training import face_crops
+
+MODEL = str(Path(__file__).resolve().parents[3] / "models" / "mobilenetv2_gender_utkface.onnx")
+
+
+def facetally(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.fixture
+def portraits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three women and two men as squares, and a man whose face is not found; squares are found by any detector."""
+    monkeypatch.setattr(face_crops, "ScrfdDetector", lambda *_: SquareDetector())
+    (tmp_path / "scrfd.onnx").write_bytes(b"any")
+    for number in range(6):
+        image = background(60 + number)
+        if number:
+            Square("red" if number % 2 else "blue", (60, 40)).draw(image, 0.0)
+        path = tmp_path / "portraits" / ("female" if number % 2 else "male") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), image)
+    return tmp_path / "portraits"
+
+
+def draw_pictures(folder: Path, count: int, seed: int = 0) -> Path:
+    """Crops of bright women and dark men in turn, all 30 years old, named as UTKFace names them."""
+    folder.mkdir()
+    for number, crop in enumerate(drawn_crops([number % 2 for number in range(count)], seed)):
+        cv2.imwrite(str(folder / f"30_{number % 2}_0_{number}.png"), crop)
+    return folder
+
+
+def evaluate(pictures: object, folder: Path, *words: object) -> Result:
+    return facetally("evaluate", pictures, "--model", MODEL, "-o", folder / "out", *words)
+
+
+def figures(folder: Path) -> dict[str, object]:
+    """What metrics.json says of gender."""
+    metrics = json.loads((folder / "out" / "metrics.json").read_text())["gender"]
+    return {key: metrics[key] for key in ("count", "male_as_male", "female_as_female")}
+
+
+def test_folders_are_judged_and_pictures_without_a_face_counted(portraits: Path, tmp_path: Path) -> None:
+    done = evaluate(portraits, tmp_path, "--detector", tmp_path / "scrfd.onnx")
+    assert done.exit_code == 0
+    assert "portraits: 6 pictures, 1 without face, 5 cut" in done.stderr
+    counts = figures(tmp_path)
+    assert counts["count"] == 5
+    men, women = f"{counts['male_as_male'] / 2:.2%}", f"{counts['female_as_female'] / 3:.2%}"  # type: ignore[operator]
+    (row,) = [line.split() for line in done.stdout.splitlines() if " all " in line]
+    assert [row[index] for index in (3, 7, 9)] == ["5", women, men]
+    assert "Written to" in done.stderr and "Written to" not in done.stdout
+    assert (tmp_path / "out" / "classification_report.txt").exists()
+
+
+def test_a_zip_and_a_table_are_judged_as_the_folders(portraits: Path, tmp_path: Path) -> None:
+    detector = ("--detector", tmp_path / "scrfd.onnx")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in portraits.rglob("*.png"):
+            archive.write(path, path.relative_to(portraits))
+    rows = [f"{path.name},{path.parent.name}" for path in portraits.rglob("*.png")]
+    (tmp_path / "flat").mkdir()
+    for path in portraits.rglob("*.png"):
+        (tmp_path / "flat" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "labels.csv").write_text("\n".join(["file,gender", *rows]))
+    told = []
+    for source in (portraits, tmp_path / "all.zip", f"x={tmp_path}/flat+{tmp_path}/labels.csv"):
+        assert evaluate(source, tmp_path, *detector).exit_code == 0
+        told.append(figures(tmp_path))
+    assert told[0] == told[1] == told[2]
+
+
+def test_weights_that_do_not_say_what_they_have_learnt_from_have_nothing_held_out(
+    portraits: Path, tmp_path: Path
+) -> None:
+    done = evaluate(portraits, tmp_path, "--aligned", "--held-out")
+    assert done.exit_code == 1
+    assert "does not say which pictures it has not learnt from" in done.stderr
+    assert "leave --held-out away" in done.stderr
+
+
+def test_pictures_without_a_label_for_what_the_model_tells_are_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    cv2.imwrite(str(tmp_path / "a" / "1.png"), np.zeros((9, 9, 3), np.uint8))
+    (tmp_path / "ages.csv").write_text("file,age\n1.png,30\n")
+    done = evaluate(f"{tmp_path}/a+{tmp_path}/ages.csv", tmp_path, "--aligned")
+    assert done.exit_code == 1
+    assert "none of 1 faces has a label for what" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "fix"),
+    [
+        (["gender-focol", "--data", "x"], "no recipe is called 'gender-focol'", "did you mean gender-focal?"),
+        (["sharks", "--data", "x"], "no recipe is called 'sharks'", "choose one of: gender-utkface, genderage"),
+        (["genderage", "--data", "nowhere.zip", "--aligned"], "no such file or folder: nowhere.zip", "--help"),
+        (["genderage", "--data", "labels.csv", "--aligned"], "labels: name a folder", "NAME=PICTURES+TABLE"),
+        (["genderage", "--data", "x", "--detector", "sharp"], "no detector is called 'sharp'", "scrfd_2.5g"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_with_a_fix(tmp_path: Path, words: list[str], error: str, fix: str) -> None:
+    pytest.importorskip("torchvision")
+    done = facetally("train", *words, "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert f"Error: {error}" in done.stderr
+    assert fix in done.stderr.split("Fix: ")[1]
+
+
+def test_a_training_has_one_beginning(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
+    (tmp_path / "a.pth").touch()
+    words = ("--trunk", tmp_path / "a.pth", "--start", tmp_path / "a.pth", "-o", tmp_path / "out")
+    assert "are two beginnings" in facetally("train", "genderage", "--data", "x", *words).stderr
+
+
+def test_a_model_is_trained_by_one_command_and_judged_by_another(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("torchvision")
+    data, cache = f"drawn={draw_pictures(tmp_path / 'pictures', 90)}", ("--cache", tmp_path / "crops")
+    options = ("--aligned", *cache, "--epochs", 1, "--workers", 0, "-o", tmp_path / "model")
+    done = facetally("train", "gender-utkface", "--data", data, *options)
+    assert done.exit_code == 0
+    assert "epoch 1: loss" in done.stderr and "training starts from scratch" in done.stderr
+    assert "women right" in done.stdout and "epoch" not in done.stdout
+    model = tmp_path / "model" / "gender-utkface.onnx"
+    again = facetally("evaluate", data, "--model", model, "--aligned", *cache, "--held-out", "-o", tmp_path / "judged")
+    metrics = [(tmp_path / name / "metrics.json").read_text() for name in ("model/evaluation", "judged")]
+    assert metrics[0] == metrics[1]
+    assert again.stdout == done.stdout
+    words = ("--model", model, "--aligned", "--held-out", "-o", tmp_path / "judged")
+    refused = facetally("evaluate", f"other={draw_pictures(tmp_path / 'other', 2, seed=7)}", *words)
+    assert "held no picture of other out of its training" in refused.stderr
+
+
+def test_a_gender_that_no_face_has_gets_no_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    only_women = GenderEvaluation(male_as_male=0, male_as_female=0, female_as_male=1, female_as_female=3)
+    gender = only_women.as_dict() | {"calibration_error": 0.1, "by_set": {}}
+    print_evaluation({"gender": gender, "age": None}, {})
+    said = capsys.readouterr().out
+    assert said.count("75.00%") == 2 and "0.00%" not in said
+
+
+def test_judging_an_onnx_file_needs_no_torch() -> None:
+    code = "import facetally.training.face_crops, facetally.training.evaluate, facetally.cli.training_progress, sys"
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run([sys.executable, "-c", f"{code}; print('torch' in sys.modules)"], cwd=root, stdout=-1)
+    assert done.stdout.split() == [b"False"]

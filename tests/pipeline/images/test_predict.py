@@ -1,0 +1,203 @@
+"""Pictures in, faces with their answers out; every fact is worked out by hand in the drawn world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from drawn_world import ColourClassifier, Square, background, engines
+
+from facetally.detection.faces import ImageArray
+from facetally.errors import OptionError, PipelineError
+from facetally.gender.attributes import Attributes
+from facetally.images.predict import PredictedPicture, UnreadPicture, find_pictures, predict_pictures, read_picture
+from facetally.options import PeopleOptions
+
+RED, BLUE = Square("red", (10, 20)), Square("blue", (100, 60), size_px=20)
+
+
+def picture(path: Path, *squares: Square) -> Path:
+    """Writes a picture of 160 x 120 px with squares on it."""
+    image = background(70)
+    for square in squares:
+        square.draw(image, 0.0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image)
+    return path
+
+
+def predicted(*paths: Path, options: PeopleOptions | None = None) -> list[PredictedPicture | UnreadPicture]:
+    return list(predict_pictures(paths, engines(), options or PeopleOptions()))
+
+
+def genders(answers: Sequence[PredictedPicture | UnreadPicture]) -> list[list[str]]:
+    return [[face.gender for face in answer.faces] for answer in answers if isinstance(answer, PredictedPicture)]
+
+
+@dataclass
+class AgeingClassifier:
+    """Everybody is 34.26 years old; it remembers how many crops came together."""
+
+    batches: list[int] = field(default_factory=list)
+
+    def predict(self, crops: np.ndarray) -> Attributes:
+        self.batches.append(len(crops))
+        return replace(ColourClassifier().predict(crops), age_years=np.full(len(crops), 34.26, np.float32))
+
+
+def test_each_face_has_its_place_and_its_answer(tmp_path: Path) -> None:
+    (answer,) = predicted(path := picture(tmp_path / "two.png", RED, BLUE))
+    assert isinstance(answer, PredictedPicture)
+    nobodys_age = {"age_years": None, "age_band": "unknown"}
+    assert answer.as_dict() == {
+        "file": str(path),
+        "width_px": 160,
+        "height_px": 120,
+        "faces": [
+            {"box": [10, 20, 50, 60], "score": 0.9, "gender": "female", "female_prob": 0.97, **nobodys_age},
+            {"box": [100, 60, 120, 80], "score": 0.9, "gender": "male", "female_prob": 0.03, **nobodys_age},
+        ],
+    }
+
+
+def test_an_age_is_told_with_its_band(tmp_path: Path) -> None:
+    aged = replace(engines(), classifier=AgeingClassifier())
+    (answer,) = predict_pictures([picture(tmp_path / "a.png", RED)], aged, PeopleOptions())
+    assert isinstance(answer, PredictedPicture)
+    assert answer.as_dict()["faces"][0]["age_years"] == 34.3
+    assert answer.faces[0].age_band == "young"
+
+
+@pytest.mark.parametrize(
+    ("square", "min_confidence", "gender"),
+    [
+        (RED, 0.97, "female"),
+        (RED, 0.98, "unknown"),
+        (replace(RED, size_px=16), 0.5, "female"),
+        (replace(RED, size_px=14), 0.5, "unknown"),
+    ],
+)
+def test_an_uncertain_or_small_face_is_unknown(
+    tmp_path: Path, square: Square, min_confidence: float, gender: str
+) -> None:
+    options = PeopleOptions(min_confidence=min_confidence)
+    assert genders(predicted(picture(tmp_path / "a.png", square), options=options)) == [[gender]]
+
+
+def test_a_picture_without_a_face_is_an_answer_too(tmp_path: Path) -> None:
+    paths = [picture(tmp_path / "none.png"), picture(tmp_path / "one.png", BLUE)]
+    assert genders(predicted(*paths)) == [[], ["male"]]
+    assert genders(predicted(paths[0])) == [[]]
+
+
+def test_crops_of_several_pictures_go_through_the_classifier_together(tmp_path: Path) -> None:
+    squares = [(RED, BLUE), (), (BLUE,), (RED,), (BLUE,)]
+    paths = [picture(tmp_path / f"{i}.png", *those) for i, those in enumerate(squares)]
+    classifier = AgeingClassifier()
+    answers = list(predict_pictures(paths, replace(engines(), classifier=classifier), PeopleOptions(batch_crops=4)))
+    assert genders(answers) == [["female", "male"], [], ["male"], ["female"], ["male"]]
+    assert classifier.batches == [3, 2]  # a picture without a face counts as one, so that a folder of them moves on
+
+
+def test_a_crowd_is_classified_in_parts(tmp_path: Path) -> None:
+    crowd = [Square("red" if i % 2 else "blue", (10 + 40 * i, 40), size_px=20) for i in range(3)]
+    classifier = AgeingClassifier()
+    crowded = replace(engines(), classifier=classifier)
+    answers = list(predict_pictures([picture(tmp_path / "a.png", *crowd)], crowded, PeopleOptions(batch_crops=2)))
+    assert genders(answers) == [["female", "male", "male"]]  # the detector has the red ones first
+    assert classifier.batches == [2, 1]
+
+
+def test_pictures_are_read_only_when_their_turn_comes(tmp_path: Path) -> None:
+    later = tmp_path / "later.png"
+    answers = predict_pictures([picture(tmp_path / "a.png", RED), later], engines(), PeopleOptions(batch_crops=1))
+    first = next(answers)
+    picture(later, BLUE)
+    assert genders([first, *answers]) == [["female"], ["male"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "the file is empty"), (b"no picture", "no picture that can be decoded"), (None, "No such file")],
+)
+def test_a_bad_picture_is_told_with_its_reason_and_the_others_go_on(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    if content is not None:
+        bad.write_bytes(content)
+    answers = predicted(picture(tmp_path / "a.png", RED), bad, picture(tmp_path / "b.png", BLUE))
+    assert genders(answers) == [["female"], ["male"]]
+    (unread,) = (answer for answer in answers if isinstance(answer, UnreadPicture))
+    assert unread.path == bad
+    assert reason in unread.reason
+    assert unread.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "shown"),
+    [
+        ("grey.png", np.full((3, 4), 99, np.uint8), (99, 99, 99)),
+        ("grey16.png", np.full((3, 4), 0x6363, np.uint16), (99, 99, 99)),
+        ("colour16.tif", np.full((3, 4, 3), (0x0A0A, 0x1414, 0x1E1E), np.uint16), (10, 20, 30)),
+        ("alpha.png", np.full((3, 4, 4), (10, 20, 30, 128), np.uint8), (10, 20, 30)),
+        ("alpha.webp", np.full((3, 4, 4), (90, 90, 90, 255), np.uint8), (90, 90, 90)),
+    ],
+)
+def test_every_kind_of_picture_becomes_8_bit_bgr(
+    tmp_path: Path, name: str, stored: ImageArray, shown: tuple[int, int, int]
+) -> None:
+    cv2.imwrite(str(tmp_path / name), stored)
+    image = read_picture(tmp_path / name)
+    assert image.dtype == np.uint8
+    assert image.shape == (3, 4, 3)
+    np.testing.assert_allclose(image, np.full((3, 4, 3), shown), atol=1)
+
+
+def test_a_photograph_is_turned_as_its_exif_data_say(tmp_path: Path) -> None:
+    image = np.zeros((32, 64, 3), np.uint8)
+    image[:, :32] = 255  # the left half is white
+    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+    # one entry, orientation (0x112), a short: 6, to be turned a quarter clockwise
+    tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    exif = b"Exif\0\0" + tiff
+    (tmp_path / "turned.jpg").write_bytes(jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif + jpeg[2:])
+    turned = read_picture(tmp_path / "turned.jpg")
+    assert turned.shape == (64, 32, 3)
+    assert turned[:30].min() > 250  # left has become top
+    assert turned[34:].max() < 5
+
+
+def test_folders_and_globs_are_searched_through_for_pictures(tmp_path: Path) -> None:
+    for name in ("b/deep/c.JPG", "a.png", "b/notes.txt", "b/clip.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "folder.png").mkdir()
+    above, deep = tmp_path / "a.png", tmp_path / "b" / "deep" / "c.JPG"
+    assert find_pictures([str(tmp_path)]) == [above, deep]
+    assert find_pictures([f"{tmp_path}/*.png"]) == [above]
+    assert find_pictures([f"{tmp_path}/**/*.JPG"]) == [deep]
+    assert find_pictures([f"{tmp_path}/?"]) == [deep]  # in the folder b
+
+
+def test_a_file_that_is_named_is_taken_whatever_its_ending_and_once(tmp_path: Path) -> None:
+    path = tmp_path / "[1].picture"
+    path.write_text("")
+    assert find_pictures([str(path), f"{tmp_path}/../{tmp_path.name}/[[]1].picture", str(path)]) == [path]
+
+
+@pytest.mark.parametrize(("name", "what"), [("", "no picture found"), ("missing.jpg", "no such file or folder")])
+def test_nothing_to_look_at_is_an_error(tmp_path: Path, name: str, what: str) -> None:
+    with pytest.raises(OptionError, match=what):
+        find_pictures([str(tmp_path / name)])
+
+
+def test_more_pixels_than_opencv_takes_is_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "huge.pgm"
+    path.write_bytes(b"P5 70000 70000 255\n0")
+    with pytest.raises(PipelineError, match="decoded"):
+        read_picture(path)

@@ -1,0 +1,105 @@
+"""The output folder as a store: which results it vouches for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facetally.errors import OutputError
+from facetally.results import ledger as ledger_module
+from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.tables import FACES, TRACKS
+
+DONE = VideoRow("clip-1", "clip.mp4", "/in/clip.mp4", "ok", content_sha256="a" * 64, options_digest="b" * 16, fps=25.0)
+
+
+def stored(out: Path, *rows: VideoRow) -> Ledger:
+    ledger = Ledger(out)
+    for row in rows:
+        ledger.store(row, FACES.empty_table(), TRACKS.empty_table(), {"run": row.video_id})
+    return ledger
+
+
+def test_a_row_comes_back_as_it_was_stored(tmp_path: Path) -> None:
+    ledger = stored(tmp_path, DONE)
+    assert ledger.row("clip-1") == DONE
+    assert ledger.row("clip-2") is None
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.parquet")) == [
+        "faces/clip-1.parquet",
+        "tracks/clip-1.parquet",
+        "videos/clip-1.parquet",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_done"),
+    [
+        ({}, True),
+        ({"path": "/elsewhere/clip.mp4"}, True),
+        ({"content_sha256": "c" * 64}, False),
+        ({"options_digest": "c" * 16}, False),
+    ],
+)
+def test_done_means_the_same_content_options_and_weights(changed: dict[str, Any], is_done: bool) -> None:
+    assert DONE.is_done_for(replace(DONE, **changed)) is is_done
+
+
+@pytest.mark.parametrize(("status", "is_done"), [("ok", True), ("partial", True), ("failed", False)])
+def test_what_failed_is_tried_again(status: str, is_done: bool) -> None:
+    row = replace(DONE, status=status)
+    assert row.is_done_for(row) is is_done
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 100])
+def test_a_damaged_row_is_no_row(tmp_path: Path, kept_bytes: int) -> None:
+    ledger = stored(tmp_path, DONE)
+    path = ledger.path("videos", "clip-1")
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    assert ledger.row("clip-1") is None
+    with pytest.raises(OutputError):
+        list(ledger.rows())
+
+
+@pytest.mark.parametrize("table", ["faces", "tracks", "videos"])
+def test_a_row_never_vouches_for_files_that_were_not_all_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    ledger = stored(tmp_path, DONE)
+    write = ledger_module.write_table
+
+    def failing(path: Path, *rest: Any) -> None:
+        if path.parent.name == table:
+            raise OutputError("full", fix="free space")
+        write(path, *rest)
+
+    monkeypatch.setattr(ledger_module, "write_table", failing)
+    with pytest.raises(OutputError):
+        stored(tmp_path, DONE)
+    assert ledger.row("clip-1") is None
+
+
+def test_an_output_folder_in_disorder_is_an_error_not_a_crash(tmp_path: Path) -> None:
+    (tmp_path / "videos").write_text("a file in the place of the folder")
+    with pytest.raises(OutputError):
+        stored(tmp_path, DONE)
+
+
+def test_rows_come_by_name(tmp_path: Path) -> None:
+    rows = [replace(DONE, video_id=f"x-{i}", video=name) for i, name in enumerate(["b.mp4", "c.mp4", "a.mp4"])]
+    assert [row.video for row in stored(tmp_path, *rows).rows()] == ["a.mp4", "b.mp4", "c.mp4"]
+
+
+def test_provenance_is_that_of_the_newest_row(tmp_path: Path) -> None:
+    ledger = stored(tmp_path, DONE, replace(DONE, video_id="clip-0"))
+    os.utime(ledger.path("videos", "clip-1"), (2e9, 2e9))
+    assert ledger.provenance() == {"run": "clip-1"}
+
+
+def test_a_folder_without_results_says_how_to_make_some(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="holds no results") as caught:
+        list(Ledger(tmp_path / "nothing").rows())
+    assert f"facetally run VIDEOS -o {tmp_path / 'nothing'}" in caught.value.fix

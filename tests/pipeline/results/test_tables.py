@@ -1,0 +1,149 @@
+"""The Parquet tables: what is in them, that anyone can open them, and that no half of one is ever seen."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from drawn_world import faces_at
+
+from facetally.detection.faces import TrackedFaces
+from facetally.errors import OutputError
+from facetally.results import tables
+from facetally.results.tables import (
+    FACES,
+    TALLIES,
+    TRACKS,
+    VIDEOS,
+    faces_table,
+    provenance_of,
+    read_table,
+    tracks_table,
+)
+from facetally.tracks.follow import FaceRows
+from facetally.tracks.people import Person
+
+SCHEMAS = {"faces": FACES, "tracks": TRACKS, "videos": VIDEOS, "tallies": TALLIES}
+
+
+def person(track_id: int, gender: str = "female") -> Person:
+    return Person(track_id, 0.2, 1.0, 1.0, 5, 40.0, 0.5, 0.9, gender, math.nan, "unknown")
+
+
+def face_rows(index: int, track_ids: list[int]) -> FaceRows:
+    """A frame of 0.2 s with one face for each id, 20 px further to the right than the one before."""
+    boxes = np.array([[20 * i, 10, 20 * i + 16, 30] for i in range(len(track_ids))], np.float32).reshape(-1, 4)
+    tracked = TrackedFaces(faces_at(boxes), np.array(track_ids, np.int64), ())
+    return FaceRows(index, index / 25, 0.2, tracked, np.full(len(track_ids), 0.25, np.float32))
+
+
+def write(path: Path, people: list[Person], provenance: dict[str, Any] | None = None) -> None:
+    tables.write_table(path, tracks_table("clip-1", people), provenance or {})
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_column_is_described_and_never_null(name: str) -> None:
+    for field in SCHEMAS[name]:
+        assert not field.nullable, field.name
+        assert len(field.metadata[b"description"]) > 5, field.name
+
+
+def test_faces_have_a_row_each_and_only_kept_tracks_have_ids() -> None:
+    table = faces_table("clip-1", [face_rows(0, [0, 1]), face_rows(5, []), face_rows(10, [1, -1])], kept_ids=[1])
+    assert table.schema == FACES
+    got = table.select(["frame_index", "time_s", "track_id", "x1", "y2"]).to_pylist()
+    assert [tuple(row.values()) for row in got] == [
+        (0, 0.0, -1, 0.0, 30.0),
+        (0, 0.0, 1, 20.0, 30.0),
+        (10, 0.4, 1, 0.0, 30.0),
+        (10, 0.4, -1, 20.0, 30.0),
+    ]
+
+
+@pytest.mark.parametrize("rows", [[], [face_rows(0, [])]])
+def test_a_video_without_faces_has_empty_tables(rows: list[FaceRows]) -> None:
+    assert (faces_table("clip-1", rows, []).num_rows, faces_table("clip-1", rows, []).schema) == (0, FACES)
+    assert (tracks_table("clip-1", []).num_rows, tracks_table("clip-1", []).schema) == (0, TRACKS)
+
+
+def test_duckdb_and_pandas_open_a_table(tmp_path: Path) -> None:
+    write(tmp_path / "clip-1.parquet", [person(2, "male"), person(0)])
+    wanted = [("clip-1", 0, "female"), ("clip-1", 2, "male")]
+    query = f"SELECT video_id, track_id, gender FROM '{tmp_path}/*.parquet'"
+    assert duckdb.connect().execute(query).fetchall() == wanted
+    frame = pd.read_parquet(tmp_path / "clip-1.parquet")
+    assert list(frame[["video_id", "track_id", "gender"]].itertuples(index=False, name=None)) == wanted
+    assert frame["age_years"].isna().all()
+    assert list(frame.columns) == TRACKS.names
+
+
+def test_the_file_keeps_descriptions_and_provenance(tmp_path: Path) -> None:
+    provenance = {"version": "1", "options": {"every_s": 0.2}}
+    write(tmp_path / "clip.parquet", [person(0)], provenance)
+    assert provenance_of(tmp_path / "clip.parquet") == provenance
+    stored = pq.read_schema(tmp_path / "clip.parquet").field("screen_time_s")
+    assert stored.metadata[b"description"] == b"Seconds with the face in the picture"
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", [person(0), person(1)], {"x": 1, "y": 2})
+    write(tmp_path / "b.parquet", [person(1), person(0)], json.loads('{"y": 2, "x": 1}'))
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "clip.parquet"
+    write(path, [person(0)])
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tables.os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left on device") as caught:
+        write(path, [person(0), person(1)])
+    assert "the same command again" in caught.value.fix
+    assert [file.name for file in tmp_path.iterdir()] == ["clip.parquet"]
+    assert path.read_bytes() == before
+
+
+def test_a_kill_between_writing_and_renaming_leaves_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "clip.parquet", [person(0)])
+    assert list(tmp_path.glob("*.parquet")) == []
+
+
+def test_a_folder_that_is_a_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "tracks").write_text("in the way")
+    with pytest.raises(OutputError) as caught:
+        write(tmp_path / "tracks" / "clip.parquet", [person(0)])
+    assert "clip.parquet" in caught.value.what
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 half a file", b"x" * 1000])
+def test_a_damaged_table_is_an_error_with_a_fix(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "clip.parquet"
+    path.write_bytes(content)
+    with pytest.raises(OutputError, match=r"clip\.parquet cannot be read") as caught:
+        read_table(path, TRACKS)
+    assert caught.value.fix
+
+
+def test_a_table_with_other_columns_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "clip.parquet"
+    pq.write_table(pa.table({"video_id": ["a"], "track_id": [1]}), path)
+    with pytest.raises(OutputError):
+        read_table(path, TRACKS)

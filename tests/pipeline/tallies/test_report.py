@@ -1,0 +1,262 @@
+"""The report: one page that needs nothing else, shows what was stored, and trusts no name."""
+
+from __future__ import annotations
+
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import labelled_world
+import pandas as pd
+import pytest
+
+from facetally.errors import OutputError, TruthError
+from facetally.formatting import clock, percent
+from facetally.options import PeopleOptions, RunOptions
+from facetally.quantification.correction import Correction
+from facetally.quantification.intervals import Interval
+from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.tables import FACES, TALLIES, TRACKS
+from facetally.tallies.forecast import Forecast
+from facetally.tallies.report import readable_bin_s, rendered, write_report
+from facetally.validation.report import write_validation
+from facetally.validation.validate import ValidateOptions, validated
+
+NASTY = "<script>alert('1')</script>\"><img src=x>.mp4"
+PROVENANCE: dict[str, Any] = {
+    "options": RunOptions(people=PeopleOptions(min_confidence=0.6)).as_dict(),
+    "models": {"detector": {"name": "<b>net</b>", "sha256": "d" * 64, "licence": "free"}},
+}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, the rows of all tables as text, and all text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self._in_cell = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self._in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_cell &= tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._in_cell:
+            self.rows[-1][-1] += data.strip()
+
+    def row(self, first: str) -> list[str]:
+        """The first row that begins with this cell."""
+        return next(row for row in self.rows if row and row[0] == first)
+
+
+def video(name: str, status: str = "ok", **more: Any) -> VideoRow:
+    return VideoRow(f"id-{name}", name, f"/in/{name}", status, decoded_s=90.0, coverage=0.75, **more)
+
+
+def tally(*lines: tuple[str, float, str, int, float], age_band: str = "unknown") -> pd.DataFrame:
+    """Tallies from (video, bin start, gender, appearances, seconds), in bins of 60 s."""
+    rows = [(f"id-{v}", v, start, start + 60, gender, age_band, n, s) for v, start, gender, n, s in lines]
+    return pd.DataFrame(rows, columns=TALLIES.names)
+
+
+NO_FORECAST = Forecast(math.nan, math.nan)
+TALLY = tally(
+    ("a.mp4", 0.0, "female", 3, 10.0),
+    ("a.mp4", 0.0, "male", 4, 20.0),
+    ("a.mp4", 60.0, "male", 1, 10.0),
+    ("b.mp4", 0.0, "unknown", 2, 60.0),
+)
+"""Appearances 3 female, 5 male, 2 unknown; seconds 10, 30, 60."""
+
+
+def page(
+    rows: list[VideoRow],
+    tallies: pd.DataFrame = TALLY,
+    expected: Forecast = NO_FORECAST,
+    corrected: dict[str, dict[str, Correction]] | None = None,
+) -> Page:
+    return Page(rendered(rows, tallies, 60.0, PROVENANCE, expected, corrected or {}))
+
+
+def test_the_shares_are_printed_with_their_bounds() -> None:
+    shown = page([video("a.mp4"), video("b.mp4")])
+    assert shown.row("appearances")[:6] == ["appearances", "3", "5", "2", "37.5 %", "30.0 % / 50.0 %"]
+    assert shown.row("screen time")[:6] == ["screen time", "10.0 s", "30.0 s", "1:00", "25.0 %", "10.0 % / 70.0 %"]
+
+
+def test_a_mix_of_options_is_said() -> None:
+    alike = [video("a.mp4", options_digest="1"), video("b.mp4", options_digest="1")]
+    assert "different sets of options" not in page(alike).text
+    assert "made with 2 different sets of options" in page([*alike, video("c.mp4", options_digest="2")]).text
+
+
+def test_each_video_and_each_time_has_its_line() -> None:
+    shown = page([video("a.mp4"), video("b.mp4"), video("c.mp4")])
+    assert shown.row("a.mp4") == ["a.mp4", "8", "37.5 %", "", "40.0 s", "25.0 %", ""]
+    assert shown.row("b.mp4")[1:3] == ["2", "–"]
+    assert shown.row("c.mp4")[1:3] == ["0", "–"]
+    assert shown.row("0:00")[1:3] == ["9", "42.9 %"]
+    assert shown.row("1:00")[1:3] == ["1", "0.0 %"]
+
+
+def test_the_bars_are_as_long_as_the_shares() -> None:
+    shown = page([video("a.mp4"), video("b.mp4")])
+    widths = [float(re.findall(r"[\d.]+", a["style"] or "")[0]) for tag, a in shown.tags if tag == "i" and "style" in a]
+    assert widths[:6] == [30, 50, 20, 10, 30, 60]
+    assert len(widths) % 3 == 0
+    assert all(sum(widths[i : i + 3]) == pytest.approx(100, abs=0.02) for i in range(0, len(widths), 3))
+
+
+def test_names_are_text_never_markup() -> None:
+    rows = [video(NASTY), video("x" + NASTY, "failed", reason=NASTY, fix=NASTY)]
+    shown = page(rows, tally((NASTY, 0.0, "female", 1, 2.0)))
+    assert not {"script", "img"} & {tag for tag, _ in shown.tags}
+    assert shown.row(NASTY)[1] == "1"
+    assert shown.row("x" + NASTY)[3:] == [NASTY, NASTY]
+    assert "<b>net</b>" in shown.text
+
+
+def test_the_page_needs_nothing_else() -> None:
+    text = rendered([video("a.mp4")], TALLY, 60.0, PROVENANCE, NO_FORECAST, {})
+    shown = Page(text)
+    assert not re.findall(r"https?://", text)
+    assert not {"script", "link", "iframe", "img", "object"} & {tag for tag, _ in shown.tags}
+    assert not [attrs for _, attrs in shown.tags if {"src", "href"} & attrs.keys()]
+    policies = [a["content"] for tag, a in shown.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
+
+
+def test_what_could_not_be_read_is_listed_with_reason_and_fix() -> None:
+    rows = [
+        video("a.mp4"),
+        video("half.mp4", "partial", reason="3 of 4 s", fix="copy it again"),
+        video("bad.mp4", "failed", reason="no video", fix="play it"),
+    ]
+    shown = page(rows)
+    assert [row for row in shown.rows if row[1:2] in (["partial"], ["failed"])] == [
+        ["half.mp4", "partial", "75.0 %", "3 of 4 s", "copy it again"],
+        ["bad.mp4", "failed", "75.0 %", "no video", "play it"],
+    ]
+    assert "in 2 of 3 videos" in shown.text
+
+
+def test_ages_are_shown_only_where_there_are_any() -> None:
+    assert "Perceived age" not in page([video("a.mp4")]).text
+    shown = page([video("a.mp4")], tally(("a.mp4", 0.0, "female", 3, 10.0), age_band="young"))
+    assert shown.row("young")[1:3] == ["3", "100.0 %"]
+
+
+def test_nobody_at_all_still_gives_a_page() -> None:
+    shown = page([video("a.mp4")], TALLIES.empty_table().to_pandas())
+    assert shown.row("appearances")[:6] == ["appearances", "0", "0", "0", "–", "– / –"]
+
+
+def test_without_labels_face_sizes_say_what_to_expect() -> None:
+    shown = page([video("a.mp4")], expected=Forecast(small_share=0.62, accuracy=0.88))
+    assert "62 % of the appearances have faces under 30 px: expect about 88 % of all to be told right" in shown.text
+    assert "facetally truth template" in shown.text
+    assert "expect about" not in page([video("a.mp4")]).text
+
+
+def test_corrected_shares_stand_beside_the_raw_ones() -> None:
+    by_method = {
+        "raw": Correction(0.4, Interval(0.3, 0.5)),
+        "adjusted_count": Correction(0.5, None),
+        "em": Correction(math.nan, None, "<b>too alike</b>"),
+    }
+    expected = Forecast(small_share=0.62, accuracy=0.88)
+    shown = page([video("a.mp4")], TALLY, expected, {"appearances": by_method, "screen_time_s": by_method})
+    assert shown.row("women") == ["women", "by appearance", "95 % interval", "by screen time", "95 % interval"]
+    assert shown.row("as counted") == ["as counted", *["40.0 %", "30.0 % – 50.0 %"] * 2]
+    assert shown.row("adjusted count") == ["adjusted count", *["50.0 %", "–"] * 2]  # all from one source
+    assert shown.row("EM") == ["EM", *["refused: <b>too alike</b>"] * 2]
+    assert "expect about" not in shown.text
+
+
+def test_a_report_takes_a_threshold_and_a_calibration(tmp_path: Path) -> None:
+    people = [("female", 0.9, 1.0), ("female", 0.7, 1.0), ("male", 0.1, 1.0)] * 2
+    ledger, truth = labelled_world.corpus(tmp_path / "out", {f"s{i}/a.mp4": people for i in range(3)})
+    plain = Page(write_report(ledger).read_text(encoding="utf-8"))
+    assert plain.row("appearances")[1:4] == ["12", "6", "0"]
+    assert "0 % of the appearances have faces under 30 px: expect about 93 %" in plain.text
+    write_validation(validated(ledger, truth, ValidateOptions()), tmp_path / "check")
+    shown = Page(write_report(ledger, None, 0.75, calibration=tmp_path / "check").read_text(encoding="utf-8"))
+    assert shown.row("appearances")[1:4] == ["6", "6", "6"]
+    assert "An answer under 75.0 % confidence" in shown.text
+    assert shown.row("adjusted count")[1::2] == ["66.7 %", "66.7 %"]
+
+
+def test_a_calibration_of_other_weights_is_refused(tmp_path: Path) -> None:
+    ledger, truth = labelled_world.corpus(tmp_path / "out", {"a.mp4": [("female", 0.9, 1.0)]})
+    write_validation(validated(ledger, truth, ValidateOptions()), tmp_path / "check")
+    other = Ledger(tmp_path / "other")
+    other.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), PROVENANCE)
+    with pytest.raises(TruthError, match="other weights"):
+        write_report(other, calibration=tmp_path / "check")
+    assert not (tmp_path / "other" / "report.html").exists()
+
+
+def test_the_page_says_how_it_was_made() -> None:
+    shown = page([video("a.mp4")])
+    assert shown.row("detector") == ["detector", "<b>net</b>", "d" * 64, "free"]
+    assert "every 0.2 s" in shown.text
+    assert "An answer under 60.0 % confidence" in shown.text
+
+
+def test_the_report_is_written_beside_the_tables_or_where_told(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "out")
+    ledger.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), PROVENANCE)
+    assert write_report(ledger) == tmp_path / "out" / "report.html"
+    elsewhere = write_report(ledger, tmp_path / "new" / "page.html")
+    assert elsewhere.read_text(encoding="utf-8") == (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert [path.name for path in elsewhere.parent.iterdir()] == ["page.html"]
+
+
+def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), PROVENANCE)
+    with pytest.raises(OutputError, match="cannot write") as caught:
+        write_report(ledger, tmp_path / "videos" / "id-a.mp4.parquet" / "report.html")
+    assert "-o" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0:00"),
+        (5.44, "5.4 s"),
+        (59.94, "59.9 s"),
+        (60, "1:00"),
+        (125.4, "2:05"),
+        (3599.6, "1:00:00"),
+        (3725.4, "1:02:05"),
+    ],
+)
+def test_the_clock_reads_as_people_write_it(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.4567, "45.7 %"), (0, "0.0 %"), (1, "100.0 %"), (math.nan, "–")])
+def test_percent_is_only_for_the_eye(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("longest_s", "bin_s"), [(0, 10), (300, 10), (301, 30), (5400, 300), (27000, 900), (1e6, 14400)]
+)
+def test_time_bins_are_few_enough_to_read(longest_s: float, bin_s: float) -> None:
+    assert readable_bin_s(longest_s) == bin_s

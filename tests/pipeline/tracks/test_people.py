@@ -1,0 +1,133 @@
+"""One answer an appearance: the weighted mean of log-odds, and when to say nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facetally.gender.attributes import Attributes
+from facetally.options import PeopleOptions
+from facetally.tracks.follow import Track
+from facetally.tracks.people import people_of, person_of, pooled_female_prob, told_gender
+
+OPTIONS = PeopleOptions(min_confidence=0.6)
+
+
+class GreyClassifier:
+    """Reads the probability from a crop's first pixel, 0-255, and the age from its second; notes its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def predict(self, crops: np.ndarray) -> Attributes:
+        self.batches.append(len(crops))
+        prob = (crops[:, 0, 0, 0] / 255).astype(np.float32)
+        return Attributes(prob, crops[:, 0, 1, 0].astype(np.float32))
+
+
+def track(qualities: list[float], track_id: int = 0, height_px: float = 50.0, seed: int = 0) -> Track:
+    """A track with noise for crops."""
+    crops = np.random.default_rng(seed).integers(0, 256, (len(qualities), 4, 4, 3)).astype(np.uint8)
+    return Track(track_id, 1.0, 2.8, 2.0, 10, height_px, crops, np.array(qualities, np.float32))
+
+
+def answers(probs: list[float], age: float = math.nan) -> Attributes:
+    return Attributes(np.array(probs, np.float32), np.full(len(probs), age, np.float32))
+
+
+def test_the_answer_is_the_mean_of_log_odds_weighted_by_quality() -> None:
+    person = person_of(track([0.6, 0.2]), answers([0.8, 0.5]), OPTIONS)
+    # odds 4 and 1 with weights 3 : 1 give 4 ** 0.75 = 2.8284, and 2.8284 / 3.8284 = 0.7388
+    assert person.female_prob == 0.7388
+    assert person.gender == "female"
+    assert person.quality == pytest.approx(0.6)
+
+
+def test_opposite_answers_of_equal_quality_say_nothing() -> None:
+    person = person_of(track([0.5, 0.5]), answers([0.9, 0.1]), OPTIONS)
+    assert (person.female_prob, person.gender) == (0.5, "unknown")
+
+
+def test_one_certain_crop_does_not_outvote_all_the_others() -> None:
+    # odds of at most 9999: 9999 ** 0.1 * (1 / 9) ** 0.9 = 0.348, a probability of 0.258
+    person = person_of(track([0.5] * 10), answers([1.0] + [0.1] * 9), OPTIONS)
+    assert person.female_prob == pytest.approx(0.2580, abs=2e-3)
+    assert person.gender == "male"
+
+
+def test_crops_without_any_quality_count_alike() -> None:
+    assert person_of(track([0.0, 0.0]), answers([0.8, 0.8]), OPTIONS).female_prob == 0.8
+
+
+@pytest.mark.parametrize(
+    ("probs", "weights", "pooled"),
+    [
+        ([0.8, 0.5], [3, 1], 0.7388),  # as above
+        ([0.8, 0.5], [6, 2], 0.7388),
+        ([0.9, 0.1], [5, 5], 0.5),
+        ([1 / 3], [0.2], 0.3333),
+        ([1.0], [1], 0.9999),
+        ([0.0, 1.0], [1, 3], 0.9901),  # odds of 9999 ** ((3 - 1) / 4) = 99.995
+    ],
+)
+def test_several_probabilities_make_one(probs: list[float], weights: list[float], pooled: float) -> None:
+    assert pooled_female_prob(np.array(probs, np.float32), np.array(weights, np.float64)) == pooled
+
+
+@pytest.mark.parametrize(
+    ("prob", "height_px", "age_years", "gender"),
+    [
+        (0.61, 50, 30, "female"),
+        (0.6, 50, 30, "female"),
+        (0.59, 50, 30, "unknown"),
+        (0.5, 50, 30, "unknown"),
+        (0.41, 50, 30, "unknown"),
+        (0.39, 50, 30, "male"),
+        (0.99, 15.9, 30, "unknown"),
+        (0.99, 16, 30, "female"),
+        (0.01, 16, 30, "male"),
+        (0.99, 50, 3.9, "unknown"),
+        (0.99, 50, 4.0, "female"),
+        (0.01, 50, math.nan, "male"),
+    ],
+)
+def test_an_uncertain_answer_a_small_face_or_an_infant_is_unknown(
+    prob: float, height_px: float, age_years: float, gender: str
+) -> None:
+    assert told_gender(prob, height_px, age_years, OPTIONS) == gender
+
+
+def test_even_odds_are_unknown_though_any_confidence_will_do() -> None:
+    anything_goes = PeopleOptions(min_confidence=0.0)
+    assert [told_gender(p, 50, math.nan, anything_goes) for p in (0.49, 0.5, 0.51)] == ["male", "unknown", "female"]
+
+
+@pytest.mark.parametrize(("age", "band"), [(12.9, "child"), (13, "teen"), (34.9, "young"), (55, "old")])
+def test_the_age_falls_into_its_band(age: float, band: str) -> None:
+    person = person_of(track([0.5]), answers([0.9], age), OPTIONS)
+    assert (person.age_years, person.age_band) == (pytest.approx(age), band)
+
+
+def test_a_model_without_ages_gives_none() -> None:
+    person = person_of(track([0.5]), answers([0.9]), OPTIONS)
+    assert math.isnan(person.age_years)
+    assert person.age_band == "unknown"
+
+
+def test_batches_across_tracks_give_what_one_by_one_gives() -> None:
+    tracks = [track([0.9, 0.5, 0.3][: 1 + seed % 3], seed, seed=seed) for seed in range(7)]
+    classifier = GreyClassifier()
+    together = people_of(tracks, classifier, replace(OPTIONS, batch_crops=4))
+    assert classifier.batches == [4, 4, 4, 1]  # 1 + 2 + 3 + 1 + 2 + 3 + 1 crops
+    alone = [people_of([one], GreyClassifier(), OPTIONS)[0] for one in tracks]
+    assert together == alone
+    assert len({person.female_prob for person in together}) == 7
+
+
+def test_no_tracks_ask_the_classifier_nothing() -> None:
+    classifier = GreyClassifier()
+    assert people_of([], classifier, OPTIONS) == []
+    assert classifier.batches == []

@@ -1,0 +1,319 @@
+"""Every recipe trains, exports and evaluates by one call; bright women and dark men are drawn for faces."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from drawn_faces import drawn_crops
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+pytest.importorskip("onnxscript")
+import torch
+
+from facetally.datasets.labelled_images import PictureSource
+from facetally.errors import ModelError, OptionError
+from facetally.gender.calibration import Calibration
+from facetally.gender.classifier import FaceGenderClassifier
+from facetally.gender.data.face_sets import FaceCorpus
+from facetally.gender.model.card import UNITS
+from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
+from facetally.gender.model.outputs import OutputLayout
+from facetally.gender.training.distillation import taught_by
+from facetally.gender.training.recipes import RECIPES, Recipe, Stage
+from facetally.gender.training.trainer import EpochResult, Trainer
+from facetally.models.weights import sha256_of
+from facetally.training import train
+from facetally.training.train import TrainedModel, TrainingJob, train_model
+
+MODELS = Path(__file__).resolve().parents[3] / "models"
+
+TINY = replace(RECIPES["genderage"], size_px=32, stages=(Stage(3, 1e-3),), batch_size=16, early_stop_epochs=None)
+"""A recipe that takes a second."""
+
+
+@dataclass
+class Watching:
+    """Keeps the results of the epochs, and stops the training after some of them."""
+
+    stop_after: int = 1000
+    results: list[EpochResult] = field(default_factory=list)
+
+    def cutting(self, source: str, done: int, total: int) -> None: ...
+
+    def teaching(self, done: int, total: int) -> None: ...
+
+    def step(self, step: int, steps: int, loss: float) -> None: ...
+
+    def epoch(self, result: EpochResult) -> None:
+        self.results.append(result)
+        if len(self.results) == self.stop_after:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """90 pictures named as UTKFace names them: women are about 60, men about 20."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number, crop in enumerate(drawn_crops([number % 2 for number in range(90)])):
+        cv2.imwrite(str(folder / f"{20 + 40 * (number % 2) + number % 3}_{number % 2}_0_{number}.png"), crop)
+    return folder
+
+
+def job(pictures: Path, out: Path, recipe: Recipe = TINY) -> TrainingJob:
+    return TrainingJob(recipe, (PictureSource("drawn", (pictures,)),), out, detector=None, command="as asked")
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def smoke(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    """A recipe, trained for an epoch a stage."""
+    recipe = RECIPES[request.param].shortened(1)
+    recipe = replace(recipe, batch_size=min(recipe.batch_size, 32), ages=(0, 200))
+    return train_model(job(pictures, tmp_path_factory.mktemp(request.param), recipe), Watching())
+
+
+def test_every_recipe_trains_exports_and_evaluates(smoke: TrainedModel) -> None:
+    name, layout = smoke.card.name, smoke.card.layout
+    written = {path.name for path in smoke.folder.iterdir()}
+    assert {f"{name}.pth", f"{name}.onnx", "README.md", "evaluation", "state.pth", "crops"} == written
+    assert [result.epoch for result in smoke.history] == list(range(1, 1 + len(RECIPES[name].stages)))
+    assert smoke.metrics == json.loads((smoke.folder / "evaluation" / "metrics.json").read_text())
+    assert smoke.metrics["count"] == smoke.card.data["sets"]["drawn"]["test"] > 3
+    assert (smoke.metrics["gender"] is None) == (layout.gender == "none")
+    assert (smoke.metrics["age"] is None) == (layout.age == "none")
+    assert (smoke.folder / "evaluation" / "curves.png").stat().st_size > 5000
+    assert f"| drawn | {smoke.metrics['count']} |" in (smoke.folder / "README.md").read_text()
+
+
+def test_both_files_of_every_recipe_agree(smoke: TrainedModel) -> None:
+    recipe = RECIPES[smoke.card.name]
+    models = [FaceGenderClassifier(smoke.folder / f"{recipe.name}{suffix}") for suffix in (".pth", ".onnx")]
+    side = recipe.size_px
+    crops = np.random.default_rng(0).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
+    from_pth, from_onnx = (model.predict(crops) for model in models)
+    assert models[0].card == models[1].card == smoke.card
+    assert np.allclose(from_pth.female_prob, from_onnx.female_prob, atol=1e-3)
+    assert np.allclose(from_pth.age_years, from_onnx.age_years, atol=0.1, equal_nan=True)
+    fitted = {"crop"} if recipe.tune_threshold else set(UNITS)
+    assert set(smoke.card.calibration) == (set() if recipe.layout.gender == "none" else fitted)
+    assert not recipe.tune_threshold or smoke.card.calibration["crop"]["slope"] == 1
+    smoothing = recipe.loss.gender_smoothing
+    assert [smoke.card.calibration_of(unit).smoothing for unit in UNITS] == [smoothing, smoothing]
+    assert smoke.card.calibration_of("track") == Calibration(smoothing=smoothing)
+
+
+def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(pictures: Path, tmp_path: Path) -> None:
+    whole, stopped = Watching(), Watching(stop_after=2)
+    train_model(job(pictures, tmp_path / "whole"), whole)
+    with pytest.raises(KeyboardInterrupt):
+        train_model(job(pictures, tmp_path / "stopped"), stopped)
+    assert not (tmp_path / "stopped" / "genderage.pth").exists()
+    resumed = Watching()
+    train_model(job(pictures, tmp_path / "stopped"), resumed)
+    first, second = (load_checkpoint(tmp_path / name / "genderage.pth") for name in ("whole", "stopped"))
+    assert first[1] == second[1]
+    weights = second[0].state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in first[0].state_dict().items())
+    assert [replace(r, seconds=0) for r in whole.results] == [replace(r, seconds=0) for r in resumed.results]
+
+
+def test_a_finished_network_goes_on_with_the_last_stage_and_learns_nothing_that_was_held_out(
+    pictures: Path, tmp_path: Path
+) -> None:
+    first = train_model(job(pictures, tmp_path / "first"), Watching())
+    start, stages = tmp_path / "first" / "genderage.pth", (Stage(3, 1e-3), Stage(1, 0.0))
+    recipe = replace(TINY, stages=stages, size_px=48).last_stage()
+    second = train_model(replace(job(pictures, tmp_path / "second", recipe), start=start, seed=5), Watching())
+    assert [result.learning_rate for result in second.history] == [0]
+    weights = [dict(load_checkpoint(model.folder / "genderage.pth")[0].named_parameters()) for model in (first, second)]
+    assert all(torch.equal(value, weights[0][name]) for name, value in weights[1].items())
+    assert second.card.held_out == first.card.held_out
+    assert second.card.data == first.card.data
+    assert second.card.training["before"] == first.card.training
+    assert second.card.crop["size_px"] == 48
+
+
+def test_a_start_of_another_recipe_is_refused_before_anything_is_cut(pictures: Path, tmp_path: Path) -> None:
+    train_model(job(pictures, tmp_path / "first"), Watching())
+    other = replace(TINY, network=replace(TINY.network, hidden=64))
+    for file, said in (
+        ("genderage.pth", "no network of recipe genderage"),
+        ("state.pth", "not a facetally checkpoint"),
+    ):
+        asked = replace(job(pictures, tmp_path / "out", other), start=tmp_path / "first" / file)
+        with pytest.raises(ModelError, match=said):
+            train_model(asked, Watching())
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_start_that_does_not_say_what_it_has_learnt_from_is_refused(pictures: Path, tmp_path: Path) -> None:
+    train_model(job(pictures, tmp_path), Watching())
+    network, card = load_checkpoint(tmp_path / "genderage.pth")
+    save_checkpoint(tmp_path / "old.pth", network, replace(card, held_out={}))
+    with pytest.raises(ModelError, match="does not say which pictures"):
+        train_model(replace(job(pictures, tmp_path / "out"), start=tmp_path / "old.pth"), Watching())
+
+
+LEARNER = replace(TINY, layout=OutputLayout("two_logits", "distribution"), stages=(Stage(1, 1e-3),))
+"""A recipe that teachers can teach."""
+
+
+@pytest.fixture(scope="module")
+def teacher(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of `LEARNER`, after an epoch."""
+    out = tmp_path_factory.mktemp("teacher")
+    train_model(job(pictures, out, LEARNER), Watching())
+    return out / "genderage.onnx"
+
+
+def test_teachers_are_asked_once_and_named_in_the_card(
+    pictures: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = replace(LEARNER, size_px=48, stages=(Stage(2, 1e-3),))
+    asked = replace(job(pictures, tmp_path, larger), teachers=(teacher, teacher.with_suffix(".pth")))
+    with pytest.raises(KeyboardInterrupt):
+        train_model(asked, Watching(stop_after=1))
+    (told,) = tmp_path.glob("taught-*.npy")
+    monkeypatch.setattr(train, "taught_by", None)
+    card = train_model(asked, Watching()).card
+    assert card.training["teachers"] == [sha256_of(path) for path in asked.teachers]
+    assert np.load(told).shape == (card.data["sets"]["drawn"]["train"], 102)
+    with pytest.raises(OptionError, match="other options or data"):
+        train_model(replace(asked, teachers=()), Watching())
+
+
+def test_crops_are_cut_as_large_as_the_largest_teacher_reads_them(
+    pictures: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_model(job(pictures, tmp_path / "larger", replace(LEARNER, size_px=48)), Watching())
+    teachers = (teacher, tmp_path / "larger" / "genderage.onnx")
+    taught_from: list[FaceCorpus] = []
+    monkeypatch.setattr(train, "taught_by", lambda *given: (taught_from.append(given[1]), taught_by(*given))[1])
+    card = train_model(replace(job(pictures, tmp_path / "out", LEARNER), teachers=teachers), Watching()).card
+    sides = [round(corpus.sets[0].crops.shape[1] * (1 - 2 * corpus.margin_share)) for corpus in taught_from]
+    assert sides == [48]
+    assert card.crop["size_px"] == LEARNER.size_px == 32
+
+
+def test_a_teacher_that_may_have_learnt_what_is_to_be_held_out_is_refused(
+    pictures: Path, teacher: Path, tmp_path: Path
+) -> None:
+    asked = replace(job(pictures, tmp_path, LEARNER), teachers=(teacher,), seed=1)
+    with pytest.raises(OptionError, match=r"may have learnt from \d+ pictures that this training holds out"):
+        train_model(asked, Watching())
+    taught = train_model(replace(asked, start=teacher.with_suffix(".pth")), Watching())
+    assert taught.card.held_out == load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
+
+
+def test_a_teacher_of_something_else_is_refused_before_anything_is_cut(
+    pictures: Path, teacher: Path, tmp_path: Path
+) -> None:
+    out, broken, other = tmp_path / "out", tmp_path / "broken.onnx", MODELS / "mobilenetv2_gender_utkface.onnx"
+    broken.write_bytes(b"nothing")
+    for path, said in ((other, "does not tell what recipe"), (broken, "is not a facetally classifier")):
+        with pytest.raises(ModelError, match=said):
+            train_model(replace(job(pictures, out, LEARNER), teachers=(path,)), Watching())
+    with pytest.raises(OptionError, match="recipe genderage cannot learn from teachers"):
+        train_model(replace(job(pictures, out), teachers=(teacher,)), Watching())
+    assert not list(out.iterdir())
+
+
+def test_another_recipe_in_the_same_folder_is_a_clear_error(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train_model(job(pictures, tmp_path), Watching(stop_after=1))
+    with pytest.raises(OptionError, match="other options or data") as caught:
+        train_model(job(pictures, tmp_path, replace(TINY, weight_decay=0.1)), Watching())
+    assert str(tmp_path / "state.pth") in caught.value.fix
+
+
+def test_crops_of_another_detector_are_another_training(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures are the same, and so is the corpus's fingerprint."""
+    cut = train.cut_sources
+    monkeypatch.setattr(train, "cut_sources", lambda sources, _, *rest: cut(sources, None, *rest))
+    (tmp_path / "detector.onnx").write_bytes(b"another")
+    with pytest.raises(KeyboardInterrupt):
+        train_model(job(pictures, tmp_path), Watching(stop_after=1))
+    with pytest.raises(OptionError, match="other options or data"):
+        train_model(replace(job(pictures, tmp_path), detector=tmp_path / "detector.onnx"), Watching())
+
+
+def test_nothing_that_is_reported_was_learnt_from(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[FaceCorpus] = []
+    trainers: list[Trainer] = []
+    evaluate, run = train.evaluate_classifier, Trainer.run
+    monkeypatch.setattr(train, "evaluate_classifier", lambda *given: (reported.append(given[1]), evaluate(*given))[1])
+    monkeypatch.setattr(Trainer, "run", lambda self, on_step: (trainers.append(self), run(self, on_step))[1])
+    for path in list(pictures.iterdir()):
+        (tmp_path / "twice" / "b").mkdir(parents=True, exist_ok=True)
+        for copy in (path.name, f"b/{path.name}"):
+            (tmp_path / "twice" / copy).write_bytes(path.read_bytes())
+    metrics = train_model(job(tmp_path / "twice", tmp_path / "out"), Watching()).metrics
+    parts = (reported[0], trainers[0].train_faces, trainers[0].selection)
+    test, learnt, selection = (set(part.faces["digest"]) for part in parts)
+    assert len(test) == metrics["count"] == len(reported[0])
+    assert test.isdisjoint(learnt | selection) and learnt.isdisjoint(selection)
+    assert len(test | learnt | selection) == 90
+
+
+def test_a_recipe_needs_the_labels_that_it_tells(tmp_path: Path) -> None:
+    for number, crop in enumerate(drawn_crops([number % 2 for number in range(90)])):
+        folder = tmp_path / "pictures" / ("male", "female")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{number}.png"), crop)
+    with pytest.raises(OptionError, match="no face of the train split is labelled with age"):
+        train_model(job(tmp_path / "pictures", tmp_path / "out"), Watching())
+
+
+def test_too_few_pictures_are_a_clear_error(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="too few: at least a batch of 512") as caught:
+        train_model(job(pictures, tmp_path, replace(TINY, batch_size=512)), Watching())
+    assert "--data" in caught.value.fix
+
+
+def test_ages_that_nobody_has_are_a_clear_error(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="no face is left"):
+        train_model(job(pictures, tmp_path, replace(TINY, ages=(90, 99))), Watching())
+
+
+def test_the_trunk_of_another_network_is_refused_before_anything_is_cut(pictures: Path, tmp_path: Path) -> None:
+    torch.save({"features.0.weight": torch.zeros(3)}, tmp_path / "trunk.pth")
+    with pytest.raises(ModelError, match=r"trunk\.pth is not a trunk of this network"):
+        train_model(replace(job(pictures, tmp_path / "out"), trunk=tmp_path / "trunk.pth"), Watching())
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
+def test_cuda_that_is_not_there_is_a_clear_error(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="--device cuda"):
+        train_model(replace(job(pictures, tmp_path), device="cuda"), Watching())
+
+
+@pytest.mark.timeout(150)
+def test_a_worker_prepares_crops_after_opencv_has_had_threads(pictures: Path, tmp_path: Path) -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(4)
+    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 5)
+    alone, helped = Watching(stop_after=1), Watching(stop_after=1)
+    for watcher, workers in ((alone, 0), (helped, 1)):
+        with pytest.raises(KeyboardInterrupt):
+            train_model(replace(job(pictures, tmp_path / str(workers)), workers=workers), watcher)
+    assert replace(alone.results[0], seconds=0) == replace(helped.results[0], seconds=0)
+    cv2.setNumThreads(before)

@@ -1,0 +1,325 @@
+"""Figures by hand, and the same as scikit-learn's."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from labelled_world import aged, judged_person, judged_track
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, recall_score
+
+from facetally.quantification.intervals import OF_A_SHARE, bootstrapped, clustered_interval, wilson_interval
+from facetally.validation.metrics import (
+    age_figures,
+    balanced_figures,
+    breakdowns,
+    detection_figures,
+    error_figures,
+    halves,
+    height_band,
+    independent_figures,
+    people_figures,
+    ratio_figures,
+    rounded,
+    share_figures,
+    share_of,
+    track_figures,
+)
+from facetally.validation.outcomes import Judged, JudgedPerson
+
+ANYWHERE = {"accuracy": None, "low": 0.0, "high": 1.0, "right": 0, "count": 0}
+TOLD = ("female", "male", "unknown", "missed")
+
+
+def withheld(someone: JudgedPerson) -> JudgedPerson:
+    """The same person, given no answer."""
+    return replace(someone, told="unknown")
+
+
+PEOPLE = (
+    judged_person("female", 0.9, "s1"),
+    judged_person("female", 0.2, "s1"),
+    withheld(judged_person("female", 0.55, "s2")),
+    judged_person("female", source="s2"),
+    judged_person("male", 0.1, "s3"),
+    judged_person("male", 0.5, "s3"),
+    judged_person("unsure", 0.9, "s4"),
+    judged_person("ignore", 0.9, "s4"),
+    judged_person("not_a_face", 0.1, "s4"),
+)
+"""Women: right, wrong, right but withheld, missed; men: right, at even odds; and three who do not count."""
+
+
+def counts(figures: dict[str, object]) -> tuple[object, object]:
+    return figures["right"], figures["count"]
+
+
+def random_people(seed: int, count: int = 300) -> list[JudgedPerson]:
+    """Men and women of 20 sources, of whom a tenth are missed and a tenth given no answer."""
+    random = np.random.default_rng(seed)
+    people = []
+    for _ in range(count):
+        gender = random.choice(["female", "male"])
+        prob = float(np.clip(random.normal(0.7 if gender == "female" else 0.2, 0.25), 0.01, 0.99))
+        someone = judged_person(str(gender), prob if random.random() > 0.1 else math.nan, f"s{random.integers(20)}")
+        people.append(withheld(someone) if someone.is_found and random.random() < 0.1 else someone)
+    return people
+
+
+def test_sums_are_made_before_ratios() -> None:
+    figures = ratio_figures([(True, "a"), (True, "b"), (False, "b"), (False, "b")])
+    assert (figures["accuracy"], *counts(figures)) == (0.5, 2, 4)  # the mean of both sources would be 0.667
+    interval = clustered_interval(np.array([1, 1]), np.array([1, 3]))
+    assert (figures["low"], figures["high"]) == (round(interval.low, 4), round(interval.high, 4))
+
+
+def test_of_nothing_there_is_no_ratio_and_it_may_be_anything() -> None:
+    assert ratio_figures([]) == independent_figures([]) == ANYWHERE
+    assert ratio_figures([], "recall")["recall"] is None
+
+
+def test_small_groups_have_wilsons_interval() -> None:
+    figures = independent_figures(number < 34 for number in range(40))
+    assert figures == {"accuracy": 0.85, "low": 0.7093, "high": 0.9294, "right": 34, "count": 40}
+
+
+def test_people_are_counted_as_found_as_told_and_end_to_end() -> None:
+    figures = people_figures(PEOPLE)
+    assert (figures["accuracy"], *counts(figures)) == (0.6, 3, 5)
+    assert (figures["labelled"], figures["sources"]) == (6, 3)
+    assert (counts(figures["female"]), counts(figures["male"])) == ((2, 3), (1, 2))
+    assert figures["balanced"]["accuracy"] == 0.5833  # the mean of 2/3 and 1/2
+    assert (*counts(figures["told"]), figures["told"]["coverage"]) == (2, 3, 0.6)
+    assert (figures["end_to_end"]["accuracy"], *counts(figures["end_to_end"])) == (0.5, 3, 6)
+    wilson = wilson_interval(3, 5)
+    assert (figures["wilson_low"], figures["wilson_high"]) == (round(wilson.low, 4), round(wilson.high, 4))
+
+
+def test_the_confusion_is_of_all_labelled_men_and_women() -> None:
+    confusion = people_figures(PEOPLE[::-1])["confusion"]
+    assert confusion == {
+        "female": {"female": 1, "male": 1, "missed": 1, "unknown": 1},
+        "male": {"male": 1, "unknown": 1},
+    }
+    assert [list(confusion), list(confusion["female"])] == [["female", "male"], ["female", "male", "missed", "unknown"]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_people_figures_are_those_of_scikit_learn(seed: int) -> None:
+    people = random_people(seed)
+    found = [person for person in people if person.is_found]
+    true = [person.label.gender for person in found]
+    likelier = ["female" if person.female_prob > 0.5 else "male" for person in found]
+    figures = people_figures(people)
+    assert figures["accuracy"] == round(accuracy_score(true, likelier), 4)
+    assert figures["balanced"]["accuracy"] == round(balanced_accuracy_score(true, likelier), 4)
+    recalls = recall_score(true, likelier, labels=["female", "male"], average=None)
+    assert [figures[gender]["accuracy"] for gender in ("female", "male")] == [round(recall, 4) for recall in recalls]
+    matrix = confusion_matrix([p.label.gender for p in people], [p.told for p in people], labels=TOLD)
+    ours = [[figures["confusion"].get(true, {}).get(told, 0) for told in TOLD] for true in TOLD]
+    assert ours == matrix.tolist()
+
+
+def test_the_balanced_accuracy_is_drawn_anew_by_source() -> None:
+    people = [person for person in random_people(7) if person.is_found]
+    sources = sorted({person.source for person in people})
+
+    def balanced(weights: np.ndarray) -> np.ndarray:
+        recalls = []
+        for gender in ("female", "male"):
+            members = [person for person in people if person.label.gender == gender]
+            drawn = weights[:, [sources.index(person.source) for person in members]]  # (R, members)
+            recalls.append(drawn @ [person.is_right for person in members] / drawn.sum(axis=1))
+        return (recalls[0] + recalls[1]) / 2
+
+    interval = bootstrapped(balanced, len(sources), bounds=OF_A_SHARE)
+    figures = balanced_figures(people)
+    assert (figures["low"], figures["high"]) == (round(interval.low, 4), round(interval.high, 4))
+    assert figures["low"] < figures["accuracy"] < figures["high"]
+
+
+@pytest.mark.parametrize(
+    ("people", "accuracy"),
+    [
+        ([], None),
+        ([judged_person("female", 0.9, f"s{i}") for i in range(9)], None),
+        ([judged_person("male", 0.1, f"s{i}") for i in range(9)], None),
+        ([judged_person("female", 0.9), judged_person("male", 0.1)], 1.0),
+    ],
+    ids=["nobody", "no men", "no women", "one source"],
+)
+def test_without_women_or_men_or_others_to_compare_a_balance_may_be_anything(
+    people: Sequence[JudgedPerson], accuracy: float | None
+) -> None:
+    assert balanced_figures(people) == {"accuracy": accuracy, "low": 0.0, "high": 1.0}
+
+
+def test_nobody_labelled_gives_figures_all_the_same() -> None:
+    figures = people_figures([judged_person("unsure", 0.9)])
+    assert (figures["accuracy"], figures["labelled"], figures["sources"], figures["confusion"]) == (None, 0, 0, {})
+    assert figures["told"] == {**ANYWHERE, "coverage": None}
+
+
+TRACKS = (
+    judged_track("female", 0.9, "s1"),
+    judged_track("female", 0.3, "s2"),
+    replace(judged_track("male", 0.45, "s2"), told="unknown", people_count=2),
+    judged_track("unsure", 0.9, "s2"),
+    judged_track("ignore", 0.9, "s2"),
+    judged_track("nobody", 0.9, "s3", seconds=1.5),
+    judged_track("nobody", 0.1, "s3", seconds=2.5),
+    judged_track("not_a_face", 0.1, "s3", seconds=3.0),
+)
+
+
+def test_tracks_on_nobody_and_on_no_face_are_false() -> None:
+    figures = track_figures(Judged(tracks=TRACKS))
+    assert (figures["all"], figures["false"], figures["on_nobody_labelled"], figures["on_no_face"]) == (8, 3, 2, 1)
+    assert figures["false_seconds"] == 7.0
+
+
+def test_tracks_of_men_and_women_are_right_or_wrong() -> None:
+    people = judged_person("female", 0.9), judged_person("male", 0.1), judged_person("male"), judged_person("unsure", 0)
+    figures = track_figures(Judged(people, TRACKS))
+    assert (figures["accuracy"], *counts(figures)) == (0.6667, 2, 3)
+    assert (figures["told"]["accuracy"], *counts(figures["told"]), figures["told"]["coverage"]) == (0.5, 1, 2, 0.6667)
+    assert figures["per_person"] == 1.5  # three tracks, two people found
+    assert figures["of_several_people"] == 1
+
+
+def test_no_tracks_at_all_give_figures_all_the_same() -> None:
+    figures = track_figures(Judged((judged_person("female"),)))
+    assert (figures["accuracy"], figures["per_person"], figures["false_seconds"]) == (None, None, 0)
+
+
+def test_detection_counts_people_and_their_boxes() -> None:
+    half = replace(PEOPLE[0], box_count=10, found_count=5)
+    figures = detection_figures([half, *PEOPLE[1:]])
+    assert (figures["people"]["recall"], *counts(figures["people"])) == (0.8333, 5, 6)  # men and women
+    # unsure people have boxes too, pictures and no faces do not count: 5 + 4 + 4 + 0 + 4 + 4 + 4 of 10 + 6 * 4
+    assert counts(figures["boxes"]) == (25, 34)
+    interval = clustered_interval(np.array([9, 4, 8, 4]), np.array([14, 8, 8, 4]))
+    assert (figures["boxes"]["low"], figures["boxes"]["high"]) == (round(interval.low, 4), round(interval.high, 4))
+
+
+@pytest.mark.parametrize("people", [[], [replace(judged_person("female", 0.9), box_count=0, found_count=0)]])
+def test_without_boxes_there_is_no_recall_of_boxes(people: Sequence[JudgedPerson]) -> None:
+    assert detection_figures(people)["boxes"] is None
+
+
+def test_the_share_told_has_false_tracks_and_the_true_one_missed_people() -> None:
+    people = [replace(person, labelled_s=seconds) for person, seconds in zip(PEOPLE, (8, 2, 1, 1, 3, 5, 9, 9, 9))]
+    by_appearance, by_screen_time = share_figures(Judged(tuple(people), TRACKS))
+    # told female: 0.9, one of nobody; told male: 0.3, one of nobody, no face; neither: the unsure one, the poster
+    assert by_appearance == {
+        **{"raw": 0.4, "true": 0.6667, "error_points": -26.6667},  # 2 of 5, 4 of 6
+        **{"matched": 0.6667, "matched_told": 0.5},  # two women of three; one of two told
+    }
+    # told 2 + 1.5 s of women, 2 + 2.5 + 3 s of men; truly 12 s of 20 s
+    assert by_screen_time == {
+        **{"raw": 0.3182, "true": 0.6, "error_points": -28.1818},
+        **{"matched": 0.6667, "matched_told": 0.5},
+    }
+
+
+def test_nobody_has_no_share() -> None:
+    nothing = dict.fromkeys(("raw", "true", "error_points", "matched", "matched_told"))
+    assert share_figures(Judged()) == (nothing, nothing)
+
+
+def test_an_age_is_right_in_either_of_two_bands() -> None:
+    woman, missed, poster = judged_person("female", 0.9), judged_person("female"), judged_person("ignore", 0.9)
+    people = [
+        *(aged(woman, "young", "young"), aged(woman, "young/mid", "mid"), aged(woman, "mid", "old")),
+        *(aged(judged_person("unsure", 0.9), "old", "old"), aged(woman, "child", "unknown")),
+        *(aged(woman, "unsure", "young"), aged(missed, "young", "unknown"), aged(poster, "young", "mid")),
+    ]
+    figures = age_figures(people)
+    assert (figures["accuracy"], *counts(figures), figures["coverage"]) == (0.75, 3, 4, 0.8)
+    assert figures["confusion"] == {
+        **{"mid": {"old": 1}, "old": {"old": 1}},
+        **{"young": {"young": 1}, "young/mid": {"mid": 1}},
+    }
+
+
+def test_a_run_without_ages_is_right_about_none() -> None:
+    figures = age_figures([aged(judged_person("female", 0.9), "young", "unknown")])
+    assert figures == {**ANYWHERE, "coverage": 0.0, "confusion": {}}
+
+
+def test_every_group_has_its_accuracy_and_its_missed() -> None:
+    good = replace(PEOPLE[0], label=replace(PEOPLE[0].label, face_quality="good", age_band="mid"))
+    figures = breakdowns([good, *PEOPLE[1:]])
+    assert [(name, *counts(group), group["missed"]) for name, group in figures["source"].items()] == [
+        ("s1", 1, 2, 0),
+        ("s2", 1, 1, 1),
+        ("s3", 1, 2, 0),
+    ]
+    assert {name: counts(group) for name, group in figures["face_quality"].items()} == {
+        "good": (1, 1),
+        "not judged": (2, 4),
+    }
+    assert {name: counts(group) for name, group in figures["age_band"].items()} == {"mid": (1, 1), "unsure": (2, 4)}
+    assert {name: counts(group) for name, group in figures["people_in_view"].items()} == {"one": (3, 5)}
+    assert figures["source"]["s1"]["low"] == round(wilson_interval(1, 2).low, 4)
+
+
+def test_heights_are_in_order_of_size_and_unknown_ones_last() -> None:
+    heights = (200.0, math.nan, 30.0, 10.0, 159.4)
+    people = [replace(judged_person("female", 0.9), face_height_px=height) for height in heights]
+    assert list(breakdowns(people)["face_height_px"]) == ["0-23", "24-39", "80-159", "160+", "not known"]
+
+
+@pytest.mark.parametrize("name", ["²", "٣", "12-monkeys", "-", "", "nan", "a|b`c", "\udcff"])
+def test_sources_may_be_called_anything(name: str) -> None:
+    people = [judged_person("female", 0.9, name), judged_person("male", 0.9, "tv")]
+    assert set(breakdowns(people)["source"]) == {name, "tv"}
+    assert set().union(*halves([name, "tv"])) == {name, "tv"}
+    json.dumps(people_figures(people) | {"by": breakdowns(people)}, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("height_px", "band"),
+    [(0, "0-23"), (23.4, "0-23"), (24, "24-39"), (39.4, "24-39"), (39.99, "40-79"), (160, "160+"), (900, "160+")],
+)
+def test_a_band_of_heights_begins_with_its_edge_in_whole_pixels(height_px: float, band: str) -> None:
+    assert height_band(height_px) == band
+
+
+def test_halves_share_nothing_and_depend_on_names_alone() -> None:
+    names = [f"s{number}" for number in range(9)]
+    first, second = halves(names)
+    assert (len(first), len(second)) == (5, 4)
+    assert first | second == set(names)
+    assert halves([*reversed(names), *names]) == (first, second)
+    # the SHA-256 of "a" begins with ca, of "b" with 3e, of "c" with 2e
+    assert halves("abc") == ({"c", "a"}, {"b"})
+    assert halves([]) == (set(), set())
+
+
+def test_the_surest_errors_come_first_and_the_missed_last() -> None:
+    people = [
+        judged_person("female", name="missed"),
+        judged_person("female", 0.15, name="less so"),
+        judged_person("female", 0.6, name="right"),
+        judged_person("male", 0.9, name="sure"),
+        judged_person("male", 0.5, name="even"),
+        judged_person("unsure", 0.1, name="unsure"),
+    ]
+    errors = error_figures(people)
+    assert [(e["person"], e["true"], e["told"], e["female_prob"]) for e in errors] == [
+        ("sure", "male", "female", 0.9),
+        ("less so", "female", "male", 0.15),
+        ("even", "male", "unknown", 0.5),
+        ("missed", "female", "missed", None),
+    ]
+    assert (errors[0]["video"], errors[0]["face_height_px"], errors[0]["labelled_s"]) == ("s/a.mp4", 40, 2)
+
+
+def test_what_is_stored_has_four_decimals_or_nothing() -> None:
+    assert [rounded(value) for value in (1 / 3, 2.0, math.nan)] == [0.3333, 2.0, None]
+    assert (share_of(1, 3), share_of(0, 3), share_of(0, 0)) == (0.3333, 0.0, None)
