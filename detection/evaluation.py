@@ -60,14 +60,14 @@ def matched(found: Sequence[Faces], labelled: Sequence[LabelledFaces]) -> Detect
     """Puts the detections of each picture to its faces, best score first; those on faces not asked for do not count."""
     scores, is_right = [np.zeros(0)], [np.zeros(0, bool)]
     for faces, labels in zip(found, labelled, strict=True):
-        right, counts = _matched_in_picture(faces, labels)
+        right, counts = _matched_in_image(faces, labels)
         scores.append(faces.scores[counts].astype(np.float64))
         is_right.append(right[counts])
     asked_count = sum(int(labels.is_asked.sum()) for labels in labelled)
     return Detections(np.concatenate(scores), np.concatenate(is_right), asked_count)
 
 
-def _matched_in_picture(faces: Faces, labels: LabelledFaces) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _matched_in_image(faces: Faces, labels: LabelledFaces) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Two (N,): whether a detection is right, and whether it counts."""
     is_right, counts = np.zeros(len(faces), bool), np.ones(len(faces), bool)
     if not len(faces) or not len(labels.boxes):

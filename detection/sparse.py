@@ -113,13 +113,13 @@ class SparseDetection:
         stretch = _Stretch(images_bgr, frame_hw, dict(enumerate(times_s)), {})
         if self._last and self._last[0] == frame_hw and not cuts[0]:
             _, stretch.times_s[-1], stretch.faces[-1] = self._last
-        self._look(stretch, self._looks(stretch, cuts))
+        self._detect_whole(stretch, self._detections(stretch, cuts))
         for left, right in pairwise(sorted(stretch.faces)):
             self._fill(stretch, left, right)
         self._last = frame_hw, times_s[-1], stretch.faces[len(images_bgr) - 1]
         return [stretch.faces[index] for index in range(len(images_bgr))]
 
-    def _looks(self, stretch: _Stretch, cuts: Sequence[bool]) -> list[int]:
+    def _detections(self, stretch: _Stretch, cuts: Sequence[bool]) -> list[int]:
         """The frames to look at as a whole, whatever they show: the first and the last of each shot, and as many
         between as keep the gaps short."""
         looks: list[int] = []
@@ -132,7 +132,7 @@ class SparseDetection:
                 last_s = stretch.times_s[index]
         return looks
 
-    def _look(self, stretch: _Stretch, indices: Sequence[int]) -> None:
+    def _detect_whole(self, stretch: _Stretch, indices: Sequence[int]) -> None:
         found = self._detector.detect([stretch.images_bgr[index] for index in indices], stretch.frame_hw)
         stretch.faces.update(zip(indices, found, strict=True))
 
@@ -144,7 +144,7 @@ class SparseDetection:
         height, width = stretch.images_bgr[0].shape[:2]
         if moves is None or len(moves.first) * self._options.part_px**2 > MAX_SHARE * height * width:
             middle = (left + right) // 2
-            self._look(stretch, [middle])
+            self._detect_whole(stretch, [middle])
             self._fill(stretch, left, middle)
             self._fill(stretch, middle, right)
         else:
@@ -171,7 +171,7 @@ class SparseDetection:
                 missed.append(index)
             else:
                 stretch.faces[index] = faces
-        self._look(stretch, missed)
+        self._detect_whole(stretch, missed)
 
     def _in_frame(self, faces: Faces, square: IntArray, scale: float) -> Faces:
         """Faces of a part, in the frame's pixels."""
@@ -212,11 +212,11 @@ def moves_between(before: Faces, after: Faces) -> Moves | None:
 
     A doubtful face that only one of the frames shows stays where it is.
     """
-    strangeness = _strangeness(before.boxes, after.boxes)
+    match_cost = _match_cost(before.boxes, after.boxes)
     pairs = [
         (row, column)
-        for row, column in enumerate(strangeness.argmin(axis=1) if strangeness.size else [])
-        if strangeness[row, column] <= 1 and strangeness[:, column].argmin() == row
+        for row, column in enumerate(match_cost.argmin(axis=1) if match_cost.size else [])
+        if match_cost[row, column] <= 1 and match_cost[:, column].argmin() == row
     ]
     rows, columns = (np.array(side, np.int64) for side in (zip(*pairs) if pairs else ((), ())))
     gone, come = (faces[np.delete(np.arange(len(faces)), own)] for faces, own in ((before, rows), (after, columns)))
@@ -236,9 +236,9 @@ def chosen(seen: Sequence[Faces], expected: FloatArray, is_sure: BoolArray) -> F
     (N,) is missing, or cannot be told from another."""
     picked, is_picked_sure = [], []
     for faces, box, is_needed in zip(seen, expected, is_sure, strict=True):
-        strangeness = _strangeness(box[None], faces.boxes)[0]
-        if strangeness.min(initial=np.inf) <= 1:
-            picked.append(faces[strangeness.argmin(keepdims=True)])
+        match_cost = _match_cost(box[None], faces.boxes)[0]
+        if match_cost.min(initial=np.inf) <= 1:
+            picked.append(faces[match_cost.argmin(keepdims=True)])
             is_picked_sure.append(is_needed)
         elif is_needed:
             return None
@@ -247,13 +247,13 @@ def chosen(seen: Sequence[Faces], expected: FloatArray, is_sure: BoolArray) -> F
     return together[order] if np.sum(np.array(is_picked_sure, bool)[order]) == np.sum(is_sure) else None
 
 
-def _strangeness(boxes: FloatArray, others: FloatArray) -> FloatArray:
+def _match_cost(boxes: FloatArray, others: FloatArray) -> FloatArray:
     """(N, M) how far boxes (N, 4) and (M, 4) are from being the same face, which they are up to 1."""
     sizes, other_sizes = geometry.sizes(boxes)[:, None], geometry.sizes(others)[None, :]
     shifts = np.linalg.norm(geometry.centres(boxes)[:, None] - geometry.centres(others)[None, :], axis=2)
     low, high = np.minimum(sizes, other_sizes), np.maximum(sizes, other_sizes)
-    strangeness = np.where(high <= MAX_GROWTH * low, shifts / np.maximum(MAX_SHIFT * low, 1e-6), np.inf)
-    return np.asarray(strangeness, np.float32)
+    match_cost = np.where(high <= MAX_GROWTH * low, shifts / np.maximum(MAX_SHIFT * low, 1e-6), np.inf)
+    return np.asarray(match_cost, np.float32)
 
 
 def squares_around(boxes: FloatArray, shifts: FloatArray, part_px: int) -> IntArray:

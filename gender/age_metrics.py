@@ -43,18 +43,18 @@ class AgeEvaluation:
     """Mean error; above 0 people are told too old."""
 
     @classmethod
-    def of(cls, true_years: npt.ArrayLike, told_years: npt.ArrayLike) -> AgeEvaluation:
+    def of(cls, true_years: npt.ArrayLike, predicted_years: npt.ArrayLike) -> AgeEvaluation:
         """Compares (N,) true with (N,) told ages, N > 0.
 
         Raises:
             ValueError: no ages, shapes that differ, or an age that is not a finite number.
         """
-        true, told = np.asarray(true_years, np.float64), np.asarray(told_years, np.float64)
-        if true.ndim != 1 or not len(true) or true.shape != told.shape:
-            raise ValueError(f"expected (N,) true and told ages, N > 0, got {true.shape} and {told.shape}")
-        if not (np.isfinite(true).all() and np.isfinite(told).all()):
+        true, predicted = np.asarray(true_years, np.float64), np.asarray(predicted_years, np.float64)
+        if true.ndim != 1 or not len(true) or true.shape != predicted.shape:
+            raise ValueError(f"expected (N,) true and told ages, N > 0, got {true.shape} and {predicted.shape}")
+        if not (np.isfinite(true).all() and np.isfinite(predicted).all()):
             raise ValueError("ages must be finite numbers")
-        errors = told - true
+        errors = predicted - true
         mse = float(np.mean(errors**2))
         return cls(
             count=len(errors),
@@ -79,13 +79,13 @@ class AgeEvaluation:
 
 
 def by_age_band(
-    true_years: npt.ArrayLike, told_years: npt.ArrayLike, bands: Bands = ERROR_BANDS
+    true_years: npt.ArrayLike, predicted_years: npt.ArrayLike, bands: Bands = ERROR_BANDS
 ) -> dict[str, AgeEvaluation]:
     """The evaluation of each band of true age that occurs; raises ValueError as `AgeEvaluation.of`."""
-    true, told = np.asarray(true_years, np.float64), np.asarray(told_years, np.float64)
-    if true.shape != told.shape:
-        raise ValueError(f"true {true.shape} and told {told.shape} ages differ in shape")
-    return {name: AgeEvaluation.of(true[mask], told[mask]) for name, mask in band_masks(true, bands).items()}
+    true, predicted = np.asarray(true_years, np.float64), np.asarray(predicted_years, np.float64)
+    if true.shape != predicted.shape:
+        raise ValueError(f"true {true.shape} and told {predicted.shape} ages differ in shape")
+    return {name: AgeEvaluation.of(true[mask], predicted[mask]) for name, mask in band_masks(true, bands).items()}
 
 
 def band_masks(years: npt.NDArray[np.float64], bands: Bands) -> dict[str, npt.NDArray[np.bool_]]:

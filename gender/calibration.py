@@ -103,14 +103,14 @@ def fit_calibration(
 def best_threshold(is_female: npt.NDArray[np.bool_], log_odds: npt.NDArray[np.floating]) -> float:
     """The log-odds above which "female" is to be said for the highest macro F1, halfway between two answers."""
     order = np.argsort(log_odds)
-    told, truth = log_odds[order].astype(np.float64), is_female[order]
+    predicted, truth = log_odds[order].astype(np.float64), is_female[order]
     women, men = truth.sum(), (~truth).sum()
     women_below = np.concatenate([[0], np.cumsum(truth)])  # said male at each of the N + 1 cuts
     men_below = np.concatenate([[0], np.cumsum(~truth)])
     women_f1 = 2 * (women - women_below) / (women + (women - women_below) + (men - men_below)).clip(1)
     men_f1 = 2 * men_below / (men + men_below + women_below).clip(1)
-    edges = np.concatenate([[told[0] - 1], told, [told[-1] + 1]])
-    possible = np.concatenate([[True], told[1:] > told[:-1], [True]])
+    edges = np.concatenate([[predicted[0] - 1], predicted, [predicted[-1] + 1]])
+    possible = np.concatenate([[True], predicted[1:] > predicted[:-1], [True]])
     scores = np.where(possible, women_f1 + men_f1, -1)
     cut = int(np.argmax(scores))
     return float((edges[cut] + edges[cut + 1]) / 2)

@@ -43,7 +43,7 @@ class FaceGenderClassifier:
         self.trained = True
 
     @classmethod
-    def untrained(cls, trunk_path: Path) -> FaceGenderClassifier:
+    def untrained(cls, backbone_path: Path) -> FaceGenderClassifier:
         """An ImageNet trunk with a random head, for trying the pipeline without weights: it answers 0.5 to everything.
 
         Never chosen by itself: a missing file is an error.
@@ -51,10 +51,16 @@ class FaceGenderClassifier:
         Raises:
             ValueError: the file is no MobileNetV2 trunk.
         """
-        from facetally.gender.model.networks import IMAGENET_MEAN, IMAGENET_STD, FaceNetwork, NetworkOptions, load_trunk
+        from facetally.gender.model.networks import (
+            IMAGENET_MEAN,
+            IMAGENET_STD,
+            FaceNetwork,
+            NetworkOptions,
+            load_backbone,
+        )
 
         network = FaceNetwork(NetworkOptions(), output_count=2).eval()
-        load_trunk(network, trunk_path)
+        load_backbone(network, backbone_path)
         classifier = cls.__new__(cls)
         classifier.card = ModelCard(
             name="untrained",
@@ -143,7 +149,7 @@ def _torch_output(network: Any, device: str) -> Output:
 
     def output(batch: FloatArray) -> FloatArray:
         with torch.inference_mode():
-            answer: FloatArray = network(torch.from_numpy(batch).to(device)).cpu().numpy()
-        return answer
+            prediction: FloatArray = network(torch.from_numpy(batch).to(device)).cpu().numpy()
+        return prediction
 
     return output

@@ -25,19 +25,19 @@ class GenderEvaluation:
     female_as_female: int
 
     @classmethod
-    def of(cls, is_female: npt.NDArray[np.bool_], said_female: npt.NDArray[np.bool_]) -> GenderEvaluation:
+    def of(cls, is_female: npt.NDArray[np.bool_], predicted_female: npt.NDArray[np.bool_]) -> GenderEvaluation:
         """Counts (N,) truths against (N,) answers.
 
         Raises:
             ValueError: shapes differ.
         """
-        if is_female.shape != said_female.shape:
-            raise ValueError(f"truth {is_female.shape} and answers {said_female.shape} differ in shape")
+        if is_female.shape != predicted_female.shape:
+            raise ValueError(f"truth {is_female.shape} and answers {predicted_female.shape} differ in shape")
         return cls(
-            male_as_male=int((~is_female & ~said_female).sum()),
-            male_as_female=int((~is_female & said_female).sum()),
-            female_as_male=int((is_female & ~said_female).sum()),
-            female_as_female=int((is_female & said_female).sum()),
+            male_as_male=int((~is_female & ~predicted_female).sum()),
+            male_as_female=int((~is_female & predicted_female).sum()),
+            female_as_male=int((is_female & ~predicted_female).sum()),
+            female_as_female=int((is_female & predicted_female).sum()),
         )
 
     @property
@@ -92,11 +92,11 @@ class GenderEvaluation:
     @property
     def balance(self) -> float:
         """The M:F ratio of the answers, divided by that of the truth: 1 is unbiased."""
-        said_male, said_female = (
+        predicted_male, predicted_female = (
             self.male_as_male + self.female_as_male,
             self.male_as_female + self.female_as_female,
         )
-        return (said_male / max(said_female, 1)) / (max(self.male_count, 1) / max(self.female_count, 1))
+        return (predicted_male / max(predicted_female, 1)) / (max(self.male_count, 1) / max(self.female_count, 1))
 
     def as_dict(self) -> dict[str, Any]:
         """Counts and ratios, for JSON."""

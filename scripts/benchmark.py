@@ -34,8 +34,8 @@ from rich.table import Table
 
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
-from facetally.batch.worker import Following, Job, Pulse
-from facetally.batch.worker_pool import available_cores, shared_out
+from facetally.batch.worker import Heartbeat, Job, WorkerTask
+from facetally.batch.worker_pool import allocate_workers, available_cores
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.inputs import InputVideo, find_videos
 from facetally.models.engines import Engines, load_engines
@@ -154,13 +154,13 @@ def stages(inputs: tuple[str, ...], minutes: float, detector: str, every_s: floa
     """Where the time of one film goes. Stages in two threads overlap; "waits" is that of the one that looks."""
     options = RunOptions(detector=detector, sampling=Sampling(every_s))
     engines = load_engines(options, device="cpu")
-    following = Following(engines.detector, engines.recipe, options)
+    task = WorkerTask(engines.detector, engines.recipe, options)
     clock = StageClock()
     with tempfile.TemporaryDirectory() as folder:
         path = looped([video.path for video in find_videos(inputs)], Path(folder) / "film.mp4", minutes, FILMS[name])
         wall_s, core_s = time.perf_counter(), time.process_time()
         with clock.running():
-            for event in following.events(Job(path, VideoRow("id", "film", str(path))), Pulse()):
+            for event in task.events(Job(path, VideoRow("id", "film", str(path))), Heartbeat()):
                 for track in getattr(event, "ended", ()):
                     engines.classifier.predict(track.crops)
         wall_s, core_s = time.perf_counter() - wall_s, time.process_time() - core_s
@@ -187,7 +187,7 @@ def scaling(
     results: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
         clip = looped([video.path for video in find_videos(inputs)], Path(folder) / "clip.mp4", 0.5, FILMS["360p"])
-        videos = [InputVideo(told_apart(clip, number), f"clip{number:03}") for number in range(max(counts))]
+        videos = [InputVideo(distinct_copy(clip, number), f"clip{number:03}") for number in range(max(counts))]
         for workers in worker_counts:
             jobs: Jobs = {str(count): whole_job_of(videos[:count], options, workers) for count in counts}
             result = compared(jobs, 1, f"{workers} workers")
@@ -287,7 +287,7 @@ def decode_all(videos: Sequence[InputVideo]) -> Figures:
 
 def whole_job_of(videos: Sequence[InputVideo], options: RunOptions, workers: int = 0) -> Callable[[], Figures]:
     """What `facetally run` does with these videos, its models loaded already."""
-    workers, threads = shared_out(available_cores(), len(videos), workers)
+    workers, threads = allocate_workers(available_cores(), len(videos), workers)
     engines = load_engines(options, "cpu", threads)
     return partial(run_whole_job, videos, engines, options, WorkerOptions(workers, threads=threads))
 
@@ -335,7 +335,7 @@ def run_insightface_loop(videos: Sequence[InputVideo], engines: Engines, options
     return {"sampled": sampled, "faces": faces}
 
 
-def told_apart(clip: Path, number: int) -> Path:
+def distinct_copy(clip: Path, number: int) -> Path:
     """A copy of an mp4 with other bytes at its end, which players pass over: the same content would not be redone."""
     path = clip.with_name(f"{number:03}_{clip.name}")
     path.write_bytes(clip.read_bytes() + (12).to_bytes(4, "big") + b"free" + number.to_bytes(4, "big"))

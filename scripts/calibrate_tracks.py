@@ -29,8 +29,8 @@ from facetally.results.ledger import Ledger
 from facetally.tracks.people import log_odds
 from facetally.truth.files import read_truth
 from facetally.validation.metrics import halves, people_figures
-from facetally.validation.outcomes import JudgedPerson, JudgedTrack
-from facetally.validation.validate import ValidateOptions, validated
+from facetally.validation.outcomes import PersonOutcome, TrackOutcome
+from facetally.validation.validate import ValidateOptions, validate_run
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -47,14 +47,14 @@ SPREAD = 0.25
 @click.option("--report", type=FILE, help="Write the figures here, as JSON.")
 @click.option("--dry-run", is_flag=True, help="Change no file.")
 def main(out: Path, truth: Path, checkpoint: Path, report: Path | None, dry_run: bool) -> None:
-    judged = validated(Ledger(out), read_truth(truth), ValidateOptions()).judged
-    fitted_on, reported_on = halves(track.source for track in judged.tracks)
-    tracks = [track for track in judged.tracks if track.counts]
+    outcomes = validate_run(Ledger(out), read_truth(truth), ValidateOptions()).outcomes
+    fitted_on, reported_on = halves(track.source for track in outcomes.tracks)
+    tracks = [track for track in outcomes.tracks if track.counts]
     line = fit_calibration(*_trials([track for track in tracks if track.source in fitted_on]), SPREAD)
     figures: dict[str, Any] = {"line": asdict(line)}
     for name, sources in {"fitted_on": fitted_on, "reported_on": reported_on, "all": fitted_on | reported_on}.items():
         own = [track for track in tracks if track.source in sources]
-        people = [person for person in judged.people if person.source in sources]
+        people = [person for person in outcomes.people if person.source in sources]
         figures[name] = half_figures(own, people, line) | {"sources": len(sources)}
     text = json.dumps(figures, indent=1)
     click.echo(text)
@@ -64,11 +64,11 @@ def main(out: Path, truth: Path, checkpoint: Path, report: Path | None, dry_run:
         store(checkpoint, line)
 
 
-def half_figures(tracks: Sequence[JudgedTrack], people: Sequence[JudgedPerson], line: Calibration) -> dict[str, Any]:
+def half_figures(tracks: Sequence[TrackOutcome], people: Sequence[PersonOutcome], line: Calibration) -> dict[str, Any]:
     """Accuracy of people, and how well the tracks' probabilities hold as they are and along the line."""
-    is_female, told = _trials(tracks)
+    is_female, predicted = _trials(tracks)
     errors = {}
-    for name, odds in {"calibration_error": told, "calibration_error_along_line": line.apply(told)}.items():
+    for name, odds in {"calibration_error": predicted, "calibration_error_along_line": line.apply(predicted)}.items():
         errors[name] = round(expected_calibration_error(is_female, 1 / (1 + np.exp(-odds)), BINS), 4)
     return {"tracks": len(tracks), **errors, "people": people_figures(people)}
 
@@ -90,7 +90,7 @@ def save_both(checkpoint: Path, network: FaceNetwork, card: ModelCard) -> None:
     record_in_manifest(checkpoint.parent / "manifest.csv", card.name, onnx)
 
 
-def _trials(tracks: Sequence[JudgedTrack]) -> tuple[np.ndarray, np.ndarray]:
+def _trials(tracks: Sequence[TrackOutcome]) -> tuple[np.ndarray, np.ndarray]:
     """(N,) whether each is a woman, and (N,) told log-odds of it."""
     is_female = np.array([track.truth == "female" for track in tracks])
     return is_female, log_odds(np.array([track.female_prob for track in tracks]))

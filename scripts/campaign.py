@@ -283,13 +283,19 @@ def full_disk(videos: Path, folder: Path, whole: Unbroken) -> Result:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, room_bytes))
 
     code, said = finished(videos, out, preexec_fn=limited)
-    is_told = code == 1 and "Error: cannot write" in said and "Fix: free space" in said
+    is_predicted = code == 1 and "Error: cannot write" in said and "Fix: free space" in said
     readable = sum(1 for _ in Ledger(out).rows()) if Ledger(out).video_ids() else 0
     parts = len(list(out.rglob("*.part")))
     finished(videos, out)
     is_same = contents(out) == whole.tables
-    passed = is_told and not parts and is_same
-    return {"passed": passed, "told": is_told, "stored before": readable, "half files": parts, "same after": is_same}
+    passed = is_predicted and not parts and is_same
+    return {
+        "passed": passed,
+        "predicted": is_predicted,
+        "stored before": readable,
+        "half files": parts,
+        "same after": is_same,
+    }
 
 
 def vanished_folder(videos: Path, folder: Path) -> Result:

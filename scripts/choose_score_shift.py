@@ -21,8 +21,8 @@ from rich.table import Table
 from facetally.results.ledger import Ledger
 from facetally.truth.files import read_truth
 from facetally.validation.metrics import halves
-from facetally.validation.outcomes import NOBODY, Judged
-from facetally.validation.validate import ValidateOptions, validated
+from facetally.validation.outcomes import NOBODY, Outcomes
+from facetally.validation.validate import ValidateOptions, validate_run
 
 ON_NOBODY_COST = 0.2
 """What a track on nobody counts, in people found."""
@@ -49,9 +49,9 @@ class Finds:
 @click.option("--truth", type=FOLDER, required=True, help="The labels of that video.")
 def main(runs: tuple[str, ...], truth: Path) -> None:
     labels, outs = read_truth(truth), dict(map(split, runs))
-    judged = {shift: validated(Ledger(out), labels, ValidateOptions()).judged for shift, out in outs.items()}
-    sources = halves(person.source for own in judged.values() for person in own.people)
-    chosen_on, reported_on = ({shift: finds(own, half) for shift, own in judged.items()} for half in sources)
+    outcomes = {shift: validate_run(Ledger(out), labels, ValidateOptions()).outcomes for shift, out in outs.items()}
+    sources = halves(person.source for own in outcomes.values() for person in own.people)
+    chosen_on, reported_on = ({shift: finds(own, half) for shift, own in outcomes.items()} for half in sources)
     chosen = chosen_shift(chosen_on)
     columns = [f"{half}: {what}" for half in ("chosen on", "reported on") for what in ("people", "on nobody")]
     table = Table("shift", *columns)
@@ -75,10 +75,10 @@ def split(run: str) -> tuple[float, Path]:
         raise click.BadParameter(f"{run!r} is not SHIFT=OUT") from None
 
 
-def finds(judged: Judged, sources: frozenset[str]) -> Finds:
+def finds(outcomes: Outcomes, sources: frozenset[str]) -> Finds:
     """People found and tracks on nobody in these sources."""
-    people = [person for person in judged.people if person.label.counts and person.source in sources]
-    tracks = [track for track in judged.tracks if track.truth == NOBODY and track.source in sources]
+    people = [person for person in outcomes.people if person.label.counts and person.source in sources]
+    tracks = [track for track in outcomes.tracks if track.truth == NOBODY and track.source in sources]
     return Finds(sum(person.is_found for person in people), len(tracks))
 
 

@@ -21,10 +21,10 @@ from facetally.formatting import percent
 from facetally.options import FollowOptions, PeopleOptions
 from facetally.results.ledger import Ledger
 from facetally.truth.files import read_truth
-from facetally.validation.abstention import answered_figures, chosen_threshold
+from facetally.validation.abstention import chosen_threshold, coverage_figures
 from facetally.validation.metrics import halves
-from facetally.validation.outcomes import NOBODY, JudgedTrack
-from facetally.validation.validate import ValidateOptions, validated
+from facetally.validation.outcomes import NOBODY, TrackOutcome
+from facetally.validation.validate import ValidateOptions, validate_run
 
 MIN_ACCURACY = 0.95
 MAX_LOST = 0.01
@@ -37,7 +37,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.argument("out", type=FOLDER)
 @click.option("--truth", type=FOLDER, required=True)
 def main(out: Path, truth: Path) -> None:
-    tracks = validated(Ledger(out), read_truth(truth), ValidateOptions()).judged.tracks
+    tracks = validate_run(Ledger(out), read_truth(truth), ValidateOptions()).outcomes.tracks
     first, second = halves(track.source for track in tracks)
     chosen_on = [track for track in tracks if track.source in first]
     reported_on = [track for track in tracks if track.source in second]
@@ -52,32 +52,32 @@ def main(out: Path, truth: Path) -> None:
     _print_screen_times(chosen_on, reported_on)
 
 
-def chosen_screen_time_s(tracks: Sequence[JudgedTrack]) -> float:
+def chosen_screen_time_s(tracks: Sequence[TrackOutcome]) -> float:
     """The highest of `SCREEN_TIMES_S` that loses no more than `MAX_LOST` of the people that the lowest finds."""
     found = {screen_time_s: found_count(tracks, screen_time_s) for screen_time_s in SCREEN_TIMES_S}
     return max(s for s in SCREEN_TIMES_S if found[s] >= (1 - MAX_LOST) * found[SCREEN_TIMES_S[0]])
 
 
-def found_count(tracks: Sequence[JudgedTrack], min_screen_time_s: float) -> int:
+def found_count(tracks: Sequence[TrackOutcome], min_screen_time_s: float) -> int:
     """People with a track that lasts so long."""
     kept = [track for track in tracks if track.counts and track.screen_time_s >= min_screen_time_s - 1e-6]
     return len({(track.video, track.person) for track in kept})
 
 
 def _print_confidences(
-    chosen_on: Sequence[JudgedTrack], reported_on: Sequence[JudgedTrack], chosen: float | None
+    chosen_on: Sequence[TrackOutcome], reported_on: Sequence[TrackOutcome], chosen: float | None
 ) -> None:
     table = Table("min_confidence", "chosen on: right", "answered", "reported on: right", "answered")
     for threshold in sorted({*CONFIDENCES, *([chosen] if chosen else [])}):
         cells = []
         for tracks in (chosen_on, reported_on):
-            figures = answered_figures(tracks, threshold)
+            figures = coverage_figures(tracks, threshold)
             cells += [percent(figures["accuracy"] or 0.0), percent(figures["coverage"] or 0.0)]
         table.add_row(f"{threshold:.2f}{' *' if threshold == chosen else ''}", *cells)
     Console(width=100).print(table)
 
 
-def _print_screen_times(chosen_on: Sequence[JudgedTrack], reported_on: Sequence[JudgedTrack]) -> None:
+def _print_screen_times(chosen_on: Sequence[TrackOutcome], reported_on: Sequence[TrackOutcome]) -> None:
     on_half = ("people", "tracks on nobody")
     table = Table(
         "min_screen_time_s", *(f"{half}: {name}" for half in ("chosen on", "reported on") for name in on_half)

@@ -60,8 +60,8 @@ def rendered_clip(path: Path) -> Path:
         stream.width, stream.height = CLIP_WH
         stream.pix_fmt = "yuv420p"
         for photograph in photographs():
-            for picture in slow_move(photograph, seconds=4):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            for image in slow_move(photograph, seconds=4):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     return path
 

@@ -41,7 +41,7 @@ def main(figures: Path, weights: Path, page: Path) -> None:
 def detectors_page(figures: Figures, losses: Sequence[float]) -> str:
     """The page's text, from what `scripts.evaluate_detector` wrote and the loss of each epoch."""
     counts = figures["pictures"]
-    compared, learning = (
+    compare_runs, learning = (
         {name: own for name, own in figures["detectors"].items() if name.startswith(STAGE) == is_stage}
         for is_stage in (False, True)
     )
@@ -52,13 +52,13 @@ def detectors_page(figures: Figures, losses: Sequence[float]) -> str:
         f"## Pictures\n\nAverage precision on {counts['wider_val']} of WIDER FACE's validation pictures (long side "
         f"512 px; its own easy, medium and hard faces) and {counts['fddb']} of FDDB, at an input of 640 px; recall of "
         "WIDER's faces by their height in the stored picture, at a score of 0.5; milliseconds of a 640 x 360 frame.\n\n"
-        + picture_table(compared),
+        + image_table(compare_runs),
         "## Labelled video\n\nThe same run with each detector over the hand-labelled clips.\n\n"
         + video_table(figures["video"]),
     ]
     if learning:
         stages = {int(name.removeprefix(STAGE).split()[0]): own for name, own in learning.items()}
-        parts.append("## Learning\n\n" + learning_section(stages, losses, compared[PEER]))
+        parts.append("## Learning\n\n" + learning_section(stages, losses, compare_runs[PEER]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -112,7 +112,7 @@ PRECISION = {
 """Average precision: rows of a table."""
 
 
-def picture_table(detectors: Figures) -> str:
+def image_table(detectors: Figures) -> str:
     """A line a figure, a column a detector."""
     heights = list(next(iter(detectors.values()))["wider_val"]["recall_by_height_px"])
     rows: dict[str, Callable[[Figures], str]] = {

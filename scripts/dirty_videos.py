@@ -84,7 +84,7 @@ def write_all(folder: Path) -> list[Expected]:
     return [video.expected for video in possible]
 
 
-def pictures(count: int = round(FPS * SECONDS), size_wh: tuple[int, int] = SIZE_WH) -> Iterable[np.ndarray]:
+def drawn_images(count: int = round(FPS * SECONDS), size_wh: tuple[int, int] = SIZE_WH) -> Iterable[np.ndarray]:
     """(H, W, 3) uint8 RGB: a light square, a quarter as high as the picture, that moves to the right."""
     width, height = size_wh
     ground = np.random.default_rng(0).integers(20, 60, (height // 8 + 1, width // 8 + 1, 3)).astype(np.uint8)
@@ -110,14 +110,14 @@ def encode(
 
     Args:
         path: the ending says the container.
-        images: those of `pictures` by default.
+        images: those of `drawn_images` by default.
         pts: presentation times in `time_base`; 0, 1, 2, ... by default.
         codec, pixels, options: encoder, pixel format, and what the encoder is told.
         muxer: what the container is told.
         time_base: a frame by default.
         more: done with the stream before the first picture.
     """
-    images = list(pictures() if images is None else images)
+    images = list(drawn_images() if images is None else images)
     with av.open(str(path), "w", options=muxer or {}) as container:
         stream: Any = container.add_stream(codec, rate=FPS, options=options or {})
         stream.pix_fmt = pixels
@@ -128,9 +128,9 @@ def encode(
         if more:
             more(stream)
         for stamp, image in zip(pts or range(len(images)), images, strict=True):
-            picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixels)
-            picture.pts, picture.time_base = stamp, stream.codec_context.time_base
-            container.mux(stream.encode(picture))
+            decoded = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixels)
+            decoded.pts, decoded.time_base = stamp, stream.codec_context.time_base
+            container.mux(stream.encode(decoded))
         container.mux(stream.encode(None))
 
 
@@ -155,7 +155,7 @@ def sound(container: Any, codec: str = "aac") -> None:
 @dirty(Expected("uneven.mp4"))
 def uneven_rate(path: Path) -> None:
     """Pictures at 0, 40, 140, 640, 700, 1100 and 1960 ms; the last one lasts a 25th of a second."""
-    encode(path, list(pictures(len(UNEVEN_MS))), UNEVEN_MS, time_base=Fraction(1, 1000))
+    encode(path, list(drawn_images(len(UNEVEN_MS))), UNEVEN_MS, time_base=Fraction(1, 1000))
 
 
 @dirty(Expected("turned_90.mp4", width_px=120, height_px=160))
@@ -244,18 +244,18 @@ def chroma_444(path: Path) -> None:
 
 @dirty(Expected("odd_size.mp4", width_px=161, height_px=121))
 def odd_size(path: Path) -> None:
-    encode(path, pictures(size_wh=(161, 121)), pixels="yuv444p")
+    encode(path, drawn_images(size_wh=(161, 121)), pixels="yuv444p")
 
 
 @dirty(Expected("16_pixels.mp4", width_px=16, height_px=16))
 def tiny(path: Path) -> None:
-    encode(path, pictures(size_wh=(16, 16)))
+    encode(path, drawn_images(size_wh=(16, 16)))
 
 
 @dirty(Expected("8k.mp4", seconds=0.12, width_px=7680, height_px=4320))
 def eight_k(path: Path) -> None:
     """Three pictures of 33 million pixels."""
-    encode(path, pictures(3, (7680, 4320)), options={"preset": "ultrafast"})
+    encode(path, drawn_images(3, (7680, 4320)), options={"preset": "ultrafast"})
 
 
 @dirty(Expected("anamorphic.mp4"))
@@ -273,7 +273,7 @@ def size_change(path: Path) -> None:
     """Half of it 160 x 120, half 320 x 240: two streams, one after the other."""
     parts = []
     for size_wh in (SIZE_WH, (320, 240)):
-        encode(path, pictures(FPS, size_wh))
+        encode(path, drawn_images(FPS, size_wh))
         parts.append(path.read_bytes())
     path.write_bytes(b"".join(parts))
 
@@ -324,7 +324,7 @@ def cover(path: Path) -> None:
     """Sound with a picture in its ID3 tag, which FFmpeg gives as a stream of one picture."""
     with av.open(str(path), "w", options={"write_id3v2": "0"}) as container:
         sound(container, "libmp3lame")
-    jpeg = cv2.imencode(".jpg", next(iter(pictures(1))))[1].tobytes()
+    jpeg = cv2.imencode(".jpg", next(iter(drawn_images(1))))[1].tobytes()
     body = b"\0image/jpeg\0\3\0" + jpeg
     frame = b"APIC" + struct.pack(">I", len(body)) + b"\0\0" + body
     size = bytes((len(frame) >> shift) & 0x7F for shift in (21, 14, 7, 0))
@@ -336,14 +336,14 @@ def two_streams(path: Path) -> None:
     """A small picture and a large one; players show the first."""
     with av.open(str(path), "w") as container:
         streams: list[Any] = [container.add_stream("libx264", rate=FPS) for _ in range(2)]
-        films = [list(pictures(size_wh=size)) for size in (SIZE_WH, (320, 240))]
+        films = [list(drawn_images(size_wh=size)) for size in (SIZE_WH, (320, 240))]
         for stream, film in zip(streams, films, strict=True):
             stream.height, stream.width = film[0].shape[:2]
         for number in range(len(films[0])):
             for stream, film in zip(streams, films, strict=True):
-                picture = av.VideoFrame.from_ndarray(film[number], format="rgb24")
-                picture.pts, picture.time_base = number, Fraction(1, FPS)
-                container.mux(stream.encode(picture))
+                decoded = av.VideoFrame.from_ndarray(film[number], format="rgb24")
+                decoded.pts, decoded.time_base = number, Fraction(1, FPS)
+                container.mux(stream.encode(decoded))
         for stream in streams:
             container.mux(stream.encode(None))
 
@@ -358,7 +358,7 @@ def no_frame(path: Path) -> None:
 
 @dirty(Expected("one_frame.mp4", seconds=0.04))
 def one_frame(path: Path) -> None:
-    encode(path, pictures(1))
+    encode(path, drawn_images(1))
 
 
 @dirty(Expected("alpha.mov"), needs="png")

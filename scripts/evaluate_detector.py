@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 import rich_click as click
 
-from facetally.datasets.archives import read_pictures
+from facetally.datasets.archives import read_images
 from facetally.detection.boxes import heights
 from facetally.detection.evaluation import Detections, LabelledFaces, matched
 from facetally.detection.faces import Faces, ImageArray
@@ -36,8 +36,8 @@ from facetally.options import RunOptions
 from facetally.results.ledger import Ledger
 from facetally.truth.files import read_truth
 from facetally.validation.metrics import people_figures
-from facetally.validation.outcomes import Judged
-from facetally.validation.validate import ValidateOptions, validated
+from facetally.validation.outcomes import Outcomes
+from facetally.validation.validate import ValidateOptions, validate_run
 from scripts.provenance import machine
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -59,7 +59,7 @@ FOUND_FROM_PX = 30
 
 
 @dataclass(frozen=True)
-class Picture:
+class FrameImage:
     """A picture with its labelled faces."""
 
     name: str
@@ -71,16 +71,16 @@ class Picture:
 
 
 @click.command(help=__doc__)
-@click.option("--pictures", type=FILE, required=True, help="The zip.")
+@click.option("--images", type=FILE, required=True, help="The zip.")
 @click.option("--table", type=FILE, required=True, help="Its rows, as faces.csv.gz.")
 @click.option("--detector", "detectors", multiple=True, help="NAME=ONNX, or `haar`: OpenCV's cascade.")
 @click.option("--run", "runs", multiple=True, help="NAME=OUT of a run with this detector over labelled video.")
 @click.option("--truth", type=FOLDER, help="The labels of that video.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON to write.")
 def main(
-    pictures: Path, table: Path, detectors: tuple[str, ...], runs: tuple[str, ...], truth: Path | None, report: Path
+    images: Path, table: Path, detectors: tuple[str, ...], runs: tuple[str, ...], truth: Path | None, report: Path
 ) -> None:
-    corpora = {name: list(labelled_pictures(pictures, table, name)) for name in CORPORA}
+    corpora = {name: list(labelled_images(images, table, name)) for name in CORPORA}
     figures: dict[str, Any] = {
         "date": str(date.today()),
         "machine": machine(),
@@ -98,27 +98,27 @@ def main(
         click.echo(f"{name}: {json.dumps(figures['detectors'][name])}", err=True)
     if runs and truth:
         outs = dict(run.split("=", 1) for run in runs)
-        judged = {
-            name: validated(Ledger(Path(out)), read_truth(truth), ValidateOptions()) for name, out in outs.items()
+        outcomes = {
+            name: validate_run(Ledger(Path(out)), read_truth(truth), ValidateOptions()) for name, out in outs.items()
         }
-        figures["video"] = video_figures({name: validation.judged for name, validation in judged.items()})
+        figures["video"] = video_figures({name: validation.outcomes for name, validation in outcomes.items()})
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def labelled_pictures(pictures: Path, table: Path, prefix: str) -> Iterator[Picture]:
+def labelled_images(images: Path, table: Path, prefix: str) -> Iterator[FrameImage]:
     """The pictures whose names begin with `prefix` and that no detector here has learnt from."""
     rows = read_face_rows(table, lambda row: row["file"].startswith(prefix) and row["split"] != "train")
-    for name, content in read_pictures(pictures):
+    for name, content in read_images(images):
         if name in rows:
-            yield labelled_picture(name, Scene(name, content).image_bgr(), rows[name])
+            yield labelled_image(name, Scene(name, content).image_bgr(), rows[name])
 
 
-def labelled_picture(name: str, image: ImageArray, rows: Sequence[FaceRow]) -> Picture:
+def labelled_image(name: str, image: ImageArray, rows: Sequence[FaceRow]) -> FrameImage:
     """A picture with the faces of its rows."""
     asked = {"all": np.array([row["ignore"] != "1" for row in rows])}
     asked |= {level: np.array([row[level] == "1" for row in rows]) for level in LEVELS}
-    return Picture(name, image, boxes_of(rows), asked)
+    return FrameImage(name, image, boxes_of(rows), asked)
 
 
 def scrfd(path: Path, options: ScrfdOptions = OPTIONS) -> Detect:
@@ -149,16 +149,16 @@ def haar() -> Detect:
     return detect
 
 
-def set_figures(detect: Detect, corpus: list[Picture]) -> dict[str, Any]:
+def set_figures(detect: Detect, corpus: list[FrameImage]) -> dict[str, Any]:
     """Average precision of each level that has faces, and recall by face height."""
-    found = [detect(picture.image) for picture in corpus]
+    found = [detect(image.image) for image in corpus]
 
     def result(asked: list[np.ndarray]) -> Detections:
-        return matched(found, [LabelledFaces(picture.boxes, own) for picture, own in zip(corpus, asked, strict=True)])
+        return matched(found, [LabelledFaces(image.boxes, own) for image, own in zip(corpus, asked, strict=True)])
 
-    levels = {level: result([picture.asked[level] for picture in corpus]) for level in ("all", *LEVELS)}
+    levels = {level: result([image.asked[level] for image in corpus]) for level in ("all", *LEVELS)}
     heights_px = {
-        f"{low}-{high}": result([picture.asked["all"] & is_high(picture.boxes, low, high) for picture in corpus])
+        f"{low}-{high}": result([image.asked["all"] & is_high(image.boxes, low, high) for image in corpus])
         for low, high in itertools.pairwise(HEIGHTS_PX)
     }
     return {
@@ -184,12 +184,12 @@ def milliseconds(detect: Detect, image: ImageArray, repeats: int = 30) -> float:
     return 1000 * statistics.median(times)
 
 
-def video_figures(runs: Mapping[str, Judged]) -> dict[str, Any]:
+def video_figures(runs: Mapping[str, Outcomes]) -> dict[str, Any]:
     """People found and told right, and tracks on nobody, in runs over the same labelled video, by detector."""
-    large = {name: large_people_found(judged) for name, judged in runs.items()}
+    large = {name: large_people_found(outcomes) for name, outcomes in runs.items()}
     figures = {}
-    for name, judged in runs.items():
-        people = [person for person in judged.people if person.label.counts]
+    for name, outcomes in runs.items():
+        people = [person for person in outcomes.people if person.label.counts]
         figures[name] = {
             "people": people_figures(people),
             "found": sum(person.is_found for person in people),
@@ -198,17 +198,17 @@ def video_figures(runs: Mapping[str, Judged]) -> dict[str, Any]:
             "of_those_found_by": {
                 other: round(len(large[name] & theirs) / len(theirs), 4) for other, theirs in large.items() if theirs
             },
-            "tracks": len(judged.tracks),
-            "tracks_on_nobody": sum(track.truth == "nobody" for track in judged.tracks),
+            "tracks": len(outcomes.tracks),
+            "tracks_on_nobody": sum(track.truth == "nobody" for track in outcomes.tracks),
         }
     return figures
 
 
-def large_people_found(judged: Judged) -> set[tuple[str, str]]:
+def large_people_found(outcomes: Outcomes) -> set[tuple[str, str]]:
     """Video and name of everyone found whose face is large enough to be asked for."""
     return {
         (person.label.video, person.label.person)
-        for person in judged.people
+        for person in outcomes.people
         if person.label.counts and person.is_found and person.face_height_px >= FOUND_FROM_PX
     }
 

@@ -1,7 +1,8 @@
 """Fine-tunes MobileNetV2 on UTKFace and writes our first gender weights, their ONNX twin and their report.
 
     python -m scripts.finetune_gender_classifier --data ../shared/data/UTKFace.zip \
-        --trunk ../shared/models/mobilenet_v2_imagenet_trunk.pth --detector ../shared/models/scrfd/scrfd_2.5g_kps.onnx
+        --backbone ../shared/models/mobilenet_v2_imagenet_trunk.pth \
+        --detector ../shared/models/scrfd/scrfd_2.5g_kps.onnx
 
 This is `facetally train gender-utkface` with a report of its own. Every epoch leaves a checkpoint under --work; the
 same command goes on from there. The test faces are set apart by content before anything else, and choose nothing.
@@ -20,7 +21,7 @@ from pathlib import Path
 import rich_click as click
 
 from facetally.cli.training_progress import shown_training
-from facetally.datasets.labelled_images import PictureSource
+from facetally.datasets.labelled_images import ImageSource
 from facetally.datasets.utkface import UTKFaceDataset
 from facetally.gender.training.recipes import RECIPES
 from facetally.models.weights import record_in_manifest
@@ -34,7 +35,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 @click.command(help=__doc__)
 @click.option("--data", type=FILE, required=True, help="UTKFace: folder, .zip or .tar.")
-@click.option("--trunk", type=FILE, help="ImageNet trunk.  [default: from scratch]")
+@click.option("--backbone", type=FILE, help="ImageNet backbone.  [default: from scratch]")
 @click.option("--detector", type=FILE, required=True, help="SCRFD that finds the five points.")
 @click.option("--output", type=FOLDER, default=Path("models"), show_default=True)
 @click.option("--reports", type=FOLDER, default=Path("reports"), show_default=True)
@@ -44,7 +45,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path,
-    trunk: Path | None,
+    backbone: Path | None,
     detector: Path,
     output: Path,
     reports: Path,
@@ -58,8 +59,8 @@ def main(
     started = time.perf_counter()
     command = f"python -m scripts.finetune_gender_classifier {shlex.join(sys.argv[1:])}"
     recipe = replace(RECIPES["gender-utkface"].shortened(epochs), name=NAME)
-    source = PictureSource("utkface", (data,))
-    job = TrainingJob(recipe, (source,), work, detector, trunk, limit=limit, seed=seed, workers=1, command=command)
+    source = ImageSource("utkface", (data,))
+    job = TrainingJob(recipe, (source,), work, detector, backbone, limit=limit, seed=seed, workers=1, command=command)
     with shown_training() as watcher:
         trained = train_model(job, watcher)
     for suffix in (".pth", ".onnx"):

@@ -47,7 +47,7 @@ def write_report(facts: FinetuningFacts, reports: Path) -> None:
     card, gender = trained.card, trained.metrics["gender"]
     shutil.copyfile(trained.folder / "evaluation" / "curves.png", reports / "gender_finetuning_curves.png")
     milliseconds = onnx_milliseconds_per_face(facts.onnx_path)
-    said_male = gender["male_as_male"] + gender["female_as_male"]
+    predicted_male = gender["male_as_male"] + gender["female_as_male"]
     ages = "\n".join(
         f"| {band} | {part['count']} | {part['accuracy']:.1%} | {part.get('male', {}).get('accuracy', 0):.1%} "
         f"| {part.get('female', {}).get('accuracy', 0):.1%} |"
@@ -67,7 +67,7 @@ def write_report(facts: FinetuningFacts, reports: Path) -> None:
 {card.training["command"]}
 ```
 
-MobileNetV2 started from {card.data["trunk"]}, the first {card.training["stages"][0]["frozen_blocks"]} of 19 blocks
+MobileNetV2 started from {card.data["backbone"]}, the first {card.training["stages"][0]["frozen_blocks"]} of 19 blocks
 frozen, tuned on UTKFace, ages {card.data["ages"][0]}-{card.data["ages"][1]}. The test faces are set apart by content before
 anything else, never augmented, and choose nothing: the last epoch is the result.
 
@@ -75,7 +75,7 @@ anything else, never augmented, and choose nothing: the last epoch is the result
 |---|---|---|
 | test accuracy, ages {card.data["ages"][0]}-{card.data["ages"][1]} | >= 94 % | **{gender["accuracy"]:.2%}** ({gender["count"]} pictures) |
 | men told right / women told right | | {gender["male_recall"]:.2%} / {gender["female_recall"]:.2%} |
-| M:F of the answers over M:F of the truth | 0.8 - 1.25 | {gender["balance"]:.3f} ({said_male}:{gender["count"] - said_male} told) |
+| M:F of the answers over M:F of the truth | 0.8 - 1.25 | {gender["balance"]:.3f} ({predicted_male}:{gender["count"] - predicted_male} told) |
 | one face, ONNX, one CPU thread | < 10 ms | {milliseconds:.1f} ms |
 | file, .onnx | < 20 MB | {facts.onnx_path.stat().st_size / 1e6:.1f} MB |
 | the whole command, crops included | < 30 min | {facts.seconds / 60:.1f} min |
@@ -104,7 +104,7 @@ anything else, never augmented, and choose nothing: the last epoch is the result
 
 ## Data
 
-{reading.pictures_read} pictures read; {len(reading.malformed_names)} with malformed names, {reading.duplicates_removed} further copies of
+{reading.images_read} pictures read; {len(reading.malformed_names)} with malformed names, {reading.duplicates_removed} further copies of
 a picture and {reading.contradictions_dropped} copies with contradictory labels left out; {reading.outside_ages} outside the ages.
 {counts["train"]} to train, {counts["selection"]} looked at after each epoch, {counts["test"]} tested. Fingerprint
 `{card.data["fingerprint"]}`. UTKFace is for non-commercial research. Its pictures are photographs: on video frames expect less (see

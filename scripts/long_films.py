@@ -52,7 +52,7 @@ def _frames(clips: Sequence[Path], size_wh: tuple[int, int]) -> Iterator[np.ndar
 
     def some_of(clip: Path) -> Iterator[np.ndarray]:
         with av.open(str(clip)) as container:
-            for picture in islice(container.decode(video=0), FPS * CLIP_S):
-                yield picture.reformat(*size_wh, format="rgb24").to_ndarray()
+            for image in islice(container.decode(video=0), FPS * CLIP_S):
+                yield image.reformat(*size_wh, format="rgb24").to_ndarray()
 
     return islice((frame for clip in clips for frame in some_of(clip)), FPS * ONCE_S)

@@ -29,7 +29,7 @@ from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.data.face_sets import FaceCorpus, ImageArray
 from facetally.gender.metrics import GenderEvaluation
 from facetally.tracks.people import log_odds
-from facetally.training.evaluate import answers_for, evaluate_classifier, held_out_faces
+from facetally.training.evaluate import evaluate_classifier, held_out_faces, predictions_for
 from facetally.training.face_crops import cut_sources
 from scripts.finetuning_report import onnx_milliseconds_per_face
 from scripts.provenance import machine
@@ -107,8 +107,8 @@ def gender_of(
     classifier: FaceGenderClassifier, faces: FaceCorpus, change: Callable[[ImageArray], ImageArray]
 ) -> GenderEvaluation:
     """The confusion on crops that `change` has been at."""
-    said_female = answers_for(classifier, faces, change).female_prob > 0.5
-    return GenderEvaluation.of(faces.faces["female"].to_numpy() == 1, said_female)
+    predicted_female = predictions_for(classifier, faces, change).female_prob > 0.5
+    return GenderEvaluation.of(faces.faces["female"].to_numpy() == 1, predicted_female)
 
 
 def by_person(classifier: FaceGenderClassifier, test: FaceCorpus) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def by_person(classifier: FaceGenderClassifier, test: FaceCorpus) -> dict[str, A
     named = test.only(test.faces["person"] != "")
     if not len(named):
         return {}
-    odds = log_odds(answers_for(classifier, named).female_prob)
+    odds = log_odds(predictions_for(classifier, named).female_prob)
     votes = named.faces.assign(odds=odds).groupby(["set", "person"])[["odds", "female"]].mean()
     return {
         str(name): GenderEvaluation.of((part["female"] > 0.5).to_numpy(), (part["odds"] > 0).to_numpy()).as_dict()

@@ -178,7 +178,7 @@ def recipe_part(name: str, targets: tuple[Target, ...], report: Figures | None) 
     rows = "\n".join(target.row(report) for target in targets)
     epochs = " + ".join(str(stage["epochs"]) for stage in card["training"]["stages"])
     return (
-        f"### {name}\n\n{HEADER}\n{rows}\n\nStarted from {card['data']['trunk']}; at most {epochs} epochs; "
+        f"### {name}\n\n{HEADER}\n{rows}\n\nStarted from {card['data']['backbone']}; at most {epochs} epochs; "
         f"{test_count(report)} test faces; {circumstances(report)}"
     )
 
@@ -186,6 +186,7 @@ def recipe_part(name: str, targets: tuple[Target, ...], report: Figures | None) 
 def circumstances(report: Figures) -> str:
     """When and where it was measured, and the commands that made the weights."""
     commands = "\n".join(commands_of(report["card"]["training"]))
+    commands = commands.replace(" --trunk ", " --backbone ")  # its name before 0.2
     return f"{report['date']}, {report['machine']}.\n\n```\n{commands}\n```"
 
 

@@ -18,7 +18,7 @@ from facetally.detection.shots import ShotCutDetector
 from facetally.detection.tracker import Tracker
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.video.decoder import Decoder
-from facetally.video.reader import Picture
+from facetally.video.reader import FrameImage
 
 
 class StageClock:
@@ -33,7 +33,7 @@ class StageClock:
         """While this lasts the stages are measured."""
         places: list[tuple[Any, str, str]] = [
             (Decoder, "_decoded", "decode"),
-            (Picture, "image", "convert"),
+            (FrameImage, "bgr", "convert"),
             (ScrfdDetector, "detect", "detect"),
             (ShotCutDetector, "is_cut", "find cuts"),
             (Tracker, "update", "track"),

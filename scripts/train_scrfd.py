@@ -21,7 +21,7 @@ import numpy as np
 import rich_click as click
 import torch
 
-from facetally.datasets.archives import read_pictures
+from facetally.datasets.archives import read_images
 from facetally.detection.training.batches import EpochScenes
 from facetally.detection.training.export import export_scrfd
 from facetally.detection.training.network import ScrfdNetwork
@@ -110,17 +110,17 @@ def some(scenes: Iterator[Scene], limit: int | None) -> list[Scene]:
     return every if limit is None else every[:: max(1, -(-len(every) // limit))]
 
 
-def labelled_scenes(pictures: Path, table: Path) -> Iterator[Scene]:
+def labelled_scenes(images: Path, table: Path) -> Iterator[Scene]:
     """The pictures of a table's rows with split "train"; a picture without a row is left out."""
     rows = read_face_rows(table, lambda row: row["split"] == "train")
-    for name, content in read_pictures(pictures):
+    for name, content in read_images(images):
         if name in rows:
             yield Scene(name, content, boxes_of(rows[name]), np.array([row["ignore"] == "1" for row in rows[name]]))
 
 
 def whole_scenes(place: Path, is_labelled: bool) -> Iterator[Scene]:
     """Every picture of a place without a box: labelled, it shows nobody; otherwise the teacher must say whom."""
-    for name, content in read_pictures(place):
+    for name, content in read_images(place):
         yield Scene(name, content, is_labelled=is_labelled)
 
 

@@ -25,7 +25,7 @@ from facetally.gender.attributes import Attributes, FloatArray
 from facetally.models.engines import Engines
 from facetally.models.weights import ModelFile
 from facetally.results.ledger import VideoRow
-from facetally.video.reader import Picture
+from facetally.video.reader import FrameImage
 
 WIDTH_PX, HEIGHT_PX = 160, 120
 FPS = 25
@@ -145,22 +145,22 @@ def encoded(
     """
     images = list(images)
     pixels = "rgb8" if codec == "gif" else "yuv420p"
-    told = {"preset": "ultrafast", "crf": "12"} if codec == "libx264" else {}
+    predicted = {"preset": "ultrafast", "crf": "12"} if codec == "libx264" else {}
     with av.open(str(path), "w", options=muxer or {}) as container:
-        stream: Any = container.add_stream(codec, rate=fps, options=told | (options or {}))
+        stream: Any = container.add_stream(codec, rate=fps, options=predicted | (options or {}))
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = pixels
         stream.codec_context.gop_size = round(fps)
         stream.codec_context.time_base = time_base or 1 / Fraction(fps)
         for stamp, image in zip(pts or range(len(images)), images, strict=True):
-            picture = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=pixels)
-            picture.pts, picture.time_base = stamp, stream.codec_context.time_base
-            container.mux(stream.encode(picture))
+            decoded = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=pixels)
+            decoded.pts, decoded.time_base = stamp, stream.codec_context.time_base
+            container.mux(stream.encode(decoded))
         container.mux(stream.encode(None))
     return path
 
 
-class StillPicture(Picture):
+class StillImage(FrameImage):
     """A picture that never was in a file."""
 
     def __init__(self, image_bgr: ImageArray) -> None:

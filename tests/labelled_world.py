@@ -15,7 +15,7 @@ from facetally.options import RunOptions, Sampling
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TRACKS
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
-from facetally.validation.outcomes import MISSED, JudgedPerson, JudgedTrack, likelier
+from facetally.validation.outcomes import MISSED, PersonOutcome, TrackOutcome, likelier
 
 VIDEO = "film/a.mp4"
 EVERY_S = 0.2
@@ -122,11 +122,11 @@ def corpus(
     faces: dict[str, list[Row]] = {}
     tracks: dict[str, list[Row]] = {}
     for video, people in videos.items():
-        placed = [(i, 100.0 * i, *who) for i, who in enumerate(people)]
-        found = [(i, x, prob, seconds) for i, x, _, prob, seconds in placed if not math.isnan(prob)]
-        labels[video] = tuple(person(f"p{i}", gender, video=video) for i, _, gender, _, _ in placed)
+        place_tracks = [(i, 100.0 * i, *who) for i, who in enumerate(people)]
+        found = [(i, x, prob, seconds) for i, x, _, prob, seconds in place_tracks if not math.isnan(prob)]
+        labels[video] = tuple(person(f"p{i}", gender, video=video) for i, _, gender, _, _ in place_tracks)
         boxes[video] = LabelledBoxes.of(
-            row for i, x, _, _, seconds in placed for row in boxes_of(f"p{i}", times(0, seconds, 0.5), x)
+            row for i, x, _, _, seconds in place_tracks for row in boxes_of(f"p{i}", times(0, seconds, 0.5), x)
         )
         faces[video] = [row for i, x, _, seconds in found for row in face_rows(i, times(0, seconds), x)]
         tracks[video] = [track_row(i, prob, seconds) for i, _, prob, seconds in found]
@@ -134,10 +134,10 @@ def corpus(
     return stored(out, tracks, faces, options=options), Truth(labels, boxes, ends_s)
 
 
-def judged_person(gender: str, female_prob: float = math.nan, source: str = "s", name: str = "p") -> JudgedPerson:
+def person_outcome(gender: str, female_prob: float = math.nan, source: str = "s", name: str = "p") -> PersonOutcome:
     """Someone in view alone for two seconds; missed without a probability."""
     is_found = not math.isnan(female_prob)
-    return JudgedPerson(
+    return PersonOutcome(
         label=LabelledPerson(f"{source}/a.mp4", name, gender),
         source=source,
         labelled_s=2.0,
@@ -147,19 +147,19 @@ def judged_person(gender: str, female_prob: float = math.nan, source: str = "s",
         face_height_px=HEIGHT_PX,
         track_ids=(0,) if is_found else (),
         female_prob=female_prob,
-        told=likelier(female_prob) if is_found else MISSED,
-        told_age_band="young" if is_found else "unknown",
+        predicted=likelier(female_prob) if is_found else MISSED,
+        predicted_age_band="young" if is_found else "unknown",
     )
 
 
-def aged(someone: JudgedPerson, true: str, told: str) -> JudgedPerson:
+def aged(someone: PersonOutcome, true: str, predicted: str) -> PersonOutcome:
     """The same person with age bands."""
-    return replace(someone, label=replace(someone.label, age_band=true), told_age_band=told)
+    return replace(someone, label=replace(someone.label, age_band=true), predicted_age_band=predicted)
 
 
-def judged_track(truth: str, female_prob: float, source: str = "s", seconds: float = 2.0) -> JudgedTrack:
+def track_outcome(truth: str, female_prob: float, source: str = "s", seconds: float = 2.0) -> TrackOutcome:
     """A track of someone, or on nobody; its answer is the likelier gender."""
-    return JudgedTrack(
+    return TrackOutcome(
         video=f"{source}/a.mp4",
         source=source,
         track_id=0,
@@ -167,7 +167,7 @@ def judged_track(truth: str, female_prob: float, source: str = "s", seconds: flo
         truth=truth,
         people_count=int(truth != "nobody"),
         female_prob=female_prob,
-        told=likelier(female_prob),
+        predicted=likelier(female_prob),
         screen_time_s=seconds,
         face_height_px=HEIGHT_PX,
     )

@@ -17,7 +17,7 @@ from facetally.options import RunOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TRACKS, read_table
 from facetally.truth.files import read_truth
-from facetally.validation.validate import ValidateOptions, validated
+from facetally.validation.validate import ValidateOptions, validate_run
 
 pytestmark = pytest.mark.real
 
@@ -68,7 +68,7 @@ def test_the_people_of_real_clips_are_found_and_the_run_is_checked_against_their
 ) -> None:
     labels = read_truth(shared / "truth")
     chosen = replace(labels, people={name: labels.people[name] for name in CLIPS.values()})
-    figures = validated(results[0], chosen, ValidateOptions()).figures
+    figures = validate_run(results[0], chosen, ValidateOptions()).figures
     assert figures["truth"]["videos"] == len(CLIPS)
     assert figures["people"]["labelled"] == figures["detection"]["people"]["right"] >= 5
     assert figures["detection"]["boxes"]["recall"] > 0.9

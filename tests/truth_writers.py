@@ -19,7 +19,7 @@ import numpy as np
 
 from facetally.truth.labels import LabelledPerson, Truth
 from facetally.video.decoder import Decoder
-from facetally.video.reader import Picture
+from facetally.video.reader import FrameImage
 
 MAX_GAP_S = 1.0
 ATTRIBUTES = ("gender", "age_band", "face_quality", "note")
@@ -28,13 +28,13 @@ Label = tuple[int, float, tuple[float, ...]]
 """Picture, time in seconds, and x1, y1, x2, y2."""
 
 
-def pictures_of(path: Path) -> tuple[list[float], tuple[int, int]]:
+def images_of(path: Path) -> tuple[list[float], tuple[int, int]]:
     """The times of all pictures of a video in seconds, and its width and height as displayed."""
     decoder = Decoder(path)
-    pictures = decoder.pictures()
-    first = next(pictures)
-    height_px, width_px = Picture(first.picture).hw
-    times_s = [first.time_s, *(picture.time_s for picture in pictures)]
+    images = decoder.images()
+    first = next(images)
+    height_px, width_px = FrameImage(first.image).hw
+    times_s = [first.time_s, *(image.time_s for image in images)]
     decoder.close()
     return times_s, (width_px, height_px)
 
@@ -133,8 +133,8 @@ def write_label_studio(
         results.append(region | {"type": "videorectangle", "from_name": "box", "value": value})
         for name in ("person", *ATTRIBUTES):
             kind, key = ("textarea", "text") if name in ("person", "note") else ("choices", "choices")
-            answer = length | {"sequence": sequence, key: [getattr(person, name)]}
-            results.append(region | {"type": kind, "from_name": name, "value": answer})
+            prediction = length | {"sequence": sequence, key: [getattr(person, name)]}
+            results.append(region | {"type": kind, "from_name": name, "value": prediction})
     task = {"id": 5, "data": {"video": f"/data/local-files/?d={video}"}, "annotations": [{"result": results}]}
     path.write_text(json.dumps([task]), encoding="utf-8")
 

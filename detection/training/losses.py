@@ -38,7 +38,7 @@ class AnchorTargets:
 
 
 @dataclass(frozen=True)
-class TeacherAnswers:
+class TeacherPredictions:
     """What another detector with the same anchors says at each of them."""
 
     scores: torch.Tensor
@@ -73,7 +73,7 @@ def label_loss(output: LevelOutput, targets: AnchorTargets, options: LossOptions
 
 
 def teacher_loss(
-    output: LevelOutput, teacher: TeacherAnswers, ignored: torch.Tensor, options: LossOptions
+    output: LevelOutput, teacher: TeacherPredictions, ignored: torch.Tensor, options: LossOptions
 ) -> torch.Tensor:
     """The loss of a batch against a teacher's answers at the same anchors; a scalar. `ignored` (B, n) count nothing."""
     logits, boxes, points = output

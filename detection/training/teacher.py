@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from facetally.detection.scrfd_onnx import ScrfdOutputs, open_session
-from facetally.detection.training.losses import TeacherAnswers
+from facetally.detection.training.losses import TeacherPredictions
 from facetally.detection.training.network import ANCHORS_PER_CELL
 
 
@@ -31,7 +31,7 @@ class Teacher:
         if (anchors := self._outputs.anchors_per_cell) != ANCHORS_PER_CELL:
             raise ValueError(f"{model_path} has {anchors} anchors a cell, not {ANCHORS_PER_CELL}")
 
-    def answers(self, images_bgr: torch.Tensor) -> TeacherAnswers:
+    def predictions(self, images_bgr: torch.Tensor) -> TeacherPredictions:
         """For (B, S, S, 3) uint8 BGR."""
         batch = cv2.dnn.blobFromImages(list(images_bgr.numpy()), 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
         raw = self._session.run(None, {self._input: batch})
@@ -40,4 +40,4 @@ class Teacher:
             for positions in (self._outputs.scores, self._outputs.boxes, self._outputs.landmarks)
         )
         scores, boxes, points = parts
-        return TeacherAnswers(scores[..., 0], boxes, points)
+        return TeacherPredictions(scores[..., 0], boxes, points)

@@ -141,11 +141,11 @@ class ScrfdTrainer:
         if labelled.any():
             own = AnchorTargets(*(part[labelled] for part in vars(batch.targets).values()))
             loss = loss + label_loss((output[0][labelled], output[1][labelled], output[2][labelled]), own, options)
-        taught = ~(labelled & ~batch.targets.positive.any(dim=1))  # where labels say that nobody is there, nobody is
-        if self.teacher and options.teacher_weight and taught.any():
-            answers = self.teacher.answers(batch.images[taught])
-            own_output = output[0][taught], output[1][taught], output[2][taught]
-            terms = teacher_loss(own_output, answers, batch.targets.ignored[taught], options)
+        targets = ~(labelled & ~batch.targets.positive.any(dim=1))  # where labels say that nobody is there, nobody is
+        if self.teacher and options.teacher_weight and targets.any():
+            predictions = self.teacher.predictions(batch.images[targets])
+            own_output = output[0][targets], output[1][targets], output[2][targets]
+            terms = teacher_loss(own_output, predictions, batch.targets.ignored[targets], options)
             loss = loss + options.teacher_weight * terms
         return loss
 

@@ -17,9 +17,9 @@ from facetally.gender.model.outputs import OutputLayout
 ONNX_METADATA_KEY = "facetally"
 UNITS = ("crop", "track")
 """What a probability may be calibrated for: one crop by itself, or the pooled crops of a track."""
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """1 had no `network`, `outputs` and `calibration`: a linear head with two logits; 2 no `held_out`; 3 no `mirrored`;
-4 no `smoothing` in a calibration."""
+4 no `smoothing` in a calibration; 5 called a backbone a trunk."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ModelCard:
 
     name: str
     architecture: str
-    """The trunk, as `facetally.gender.model.networks.TRUNKS` calls it."""
+    """The trunk, as `facetally.gender.model.networks.BACKBONES` calls it."""
     class_names: tuple[str, ...]
     """The order of the logits: 0 is male in UTKFace and FairFace, female in others."""
     crop: dict[str, Any]
@@ -77,7 +77,7 @@ class ModelCard:
         return OutputLayout(**self.outputs)
 
     @property
-    def pictures_held_out(self) -> HeldOut:
+    def images_held_out(self) -> HeldOut:
         """The pictures of its data that it has not learnt from."""
         return HeldOut.from_dict(self.held_out)
 
@@ -115,9 +115,11 @@ class ModelCard:
         """
         try:
             tuples = {key: tuple(values[key]) for key in ("class_names", "pixel_mean", "pixel_std")}
+            if values.get("format_version", 1) < 6:
+                values = _with_backbone(values)
             card = cls(**(values | tuples))
             # raise what they cannot
-            card.layout, card.crop["size_px"], [card.calibration_of(unit) for unit in UNITS], card.pictures_held_out
+            card.layout, card.crop["size_px"], [card.calibration_of(unit) for unit in UNITS], card.images_held_out
             return card
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"incomplete model card: {error}") from error
@@ -126,6 +128,13 @@ class ModelCard:
     def from_json(cls, text: str) -> ModelCard:
         """Reads `to_json` back; raises ValueError as `from_dict` does."""
         return cls.from_dict(json.loads(text))
+
+
+def _with_backbone(value: Any) -> Any:
+    """A card before format 6, or a part of it, with the key "trunk" as it is called now."""
+    if isinstance(value, dict):
+        return {"backbone" if key == "trunk" else key: _with_backbone(part) for key, part in value.items()}
+    return [_with_backbone(part) for part in value] if isinstance(value, list) else value
 
 
 def trainings_of(training: Mapping[str, Any]) -> list[Mapping[str, Any]]:

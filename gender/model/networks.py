@@ -22,7 +22,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class NetworkOptions:
     """A trunk and the head on it; together with the number of outputs they determine every tensor's shape."""
 
-    trunk: str = "mobilenet_v2"
+    backbone: str = "mobilenet_v2"
     hidden: int | None = None
     """Width of the hidden layer of the head; None: the head is one linear layer."""
     dropout: float = 0.2
@@ -39,7 +39,7 @@ class FaceNetwork(nn.Module):
 
     def __init__(self, options: NetworkOptions, output_count: int) -> None:
         super().__init__()
-        self.features, width = TRUNKS[options.trunk]()
+        self.features, width = BACKBONES[options.backbone]()
         self.classifier = _head(options, width, output_count)
         self._frozen_count = 0
         self._frozen: tuple[nn.Module, ...] = ()  # in a tuple, so that it is no part of the state dict
@@ -121,7 +121,7 @@ def _five_blocks() -> tuple[nn.Sequential, int]:
     return nn.Sequential(*blocks), widths[-1]
 
 
-TRUNKS: dict[str, Callable[[], tuple[nn.Sequential, int]]] = {
+BACKBONES: dict[str, Callable[[], tuple[nn.Sequential, int]]] = {
     "mobilenet_v2": _mobilenet_v2,
     "efficientnet_b0": _efficientnet_b0,
     "resnet34": lambda: _resnet(34, 512),
@@ -139,7 +139,7 @@ def _resnet_block(match: re.Match[str]) -> str:
     return f"features.{block[-1]}" if block.startswith("layer") else f"features.0.{int(block == 'bn1')}"
 
 
-def load_trunk(network: FaceNetwork, path: Path) -> None:
+def load_backbone(network: FaceNetwork, path: Path) -> None:
     """Fills `features` from a file in torchvision's names, those of a ResNet too; the head stays as it was initialised.
 
     Raises:

@@ -18,7 +18,7 @@ class EpochFaces(Dataset[FaceItem]):
     """The augmented faces of one epoch, in its order; the same whichever process asks.
 
     Items are (S, S, 3) uint8 RGB, 1 for women or 0 for men (NaN without), age in years (NaN without), the weight, and
-    the row of `taught`, (N, 102) or (N, 0).
+    the row of `targets`, (N, 102) or (N, 0).
     """
 
     def __init__(
@@ -29,14 +29,14 @@ class EpochFaces(Dataset[FaceItem]):
         seed: int,
         epoch: int,
         step_count: int,
-        taught: FloatArray | None = None,
+        targets: FloatArray | None = None,
     ) -> None:
         self._corpus, self._recipe, self._size_px = corpus, recipe, size_px
         self._seed = (seed, epoch)
         self._female = corpus.faces["female"].to_numpy(np.float32)
         self._age_years = corpus.faces["age_years"].to_numpy(np.float32)
         self._weight = face_weights(corpus, recipe)
-        self._taught = np.zeros((len(corpus), 0), np.float32) if taught is None else taught
+        self._targets = np.zeros((len(corpus), 0), np.float32) if targets is None else targets
         self._order = epoch_order(corpus, recipe, seed, epoch, step_count * recipe.batch_size)
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class EpochFaces(Dataset[FaceItem]):
         rng = np.random.default_rng([*self._seed, position])
         share = self._corpus.margin_share
         crop = augment(self._corpus.crop(index), self._size_px, share, self._recipe.augment, rng)
-        return crop, self._female[index], self._age_years[index], self._weight[index], self._taught[index]
+        return crop, self._female[index], self._age_years[index], self._weight[index], self._targets[index]
 
 
 def epoch_order(corpus: FaceCorpus, recipe: Recipe, seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:

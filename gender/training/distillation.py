@@ -13,18 +13,18 @@ from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.data.face_sets import FaceCorpus, ImageArray
 from facetally.gender.model.outputs import OutputLayout
 
-TAUGHT = OutputLayout("two_logits", "distribution")
+TARGET_COLUMNS = OutputLayout("two_logits", "distribution")
 """What teachers tell, and those whom they teach."""
 BATCH_FACES = 64
 
 
-def taught_by(
+def distillation_targets(
     teachers: Sequence[FaceGenderClassifier], corpus: FaceCorpus, on_faces: Callable[[int, int], None]
 ) -> FloatArray:
     """The teachers' mean answer to each crop's middle and to its mirror image, never augmented.
 
     Args:
-        teachers: at least one, each of the layout `TAUGHT`.
+        teachers: at least one, each of the layout `TARGET_COLUMNS`.
         corpus: N > 0 faces.
         on_faces: called with (faces done, faces in all) after each batch.
 
@@ -33,11 +33,11 @@ def taught_by(
     """
     parts = []
     for rows in corpus.batches(BATCH_FACES):
-        answers = []
+        predictions = []
         for teacher in teachers:
             crops = corpus.middles(rows, teacher.card.crop["size_px"])
-            answers += [_answer(teacher, crops), _answer(teacher, crops[:, :, ::-1])]
-        mean = np.mean(answers, axis=0)
+            predictions += [_answer(teacher, crops), _answer(teacher, crops[:, :, ::-1])]
+        mean = np.mean(predictions, axis=0)
         mean[:, 0] = 1 / (1 + np.exp(-mean[:, 0]))
         parts.append(mean)
         on_faces(rows.stop, len(corpus))
@@ -47,5 +47,5 @@ def taught_by(
 def _answer(teacher: FaceGenderClassifier, crops: ImageArray) -> FloatArray:
     """(B, 102): log-odds of "female", and the probability of each year."""
     output = teacher.output(crops)
-    odds = TAUGHT.female_log_odds(output, teacher.card.female_index)
-    return np.column_stack([odds, TAUGHT.year_probs(output)])
+    odds = TARGET_COLUMNS.female_log_odds(output, teacher.card.female_index)
+    return np.column_stack([odds, TARGET_COLUMNS.year_probs(output)])

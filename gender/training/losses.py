@@ -40,7 +40,7 @@ def face_loss(
     layout: OutputLayout,
     options: LossOptions,
     female_index: int = 1,
-    taught: torch.Tensor | None = None,
+    targets: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The weighted mean loss of a batch.
 
@@ -52,7 +52,7 @@ def face_loss(
         layout: the meaning of the columns.
         options: terms and weights.
         female_index: which of two logits is female.
-        taught: (B, 102) as `facetally.gender.training.distillation` makes it, where teachers' answers are learnt too.
+        targets: (B, 102) as `facetally.gender.training.distillation` makes it, where teachers' answers are learnt too.
 
     Returns:
         A scalar; faces without a label add nothing to its term.
@@ -61,37 +61,37 @@ def face_loss(
     gender, age = output[:, : layout.gender_count], output[:, layout.gender_count :]
     if layout.gender == "two_logits" and female_index == 0:
         gender = gender.flip(1)
-    told = ~female.isnan()
-    if layout.gender_count and told.any():
-        losses = gender_losses(gender[told], female[told], options)
-        total = total + options.gender_weight * (losses * weight[told]).mean()
+    predicted = ~female.isnan()
+    if layout.gender_count and predicted.any():
+        losses = gender_losses(gender[predicted], female[predicted], options)
+        total = total + options.gender_weight * (losses * weight[predicted]).mean()
     aged = ~age_years.isnan()
     if age.shape[1] and aged.any():
         losses = (distribution_losses if layout.age == "distribution" else squared_losses)(
             age[aged], age_years[aged], options
         )
         total = total + options.age_weight * losses.mean()
-    if taught is None:
+    if targets is None:
         return total
-    lessons = teachers_losses(gender, age, taught, weight, options).mean()
-    return (1 - options.teachers_share) * total + options.teachers_share * lessons
+    distillation_targets = teachers_losses(gender, age, targets, weight, options).mean()
+    return (1 - options.teachers_share) * total + options.teachers_share * distillation_targets
 
 
 def teachers_losses(
-    gender: torch.Tensor, age: torch.Tensor, taught: torch.Tensor, weight: torch.Tensor, options: LossOptions
+    gender: torch.Tensor, age: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor, options: LossOptions
 ) -> torch.Tensor:
     """(B,) both terms together, with the teachers' answers for labels.
 
     Args:
         gender: (B, 2) logits with "female" second.
         age: (B, 101) logits of the years.
-        taught: (B, 102) as `facetally.gender.training.distillation` makes it.
+        targets: (B, 102) as `facetally.gender.training.distillation` makes it.
         weight: (B,) of each face in the gender term.
         options: terms and weights.
     """
     odds = gender[:, 1] - gender[:, 0]
-    genders = functional.binary_cross_entropy_with_logits(odds, taught[:, 0], weight, reduction="none")
-    ages = _distribution_losses(age, taught[:, 1:], taught[:, 1:] @ _years(age), options)
+    genders = functional.binary_cross_entropy_with_logits(odds, targets[:, 0], weight, reduction="none")
+    ages = _distribution_losses(age, targets[:, 1:], targets[:, 1:] @ _years(age), options)
     return options.gender_weight * genders + options.age_weight * ages
 
 

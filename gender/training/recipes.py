@@ -98,13 +98,13 @@ class Recipe:
 _AGE_STAGES = (Stage(5, 1e-3, frozen_blocks=None), Stage(20, 1e-4))
 
 
-def _age_recipe(name: str, trunk: str) -> Recipe:
+def _age_recipe(name: str, backbone: str) -> Recipe:
     return Recipe(
         name,
-        NetworkOptions(trunk, hidden=256, dropout=0.3, hidden_dropout=0.3),
+        NetworkOptions(backbone, hidden=256, dropout=0.3, hidden_dropout=0.3),
         OutputLayout("none", "per_100"),
         _AGE_STAGES,
-        LossOptions(focal_age_gamma=1.0 if trunk == "resnet50" else 0.0),
+        LossOptions(focal_age_gamma=1.0 if backbone == "resnet50" else 0.0),
         weight_decay=1e-4,
         schedule="plateau",
         patience_epochs=3,

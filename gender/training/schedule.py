@@ -10,7 +10,7 @@ WARM_UP_STEPS = 100
 """The learning rate of a stage rises to its start over so many steps."""
 
 
-class Pace:
+class LearningRateSchedule:
     """The learning rate of a stage: a warm-up, then the recipe's schedule."""
 
     def __init__(self, recipe: Recipe, stage: Stage, steps_per_epoch: int) -> None:

@@ -23,7 +23,7 @@ from facetally.gender.training.dataset import EpochFaces, FaceItem
 from facetally.gender.training.inference import normalise, predict_output
 from facetally.gender.training.losses import face_loss
 from facetally.gender.training.recipes import Recipe, Stage
-from facetally.gender.training.schedule import Pace
+from facetally.gender.training.schedule import LearningRateSchedule
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 OnStep = Callable[[int, int, float], None]
@@ -64,7 +64,7 @@ class Trainer:
             the teachers.
         device: "cpu" or "cuda".
         workers: processes that prepare crops; 0: none but this one.
-        taught: (N, 102) of `facetally.gender.training.distillation`, a row for each "train" face; None: labels are
+        targets: (N, 102) of `facetally.gender.training.distillation`, a row for each "train" face; None: labels are
             all there is to learn.
 
     Raises:
@@ -81,10 +81,10 @@ class Trainer:
         identity: str = "",
         device: str = "cpu",
         workers: int = 0,
-        taught: FloatArray | None = None,
+        targets: FloatArray | None = None,
     ) -> None:
         self.network, self.recipe, self.seed, self.state_path = network, recipe, seed, state_path
-        self.device, self.workers, self.taught = device, workers, taught
+        self.device, self.workers, self.targets = device, workers, targets
         self.train_faces, self.selection = corpus.split("train"), corpus.split("selection")
         faces_per_epoch = min(recipe.epoch_faces or len(self.train_faces), len(self.train_faces))
         self.steps_per_epoch = faces_per_epoch // recipe.batch_size
@@ -139,7 +139,7 @@ class Trainer:
         learnable = [p for p in self.network.parameters() if p.requires_grad]
         kind = torch.optim.AdamW if self.recipe.weight_decay else torch.optim.Adam
         self.optimizer = kind(learnable, stage.learning_rate, weight_decay=self.recipe.weight_decay)
-        self.pace = Pace(self.recipe, stage, self.steps_per_epoch)
+        self.pace = LearningRateSchedule(self.recipe, stage, self.steps_per_epoch)
 
     def _evaluated(self) -> Weights:
         return self.network.state_dict() if self.average is None else self.average
@@ -173,7 +173,7 @@ class Trainer:
             loss_sum += loss
             on_step(step, total_steps, loss)
         with self._averaged_weights():
-            loss, accuracy, age_mae = look_at(self.network, self.selection, self.recipe, size_px, self.device)
+            loss, accuracy, age_mae = evaluate_network(self.network, self.selection, self.recipe, size_px, self.device)
             if self.recipe.early_stop_epochs and loss < self.best.get("loss", math.inf):
                 weights = copy.deepcopy(self.network.state_dict())
                 self.best = {"loss": loss, "epoch": epoch + 1, "weights": weights}
@@ -182,20 +182,20 @@ class Trainer:
         return EpochResult(index, epoch + 1, rate, loss_sum / self.steps_per_epoch, loss, accuracy, age_mae, seconds)
 
     def _batches(self, epoch: int, size_px: int) -> DataLoader[FaceItem]:
-        faces = EpochFaces(self.train_faces, self.recipe, size_px, self.seed, epoch, self.steps_per_epoch, self.taught)
+        faces = EpochFaces(self.train_faces, self.recipe, size_px, self.seed, epoch, self.steps_per_epoch, self.targets)
         ahead = 8 if self.workers else None
         if self.workers:
             cv2.setNumThreads(1)  # a forked process would wait for OpenCV's threads, which stay behind
         return DataLoader(faces, self.recipe.batch_size, num_workers=self.workers, prefetch_factor=ahead)
 
     def _step(self, batch: Batch) -> float:
-        crops, female, age_years, weight, taught = (part.to(self.device) for part in batch)
+        crops, female, age_years, weight, targets = (part.to(self.device) for part in batch)
         self.optimizer.param_groups[0]["lr"] = self.pace.next_rate()
         with autocast(self.device):
             output = self.network(normalise(crops, self.recipe))
-        recipe, lessons = self.recipe, None if self.taught is None else taught
+        recipe, distillation_targets = self.recipe, None if self.targets is None else targets
         labels = female, age_years, weight
-        loss = face_loss(output.float(), *labels, recipe.layout, recipe.loss, recipe.female_index, lessons)
+        loss = face_loss(output.float(), *labels, recipe.layout, recipe.loss, recipe.female_index, distillation_targets)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -270,7 +270,7 @@ def autocast(device: str) -> torch.autocast:
     return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or multiplies)
 
 
-def look_at(
+def evaluate_network(
     network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, size_px: int, device: str
 ) -> tuple[float, float, float]:
     """Loss, accuracy of gender and mean absolute error of age on faces; NaN for what is not told."""
@@ -279,10 +279,10 @@ def look_at(
     age_years = corpus.faces["age_years"].to_numpy(np.float32)
     labels = torch.from_numpy(female), torch.from_numpy(age_years)
     weight = torch.ones(len(corpus))
-    answers = torch.from_numpy(output)
-    loss = face_loss(answers, *labels, weight, recipe.layout, recipe.loss, recipe.female_index).item()
-    told, aged = ~np.isnan(female), ~np.isnan(age_years)
+    predictions = torch.from_numpy(output)
+    loss = face_loss(predictions, *labels, weight, recipe.layout, recipe.loss, recipe.female_index).item()
+    predicted, aged = ~np.isnan(female), ~np.isnan(age_years)
     right = (recipe.layout.female_log_odds(output, recipe.female_index) > 0) == (female == 1)
-    accuracy = float(right[told].mean()) if recipe.layout.gender != "none" and told.any() else math.nan
+    accuracy = float(right[predicted].mean()) if recipe.layout.gender != "none" and predicted.any() else math.nan
     errors = np.abs(recipe.layout.age_years(output) - age_years)[aged]
     return loss, accuracy, float(errors.mean()) if recipe.layout.age != "none" and aged.any() else math.nan

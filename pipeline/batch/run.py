@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from facetally import __version__
 from facetally.batch.plan import Plan
-from facetally.batch.worker import Ended, Following
-from facetally.batch.worker_pool import followed
+from facetally.batch.worker import VideoFinished, WorkerTask
+from facetally.batch.worker_pool import run_workers
 from facetally.errors import VideoError
 from facetally.models.engines import Engines
 from facetally.options import RunOptions, WorkerOptions
@@ -51,13 +51,13 @@ class _OpenVideo:
     people: list[Person] = field(default_factory=list)
     waiting_count: int = 0
     """Tracks not classified yet."""
-    ended: Ended | None = None
+    ended: VideoFinished | None = None
     ended_at_s: float = math.inf
     """On the monotonic clock."""
 
-    def add(self, event: FollowedFrame | Ended) -> tuple[Track, ...]:
+    def add(self, event: FollowedFrame | VideoFinished) -> tuple[Track, ...]:
         """Notes what came; returns the tracks that ended with it."""
-        if isinstance(event, Ended):
+        if isinstance(event, VideoFinished):
             self.ended, self.ended_at_s = event, time.monotonic()
             return ()
         self.rows.append(event.rows)
@@ -111,8 +111,8 @@ def run_videos(
     for of_id in sorted(copies.keys() - {job.row.video_id for job in plan.todo}):
         finish_copies(of_id)
     workers = workers or WorkerOptions()
-    following = Following(engines.detector, engines.recipe, options, workers.threads)
-    with closing(followed(plan.todo, following, workers)) as events:
+    task = WorkerTask(engines.detector, engines.recipe, options, workers.threads)
+    with closing(run_workers(plan.todo, task, workers)) as events:
         for news in events:
             if news:
                 job, event = news
@@ -130,7 +130,7 @@ def run_videos(
     return rows
 
 
-def _stored(ledger: Ledger, video: _OpenVideo, ended: Ended, provenance: dict[str, Any]) -> VideoRow:
+def _stored(ledger: Ledger, video: _OpenVideo, ended: VideoFinished, provenance: dict[str, Any]) -> VideoRow:
     """Writes a finished video's files and returns its row; what was found before a failure is no result."""
     row = _final_row(video, ended)
     rows, people = ([], []) if row.status == "failed" else (video.rows, video.people)
@@ -140,9 +140,9 @@ def _stored(ledger: Ledger, video: _OpenVideo, ended: Ended, provenance: dict[st
     return row
 
 
-def _final_row(video: _OpenVideo, ended: Ended) -> VideoRow:
-    row, info, account = video.row, ended.info, ended.account
-    if info is None or account is None:
+def _final_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
+    row, info, stats = video.row, ended.info, ended.stats
+    if info is None or stats is None:
         error = ended.error or VideoError("nothing was decoded", fix="play the file to see whether it is whole")
         return row.failed(error.what, error.fix)
     row = replace(
@@ -153,21 +153,21 @@ def _final_row(video: _OpenVideo, ended: Ended) -> VideoRow:
         width_px=info.width_px,
         height_px=info.height_px,
         fps=info.fps,
-        expected_s=account.expected_s,
-        decoded_s=account.decoded_s,
-        coverage=account.coverage,
-        frame_count=account.frame_count,
-        sampled_count=account.sampled_count,
-        bad_packet_count=account.bad_packet_count,
+        expected_s=stats.expected_s,
+        decoded_s=stats.decoded_s,
+        coverage=stats.coverage,
+        frame_count=stats.frame_count,
+        sampled_count=stats.sampled_count,
+        bad_packet_count=stats.bad_packet_count,
         face_count=sum(len(rows.tracked.faces) for rows in video.rows),
         track_count=len(video.people),
     )
     fix = f"copy the file again from its source; or re-encode what is left of it: ffmpeg -i '{row.path}' repaired.mp4"
-    if not account.frame_count:
+    if not stats.frame_count:
         return row.failed("no frame could be decoded", fix)
     if ended.error:
         return replace(row, status="partial", reason=ended.error.what, fix=ended.error.fix)
-    if account.coverage < MIN_COVERAGE:
-        reason = f"{account.decoded_s:.1f} of {account.expected_s:.1f} s could be decoded"
+    if stats.coverage < MIN_COVERAGE:
+        reason = f"{stats.decoded_s:.1f} of {stats.expected_s:.1f} s could be decoded"
         return replace(row, status="partial", reason=reason, fix=fix)
     return row

@@ -17,7 +17,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from facetally.batch.worker import Ended, Following, Job, _work
+from facetally.batch.worker import Job, VideoFinished, WorkerTask, _work
 from facetally.child_processes import safe_import_path
 from facetally.errors import OptionError, VideoError
 from facetally.options import WorkerOptions
@@ -39,7 +39,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def shared_out(cores: int, videos: int, workers: int = 0, threads: int = 0) -> tuple[int, int]:
+def allocate_workers(cores: int, videos: int, workers: int = 0, threads: int = 0) -> tuple[int, int]:
     """How many workers, and threads of each, keep the cores busy with none having two to serve.
 
     Args:
@@ -52,10 +52,12 @@ def shared_out(cores: int, videos: int, workers: int = 0, threads: int = 0) -> t
     return workers, threads or (max(1, cores // workers) if workers > 1 else 0)
 
 
-def followed(
-    jobs: Sequence[Job], following: Following, options: WorkerOptions
-) -> Generator[tuple[Job, FollowedFrame | Ended] | None]:
-    """What comes of the jobs, as it comes; each job's last event is its `Ended`. None: nothing new for `TICK_S`.
+def run_workers(
+    jobs: Sequence[Job], task: WorkerTask, options: WorkerOptions
+) -> Generator[tuple[Job, FollowedFrame | VideoFinished] | None]:
+    """What comes of the jobs, as it comes; each job's last event is its `VideoFinished`.
+
+    None: nothing new for `TICK_S`.
 
     Closing the generator stops all workers at once.
     """
@@ -67,7 +69,7 @@ def followed(
                 workers.remove(worker)
                 worker.stop()
             while left and len(workers) < min(options.count, len(jobs)):
-                workers.append(_Worker(following))
+                workers.append(_Worker(task))
             for worker in workers:
                 if left and not worker.job:
                     worker.take(left.pop())
@@ -85,12 +87,12 @@ def followed(
 class _Worker:
     """A process, as the parent sees it."""
 
-    def __init__(self, following: Following) -> None:
+    def __init__(self, task: WorkerTask) -> None:
         context: Any = multiprocessing.get_context(METHOD)
         if METHOD == "forkserver":
             context.set_forkserver_preload(PRELOADED)
         self.connection, theirs = context.Pipe()
-        arguments = theirs, following, Path.cwd()
+        arguments = theirs, task, Path.cwd()
         self._process = context.Process(target=_work, args=arguments, daemon=True, name="facetally-worker")
         with safe_import_path():
             self._process.start()
@@ -115,7 +117,7 @@ class _Worker:
         with suppress(OSError):  # a dead worker is noticed when it is listened to
             self.connection.send(job)
 
-    def news(self) -> tuple[Job, FollowedFrame | Ended | None]:
+    def news(self) -> tuple[Job, FollowedFrame | VideoFinished | None]:
         """What it has to say of its job; None: that it gets on. One that has nothing to say is stopped.
 
         Raises:
@@ -126,7 +128,7 @@ class _Worker:
         if not self.connection.poll():
             self._process.kill()
             self._is_lost = True
-            event = Ended(error=_stalled(job.path, time.monotonic() - self.heard_s))
+            event = VideoFinished(error=_stalled(job.path, time.monotonic() - self.heard_s))
         else:
             try:
                 event = self.connection.recv()
@@ -138,9 +140,9 @@ class _Worker:
                         f"a worker could not be started (exit code {self._process.exitcode})",
                         fix="its own words stand above; with less memory or another device: --workers 1 --device cpu",
                     ) from None
-                event = Ended(error=_died(job.path, self._process.exitcode))
+                event = VideoFinished(error=_died(job.path, self._process.exitcode))
         self._is_ready = True
-        if isinstance(event, Ended):
+        if isinstance(event, VideoFinished):
             self.job = None
         return job, event
 

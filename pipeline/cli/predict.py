@@ -15,7 +15,7 @@ from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_D
 from facetally.options import PeopleOptions, RunOptions
 
 if TYPE_CHECKING:
-    from facetally.images.predict import PredictedPicture, UnreadPicture
+    from facetally.images.predict import PredictedImage, UnreadImage
 
 
 @click.command()
@@ -53,29 +53,29 @@ def predict(
     from facetally.images.annotate import annotated_paths
     from facetally.images.predict import (
         STILL_DETECTION,
-        PredictedPicture,
-        UnreadPicture,
-        find_pictures,
-        predict_pictures,
+        PredictedImage,
+        UnreadImage,
+        find_images,
+        predict_images,
     )
     from facetally.models.engines import load_engines
 
     people = PeopleOptions(min_confidence=min_confidence)
     options = RunOptions(detector=detector, classifier=classifier, detection=STILL_DETECTION, people=people)
-    paths = find_pictures(images)
+    paths = find_images(images)
     targets = annotated_paths(paths, annotate) if annotate else {}
     engines = load_engines(options, device, 0, models_dir, unit="crop")
     models = ", ".join(f"{role} {model.name}" for role, model in engines.models.items())
     click.echo(f"{models}, on {engines.device}", err=True)
-    answers = list(_followed(predict_pictures(paths, engines, options.people), len(paths), targets))
-    pictures = [answer for answer in answers if isinstance(answer, PredictedPicture)]
-    unread = [answer for answer in answers if isinstance(answer, UnreadPicture)]
+    predictions = list(_followed(predict_images(paths, engines, options.people), len(paths), targets))
+    predicted = [prediction for prediction in predictions if isinstance(prediction, PredictedImage)]
+    unread = [prediction for prediction in predictions if isinstance(prediction, UnreadImage)]
     if format_name == "json":
-        click.echo(json.dumps([picture.as_dict() for picture in pictures], indent=2))
+        click.echo(json.dumps([image.as_dict() for image in predicted], indent=2))
     else:
-        _print_table(pictures)
+        _print_table(predicted)
     if annotate:
-        click.echo(f"Annotated copies are in {annotate}: {len(pictures)}", err=True)
+        click.echo(f"Annotated copies are in {annotate}: {len(predicted)}", err=True)
     for bad in unread:
         click.echo(f"failed: {click.format_filename(bad.path)}: {bad.reason}\n  Fix: {bad.fix}", err=True)
     if unread:
@@ -83,23 +83,23 @@ def predict(
 
 
 def _followed(
-    answers: Iterable[PredictedPicture | UnreadPicture], count: int, targets: Mapping[Path, Path]
-) -> Iterator[PredictedPicture | UnreadPicture]:
+    predictions: Iterable[PredictedImage | UnreadImage], count: int, targets: Mapping[Path, Path]
+) -> Iterator[PredictedImage | UnreadImage]:
     """Passes `count` answers on, with a bar on a terminal, and writes the annotated copies on the way."""
     from rich.console import Console
     from rich.progress import track
 
     from facetally.images.annotate import write_annotated
-    from facetally.images.predict import PredictedPicture
+    from facetally.images.predict import PredictedImage
 
     hidden = not sys.stderr.isatty()
-    for answer in track(answers, "pictures", count, console=Console(stderr=True), disable=hidden):
-        if targets and isinstance(answer, PredictedPicture):
-            write_annotated(answer, targets[answer.path])
-        yield answer
+    for prediction in track(predictions, "pictures", count, console=Console(stderr=True), disable=hidden):
+        if targets and isinstance(prediction, PredictedImage):
+            write_annotated(prediction, targets[prediction.path])
+        yield prediction
 
 
-def _print_table(pictures: Sequence[PredictedPicture]) -> None:
+def _print_table(predicted: Sequence[PredictedImage]) -> None:
     """A line for each face; a picture's name stands on the first of its lines."""
     from rich.console import Console
     from rich.markup import escape
@@ -110,11 +110,11 @@ def _print_table(pictures: Sequence[PredictedPicture]) -> None:
 
     numbers = (Column(name, justify="right") for name in ("score", "gender", "female", "age"))
     table = Table(Column("picture", overflow="fold"), "face at x1, y1, x2, y2", *numbers)
-    for picture in pictures:
-        name = escape(click.format_filename(picture.path))
-        if not picture.faces:
+    for image in predicted:
+        name = escape(click.format_filename(image.path))
+        if not image.faces:
             table.add_row(name, "no face")
-        for face in picture.faces:
+        for face in image.faces:
             at = ", ".join(f"{edge:.0f}" for edge in face.box)
             age = "-" if math.isnan(face.age_years) else f"{face.age_years:.0f}"
             table.add_row(name, at, f"{face.score:.2f}", face.gender, percent(face.female_prob), age)

@@ -92,7 +92,7 @@ def print_validation(figures: Figures) -> None:
         ("people found", people),
         ("  women", people["female"]),
         ("  men", people["male"]),
-        ("  given an answer", people["told"]),
+        ("  given an answer", people["predicted"]),
         ("end to end, a miss is an error", people["end_to_end"]),
         ("tracks", figures["tracks"]),
     ):
@@ -100,8 +100,8 @@ def print_validation(figures: Figures) -> None:
     _console().print(table)
     for unit, name in (("appearance", "share"), ("screen time", "screen_time")):
         women = figures[name]["female"]
-        told, true = (percent(math.nan if women[key] is None else women[key]) for key in ("raw", "true"))
-        click.echo(f"Women by {unit}: told {told}, true {true}")
+        predicted, true = (percent(math.nan if women[key] is None else women[key]) for key in ("raw", "true"))
+        click.echo(f"Women by {unit}: told {predicted}, true {true}")
     click.echo(f"Target {percent(figures['target'])}: {figures['verdict']}{_advice(figures)}")
 
 
@@ -148,8 +148,8 @@ def print_status(ledger: Ledger) -> bool:
     parts += [f"{len(left)} to do"] if left else []
     at_work = "; a run is at work" if ledger.is_locked else ""
     click.echo(f"{len(rows) + len(left)} videos: {', '.join(parts)}{at_work}")
-    if twins := sum(bool(row.same_as) for row in rows.values()):
-        click.echo(f"{twins} of them have the same content as others, were not worked through again, and count again")
+    if copies := sum(bool(row.same_as) for row in rows.values()):
+        click.echo(f"{copies} of them have the same content as others, were not processed again, and count again")
     print_trouble(rows.values())
     if left and not at_work:
         click.echo("The same `facetally run` goes on with the rest.")
@@ -170,16 +170,16 @@ def print_info(path: Path) -> None:
         VideoError: no video.
     """
     with VideoReader(path, Sampling(every_s=1.0)) as reader:
-        shown = ["{1}x{0}".format(*frame.picture.hw) for frame in reader]
-        info, account = reader.info, reader.account
+        shown = ["{1}x{0}".format(*frame.image.hw) for frame in reader]
+        info, stats = reader.info, reader.stats
     click.echo(f"container    {info.container}")
     click.echo(f"codec        {info.codec}")
     click.echo(f"stored       {info.width_px}x{info.height_px}")
     click.echo(f"displayed    {', '.join(dict.fromkeys(shown)) or 'nothing'}")
     click.echo(f"rate         {info.fps:.3f} frames/s by the container")
-    click.echo(f"duration     {info.duration_s:.3f} s by the container, {account.decoded_s:.3f} s decoded")
-    click.echo(f"coverage     {percent(account.coverage)}, {account.bad_packet_count} bad packets")
-    click.echo(f"frames       {account.frame_count}")
+    click.echo(f"duration     {info.duration_s:.3f} s by the container, {stats.decoded_s:.3f} s decoded")
+    click.echo(f"coverage     {percent(stats.coverage)}, {stats.bad_packet_count} bad packets")
+    click.echo(f"frames       {stats.frame_count}")
 
 
 def print_models(models_dir: Path | None) -> None:

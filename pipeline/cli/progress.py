@@ -41,8 +41,8 @@ def shown_progress() -> Iterator[LineProgress | BarProgress]:
 def outcome(row: VideoRow) -> str:
     """A line on what came of a video."""
     people = "1 appearance" if row.track_count == 1 else f"{row.track_count} appearances"
-    told = f"{people}, {row.decoded_s:.1f} s" if row.status != "failed" else row.reason
-    return f"{row.status:<7} {row.video}: {told}"
+    predicted = f"{people}, {row.decoded_s:.1f} s" if row.status != "failed" else row.reason
+    return f"{row.status:<7} {row.video}: {predicted}"
 
 
 class LineProgress:

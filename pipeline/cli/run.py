@@ -116,7 +116,7 @@ def run(
     Example: facetally run videos/ -o out --every 0.5 --workers 2
     """
     from facetally.batch.plan import check_output, plan_run
-    from facetally.batch.worker_pool import available_cores, shared_out
+    from facetally.batch.worker_pool import allocate_workers, available_cores
     from facetally.cli.config import as_toml, with_stages
     from facetally.inputs import find_videos
     from facetally.models.engines import load_engines
@@ -132,7 +132,7 @@ def run(
         click.echo(as_toml(flags, options), nl=False)
         return
     videos = find_videos(inputs)
-    workers, threads = shared_out(available_cores(), len(videos), workers, threads)
+    workers, threads = allocate_workers(available_cores(), len(videos), workers, threads)
     engines = load_engines(options, device, threads, models_dir, allow_untrained)
     ledger, digest = Ledger(out), options.digest(engines.model_hashes)
     if dry_run:

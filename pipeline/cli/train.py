@@ -14,7 +14,7 @@ from facetally.cli.options import DETECTOR, FOLDER, MODELS_DIR
 from facetally.errors import OptionError
 
 if TYPE_CHECKING:
-    from facetally.datasets.labelled_images import PictureSource
+    from facetally.datasets.labelled_images import ImageSource
     from facetally.gender.training.recipes import Recipe
 
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -35,7 +35,7 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Only so many pictu
 @click.argument("recipe_name", metavar="RECIPE")
 @DATA
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for weights, card and evaluation.")
-@click.option("--trunk", type=FILE, help="Start from these weights of the trunk.  [default: from scratch]")
+@click.option("--backbone", type=FILE, help="Start from these weights of the backbone.  [default: from scratch]")
 @click.option("--start", type=FILE, help="Go on from a finished .pth of RECIPE, with the recipe's last stage only.")
 @click.option(
     "--teacher",
@@ -59,7 +59,7 @@ def train(
     recipe_name: str,
     sources: tuple[str, ...],
     output: Path,
-    trunk: Path | None,
+    backbone: Path | None,
     start: Path | None,
     teachers: tuple[Path, ...],
     detector: str,
@@ -89,20 +89,20 @@ def train(
             f"training needs {error.name}, which is not installed", fix="pip install 'facetally[train]'"
         ) from error
 
-    if trunk and start:
-        raise OptionError("--trunk and --start are two beginnings", fix="give one of them")
+    if backbone and start:
+        raise OptionError("--backbone and --start are two beginnings", fix="give one of them")
     recipe = _recipe(recipe_name)
     if start:
         recipe = recipe.last_stage()
-    elif not trunk:
-        click.echo("No --trunk: training starts from scratch, with nothing frozen.", err=True)
+    elif not backbone:
+        click.echo("No --backbone: training starts from scratch, with nothing frozen.", err=True)
         recipe = recipe.thawed()
     job = TrainingJob(
         recipe=recipe.shortened(epochs),
         sources=parsed_sources(sources),
         out=output,
         detector=None if aligned else detector_path(detector, models_dir),
-        trunk=trunk,
+        backbone=backbone,
         start=start,
         teachers=teachers,
         cache=cache,
@@ -178,12 +178,12 @@ def _recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def parsed_sources(texts: tuple[str, ...]) -> tuple[PictureSource, ...]:
+def parsed_sources(texts: tuple[str, ...]) -> tuple[ImageSource, ...]:
     """The values of --data; raises OptionError for one that is no source."""
-    from facetally.datasets.labelled_images import PictureSource
+    from facetally.datasets.labelled_images import ImageSource
 
     try:
-        return tuple(PictureSource.parse(text) for text in texts)
+        return tuple(ImageSource.parse(text) for text in texts)
     except ValueError as error:
         raise OptionError(str(error), fix="write NAME=PICTURES+TABLE, as in fairface=train.zip+labels.csv") from error
 

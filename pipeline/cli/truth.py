@@ -50,11 +50,11 @@ def validate(
     from facetally.truth.files import read_truth
     from facetally.validation.contact_sheet import write_contact_sheet
     from facetally.validation.report import write_validation
-    from facetally.validation.validate import ValidateOptions, validated
+    from facetally.validation.validate import ValidateOptions, validate_run
 
     options = ValidateOptions(target, min_accuracy, labels_sampled)
     ledger = Ledger(out)
-    validation = validated(ledger, read_truth(truth_folder), options)
+    validation = validate_run(ledger, read_truth(truth_folder), options)
     folder = output or out / "validation"
     path = write_validation(validation, folder)
     print_validation(validation.figures)
@@ -77,10 +77,10 @@ def compare(run_a: Path, run_b: Path, truth_folder: Path, output: Path | None) -
     from facetally.cli.printing import print_comparison
     from facetally.results.ledger import Ledger
     from facetally.truth.files import read_truth
-    from facetally.validation.compare import compared
+    from facetally.validation.compare import compare_runs
     from facetally.validation.report import write_json
 
-    figures = compared(Ledger(run_a), Ledger(run_b), read_truth(truth_folder))
+    figures = compare_runs(Ledger(run_a), Ledger(run_b), read_truth(truth_folder))
     print_comparison(figures, str(run_a), str(run_b))
     if output:
         write_json(figures, output)
@@ -160,15 +160,15 @@ def truth_import(
 @click.argument("folder", type=FOLDER)
 @click.option("--videos", multiple=True, required=True, help="The labelled videos.")
 @click.option("--run", type=FOLDER, help="A run over them: its faces tell how times and boxes were meant.")
-@click.option("--mend", type=FOLDER, metavar="NEW_FOLDER", help="Write the labels there with all of it put right.")
-def truth_check(folder: Path, videos: tuple[str, ...], run: Path | None, mend: Path | None) -> None:
+@click.option("--fix", type=FOLDER, metavar="NEW_FOLDER", help="Write the labels there with all of it put right.")
+def truth_check(folder: Path, videos: tuple[str, ...], run: Path | None, fix: Path | None) -> None:
     """Checks labels against the videos they are of: names, times, frame rates, rotation, scale; can mend them.
 
     Exit code 1 where something is wrong and was not mended.
 
-    Example: facetally truth check labels --videos videos/ --run out --mend labels-mended
+    Example: facetally truth check labels --videos videos/ --run out --fix labels-fixed
     """
-    from facetally.truth.check.checkup import check_folder, mended
+    from facetally.truth.check.checkup import check_folder, fix_labels
     from facetally.truth.files import write_truth
 
     checkup = check_folder(folder, videos, run)
@@ -176,8 +176,8 @@ def truth_check(folder: Path, videos: tuple[str, ...], run: Path | None, mend: P
         click.echo(f"{finding}\n  Fix: {finding.fix}")
     people = sum(map(len, checkup.truth.people.values()))
     click.echo(f"{people} people in {len(checkup.truth.people)} videos, {len(checkup.findings)} findings", err=True)
-    if mend and checkup.findings:
-        write_truth(mended(checkup), mend)
-        click.echo(mend)
+    if fix and checkup.findings:
+        write_truth(fix_labels(checkup), fix)
+        click.echo(fix)
     elif checkup.findings:
         sys.exit(1)

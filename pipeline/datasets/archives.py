@@ -10,39 +10,39 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
-def read_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
+def read_images(source: Path) -> Iterator[tuple[str, bytes]]:
     """Name and content of every picture in a folder, a .zip or a .tar, in the order of their names.
 
     Raises:
         FileNotFoundError: no such place.
         ValueError: it is of another kind, or damaged.
     """
-    with _damage_told(source):
-        for name, content in _pictures_in(source):
+    with _damage_reported(source):
+        for name, content in _images_in(source):
             yield name, content()
 
 
-def count_pictures(source: Path) -> int:
-    """How many pictures `read_pictures` yields, without reading them; raises the same."""
-    with _damage_told(source):
-        return sum(1 for _ in _pictures_in(source))
+def count_images(source: Path) -> int:
+    """How many pictures `read_images` yields, without reading them; raises the same."""
+    with _damage_reported(source):
+        return sum(1 for _ in _images_in(source))
 
 
-def picture_paths(folder: Path) -> list[Path]:
+def image_paths(folder: Path) -> list[Path]:
     """All pictures in a folder and the folders below it, in the order of their names."""
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _pictures_in(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def _images_in(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """The name of every picture, and what reads it before the next is asked for."""
     if not source.exists():
         raise FileNotFoundError(f"no such file or folder: {source}")
     if source.is_dir():
-        for path in picture_paths(source):
+        for path in image_paths(source):
             yield path.relative_to(source).as_posix(), path.read_bytes
     elif zipfile.is_zipfile(source):
         yield from _zipped(source)
@@ -53,7 +53,7 @@ def _pictures_in(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 
 @contextmanager
-def _damage_told(source: Path) -> Iterator[None]:
+def _damage_reported(source: Path) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError) as error:  # or under a password
@@ -63,7 +63,7 @@ def _damage_told(source: Path) -> Iterator[None]:
 def _zipped(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
-            if Path(name).suffix.lower() in PICTURE_SUFFIXES:
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield name, partial(archive.read, name)
 
 
@@ -71,5 +71,5 @@ def _tarred(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     with tarfile.open(path) as archive:
         files = [member for member in archive.getmembers() if member.isfile()]
         for member in sorted(files, key=lambda member: member.name):
-            if Path(member.name).suffix.lower() in PICTURE_SUFFIXES and (file := archive.extractfile(member)):
+            if Path(member.name).suffix.lower() in IMAGE_SUFFIXES and (file := archive.extractfile(member)):
                 yield member.name, file.read

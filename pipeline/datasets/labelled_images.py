@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facetally.datasets.archives import count_pictures, picture_paths, read_pictures
+from facetally.datasets.archives import count_images, image_paths, read_images
 
 TABLE_SUFFIXES = (".csv", ".csv.gz")
 UTKFACE_NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_(?P<date>\d+)\.")
@@ -49,7 +49,7 @@ BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 
 
 @dataclass(frozen=True)
-class LabelledPicture:
+class LabelledImage:
     """One picture of one face. `content` is the file as it lies on disk, still compressed."""
 
     name: str
@@ -86,7 +86,7 @@ class LabelledPicture:
 
 
 @dataclass(frozen=True)
-class PictureSource:
+class ImageSource:
     """Where a data set lies.
 
     Raises:
@@ -94,17 +94,17 @@ class PictureSource:
     """
 
     name: str
-    pictures: tuple[Path, ...]
+    images: tuple[Path, ...]
     """Folders, .zip or .tar files."""
     tables: tuple[Path, ...] = ()
     """.csv or .csv.gz files with `file` and any of gender (or CelebA's male), age, person, race, split, x1 to y2."""
 
     def __post_init__(self) -> None:
-        if not self.pictures:
+        if not self.images:
             raise ValueError(f"{self.name}: name a folder, .zip or .tar with the pictures of {self.tables}")
 
     @classmethod
-    def parse(cls, text: str) -> PictureSource:
+    def parse(cls, text: str) -> ImageSource:
         """Reads "PATH", "NAME=PATH" or "NAME=PICTURES+TABLE", with any number of paths.
 
         Raises:
@@ -117,10 +117,10 @@ class PictureSource:
             raise ValueError(f"{text!r}: a path is empty")
         paths = tuple(Path(part).expanduser() for part in paths_text.split("+"))
         tables = tuple(path for path in paths if path.name.lower().endswith(TABLE_SUFFIXES))
-        pictures = tuple(path for path in paths if path not in tables)
-        return cls(name or (pictures or paths)[0].resolve().name.strip(".").split(".")[0], pictures, tables)
+        images = tuple(path for path in paths if path not in tables)
+        return cls(name or (images or paths)[0].resolve().name.strip(".").split(".")[0], images, tables)
 
-    def read(self) -> Iterator[LabelledPicture]:
+    def read(self) -> Iterator[LabelledImage]:
         """Every picture in the order of its place and name, those without a readable label too.
 
         Raises:
@@ -128,13 +128,13 @@ class PictureSource:
             ValueError: a path is of another kind or damaged, or a table cannot be read.
         """
         labels = dict(pair for table in self.tables for pair in read_table(table))
-        for place in self.pictures:
-            for name, content in read_pictures(place):
+        for place in self.images:
+            for name, content in read_images(place):
                 yield labels_of_row(name, content, labels) if self.tables else labels_of_name(name, content)
 
     def count(self) -> int:
         """How many pictures `read` yields, without reading them; raises as `read`."""
-        return sum(count_pictures(place) for place in self.pictures)
+        return sum(count_images(place) for place in self.images)
 
     def fingerprint(self) -> str:
         """SHA-256 over what is read: the files' content, or in a folder its pictures' names and sizes.
@@ -143,33 +143,33 @@ class PictureSource:
             FileNotFoundError: a path does not exist.
         """
         digest = hashlib.sha256()
-        for path in (*self.pictures, *self.tables):
+        for path in (*self.images, *self.tables):
             if not path.exists():
                 raise FileNotFoundError(f"no such file or folder: {path}")
             if path.is_dir():
-                for picture in picture_paths(path):
-                    digest.update(f"{picture.relative_to(path).as_posix()} {picture.stat().st_size}\n".encode())
+                for image in image_paths(path):
+                    digest.update(f"{image.relative_to(path).as_posix()} {image.stat().st_size}\n".encode())
             else:
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
 
 
-def labels_of_name(name: str, content: bytes) -> LabelledPicture:
+def labels_of_name(name: str, content: bytes) -> LabelledImage:
     """What a picture's name and folders say."""
     path = PurePosixPath(name)
     split = _split_in(path.parts[:-1])
     if match := UTKFACE_NAME.match(path.name):
-        return LabelledPicture(
+        return LabelledImage(
             name, content, match["gender"] == "1", int(match["age"]), group=match["race"], own_split=split
         )
     if match := SCUT_NAME.match(path.name):
-        return LabelledPicture(name, content, match["gender"] == "F", None, own_split=split)
+        return LabelledImage(name, content, match["gender"] == "F", None, own_split=split)
     words = [GENDER_WORDS[part.lower()] for part in path.parts[:-1] if part.lower() in GENDER_WORDS]
-    return LabelledPicture(name, content, words[-1] if words else None, None, own_split=split)
+    return LabelledImage(name, content, words[-1] if words else None, None, own_split=split)
 
 
-def labels_of_row(name: str, content: bytes, rows: dict[str, dict[str, str]]) -> LabelledPicture:
+def labels_of_row(name: str, content: bytes, rows: dict[str, dict[str, str]]) -> LabelledImage:
     """What a table says of a picture: the row whose `file` is the end of the picture's name, whatever its suffix.
 
     Raises:
@@ -179,10 +179,10 @@ def labels_of_row(name: str, content: bytes, rows: dict[str, dict[str, str]]) ->
     keys = ("/".join(parts[start:]) for start in range(len(parts)))
     key = next((key for key in keys if key in rows), None)
     if key is None:
-        return LabelledPicture(name, content, None, None)
+        return LabelledImage(name, content, None, None)
     row = rows[key]
     split = SPLIT_WORDS.get(row.get("split", "").strip().lower(), "") or _split_in(key.split("/")[:-1])
-    return LabelledPicture(
+    return LabelledImage(
         name,
         content,
         _gender_in(row),

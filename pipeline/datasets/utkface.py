@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from facetally.datasets.archives import read_pictures
-from facetally.datasets.labelled_images import UTKFACE_NAME, LabelledPicture, labels_of_name
+from facetally.datasets.archives import read_images
+from facetally.datasets.labelled_images import UTKFACE_NAME, LabelledImage, labels_of_name
 
 
 @dataclass(frozen=True)
 class ReadingReport:
     """What became of the files."""
 
-    pictures_read: int
+    images_read: int
     malformed_names: tuple[str, ...]
     duplicates_removed: int
     """Further copies of a picture that is kept once."""
@@ -41,35 +41,35 @@ class UTKFaceDataset:
 
     def __init__(self, source: Path, min_age: int = 18, max_age: int = 80) -> None:
         malformed: list[str] = []
-        by_digest: dict[str, list[LabelledPicture]] = defaultdict(list)
+        by_digest: dict[str, list[LabelledImage]] = defaultdict(list)
         read_count = 0
-        for name, content in read_pictures(source):
+        for name, content in read_images(source):
             read_count += 1
             if not UTKFACE_NAME.match(Path(name).name):
                 malformed.append(name)
                 continue
-            picture = labels_of_name(name, content)
-            by_digest[picture.digest].append(picture)
+            image = labels_of_name(name, content)
+            by_digest[image.digest].append(image)
         if not by_digest:
             raise ValueError(f"{source} holds no picture named [age]_[gender]_[race]_[date].ext")
 
         agreed = [copies for copies in by_digest.values() if _agree(copies)]
-        unique = sorted((copies[0] for copies in agreed), key=lambda picture: picture.name)
-        self.pictures = tuple(p for p in unique if min_age <= (p.age_years or 0) <= max_age)
+        unique = sorted((copies[0] for copies in agreed), key=lambda image: image.name)
+        self.images = tuple(p for p in unique if min_age <= (p.age_years or 0) <= max_age)
         self.report = ReadingReport(
-            pictures_read=read_count,
+            images_read=read_count,
             malformed_names=tuple(malformed),
             duplicates_removed=sum(len(copies) - 1 for copies in agreed),
             contradictions_dropped=sum(len(c) for c in by_digest.values()) - sum(len(c) for c in agreed),
-            outside_ages=len(unique) - len(self.pictures),
+            outside_ages=len(unique) - len(self.images),
         )
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def fingerprint(self) -> str:
         """SHA-256 over pictures and labels, the same whatever they are packed in."""
-        lines = sorted(f"{p.digest} {p.age_years} {p.is_female}\n" for p in self.pictures)
+        lines = sorted(f"{p.digest} {p.age_years} {p.is_female}\n" for p in self.images)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def held_out(self, share: float, seed: int) -> npt.NDArray[np.bool_]:
@@ -77,9 +77,9 @@ class UTKFaceDataset:
 
         The content decides, so no copy of a picture can fall on the other side, whatever its name or place.
         """
-        draws = [hashlib.sha256(f"{seed} {p.digest}".encode()).digest() for p in self.pictures]
+        draws = [hashlib.sha256(f"{seed} {p.digest}".encode()).digest() for p in self.images]
         return np.array([int.from_bytes(d[:8], "big") / 2**64 < share for d in draws], dtype=bool)
 
 
-def _agree(copies: list[LabelledPicture]) -> bool:
+def _agree(copies: list[LabelledImage]) -> bool:
     return len({(p.age_years, p.is_female) for p in copies}) == 1

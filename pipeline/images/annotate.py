@@ -14,7 +14,7 @@ import numpy.typing as npt
 from facetally.detection.boxes import shared_areas
 from facetally.detection.faces import ImageArray
 from facetally.errors import OutputError
-from facetally.images.predict import PredictedFace, PredictedPicture, read_picture
+from facetally.images.predict import PredictedFace, PredictedImage, read_image
 
 Colour = tuple[int, int, int]
 IntBox = npt.NDArray[np.int64]
@@ -29,7 +29,7 @@ COLOURS: dict[str, tuple[Colour, Colour]] = {
 MIN_LONG_SIDE_PX = 640
 """Smaller pictures are enlarged by a whole factor until words fit on them."""
 TEXT_HEIGHT_OF_FACE = 0.15
-TEXT_HEIGHT_OF_PICTURE = (1 / 90, 1 / 35)
+TEXT_HEIGHT_OF_IMAGE = (1 / 90, 1 / 35)
 """Limits of a caption's height, of the picture's longer side: it is read on a screen that shows the whole picture."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_HEIGHT_PX = 22
@@ -61,14 +61,14 @@ def annotated_paths(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
     return targets
 
 
-def write_annotated(picture: PredictedPicture, target: Path) -> None:
+def write_annotated(predicted: PredictedImage, target: Path) -> None:
     """Reads a picture again and writes its annotated copy, whole or not at all.
 
     Raises:
         OutputError: the copy cannot be written.
         PipelineError: the picture cannot be read any more.
     """
-    image = annotated(read_picture(picture.path), picture.faces)
+    image = annotated(read_image(predicted.path), predicted.faces)
     temporary = target.with_name(f".{target.name}.part")
     try:
         done, content = cv2.imencode(target.suffix, image)
@@ -111,10 +111,10 @@ def annotated(image_bgr: ImageArray, faces: Sequence[PredictedFace]) -> ImageArr
 def caption(face: PredictedFace) -> str:
     """Gender, how probable it is, and the age where the model gives one: "male 97%, 41"; "unknown (61% female), 8"."""
     if face.gender == "unknown":
-        told = f"unknown ({face.female_prob:.0%} female)"
+        predicted = f"unknown ({face.female_prob:.0%} female)"
     else:
-        told = f"{face.gender} {max(face.female_prob, 1 - face.female_prob):.0%}"
-    return told if math.isnan(face.age_years) else f"{told}, {face.age_years:.0f}"
+        predicted = f"{face.gender} {max(face.female_prob, 1 - face.female_prob):.0%}"
+    return predicted if math.isnan(face.age_years) else f"{predicted}, {face.age_years:.0f}"
 
 
 def _draw_box(canvas: ImageArray, box: IntBox, colour: Colour) -> None:
@@ -140,7 +140,7 @@ def _draw_caption(canvas: ImageArray, box: IntBox, face: PredictedFace, covered:
 
 def _text_px(canvas: ImageArray, box: IntBox, words: str) -> float:
     """The height of the capitals: by the face, within what can be read, and never too wide for the picture."""
-    smallest, largest = (share * max(canvas.shape) for share in TEXT_HEIGHT_OF_PICTURE)
+    smallest, largest = (share * max(canvas.shape) for share in TEXT_HEIGHT_OF_IMAGE)
     text_px = float(np.clip(TEXT_HEIGHT_OF_FACE * (box[3] - box[1]), smallest, largest))
     (width, _), _ = cv2.getTextSize(words, FONT, text_px / FONT_HEIGHT_PX, 1)
     return text_px * min(1, 0.95 * canvas.shape[1] / width)

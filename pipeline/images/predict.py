@@ -19,9 +19,9 @@ from facetally.gender.attributes import Attributes, age_band
 from facetally.inputs import named_files
 from facetally.models.engines import Engines
 from facetally.options import PeopleOptions
-from facetally.tracks.people import STORED_DECIMALS, Classifier, classified, told_gender
+from facetally.tracks.people import STORED_DECIMALS, Classifier, classified, predicted_gender
 
-PICTURE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     f".{name}" for name in ("avif", "bmp", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp")
 )
 """What counts as a picture within a folder (also what we cannot read: it is named, not passed over in silence); a
@@ -61,7 +61,7 @@ class PredictedFace:
 
 
 @dataclass(frozen=True)
-class PredictedPicture:
+class PredictedImage:
     """A picture with its faces, best score first."""
 
     path: Path
@@ -81,7 +81,7 @@ class PredictedPicture:
 
 
 @dataclass(frozen=True)
-class UnreadPicture:
+class UnreadImage:
     """A file that could not be looked at."""
 
     path: Path
@@ -90,7 +90,7 @@ class UnreadPicture:
 
 
 @dataclass(frozen=True)
-class _SeenPicture:
+class _SeenImage:
     """A picture whose faces wait for their answers; its pixels are gone."""
 
     path: Path
@@ -101,7 +101,7 @@ class _SeenPicture:
     """(N, S, S, 3) uint8 RGB."""
 
 
-def find_pictures(inputs: Iterable[str]) -> list[Path]:
+def find_images(inputs: Iterable[str]) -> list[Path]:
     """The pictures that `inputs` name, each once, in the order of their paths.
 
     Args:
@@ -111,7 +111,7 @@ def find_pictures(inputs: Iterable[str]) -> list[Path]:
         OptionError: something named does not exist, or nothing is found at all.
     """
     inputs = list(inputs)
-    by_file = {path.resolve(): path for _, path in named_files(inputs, _is_picture)}
+    by_file = {path.resolve(): path for _, path in named_files(inputs, _is_image)}
     if not by_file:
         raise OptionError(
             f"no picture found in {', '.join(inputs) or 'nothing'}",
@@ -120,11 +120,11 @@ def find_pictures(inputs: Iterable[str]) -> list[Path]:
     return sorted(by_file.values())
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
-def read_picture(path: Path) -> ImageArray:
+def read_image(path: Path) -> ImageArray:
     """(H, W, 3) uint8 BGR, turned as its EXIF data say; grey, 16-bit and transparent pictures too, without their alpha.
 
     Raises:
@@ -145,9 +145,9 @@ def read_picture(path: Path) -> ImageArray:
     return np.asarray(image, np.uint8)
 
 
-def predict_pictures(
+def predict_images(
     paths: Iterable[Path], engines: Engines, options: PeopleOptions
-) -> Iterator[PredictedPicture | UnreadPicture]:
+) -> Iterator[PredictedImage | UnreadImage]:
     """Looks at pictures one after the other and classifies the crops of many together.
 
     Memory is bounded by one picture and about `options.batch_crops` crops.
@@ -160,12 +160,12 @@ def predict_pictures(
     Yields:
         One value a path. The pictures that were read come in the order of `paths`.
     """
-    waiting: list[_SeenPicture] = []
+    waiting: list[_SeenImage] = []
     for path in paths:
         try:
-            image = read_picture(path)
+            image = read_image(path)
         except PipelineError as error:
-            yield UnreadPicture(path, error.what, error.fix)
+            yield UnreadImage(path, error.what, error.fix)
             continue
         waiting.append(_seen(path, image, engines))
         if sum(max(len(seen.faces), 1) for seen in waiting) >= options.batch_crops:
@@ -174,26 +174,28 @@ def predict_pictures(
     yield from _predicted(waiting, engines.classifier, options)
 
 
-def _seen(path: Path, image: ImageArray, engines: Engines) -> _SeenPicture:
+def _seen(path: Path, image: ImageArray, engines: Engines) -> _SeenImage:
     (faces,) = engines.detector.detect([image])
     height_px, width_px = image.shape[:2]
-    return _SeenPicture(path, width_px, height_px, faces, cut_crops(image, faces, engines.recipe))
+    return _SeenImage(path, width_px, height_px, faces, cut_crops(image, faces, engines.recipe))
 
 
 def _predicted(
-    pictures: Sequence[_SeenPicture], classifier: Classifier, options: PeopleOptions
-) -> Iterator[PredictedPicture]:
-    if not pictures:
+    images: Sequence[_SeenImage], classifier: Classifier, options: PeopleOptions
+) -> Iterator[PredictedImage]:
+    if not images:
         return
-    answers = classified([seen.crops for seen in pictures], classifier, options.batch_crops)
-    for seen, own in zip(pictures, answers, strict=True):
+    predictions = classified([seen.crops for seen in images], classifier, options.batch_crops)
+    for seen, own in zip(images, predictions, strict=True):
         faces = _predicted_faces(seen.faces, own, options)
-        yield PredictedPicture(seen.path, seen.width_px, seen.height_px, faces)
+        yield PredictedImage(seen.path, seen.width_px, seen.height_px, faces)
 
 
-def _predicted_faces(faces: Faces, answers: Attributes, options: PeopleOptions) -> tuple[PredictedFace, ...]:
+def _predicted_faces(faces: Faces, predictions: Attributes, options: PeopleOptions) -> tuple[PredictedFace, ...]:
     predicted = []
-    for box, score, prob, age in zip(faces.boxes, faces.scores, answers.female_prob, answers.age_years, strict=True):
+    for box, score, prob, age in zip(
+        faces.boxes, faces.scores, predictions.female_prob, predictions.age_years, strict=True
+    ):
         x1, y1, x2, y2 = (round(float(edge), 1) for edge in box)
         female_prob, age_years = round(float(prob), STORED_DECIMALS), round(float(age), 1)
         predicted.append(
@@ -201,7 +203,7 @@ def _predicted_faces(faces: Faces, answers: Attributes, options: PeopleOptions) 
                 box=(x1, y1, x2, y2),
                 score=round(float(score), STORED_DECIMALS),
                 female_prob=female_prob,
-                gender=told_gender(female_prob, float(box[3] - box[1]), age_years, options),
+                gender=predicted_gender(female_prob, float(box[3] - box[1]), age_years, options),
                 age_years=age_years,
                 age_band=age_band(age_years),
             )

@@ -65,7 +65,7 @@ def load_engines(
     device: str = "auto",
     threads: int = 0,
     models_dir: Path | None = None,
-    untrained_trunk: Path | None = None,
+    untrained_backbone: Path | None = None,
     unit: str = "track",
 ) -> Engines:
     """Finds, verifies and loads the weights that the options name.
@@ -75,7 +75,7 @@ def load_engines(
         device: auto, cpu or cuda.
         threads: threads of one inference; 0 lets the library choose.
         models_dir: looked into first.
-        untrained_trunk: on explicit request, an ImageNet trunk instead of a classifier; every answer is unknown.
+        untrained_backbone: on explicit request, an ImageNet trunk instead of a classifier; every answer is unknown.
         unit: what the classifier's probabilities are for: a "track" or a single "crop".
 
     Raises:
@@ -85,8 +85,8 @@ def load_engines(
     where = resolved_device(device)
     detector_file = find_model(options.detector, "detector", models_dir)
     detector = loaded(detector_file, lambda path: ScrfdDetector(path, options.detection, where, threads))
-    if untrained_trunk:
-        classifier_file = ModelFile("untrained", untrained_trunk, "", "none: every answer is unknown")
+    if untrained_backbone:
+        classifier_file = ModelFile("untrained", untrained_backbone, "", "none: every answer is unknown")
         classifier = loaded(classifier_file, FaceGenderClassifier.untrained)
     else:
         classifier_file = find_model(options.classifier, "classifier", models_dir)

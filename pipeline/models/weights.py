@@ -233,8 +233,8 @@ def pull(model: KnownModel, folder: Path) -> ModelFile:
     with tempfile.TemporaryDirectory(dir=folder) as work:
         archive = Path(work) / "pack.zip"
         try:
-            with urllib.request.urlopen(model.url, timeout=60) as answer, archive.open("wb") as file:
-                shutil.copyfileobj(answer, file)
+            with urllib.request.urlopen(model.url, timeout=60) as prediction, archive.open("wb") as file:
+                shutil.copyfileobj(prediction, file)
         except (urllib.error.URLError, OSError) as error:
             raise ModelError(
                 f"{model.url} cannot be fetched: {getattr(error, 'reason', error)}",

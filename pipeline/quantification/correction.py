@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from facetally.quantification.estimators import ESTIMATORS, Answers, Calibration, Ints
+from facetally.quantification.estimators import ESTIMATORS, Calibration, Ints, Predictions
 from facetally.quantification.intervals import (
     Floats,
     Interval,
@@ -43,7 +43,7 @@ class Correction:
 
 
 def corrected_shares(
-    calibration: Calibration, run: Answers, labels_sampled: bool, seed: int = 0
+    calibration: Calibration, run: Predictions, labels_sampled: bool, seed: int = 0
 ) -> dict[str, Correction]:
     """The share of women in footage of the run's kind, as answered (`raw`) and in each way of `ESTIMATORS`.
 
@@ -66,7 +66,7 @@ def corrected_shares(
     corrections = {"raw": _raw(run, seed)}
     corrections |= {name: Correction(np.nan, None, _refusal(name, calibration)) for name in names}
     allowed = [name for name in names if not corrections[name].refusal]
-    clusters = min(len(np.unique(calibration.answers.cluster)), len(np.unique(run.cluster)))
+    clusters = min(len(np.unique(calibration.predictions.cluster)), len(np.unique(run.cluster)))
     resampled = _resampled(allowed, calibration, run, labels_sampled, seed) if clusters > 1 else {}
     for name in allowed:
         share = float(ESTIMATORS[name](calibration, run))
@@ -74,7 +74,7 @@ def corrected_shares(
     return corrections
 
 
-def _raw(run: Answers, seed: int) -> Correction:
+def _raw(run: Predictions, seed: int) -> Correction:
     """The share of answers over 0.5, as they are."""
     said = run.decided().female_prob
     clusters, of_case = np.unique(run.cluster, return_inverse=True)
@@ -84,24 +84,24 @@ def _raw(run: Answers, seed: int) -> Correction:
 
 
 def _refusal(name: str, calibration: Calibration) -> str:
-    counted = calibration.is_female[calibration.answers.amount > 0]
+    counted = calibration.is_female[calibration.predictions.amount > 0]
     women, men = int(counted.sum()), int((~counted).sum())
     if min(women, men) < MIN_LABELS:
         return f"needs labels of at least {MIN_LABELS} women and {MIN_LABELS} men, there are {women} and {men}"
     if name == "adjusted_count":
-        calibration = replace(calibration, answers=calibration.answers.decided())
-    for_women, for_men = calibration.mean_answers()
+        calibration = replace(calibration, predictions=calibration.predictions.decided())
+    for_women, for_men = calibration.mean_predictions()
     if name == "prediction_powered" or for_women - for_men >= MIN_SEPARATION:
         return ""
     return f"labelled women are answered {for_women:.2f} on average and men {for_men:.2f}: too alike to be told apart"
 
 
 def _resampled(
-    names: Sequence[str], calibration: Calibration, run: Answers, labels_sampled: bool, seed: int
+    names: Sequence[str], calibration: Calibration, run: Predictions, labels_sampled: bool, seed: int
 ) -> dict[str, Floats]:
     """(R,) shares in bootstrap samples of the sources, by name; in chunks, as R times all cases would be large."""
     for_labels, for_run = np.random.default_rng(seed).spawn(2)
-    labelled, count = calibration.answers, len(calibration.is_female)
+    labelled, count = calibration.predictions, len(calibration.is_female)
     size = max(CHUNK_CELLS // (count + len(run.cluster)), 1)
     shares: dict[str, list[Floats]] = {name: [] for name in names}
     for start in range(0, RESAMPLES, size):
@@ -112,7 +112,7 @@ def _resampled(
         else:
             apart = (labelled.cluster, for_labels), (run.cluster, for_run)
             of_labelled, of_run = (_times_drawn(cluster, resamples, random) for cluster, random in apart)
-        drawn = replace(calibration, answers=labelled.drawn(of_labelled)), run.drawn(of_run)
+        drawn = replace(calibration, predictions=labelled.drawn(of_labelled)), run.drawn(of_run)
         for name in names:
             shares[name].append(ESTIMATORS[name](*drawn))
     return {name: np.concatenate(chunks) for name, chunks in shares.items()}

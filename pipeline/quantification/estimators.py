@@ -37,7 +37,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """What the classifier said of N cases, or of R resamples of them at once.
 
     Raises:
@@ -65,11 +65,11 @@ class Answers:
         with np.errstate(invalid="ignore"):
             return np.asarray((values * self.amount).sum(axis=-1) / self.amount.sum(axis=-1))
 
-    def drawn(self, times: Floats) -> Answers:
+    def drawn(self, times: Floats) -> Predictions:
         """The resamples in which each case is drawn so many times, (R, N)."""
         return replace(self, amount=self.amount * times)
 
-    def decided(self) -> Answers:
+    def decided(self) -> Predictions:
         """With 1 for a probability over 0.5, else 0."""
         return replace(self, female_prob=(self.female_prob > 0.5).astype(np.float64))
 
@@ -82,35 +82,35 @@ class Calibration:
         ValueError: not as many labels as answers.
     """
 
-    answers: Answers
+    predictions: Predictions
     is_female: Bools
     """(N,)."""
 
     def __post_init__(self) -> None:
-        if self.is_female.shape != self.answers.cluster.shape or self.is_female.dtype != np.bool_:
-            raise ValueError(f"expected {self.answers.cluster.shape} booleans, got {self.is_female.shape}")
+        if self.is_female.shape != self.predictions.cluster.shape or self.is_female.dtype != np.bool_:
+            raise ValueError(f"expected {self.predictions.cluster.shape} booleans, got {self.is_female.shape}")
 
-    def mean_answers(self) -> tuple[Floats, Floats]:
+    def mean_predictions(self) -> tuple[Floats, Floats]:
         """() or (R,) the mean probability of labelled women and of labelled men."""
-        women, men = (self.answers.drawn(np.asarray(of, np.float64)) for of in (self.is_female, ~self.is_female))
+        women, men = (self.predictions.drawn(np.asarray(of, np.float64)) for of in (self.is_female, ~self.is_female))
         return women.mean(women.female_prob), men.mean(men.female_prob)
 
 
-def adjusted_count(calibration: Calibration, run: Answers) -> Floats:
+def adjusted_count(calibration: Calibration, run: Predictions) -> Floats:
     """ACC: the share of women behind the share of answers over 0.5."""
-    decided = replace(calibration, answers=calibration.answers.decided())
+    decided = replace(calibration, predictions=calibration.predictions.decided())
     return probabilistic_adjusted_count(decided, run.decided())
 
 
-def probabilistic_adjusted_count(calibration: Calibration, run: Answers) -> Floats:
+def probabilistic_adjusted_count(calibration: Calibration, run: Predictions) -> Floats:
     """PACC: the share of women behind the mean probability; NaN where women are not answered higher than men."""
-    women, men = calibration.mean_answers()
+    women, men = calibration.mean_predictions()
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (run.mean(run.female_prob) - men) / (women - men)
     return np.where(women > men, np.clip(share, 0, 1), np.nan)
 
 
-def em_share(calibration: Calibration, run: Answers) -> Floats:
+def em_share(calibration: Calibration, run: Predictions) -> Floats:
     """SLD: the share of women that the probabilities, re-weighed by it, have as their mean.
 
     The probabilities must hold at the labelled share, as they do after `recalibrated`. EM climbs to the share of the
@@ -120,7 +120,7 @@ def em_share(calibration: Calibration, run: Answers) -> Floats:
     Returns:
         () or (R,), NaN without labels of both kinds.
     """
-    labelled = calibration.answers.mean(calibration.is_female)[..., None]
+    labelled = calibration.predictions.mean(calibration.is_female)[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
         women, men = run.female_prob / labelled, (1 - run.female_prob) / (1 - labelled)
         offset = men / (women - men)
@@ -137,7 +137,7 @@ def em_share(calibration: Calibration, run: Answers) -> Floats:
     return np.where((labelled[..., 0] > 0) & (labelled[..., 0] < 1), share, np.nan)
 
 
-def recalibrated(calibration: Calibration, run: Answers) -> tuple[Calibration, Answers]:
+def recalibrated(calibration: Calibration, run: Predictions) -> tuple[Calibration, Predictions]:
     """Both with probabilities that hold at the labelled share: Platt scaling of the log-odds, by amount.
 
     EM needs it: a classifier's own probabilities hold, if at all, at the share of women it was trained on. With
@@ -149,8 +149,10 @@ def recalibrated(calibration: Calibration, run: Answers) -> tuple[Calibration, A
     and A. Shrikumar, "Maximum likelihood with bias-corrected calibration is hard-to-beat at label shift adaptation",
     ICML 2020.
     """
-    log_odds, is_female = _log_odds(calibration.answers), calibration.is_female
-    amount = calibration.answers.amount / np.maximum(calibration.answers.amount.mean(axis=-1, keepdims=True), TINY)
+    log_odds, is_female = _log_odds(calibration.predictions), calibration.is_female
+    amount = calibration.predictions.amount / np.maximum(
+        calibration.predictions.amount.mean(axis=-1, keepdims=True), TINY
+    )
     cases = np.where(is_female, *((amount * of).sum(axis=-1, keepdims=True) for of in (is_female, ~is_female)))
     target = np.where(is_female, cases + SMOOTHING, SMOOTHING) / (cases + 2 * SMOOTHING)
     lowest = np.full((*amount.shape[:-1], 1), np.inf)
@@ -165,24 +167,24 @@ def recalibrated(calibration: Calibration, run: Answers) -> tuple[Calibration, A
         if not np.any(np.abs(step) > TOLERANCE):
             break
 
-    def scaled(answers: Answers) -> Answers:
-        return replace(answers, female_prob=expit(fit[0] * _log_odds(answers) + fit[1]))
+    def scaled(predictions: Predictions) -> Predictions:
+        return replace(predictions, female_prob=expit(fit[0] * _log_odds(predictions) + fit[1]))
 
-    return replace(calibration, answers=scaled(calibration.answers)), scaled(run)
+    return replace(calibration, predictions=scaled(calibration.predictions)), scaled(run)
 
 
-def prediction_powered(calibration: Calibration, run: Answers) -> Floats:
+def prediction_powered(calibration: Calibration, run: Predictions) -> Floats:
     """PPI: the mean probability plus the mean of truth less probability; only for labels sampled from the run."""
-    answers = calibration.answers
-    return np.clip(run.mean(run.female_prob) + answers.mean(calibration.is_female - answers.female_prob), 0, 1)
+    predictions = calibration.predictions
+    return np.clip(run.mean(run.female_prob) + predictions.mean(calibration.is_female - predictions.female_prob), 0, 1)
 
 
-def _recalibrated_em(calibration: Calibration, run: Answers) -> Floats:
-    women, men = calibration.mean_answers()
+def _recalibrated_em(calibration: Calibration, run: Predictions) -> Floats:
+    women, men = calibration.mean_predictions()
     return np.where(women > men, em_share(*recalibrated(calibration, run)), np.nan)
 
 
-ESTIMATORS: dict[str, Callable[[Calibration, Answers], Floats]] = {
+ESTIMATORS: dict[str, Callable[[Calibration, Predictions], Floats]] = {
     "adjusted_count": adjusted_count,
     "probabilistic_adjusted_count": probabilistic_adjusted_count,
     "em": _recalibrated_em,
@@ -200,5 +202,5 @@ def _newton_step(log_odds: Floats, amount: Floats, target: Floats, probs: Floats
     return np.array([h0 * g1 - h1 * g0, h2 * g0 - h1 * g1]) / (h0 * h2 - h1**2)
 
 
-def _log_odds(answers: Answers) -> Floats:
-    return np.asarray(logit(np.clip(answers.female_prob, TINY, 1 - TINY)))
+def _log_odds(predictions: Predictions) -> Floats:
+    return np.asarray(logit(np.clip(predictions.female_prob, TINY, 1 - TINY)))

@@ -16,7 +16,7 @@ import pandas as pd
 
 from facetally.errors import TruthError
 from facetally.quantification.correction import Correction, corrected_shares
-from facetally.quantification.estimators import Answers, Calibration, Ints
+from facetally.quantification.estimators import Calibration, Ints, Predictions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import TRACKS, read_table
 from facetally.truth.labels import folder_sources
@@ -72,9 +72,9 @@ def corrections(
     if not len(run):
         return {}
     sources = pd.factorize(pd.concat([labelled["source"], run["source"]]).astype(str))[0].astype(np.int64)
-    answers = _answers(labelled, unit, sources[: len(labelled)])
-    calibration = Calibration(answers, labelled["is_female"].to_numpy(bool))
-    return corrected_shares(calibration, _answers(run, unit, sources[len(labelled) :]), labels_sampled)
+    predictions = _predictions(labelled, unit, sources[: len(labelled)])
+    calibration = Calibration(predictions, labelled["is_female"].to_numpy(bool))
+    return corrected_shares(calibration, _predictions(run, unit, sources[len(labelled) :]), labels_sampled)
 
 
 def run_corrections(ledger: Ledger, rows: Sequence[VideoRow], report: Path) -> dict[str, dict[str, Correction]]:
@@ -121,7 +121,7 @@ def read_calibration(report: Path, models: Mapping[str, Any]) -> pd.DataFrame:
         kept = json.loads(path.read_text(encoding="utf-8"))["calibration"]
         made_by = str(kept.pop("classifier_sha256"))
         labelled = pd.DataFrame(kept).astype(LABELLED_COLUMNS)
-        _answers(labelled, "screen_time_s", labelled["source"].to_numpy())  # raises where a figure cannot be
+        _predictions(labelled, "screen_time_s", labelled["source"].to_numpy())  # raises where a figure cannot be
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TruthError(f"{path} is no report of a validation: {error}", fix=fix) from error
     if made_by != classifier_sha256(models):
@@ -138,6 +138,6 @@ def classifier_sha256(models: Mapping[str, Any]) -> str:
     return str(models.get("classifier", {}).get("sha256", ""))
 
 
-def _answers(tracks: pd.DataFrame, unit: str, clusters: Ints) -> Answers:
+def _predictions(tracks: pd.DataFrame, unit: str, clusters: Ints) -> Predictions:
     amount = np.ones(len(tracks)) if unit == "appearances" else tracks["screen_time_s"].to_numpy(np.float64)
-    return Answers(tracks["female_prob"].to_numpy(np.float64), amount, clusters)
+    return Predictions(tracks["female_prob"].to_numpy(np.float64), amount, clusters)

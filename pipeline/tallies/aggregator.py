@@ -17,7 +17,7 @@ from facetally.errors import OptionError
 from facetally.options import PeopleOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TALLIES, TRACKS, read_table, write_table
-from facetally.tracks.people import told_gender
+from facetally.tracks.people import predicted_gender
 
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 DEFAULT_BIN = "15m"
@@ -58,7 +58,7 @@ def tally_videos(
         tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
         if min_confidence is not None:
             made_with = PeopleOptions(**ledger.provenance(row.video_id)["options"]["people"])
-            tracks = retold(tracks, replace(made_with, min_confidence=min_confidence))
+            tracks = with_min_confidence(tracks, replace(made_with, min_confidence=min_confidence))
         parts.append(tally_video(faces, tracks, bin_s).assign(video_id=row.video_id, video=row.video))
     columns = TALLIES.names
     filled = [part for part in parts if len(part)]
@@ -67,11 +67,11 @@ def tally_videos(
     return pd.concat(filled, ignore_index=True)[columns]
 
 
-def retold(tracks: pd.DataFrame, options: PeopleOptions) -> pd.DataFrame:
+def with_min_confidence(tracks: pd.DataFrame, options: PeopleOptions) -> pd.DataFrame:
     """The tracks of one video with their answers given or withheld anew."""
-    answers = zip(tracks["female_prob"], tracks["face_height_px"], tracks["age_years"], strict=True)
-    told = [told_gender(*answer, options) for answer in answers]
-    return tracks.assign(gender=pd.Series(told, tracks.index, dtype=tracks["gender"].dtype))
+    predictions = zip(tracks["female_prob"], tracks["face_height_px"], tracks["age_years"], strict=True)
+    predicted = [predicted_gender(*prediction, options) for prediction in predictions]
+    return tracks.assign(gender=pd.Series(predicted, tracks.index, dtype=tracks["gender"].dtype))
 
 
 def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.DataFrame:

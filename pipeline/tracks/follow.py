@@ -82,8 +82,8 @@ def follow(
     open_tracks: dict[int, _OpenTrack] = {}
     held: FollowedFrame | None = None  # one frame is held back, to end what is left with the last one
     for batch in _batches(frames, options.following.batch_frames):
-        frame_hw = batch[0].picture.hw
-        images = [frame.picture.image(detector.input_wh(frame_hw)) for frame in batch]
+        frame_hw = batch[0].image.hw
+        images = [frame.image.bgr(detector.input_wh(frame_hw)) for frame in batch]
         cuts = [shots.is_cut(image) for image in images]
         found = detection.detect(images, frame_hw, [frame.time_s for frame in batch], cuts)
         for frame, faces, is_cut in zip(batch, found, cuts, strict=True):
@@ -102,7 +102,7 @@ def follow(
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     """Consecutive frames of one picture size: `size` of them, or as many large ones as `MAX_BATCH_BYTES` hold."""
-    for (height, width), same_size in groupby(frames, key=lambda frame: frame.picture.hw):
+    for (height, width), same_size in groupby(frames, key=lambda frame: frame.image.hw):
         batch: list[Frame] = []
         for frame in same_size:
             batch.append(frame)
@@ -167,7 +167,7 @@ def _add_faces(
     chosen = np.flatnonzero(hopeful)
     if not len(chosen):
         return
-    crops = cut_crops(frame.picture.image(), tracked.faces[chosen], recipe)
+    crops = cut_crops(frame.image.bgr(), tracked.faces[chosen], recipe)
     for index, value, crop in zip(chosen, crop_quality(quality[chosen], crops), crops, strict=True):
         # a copy, so that the array of all crops of the frame can go
         open_tracks[int(tracked.track_ids[index])].keep(float(value), crop.copy(), best_count)

@@ -51,8 +51,8 @@ def people_of(tracks: Iterable[Track], classifier: Classifier, options: PeopleOp
     tracks = list(tracks)
     if not tracks:
         return []
-    answers = classified([track.crops for track in tracks], classifier, options.batch_crops)
-    return [person_of(track, own, options) for track, own in zip(tracks, answers, strict=True)]
+    predictions = classified([track.crops for track in tracks], classifier, options.batch_crops)
+    return [person_of(track, own, options) for track, own in zip(tracks, predictions, strict=True)]
 
 
 def classified(groups: Sequence[np.ndarray], classifier: Classifier, batch_crops: int) -> list[Attributes]:
@@ -65,17 +65,17 @@ def classified(groups: Sequence[np.ndarray], classifier: Classifier, batch_crops
     """
     crops = np.concatenate(groups)
     starts = range(0, max(len(crops), 1), batch_crops)
-    answers = Attributes.concatenate([classifier.predict(crops[start : start + batch_crops]) for start in starts])
+    predictions = Attributes.concatenate([classifier.predict(crops[start : start + batch_crops]) for start in starts])
     edges = np.cumsum([len(group) for group in groups])[:-1]
-    parts = zip(np.split(answers.female_prob, edges), np.split(answers.age_years, edges), strict=True)
+    parts = zip(np.split(predictions.female_prob, edges), np.split(predictions.age_years, edges), strict=True)
     return [Attributes(female_prob, age_years) for female_prob, age_years in parts]
 
 
-def person_of(track: Track, answers: Attributes, options: PeopleOptions) -> Person:
+def person_of(track: Track, predictions: Attributes, options: PeopleOptions) -> Person:
     """One answer from those of a track's K crops, weighted by quality."""
     weights = np.maximum(track.crop_quality.astype(np.float64), 1e-3)
-    female_prob = pooled_female_prob(answers.female_prob, weights)
-    age_years = round(float(np.average(answers.age_years, weights=weights)), 1)
+    female_prob = pooled_female_prob(predictions.female_prob, weights)
+    age_years = round(float(np.average(predictions.age_years, weights=weights)), 1)
     return Person(
         track_id=track.track_id,
         first_s=track.first_s,
@@ -85,7 +85,7 @@ def person_of(track: Track, answers: Attributes, options: PeopleOptions) -> Pers
         face_height_px=track.face_height_px,
         quality=float(track.crop_quality[0]),
         female_prob=female_prob,
-        gender=told_gender(female_prob, track.face_height_px, age_years, options),
+        gender=predicted_gender(female_prob, track.face_height_px, age_years, options),
         age_years=age_years,
         age_band=age_band(age_years),
     )
@@ -108,7 +108,7 @@ def log_odds(female_prob: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     return np.asarray(np.log(prob / (1 - prob)))
 
 
-def told_gender(female_prob: float, face_height_px: float, age_years: float, options: PeopleOptions) -> str:
+def predicted_gender(female_prob: float, face_height_px: float, age_years: float, options: PeopleOptions) -> str:
     """female, male or unknown; even odds are always unknown, and an age of NaN is no reason to be."""
     confidence = round(max(female_prob, 1 - female_prob), STORED_DECIMALS)
     if female_prob == 0.5 or confidence < options.min_confidence:

@@ -18,7 +18,7 @@ from facetally.training.evaluation_report import write_evaluation
 BATCH_CROPS = 64
 
 
-def answers_for(
+def predictions_for(
     classifier: FaceGenderClassifier, corpus: FaceCorpus, change: Callable[[ImageArray], ImageArray] = lambda crop: crop
 ) -> Attributes:
     """The classifier's answer for every face of the corpus, on the crops' middle.
@@ -44,7 +44,7 @@ def held_out_faces(sets: Sequence[FaceSet], card: ModelCard, split: str = "test"
         OptionError: the card does not say what they are, or none of a set's pictures is among them.
     """
     fix = "leave --held-out away, to judge all pictures"
-    held_out = card.pictures_held_out
+    held_out = card.images_held_out
     if not held_out.test:
         raise OptionError(f"{card.name} does not say which pictures it has not learnt from", fix=fix)
     for faces in sets:
@@ -72,18 +72,18 @@ def evaluate_classifier(
         OptionError: no face, or none with a label for what the classifier tells.
     """
     layout, faces = classifier.card.layout, corpus.faces
-    told = {"female": layout.gender != "none", "age_years": layout.age != "none"}
-    if not any(faces[column].notna().any() for column, is_told in told.items() if is_told):
+    predicted = {"female": layout.gender != "none", "age_years": layout.age != "none"}
+    if not any(faces[column].notna().any() for column, is_predicted in predicted.items() if is_predicted):
         raise OptionError(
             f"none of {len(faces)} faces has a label for what {classifier.card.name} tells",
             fix="give other or more labelled pictures",
         )
-    answers = answers_for(classifier, corpus)
+    predictions = predictions_for(classifier, corpus)
     return write_evaluation(
         folder,
         faces,
-        female_prob=answers.female_prob if told["female"] else None,
-        age_years=answers.age_years if told["age_years"] else None,
+        female_prob=predictions.female_prob if predicted["female"] else None,
+        age_years=predictions.age_years if predicted["age_years"] else None,
         crops=lambda row: middle(corpus.crop(row), classifier.card.crop["size_px"], corpus.margin_share),
         history=list(history) or None,
         title=classifier.card.name,

@@ -43,7 +43,7 @@ def confusion_png(evaluation: GenderEvaluation, title: str) -> bytes:
         axes.text(column, row, text, ha="center", va="center", color=colour)
     axes.set_xticks([0, 1], ["female", "male"])
     axes.set_yticks([0, 1], ["female", "male"])
-    axes.set(xlabel="told", ylabel="truth")
+    axes.set(xlabel="predicted", ylabel="truth")
     return _png(figure)
 
 
@@ -81,13 +81,13 @@ def coverage_png(curve: CoverageCurve, title: str) -> bytes:
     return _png(figure)
 
 
-def age_png(true_years: npt.NDArray[np.float64], told_years: npt.NDArray[np.float64], title: str) -> bytes:
+def age_png(true_years: npt.NDArray[np.float64], predicted_years: npt.NDArray[np.float64], title: str) -> bytes:
     """Told over true age as a density, for thousands of points would hide each other."""
     figure, axes = _square(title)
-    oldest = float(max(true_years.max(), told_years.max(), 1))
-    youngest = float(min(true_years.min(), told_years.min(), 0))
+    oldest = float(max(true_years.max(), predicted_years.max(), 1))
+    youngest = float(min(true_years.min(), predicted_years.min(), 0))
     cells = axes.hexbin(
-        true_years, told_years, gridsize=40, bins="log", mincnt=1, cmap="Blues", extent=(youngest, oldest) * 2
+        true_years, predicted_years, gridsize=40, bins="log", mincnt=1, cmap="Blues", extent=(youngest, oldest) * 2
     )
     axes.plot([youngest, oldest], [youngest, oldest], linestyle=":", color="black")
     figure.colorbar(cells, label="faces")

@@ -41,7 +41,7 @@ COVERAGE_AT = (0.95, 0.98, 0.99)
 SHEET_COUNT = 48
 """Mistakes on the contact sheet."""
 RELIABILITY_BINS = 15
-MISTAKE_COLUMNS = ["file", "set", "truth", "told", "female_prob", "age_years"]
+MISTAKE_COLUMNS = ["file", "set", "truth", "predicted", "female_prob", "age_years"]
 FILES = (
     "classification_report.txt",
     "confusion_matrix.png",
@@ -85,14 +85,14 @@ def write_evaluation(
     Raises:
         ValueError: no faces, no label for anything told, or answers that do not go with the faces.
     """
-    answers = _answers(faces, female_prob, age_years)
-    gendered = answers[answers["female"].notna() & answers["female_prob"].notna()]
-    aged = answers[answers["age_years"].notna() & answers["told_years"].notna()]
+    predictions = _predictions(faces, female_prob, age_years)
+    gendered = predictions[predictions["female"].notna() & predictions["female_prob"].notna()]
+    aged = predictions[predictions["age_years"].notna() & predictions["predicted_years"].notna()]
     if not len(gendered) and not len(aged):
         raise ValueError("no face has a label for what the network tells")
     metrics = {
         "title": title,
-        "count": len(answers),
+        "count": len(predictions),
         "gender": _gender_metrics(gendered) if len(gendered) else None,
         "age": _age_metrics(aged) if len(aged) else None,
     }
@@ -100,7 +100,7 @@ def write_evaluation(
     if len(gendered):
         files |= _gender_files(gendered, crops, title)
     if len(aged):
-        files["age_scatter.png"] = age_png(aged["age_years"].to_numpy(), aged["told_years"].to_numpy(), title)
+        files["age_scatter.png"] = age_png(aged["age_years"].to_numpy(), aged["predicted_years"].to_numpy(), title)
     if history:
         files["curves.png"] = curves_png(history, title)
     files["metrics.json"] = (json.dumps(metrics, indent=1, allow_nan=False) + "\n").encode()
@@ -108,43 +108,47 @@ def write_evaluation(
     return metrics
 
 
-def _answers(faces: pd.DataFrame, female_prob: npt.ArrayLike | None, age_years: npt.ArrayLike | None) -> pd.DataFrame:
+def _predictions(
+    faces: pd.DataFrame, female_prob: npt.ArrayLike | None, age_years: npt.ArrayLike | None
+) -> pd.DataFrame:
     """The faces with their row and the answers beside them, female_prob and told_years, NaN where nothing is told."""
     if not len(faces):
         raise ValueError("there is no face to evaluate")
     labels = faces[["file", "set", "group", "female", "age_years"]]
-    answers = labels.astype({"female": float, "age_years": float}).assign(row=np.arange(len(faces)))
-    if not answers["female"].dropna().isin((0, 1)).all():
+    predictions = labels.astype({"female": float, "age_years": float}).assign(row=np.arange(len(faces)))
+    if not predictions["female"].dropna().isin((0, 1)).all():
         raise ValueError("female must be 1, 0 or NaN")
-    for name, values in {"female_prob": female_prob, "told_years": age_years}.items():
-        told = np.full(len(faces), np.nan) if values is None else np.asarray(values, np.float64)
-        if told.shape != (len(faces),):
-            raise ValueError(f"expected ({len(faces)},) {name}, got {told.shape}")
-        if values is not None and not np.isfinite(told).all():
+    for name, values in {"female_prob": female_prob, "predicted_years": age_years}.items():
+        predicted = np.full(len(faces), np.nan) if values is None else np.asarray(values, np.float64)
+        if predicted.shape != (len(faces),):
+            raise ValueError(f"expected ({len(faces)},) {name}, got {predicted.shape}")
+        if values is not None and not np.isfinite(predicted).all():
             raise ValueError(f"{name} must be finite numbers")
-        answers[name] = told
-    return answers
+        predictions[name] = predicted
+    return predictions
 
 
-def _gender_metrics(answers: pd.DataFrame) -> Figures:
+def _gender_metrics(predictions: pd.DataFrame) -> Figures:
     """The figures of gender over all faces, and by set with the groups in it."""
-    by_set = {str(name): _gender_figures(part) | {"by_group": _by_group(part)} for name, part in answers.groupby("set")}
-    return _gender_figures(answers) | {"by_set": by_set}
+    by_set = {
+        str(name): _gender_figures(part) | {"by_group": _by_group(part)} for name, part in predictions.groupby("set")
+    }
+    return _gender_figures(predictions) | {"by_set": by_set}
 
 
-def _gender_figures(answers: pd.DataFrame) -> Figures:
+def _gender_figures(predictions: pd.DataFrame) -> Figures:
     """The figures of some faces, of the adults among them, and by age."""
-    adults = answers[answers["age_years"].between(*ADULT_YEARS)]
-    bands = band_masks(answers["age_years"].to_numpy(), LIFE_BANDS)
-    return _quality(answers) | {
+    adults = predictions[predictions["age_years"].between(*ADULT_YEARS)]
+    bands = band_masks(predictions["age_years"].to_numpy(), LIFE_BANDS)
+    return _quality(predictions) | {
         "adults": _quality(adults) if len(adults) else None,
-        "by_age": {name: _accuracies(answers[mask]) for name, mask in bands.items()},
+        "by_age": {name: _accuracies(predictions[mask]) for name, mask in bands.items()},
     }
 
 
-def _quality(answers: pd.DataFrame) -> Figures:
-    is_female, probs = _truths(answers)
-    evaluation, coverage = _evaluation(answers), accuracy_against_coverage(is_female, probs)
+def _quality(predictions: pd.DataFrame) -> Figures:
+    is_female, probs = _truths(predictions)
+    evaluation, coverage = _evaluation(predictions), accuracy_against_coverage(is_female, probs)
     points = [(accuracy, *coverage.widest(accuracy)) for accuracy in COVERAGE_AT]
     return evaluation.as_dict() | {
         "recall_gap": _rounded(evaluation.recall_gap),
@@ -157,14 +161,14 @@ def _quality(answers: pd.DataFrame) -> Figures:
     }
 
 
-def _by_group(answers: pd.DataFrame) -> Figures:
-    grouped = answers[answers["group"] != ""]
+def _by_group(predictions: pd.DataFrame) -> Figures:
+    grouped = predictions[predictions["group"] != ""]
     return {str(name): _accuracies(part) for name, part in grouped.groupby("group")}
 
 
-def _accuracies(answers: pd.DataFrame) -> Figures:
+def _accuracies(predictions: pd.DataFrame) -> Figures:
     """Count and accuracy of some faces, and of the women and the men among them."""
-    evaluation = _evaluation(answers)
+    evaluation = _evaluation(predictions)
     figures: Figures = {"count": evaluation.count, "accuracy": _rounded(evaluation.accuracy)}
     if evaluation.female_count:
         figures["female"] = {"count": evaluation.female_count, "accuracy": _rounded(evaluation.female_recall)}
@@ -173,16 +177,16 @@ def _accuracies(answers: pd.DataFrame) -> Figures:
     return figures
 
 
-def _age_metrics(answers: pd.DataFrame) -> Figures:
+def _age_metrics(predictions: pd.DataFrame) -> Figures:
     """The figures of age over all faces, and by set, each with its bands."""
-    by_set = {str(name): _age_figures(part) for name, part in answers.groupby("set")}
-    return _age_figures(answers) | {"by_set": by_set}
+    by_set = {str(name): _age_figures(part) for name, part in predictions.groupby("set")}
+    return _age_figures(predictions) | {"by_set": by_set}
 
 
-def _age_figures(answers: pd.DataFrame) -> Figures:
-    true, told = answers["age_years"].to_numpy(), answers["told_years"].to_numpy()
-    by_band = {name: band.as_dict() for name, band in by_age_band(true, told).items()}
-    return AgeEvaluation.of(true, told).as_dict() | {"by_band": by_band}
+def _age_figures(predictions: pd.DataFrame) -> Figures:
+    true, predicted = predictions["age_years"].to_numpy(), predictions["predicted_years"].to_numpy()
+    by_band = {name: band.as_dict() for name, band in by_age_band(true, predicted).items()}
+    return AgeEvaluation.of(true, predicted).as_dict() | {"by_band": by_band}
 
 
 def classification_report(evaluation: GenderEvaluation) -> str:
@@ -209,21 +213,21 @@ def _report_line(name: str, values: npt.NDArray[np.float64], support: int) -> st
     return f"{name:>12} " + "".join(f" {value:>9.4f}" for value in values) + f" {support:>9}"
 
 
-def _mistakes(answers: pd.DataFrame) -> pd.DataFrame:
+def _mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
     """The faces told wrong, the most confident first: truth, told and confidence beside their columns."""
-    is_female, probs = _truths(answers)
-    said_female = probs > 0.5
-    told = answers.assign(
+    is_female, probs = _truths(predictions)
+    predicted_female = probs > 0.5
+    predicted = predictions.assign(
         truth=np.where(is_female, "female", "male"),
-        told=np.where(said_female, "female", "male"),
+        predicted=np.where(predicted_female, "female", "male"),
         confidence=np.maximum(probs, 1 - probs),
     )
-    return told[is_female != said_female].sort_values("confidence", ascending=False, kind="stable")
+    return predicted[is_female != predicted_female].sort_values("confidence", ascending=False, kind="stable")
 
 
-def _gender_files(answers: pd.DataFrame, crops: Callable[[int], ImageArray] | None, title: str) -> dict[str, bytes]:
-    is_female, probs = _truths(answers)
-    evaluation, wrong = _evaluation(answers), _mistakes(answers)
+def _gender_files(predictions: pd.DataFrame, crops: Callable[[int], ImageArray] | None, title: str) -> dict[str, bytes]:
+    is_female, probs = _truths(predictions)
+    evaluation, wrong = _evaluation(predictions), _mistakes(predictions)
     files = {
         "classification_report.txt": classification_report(evaluation).encode(),
         "confusion_matrix.png": confusion_png(evaluation, title),
@@ -246,15 +250,15 @@ def _plain(value: object) -> object:
 
 def _caption(number: int, mistake: Mapping[Any, Any]) -> str:
     age = "" if math.isnan(mistake["age_years"]) else f", {mistake['age_years']:g} years"
-    return f"{number}: {mistake['truth']}{age}\ntold {mistake['told']}, {mistake['confidence']:.1%}"
+    return f"{number}: {mistake['truth']}{age}\npredicted {mistake['predicted']}, {mistake['confidence']:.1%}"
 
 
-def _truths(answers: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    return (answers["female"] == 1).to_numpy(), answers["female_prob"].to_numpy()
+def _truths(predictions: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    return (predictions["female"] == 1).to_numpy(), predictions["female_prob"].to_numpy()
 
 
-def _evaluation(answers: pd.DataFrame) -> GenderEvaluation:
-    is_female, probs = _truths(answers)
+def _evaluation(predictions: pd.DataFrame) -> GenderEvaluation:
+    is_female, probs = _truths(predictions)
     return GenderEvaluation.of(is_female, probs > 0.5)
 
 

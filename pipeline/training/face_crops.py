@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from facetally.datasets.labelled_images import LabelledPicture, PictureSource
+from facetally.datasets.labelled_images import ImageSource, LabelledImage
 from facetally.detection import boxes as geometry
 from facetally.detection.crops import BORDERS, CropRecipe, cut_crops
 from facetally.detection.faces import Faces, ImageArray
@@ -26,7 +26,7 @@ PORTRAIT_DETECTION = ScrfdOptions(input_px=128, min_score=0.3, wide_px=64, wide_
 """Data sets of faces show one, and it nearly fills the picture: little resolution is enough."""
 MARGIN_SHARE = 1 / 7
 """Kept around each crop, in its sides: 16 px of 112."""
-FORMAT = 2
+FORMAT = 3
 """Of the kept crops; another one is cut anew."""
 FORMS_FIX = "check the pictures: facetally train --help shows the forms that they may have"
 
@@ -35,7 +35,7 @@ FORMS_FIX = "check the pictures: facetally train --help shows the forms that the
 class CuttingReport:
     """What became of a source's pictures."""
 
-    pictures: int
+    images: int
     without_label: int
     undecodable: int
     without_face: int
@@ -62,14 +62,14 @@ class FaceCutter:
         self._detector_sha256 = sha256_of(detector_path) if detector_path else "aligned"
 
     def cut(
-        self, source: PictureSource, limit: int | None = None, on_picture: Callable[[int, int], None] = lambda *_: None
+        self, source: ImageSource, limit: int | None = None, on_image: Callable[[int, int], None] = lambda *_: None
     ) -> tuple[FaceSet, CuttingReport]:
         """The crops of a source and what was left out, from the cache where they are there.
 
         Args:
             source: labelled pictures.
             limit: at most so many pictures, evenly from all (a smoke run).
-            on_picture: called with the number of pictures done and to do.
+            on_image: called with the number of pictures done and to do.
 
         Raises:
             OptionError: the source cannot be read, or has no labelled picture with a face.
@@ -77,36 +77,34 @@ class FaceCutter:
         try:
             folder = self._cache / f"{source.name}-{self._key(source, limit)}"
             if not (folder / "report.json").exists():
-                self._fill(folder, source, limit, on_picture)
+                self._fill(folder, source, limit, on_image)
         except (ValueError, OSError) as error:
             raise OptionError(str(error), fix=FORMS_FIX) from error
         report = CuttingReport(**json.loads((folder / "report.json").read_text()))
         return load_face_set(folder, source.name, self._margin_px), report
 
-    def _key(self, source: PictureSource, limit: int | None) -> str:
+    def _key(self, source: ImageSource, limit: int | None) -> str:
         parts = (FORMAT, source.fingerprint(), self._detector_sha256, PORTRAIT_DETECTION, self._recipe)
         return hashlib.sha256(repr((*parts, self._margin_px, limit)).encode()).hexdigest()[:16]
 
-    def _fill(
-        self, folder: Path, source: PictureSource, limit: int | None, on_picture: Callable[[int, int], None]
-    ) -> None:
+    def _fill(self, folder: Path, source: ImageSource, limit: int | None, on_image: Callable[[int, int], None]) -> None:
         total = source.count()
         if not total:
-            raise ValueError(f"{source.name}: no picture is in {', '.join(map(str, source.pictures))}")
+            raise ValueError(f"{source.name}: no picture is in {', '.join(map(str, source.images))}")
         chosen = np.linspace(0, total, min(limit or total, total), endpoint=False).astype(int)
         crops = new_crops(folder, len(chosen), self._recipe.size_px + 2 * self._margin_px)
         rows: list[tuple[object, ...]] = []
         counts = dict.fromkeys(("without_label", "undecodable", "without_face"), 0)
         wanted = set(chosen.tolist())
-        pictures = (picture for index, picture in enumerate(source.read()) if index in wanted)
-        for done, picture in enumerate(pictures, start=1):
-            on_picture(done, len(chosen))
-            found = self._crop(picture)
+        images = (image for index, image in enumerate(source.read()) if index in wanted)
+        for done, image in enumerate(images, start=1):
+            on_image(done, len(chosen))
+            found = self._crop(image)
             if isinstance(found, str):
                 counts[found] += 1
                 continue
             crops[len(rows)], digest = found
-            rows.append(_labels(picture, digest))
+            rows.append(_labels(image, digest))
         if not rows:
             left = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items() if count)
             raise ValueError(f"{source.name}: none of {len(chosen)} pictures has both a label and a face: {left}")
@@ -115,17 +113,17 @@ class FaceCutter:
         (folder / "report.part").write_text(json.dumps(asdict(report)))
         (folder / "report.part").replace(folder / "report.json")  # last: without it the folder does not count
 
-    def _crop(self, picture: LabelledPicture) -> tuple[ImageArray, str] | str:
+    def _crop(self, labelled: LabelledImage) -> tuple[ImageArray, str] | str:
         """The crop and the digest of its picture, or the name of the count that the picture adds to."""
-        if picture.is_female is None and picture.age_years is None:
+        if labelled.is_female is None and labelled.age_years is None:
             return "without_label"
         try:
-            image = picture.image_bgr()
+            image = labelled.image_bgr()
         except ValueError:
             return "undecodable"
         if self._detector is None:
             return self._resized(image), pixel_digest(image)
-        face = meant_face(self._detector.detect([image])[0], picture, image)
+        face = meant_face(self._detector.detect([image])[0], labelled, image)
         if not len(face):
             return "without_face"
         return cut_crops(image, face, self._recipe, self._margin_px)[0], pixel_digest(image)
@@ -139,12 +137,12 @@ class FaceCutter:
 
 
 def cut_sources(
-    sources: Sequence[PictureSource],
+    sources: Sequence[ImageSource],
     detector: Path | None,
     recipe: CropRecipe,
     cache: Path,
     limit: int | None,
-    on_picture: Callable[[str, int, int], None],
+    on_image: Callable[[str, int, int], None],
 ) -> tuple[list[FaceSet], dict[str, CuttingReport]]:
     """The crops of each source, and by its name what became of its pictures.
 
@@ -154,7 +152,7 @@ def cut_sources(
         recipe: the crops, to which a margin of `MARGIN_SHARE` is added.
         cache: folder for the crops.
         limit: at most so many pictures of each source.
-        on_picture: called with the source's name, and the number of its pictures done and to do.
+        on_image: called with the source's name, and the number of its pictures done and to do.
 
     Raises:
         OptionError: two sources have one name, or one cannot be read or has no labelled picture with a face.
@@ -166,18 +164,18 @@ def cut_sources(
     cutter = FaceCutter(detector, recipe, round(MARGIN_SHARE * recipe.size_px), cache)
     sets, reports = [], {}
     for source in sources:
-        faces, reports[source.name] = cutter.cut(source, limit, partial(on_picture, source.name))
+        faces, reports[source.name] = cutter.cut(source, limit, partial(on_image, source.name))
         sets.append(faces)
     return sets, reports
 
 
-def meant_face(faces: Faces, picture: LabelledPicture, image: ImageArray) -> Faces:
+def meant_face(faces: Faces, labelled: LabelledImage, image: ImageArray) -> Faces:
     """The face that the picture is of: the one that its box overlaps most, without a box the most central; or none."""
     if not len(faces):
         return faces
-    if picture.box is None:
+    if labelled.box is None:
         return most_central(faces, image.shape[:2])
-    overlaps = geometry.iou_matrix(faces.boxes, np.array([picture.box], np.float32))[:, 0]
+    overlaps = geometry.iou_matrix(faces.boxes, np.array([labelled.box], np.float32))[:, 0]
     best = int(np.argmax(overlaps))
     return faces[best : best + 1] if overlaps[best] > 0 else faces[:0]
 
@@ -197,7 +195,7 @@ def _detector_of(path: Path) -> ScrfdDetector:
         raise ModelError(str(error), fix="give an SCRFD with five points; facetally models list shows some") from error
 
 
-def _labels(picture: LabelledPicture, digest: str) -> tuple[object, ...]:
-    female = np.nan if picture.is_female is None else float(picture.is_female)
-    years = np.nan if picture.age_years is None else float(picture.age_years)
-    return picture.name, female, years, picture.person, picture.group, picture.own_split, digest
+def _labels(image: LabelledImage, digest: str) -> tuple[object, ...]:
+    female = np.nan if image.is_female is None else float(image.is_female)
+    years = np.nan if image.age_years is None else float(image.age_years)
+    return image.name, female, years, image.person, image.group, image.own_split, digest

@@ -26,14 +26,14 @@ def model_page(card: ModelCard, metrics: dict[str, Any]) -> str:
     """The page's text; arguments as in `write_model_page`."""
     forms = [GENDER_FORMS[card.layout.gender].format(classes=", ".join(card.class_names)), AGE_FORMS[card.layout.age]]
     side = card.crop["size_px"]
-    told = " and ".join(form for form in forms if form)
+    predicted = " and ".join(form for form in forms if form)
     by_itself = " (by itself: the mean of its output and of its mirror image's)" if card.mirrored else ""
     facts = {
-        "tells": f"perceived {told}, of one aligned face crop{by_itself}",
+        "tells": f"perceived {predicted}, of one aligned face crop{by_itself}",
         "network": f"{card.architecture}, one output of {card.layout.column_count} columns",
         "input": f"(B, 3, {side}, {side}) RGB in [0, 1], less {list(card.pixel_mean)}, over {list(card.pixel_std)}",
         "crop": f"ArcFace's five points at scale {card.crop['template_scale']}, border: {card.crop['border']}",
-        "started from": card.data["trunk"],
+        "started from": card.data["backbone"],
         "made by": "; ".join(f"`{command}`" for command in commands_of(card.training)),
         "data fingerprint": f"`{card.data['fingerprint']}`",
     }
@@ -67,9 +67,11 @@ def _results(metrics: dict[str, Any]) -> str:
     lines = ["| set | faces | accuracy | women | men | mean error of age, years |", "|---|---|---|---|---|---|"]
     for name in _set_names(metrics):
         gender, age = ((metrics[kind] or {"by_set": {}})["by_set"].get(name) for kind in ("gender", "age"))
-        told = [f"{gender[key]:.1%}" for key in ("accuracy", "female_recall", "male_recall")] if gender else [""] * 3
-        told.append(f"{age['mae_years']:.2f}" if age else "")
-        lines.append(f"| {name} | {(gender or age)['count']} | {' | '.join(told)} |")
+        predicted = (
+            [f"{gender[key]:.1%}" for key in ("accuracy", "female_recall", "male_recall")] if gender else [""] * 3
+        )
+        predicted.append(f"{age['mae_years']:.2f}" if age else "")
+        lines.append(f"| {name} | {(gender or age)['count']} | {' | '.join(predicted)} |")
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from facetally.datasets.labelled_images import PictureSource
+from facetally.datasets.labelled_images import ImageSource
 from facetally.detection.crops import CropRecipe
 from facetally.errors import ModelError, OptionError
 from facetally.gender.attributes import FloatArray
@@ -23,12 +23,12 @@ from facetally.gender.data.splits import SPLITS, HeldOut
 from facetally.gender.model.card import ModelCard
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.model.export import export_onnx
-from facetally.gender.model.networks import FaceNetwork, NetworkOptions, load_trunk
+from facetally.gender.model.networks import FaceNetwork, NetworkOptions, load_backbone
 from facetally.gender.training.dataset import face_weights
-from facetally.gender.training.distillation import TAUGHT, taught_by
+from facetally.gender.training.distillation import TARGET_COLUMNS, distillation_targets
 from facetally.gender.training.inference import predict_output
 from facetally.gender.training.recipes import Recipe
-from facetally.gender.training.trainer import EpochResult, Trainer, look_at
+from facetally.gender.training.trainer import EpochResult, Trainer, evaluate_network
 from facetally.models.weights import sha256_of
 from facetally.training.evaluate import evaluate_classifier
 from facetally.training.face_crops import CuttingReport, cut_sources
@@ -43,11 +43,11 @@ class TrainingJob:
     """What is to be trained, from what, into where."""
 
     recipe: Recipe
-    sources: tuple[PictureSource, ...]
+    sources: tuple[ImageSource, ...]
     out: Path
     detector: Path | None
     """SCRFD weights that find the faces; None: the pictures are aligned crops already."""
-    trunk: Path | None = None
+    backbone: Path | None = None
     """Weights of the trunk to start from; None: from scratch."""
     start: Path | None = None
     """A checkpoint of such a network to go on from, instead; what it has held out stays held out."""
@@ -116,9 +116,9 @@ def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
     corpus = _corpus(sets, job, former)
     test = corpus.split("test")
     some = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
-    _, baseline, _ = look_at(network, some, recipe, recipe.size_px, "cpu")
-    taught = _taught(teachers, corpus, job, watcher) if teachers else None
-    history = _trained(network, corpus, taught, job, watcher)
+    _, baseline, _ = evaluate_network(network, some, recipe, recipe.size_px, "cpu")
+    targets = _targets(teachers, corpus, job, watcher) if teachers else None
+    history = _trained(network, corpus, targets, job, watcher)
     card = _card(job, crops, corpus, calibrations(network, corpus.split("selection"), recipe, job.device), former)
     checkpoint = job.out / f"{recipe.name}.pth"
     save_checkpoint(checkpoint, network.cpu(), card)
@@ -158,24 +158,24 @@ def _former(start: Path, recipe: Recipe) -> tuple[FaceNetwork, ModelCard]:
 
 def _teacher(path: Path, recipe: Recipe) -> FaceGenderClassifier:
     fix = "give .onnx or .pth files of the recipe facetally"
-    if recipe.layout != TAUGHT:
+    if recipe.layout != TARGET_COLUMNS:
         raise OptionError(f"recipe {recipe.name} cannot learn from teachers", fix="leave --teacher away")
     try:
         teacher = FaceGenderClassifier(path)
     except ValueError as error:
         raise ModelError(str(error), fix=fix) from error
-    if teacher.card.layout != TAUGHT:
+    if teacher.card.layout != TARGET_COLUMNS:
         raise ModelError(f"{path} does not tell what recipe {recipe.name} is to learn", fix=fix)
     return teacher
 
 
-def _taught(
+def _targets(
     teachers: Sequence[FaceGenderClassifier], corpus: FaceCorpus, job: TrainingJob, watcher: Watcher
 ) -> FloatArray:
     """What the teachers say of the faces to be learnt from; kept in `out`, for it takes them minutes."""
     held_out = corpus.faces.loc[corpus.faces["split"] != "train", "digest"]
     for path, teacher in zip(job.teachers, teachers, strict=True):
-        if learnt := held_out.map(teacher.card.pictures_held_out.split_of).isna().sum():
+        if learnt := held_out.map(teacher.card.images_held_out.split_of).isna().sum():
             raise OptionError(
                 f"{path} may have learnt from {learnt} pictures that this training holds out",
                 fix="give --teacher files that held them out too, or give it as --start as well",
@@ -186,18 +186,18 @@ def _taught(
     if not path.exists():
         temporary = path.with_suffix(".part")
         with temporary.open("wb") as file:
-            np.save(file, taught_by(teachers, faces, watcher.teaching))
+            np.save(file, distillation_targets(teachers, faces, watcher.teaching))
         temporary.replace(path)
-    taught: FloatArray = np.load(path)
-    return taught
+    targets: FloatArray = np.load(path)
+    return targets
 
 
 def _begun(job: TrainingJob) -> FaceNetwork:
     torch.manual_seed(job.seed)  # of the head's first weights
     network = FaceNetwork(job.recipe.network, job.recipe.layout.column_count)
-    if job.trunk:
+    if job.backbone:
         try:
-            load_trunk(network, job.trunk)
+            load_backbone(network, job.backbone)
         except ValueError as error:
             raise ModelError(str(error), fix="give the trunk's own weights, or none to start from scratch") from error
     return network
@@ -207,7 +207,7 @@ def _corpus(sets: Sequence[FaceSet], job: TrainingJob, former: ModelCard | None)
     """All faces, with labels in every split for all that the recipe's network tells."""
     fix = "give more labelled pictures with --data"
     try:
-        corpus = join_sets(sets, job.seed, job.recipe.ages, former.pictures_held_out if former else None)
+        corpus = join_sets(sets, job.seed, job.recipe.ages, former.images_held_out if former else None)
     except ValueError as error:
         raise OptionError(str(error), fix=fix) from error
     layout = job.recipe.layout
@@ -223,13 +223,15 @@ def _hashes(*files: Path | None) -> str:
 
 
 def _trained(
-    network: FaceNetwork, corpus: FaceCorpus, taught: FloatArray | None, job: TrainingJob, watcher: Watcher
+    network: FaceNetwork, corpus: FaceCorpus, targets: FloatArray | None, job: TrainingJob, watcher: Watcher
 ) -> list[EpochResult]:
     """Changes the network; the results of all epochs, those of earlier runs too."""
     state_path, recipe = job.out / "state.pth", job.recipe
-    identity = _hashes(job.start or job.trunk, job.detector, *job.teachers)  # the detector decides what the crops show
+    identity = _hashes(
+        job.start or job.backbone, job.detector, *job.teachers
+    )  # the detector decides what the crops show
     try:
-        trainer = Trainer(network, corpus, recipe, job.seed, state_path, identity, job.device, job.workers, taught)
+        trainer = Trainer(network, corpus, recipe, job.seed, state_path, identity, job.device, job.workers, targets)
     except ValueError as error:
         raise OptionError(str(error), fix="give more labelled pictures with --data") from error
     try:
@@ -268,14 +270,16 @@ def _card(
     job: TrainingJob, crops: CropRecipe, corpus: FaceCorpus, calibration: dict[str, Any], former: ModelCard | None
 ) -> ModelCard:
     recipe = job.recipe
-    trunk = former.data["trunk"] if former else job.trunk.name if job.trunk else "none: trained from scratch"
+    backbone = (
+        former.data["backbone"] if former else job.backbone.name if job.backbone else "none: trained from scratch"
+    )
     earlier: dict[str, Any] = {"before": former.training} if former else {}
     if job.teachers:
         earlier["teachers"] = [sha256_of(path) for path in job.teachers]  # in the order of the command
     counts = corpus.faces.groupby(["set", "split"]).size()
     return ModelCard(
         name=recipe.name,
-        architecture=recipe.network.trunk,
+        architecture=recipe.network.backbone,
         class_names=recipe.class_names,
         crop=crops.as_dict(),
         pixel_mean=recipe.pixel_mean,
@@ -288,7 +292,7 @@ def _card(
             "sets": {name: counts[name].to_dict() for name in corpus.faces["set"].unique()},
             "ages": list(recipe.ages),
             "fingerprint": corpus.fingerprint(),
-            "trunk": trunk,
+            "backbone": backbone,
         },
         training=json.loads(json.dumps(asdict(recipe))) | {"seed": job.seed, "command": job.command} | earlier,
         held_out=HeldOut.of(corpus.faces).to_dict(),

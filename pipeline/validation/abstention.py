@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from facetally.validation.metrics import Figures, halves, ratio_figures, share_of
-from facetally.validation.outcomes import JudgedTrack
+from facetally.validation.outcomes import TrackOutcome
 
 THRESHOLDS = tuple(round(float(t), 2) for t in np.arange(0.5, 1.0, 0.01))
 MIN_TRACKS = 20
 """Answers that a threshold must leave; the accuracy of fewer says nothing."""
 
 
-def abstention_figures(tracks: Sequence[JudgedTrack], min_accuracy: float) -> Figures:
+def abstention_figures(tracks: Sequence[TrackOutcome], min_accuracy: float) -> Figures:
     """The threshold found on one half of the sources, and what it does on the other; the curve of all.
 
     Args:
@@ -28,17 +28,17 @@ def abstention_figures(tracks: Sequence[JudgedTrack], min_accuracy: float) -> Fi
     return {
         "min_accuracy": min_accuracy,
         "min_confidence": chosen,
-        "chosen_on": answered_figures([track for track in counted if track.source in first], threshold),
-        "reported_on": answered_figures([track for track in counted if track.source in second], threshold),
+        "chosen_on": coverage_figures([track for track in counted if track.source in first], threshold),
+        "reported_on": coverage_figures([track for track in counted if track.source in second], threshold),
         "curve": [
             {"min_confidence": t, "accuracy": figures["accuracy"], "coverage": figures["coverage"]}
             for t in THRESHOLDS[::5]
-            for figures in [answered_figures(counted, t)]
+            for figures in [coverage_figures(counted, t)]
         ],
     }
 
 
-def chosen_threshold(tracks: Sequence[JudgedTrack], min_accuracy: float) -> float | None:
+def chosen_threshold(tracks: Sequence[TrackOutcome], min_accuracy: float) -> float | None:
     """The lowest confidence at which the answers given are right often enough; None where none is."""
     for threshold in THRESHOLDS:
         given = [track.is_right for track in tracks if track.confidence >= threshold]
@@ -47,7 +47,7 @@ def chosen_threshold(tracks: Sequence[JudgedTrack], min_accuracy: float) -> floa
     return None
 
 
-def answered_figures(tracks: Sequence[JudgedTrack], min_confidence: float) -> Figures:
+def coverage_figures(tracks: Sequence[TrackOutcome], min_confidence: float) -> Figures:
     """Accuracy of the answers at least this confident, and the share of tracks that get one."""
     given = [track for track in tracks if track.confidence >= min_confidence]
     return {

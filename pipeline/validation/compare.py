@@ -13,8 +13,8 @@ from facetally.results.ledger import Ledger
 from facetally.truth.labels import Truth
 from facetally.truth.video_names import matched_names
 from facetally.validation.metrics import Figures, ratio_figures, rounded
-from facetally.validation.outcomes import JudgedPerson
-from facetally.validation.validate import judge
+from facetally.validation.outcomes import PersonOutcome
+from facetally.validation.validate import evaluate_videos
 
 PersonKey = tuple[str, str]
 """Video and person."""
@@ -24,8 +24,8 @@ PersonKey = tuple[str, str]
 class Pair:
     """One labelled person in both runs."""
 
-    first: JudgedPerson
-    second: JudgedPerson
+    first: PersonOutcome
+    second: PersonOutcome
 
     @property
     def is_right(self) -> tuple[bool, bool]:
@@ -33,7 +33,7 @@ class Pair:
         return self.first.is_found and self.first.is_right, self.second.is_found and self.second.is_right
 
 
-def compared(first: Ledger, second: Ledger, truth: Truth) -> Figures:
+def compare_runs(first: Ledger, second: Ledger, truth: Truth) -> Figures:
     """Accuracy of two runs over the same labelled men and women, a miss counting as wrong, and the difference.
 
     Args:
@@ -62,14 +62,14 @@ def compared(first: Ledger, second: Ledger, truth: Truth) -> Figures:
     }
 
 
-def _judged(ledger: Ledger, truth: Truth) -> dict[PersonKey, JudgedPerson]:
+def _judged(ledger: Ledger, truth: Truth) -> dict[PersonKey, PersonOutcome]:
     by_name = {row.video: row for row in ledger.rows()}
     labelled = {name: by_name[run_name] for name, run_name in matched_names(truth.people, by_name).items()}
-    people = judge(ledger, truth, labelled).people
+    people = evaluate_videos(ledger, truth, labelled).people
     return {(person.label.video, person.label.person): person for person in people if person.label.counts}
 
 
-def _pairs(first: dict[PersonKey, JudgedPerson], second: dict[PersonKey, JudgedPerson]) -> list[Pair]:
+def _pairs(first: dict[PersonKey, PersonOutcome], second: dict[PersonKey, PersonOutcome]) -> list[Pair]:
     return [Pair(first[key], second[key]) for key in sorted(first.keys() & second.keys())]
 
 
@@ -95,8 +95,8 @@ def _changed(pair: Pair) -> dict[str, Any]:
         "video": label.video,
         "person": label.person,
         "true": label.gender,
-        "first": pair.first.told,
-        "second": pair.second.told,
+        "first": pair.first.predicted,
+        "second": pair.second.predicted,
         "first_female_prob": rounded(pair.first.female_prob),
         "second_female_prob": rounded(pair.second.female_prob),
     }

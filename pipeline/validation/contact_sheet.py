@@ -13,7 +13,7 @@ from facetally.errors import OutputError, VideoError
 from facetally.options import Sampling
 from facetally.results.ledger import Ledger
 from facetally.results.tables import FACES, read_table
-from facetally.validation.outcomes import JudgedPerson
+from facetally.validation.outcomes import PersonOutcome
 from facetally.validation.validate import Validation
 from facetally.video.reader import VideoReader
 
@@ -31,7 +31,7 @@ def write_contact_sheet(ledger: Ledger, validation: Validation, path: Path) -> i
     Raises:
         OutputError: it cannot be written.
     """
-    wrong = [p for p in validation.judged.people if p.label.counts and p.is_found and not p.is_right]
+    wrong = [p for p in validation.outcomes.people if p.label.counts and p.is_found and not p.is_right]
     if not wrong:
         return 0
     lines = [_line(ledger, person, validation.video_ids[person.label.video]) for person in wrong]
@@ -40,7 +40,7 @@ def write_contact_sheet(ledger: Ledger, validation: Validation, path: Path) -> i
     return len(lines)
 
 
-def _line(ledger: Ledger, person: JudgedPerson, video_id: str) -> ImageArray:
+def _line(ledger: Ledger, person: PersonOutcome, video_id: str) -> ImageArray:
     faces = read_table(ledger.path("faces", video_id), FACES).to_pandas()
     own = faces[faces["track_id"].isin(person.track_ids)]
     best = own.nlargest(FACES_SHOWN, "quality").sort_values("time_s")
@@ -61,7 +61,7 @@ def _tiles(path: Path, faces: pd.DataFrame) -> list[ImageArray]:
     with VideoReader(path, Sampling(every_s=0.0)) as reader:
         for frame in reader:
             if round(frame.time_s, 6) in wanted:
-                tiles.append(_tile(frame.picture.image(), wanted[round(frame.time_s, 6)]))
+                tiles.append(_tile(frame.image.bgr(), wanted[round(frame.time_s, 6)]))
             if len(tiles) == len(wanted):
                 break
     return tiles
@@ -76,14 +76,14 @@ def _tile(image: ImageArray, box: np.ndarray) -> ImageArray:
     return np.asarray(cv2.warpAffine(image, matrix, (TILE_PX, TILE_PX), flags=cv2.INTER_AREA), np.uint8)
 
 
-def _text(person: JudgedPerson) -> ImageArray:
+def _text(person: PersonOutcome) -> ImageArray:
     """Who it is and what was told; (TILE_PX, TEXT_PX, 3)."""
     canvas = np.zeros((TILE_PX, TEXT_PX, 3), np.uint8)
     label = person.label
     words = (
         label.video[-48:],
         f"{label.person}: {label.gender}, {label.age_band}, {label.face_quality}",
-        f"told {person.told}, female_prob {person.female_prob:.3f}",
+        f"told {person.predicted}, female_prob {person.female_prob:.3f}",
         f"face {person.face_height_px:.0f} px, {len(person.track_ids)} tracks",
     )
     for i, line in enumerate(words):

@@ -22,7 +22,7 @@ from facetally.quantification.intervals import (
     bootstrapped,
     clustered_interval,
 )
-from facetally.validation.outcomes import NOBODY, PEOPLE, Judged, JudgedPerson, JudgedTrack
+from facetally.validation.outcomes import NOBODY, PEOPLE, Outcomes, PersonOutcome, TrackOutcome
 
 Figures = dict[str, Any]
 
@@ -72,11 +72,11 @@ def _ratio(name: str, result: Proportion, interval: Interval) -> Figures:
     }
 
 
-def people_figures(people: Sequence[JudgedPerson]) -> Figures:
+def people_figures(people: Sequence[PersonOutcome]) -> Figures:
     """Accuracy over labelled men and women: of those found, of those told, and of all."""
     labelled = [person for person in people if person.label.counts]
     found = [person for person in labelled if person.is_found]
-    told = [person for person in found if person.told != "unknown"]
+    predicted = [person for person in found if person.predicted != "unknown"]
     wilson = independent_figures(person.is_right for person in found)
     return {
         **ratio_figures((person.is_right, person.source) for person in found),
@@ -87,16 +87,16 @@ def people_figures(people: Sequence[JudgedPerson]) -> Figures:
         "female": ratio_figures((p.is_right, p.source) for p in found if p.label.gender == "female"),
         "male": ratio_figures((p.is_right, p.source) for p in found if p.label.gender == "male"),
         "balanced": balanced_figures(found),
-        "told": {
-            **ratio_figures((person.is_right, person.source) for person in told),
-            "coverage": share_of(len(told), len(found)),
+        "predicted": {
+            **ratio_figures((person.is_right, person.source) for person in predicted),
+            "coverage": share_of(len(predicted), len(found)),
         },
         "end_to_end": ratio_figures((person.is_found and person.is_right, person.source) for person in labelled),
-        "confusion": _confusion((person.label.gender, person.told) for person in labelled),
+        "confusion": _confusion((person.label.gender, person.predicted) for person in labelled),
     }
 
 
-def balanced_figures(found: Sequence[JudgedPerson]) -> Figures:
+def balanced_figures(found: Sequence[PersonOutcome]) -> Figures:
     """The mean of the accuracy on women and on men."""
     counts = {gender: _by_source(found, gender) for gender in ("female", "male")}
     sources = sorted({source for by_source in counts.values() for source in by_source})
@@ -114,7 +114,7 @@ def balanced_figures(found: Sequence[JudgedPerson]) -> Figures:
     return {"accuracy": rounded(share), "low": rounded(interval.low), "high": rounded(interval.high)}
 
 
-def _by_source(found: Iterable[JudgedPerson], gender: str) -> defaultdict[str, tuple[int, int]]:
+def _by_source(found: Iterable[PersonOutcome], gender: str) -> defaultdict[str, tuple[int, int]]:
     counts: defaultdict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for person in found:
         if person.label.gender == gender:
@@ -123,29 +123,29 @@ def _by_source(found: Iterable[JudgedPerson], gender: str) -> defaultdict[str, t
     return counts
 
 
-def track_figures(judged: Judged) -> Figures:
+def track_figures(outcomes: Outcomes) -> Figures:
     """Accuracy over tracks of labelled men and women, and what else the tracks show."""
-    counted = [track for track in judged.tracks if track.counts]
-    told = [track for track in counted if track.told != "unknown"]
-    found = [person for person in judged.people if person.is_found and person.label.counts]
-    truths = Counter(track.truth for track in judged.tracks)
+    counted = [track for track in outcomes.tracks if track.counts]
+    predicted = [track for track in counted if track.predicted != "unknown"]
+    found = [person for person in outcomes.people if person.is_found and person.label.counts]
+    truths = Counter(track.truth for track in outcomes.tracks)
     return {
         **ratio_figures((track.is_right, track.source) for track in counted),
-        "all": len(judged.tracks),
-        "told": {
-            **ratio_figures((track.is_right, track.source) for track in told),
-            "coverage": share_of(len(told), len(counted)),
+        "all": len(outcomes.tracks),
+        "predicted": {
+            **ratio_figures((track.is_right, track.source) for track in predicted),
+            "coverage": share_of(len(predicted), len(counted)),
         },
         "per_person": rounded(len(counted) / len(found)) if found else None,
-        "of_several_people": sum(track.people_count > 1 for track in judged.tracks),
+        "of_several_people": sum(track.people_count > 1 for track in outcomes.tracks),
         "false": sum(truths[name] for name in FALSE),
         "on_nobody_labelled": truths[NOBODY],
         "on_no_face": truths["not_a_face"],
-        "false_seconds": rounded(sum(t.screen_time_s for t in judged.tracks if t.truth in FALSE)),
+        "false_seconds": rounded(sum(t.screen_time_s for t in outcomes.tracks if t.truth in FALSE)),
     }
 
 
-def detection_figures(people: Sequence[JudgedPerson]) -> Figures:
+def detection_figures(people: Sequence[PersonOutcome]) -> Figures:
     """How many of the labelled boxes and people have a face or a track on them; pictures and no faces left out."""
     real = [person for person in people if person.label.gender in PEOPLE]
     counted = [person for person in real if person.label.counts]
@@ -159,30 +159,30 @@ def detection_figures(people: Sequence[JudgedPerson]) -> Figures:
     }
 
 
-def share_figures(judged: Judged) -> tuple[Figures, Figures]:
+def share_figures(outcomes: Outcomes) -> tuple[Figures, Figures]:
     """The share of women told and true, by appearance and by screen time.
 
     Told is what a tally of the labelled part says, misses, false tracks and all, without the tracks of people whose
     labels count neither way; true is what the labels say. `matched`
-    is the true share among the tracks of labelled men and women, `matched_told` the share of those that are told.
+    is the true share among the tracks of labelled men and women, `matched_predicted` the share of those that are told.
     """
-    people = [person for person in judged.people if person.label.counts]
-    counted = [track for track in judged.tracks if track.counts]
-    told = [track for track in judged.tracks if track.counts or track.truth in FALSE]
+    people = [person for person in outcomes.people if person.label.counts]
+    counted = [track for track in outcomes.tracks if track.counts]
+    predicted = [track for track in outcomes.tracks if track.counts or track.truth in FALSE]
 
     def figures(
-        person_amount: Callable[[JudgedPerson], float], track_amount: Callable[[JudgedTrack], float]
+        person_amount: Callable[[PersonOutcome], float], track_amount: Callable[[TrackOutcome], float]
     ) -> Figures:
-        raw = _female_share((track.told, track_amount(track)) for track in told)
+        raw = _female_share((track.predicted, track_amount(track)) for track in predicted)
         true = _female_share((person.label.gender, person_amount(person)) for person in people)
         matched = _female_share((track.truth, track_amount(track)) for track in counted)
-        matched_told = _female_share((track.told, track_amount(track)) for track in counted)
+        matched_predicted = _female_share((track.predicted, track_amount(track)) for track in counted)
         return {
             "raw": rounded(raw),
             "true": rounded(true),
             "error_points": rounded(100 * (raw - true)),
             "matched": rounded(matched),
-            "matched_told": rounded(matched_told),
+            "matched_predicted": rounded(matched_predicted),
         }
 
     by_appearance = figures(lambda _: 1.0, lambda _: 1.0)
@@ -199,19 +199,19 @@ def _female_share(amounts: Iterable[tuple[str, float]]) -> float:
     return sums["female"] / sum(sums.values()) if sum(sums.values()) else math.nan
 
 
-def age_figures(people: Sequence[JudgedPerson]) -> Figures:
+def age_figures(people: Sequence[PersonOutcome]) -> Figures:
     """Age bands told of labelled people against true; a label "a/b" is met by either."""
     aged = [person for person in people if person.label.gender in PEOPLE and person.label.age_band != "unsure"]
     found = [person for person in aged if person.is_found]
-    told = [person for person in found if person.told_age_band in AGE_BANDS]
+    predicted = [person for person in found if person.predicted_age_band in AGE_BANDS]
     return {
-        **independent_figures(person.told_age_band in person.label.age_band.split("/") for person in told),
-        "coverage": share_of(len(told), len(found)),
-        "confusion": _confusion((person.label.age_band, person.told_age_band) for person in told),
+        **independent_figures(person.predicted_age_band in person.label.age_band.split("/") for person in predicted),
+        "coverage": share_of(len(predicted), len(found)),
+        "confusion": _confusion((person.label.age_band, person.predicted_age_band) for person in predicted),
     }
 
 
-GROUPS: dict[str, Callable[[JudgedPerson], str]] = {
+GROUPS: dict[str, Callable[[PersonOutcome], str]] = {
     "face_height_px": lambda person: height_band(person.face_height_px),
     "face_quality": lambda person: person.label.face_quality or "not judged",
     "age_band": lambda person: person.label.age_band,
@@ -221,12 +221,12 @@ GROUPS: dict[str, Callable[[JudgedPerson], str]] = {
 """What accuracy is broken down by."""
 
 
-def breakdowns(people: Sequence[JudgedPerson]) -> Figures:
+def breakdowns(people: Sequence[PersonOutcome]) -> Figures:
     """Accuracy over found men and women by each of `GROUPS`, with Wilson's interval, and how many were missed."""
     labelled = [person for person in people if person.label.counts]
     figures: Figures = {}
     for name, group_of in GROUPS.items():
-        groups: defaultdict[str, list[JudgedPerson]] = defaultdict(list)
+        groups: defaultdict[str, list[PersonOutcome]] = defaultdict(list)
         for person in labelled:
             groups[group_of(person)].append(person)
         figures[name] = {
@@ -254,7 +254,7 @@ def halves(sources: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(ordered[::2]), frozenset(ordered[1::2])
 
 
-def error_figures(people: Sequence[JudgedPerson]) -> list[Figures]:
+def error_figures(people: Sequence[PersonOutcome]) -> list[Figures]:
     """Every labelled man or woman who is missed or told wrong, the surest errors first."""
     wrong = [p for p in people if p.label.counts and not (p.is_found and p.is_right)]
     ordered = sorted(wrong, key=lambda p: (not p.is_found, -abs(p.female_prob - 0.5) if p.is_found else 0.0))
@@ -263,7 +263,7 @@ def error_figures(people: Sequence[JudgedPerson]) -> list[Figures]:
             "video": person.label.video,
             "person": person.label.person,
             "true": person.label.gender,
-            "told": person.told,
+            "predicted": person.predicted,
             "female_prob": rounded(person.female_prob),
             "face_height_px": rounded(person.face_height_px),
             "face_quality": person.label.face_quality,
@@ -277,9 +277,9 @@ def error_figures(people: Sequence[JudgedPerson]) -> list[Figures]:
 def _confusion(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
     """Counts by truth, then by answer."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for true, told in pairs:
-        counts[true][told] += 1
-    return {true: dict(sorted(told.items())) for true, told in sorted(counts.items())}
+    for true, predicted in pairs:
+        counts[true][predicted] += 1
+    return {true: dict(sorted(predicted.items())) for true, predicted in sorted(counts.items())}
 
 
 def share_of(part: int, whole: int) -> float | None:

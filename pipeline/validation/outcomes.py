@@ -11,7 +11,7 @@ import pandas as pd
 
 from facetally.options import PeopleOptions, Sampling
 from facetally.quantification.run_shares import LABELLED_COLUMNS
-from facetally.tracks.people import pooled_female_prob, told_gender
+from facetally.tracks.people import pooled_female_prob, predicted_gender
 from facetally.truth.labels import LabelledPerson, Truth
 from facetally.validation.matching import Intervals, Match, alone_s, match_video, views_s
 
@@ -24,7 +24,7 @@ PEOPLE = ("female", "male", "unsure")
 
 
 @dataclass(frozen=True)
-class JudgedTrack:
+class TrackOutcome:
     """A track that begins within the labelled part of a video, and whom it really shows."""
 
     video: str
@@ -37,7 +37,7 @@ class JudgedTrack:
     people_count: int
     """Labelled people that it touches; over 1, it changed hands."""
     female_prob: float
-    told: str
+    predicted: str
     """female, male or unknown, as tallied."""
     screen_time_s: float
     """Within the labelled part."""
@@ -60,7 +60,7 @@ class JudgedTrack:
 
 
 @dataclass(frozen=True)
-class JudgedPerson:
+class PersonOutcome:
     """A labelled person of a video, and what the run says."""
 
     label: LabelledPerson
@@ -79,9 +79,9 @@ class JudgedPerson:
     """Empty: missed."""
     female_prob: float
     """Of all tracks together, by screen time; NaN where missed."""
-    told: str
+    predicted: str
     """female, male, unknown or missed."""
-    told_age_band: str
+    predicted_age_band: str
     """Of the longest track; unknown where missed."""
 
     @property
@@ -95,16 +95,16 @@ class JudgedPerson:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Outcomes:
     """Everything that was compared."""
 
-    people: tuple[JudgedPerson, ...] = ()
-    tracks: tuple[JudgedTrack, ...] = ()
+    people: tuple[PersonOutcome, ...] = ()
+    tracks: tuple[TrackOutcome, ...] = ()
     left_out: tuple[LabelledPerson, ...] = ()
     """People labelled by time who are never alone in view, or whose times were not sampled."""
 
     @classmethod
-    def joined(cls, parts: Iterable[Judged]) -> Judged:
+    def joined(cls, parts: Iterable[Outcomes]) -> Outcomes:
         """Several videos together."""
         parts = list(parts)
         return cls(
@@ -121,9 +121,9 @@ def likelier(female_prob: float) -> str:
     return "female" if female_prob > 0.5 else "male"
 
 
-def judge_video(
+def evaluate_video(
     truth: Truth, video: str, faces: pd.DataFrame, tracks: pd.DataFrame, sampling: Sampling, options: PeopleOptions
-) -> Judged:
+) -> Outcomes:
     """Compares the labels of one video with a run.
 
     Args:
@@ -135,16 +135,16 @@ def judge_video(
     """
     match, views = match_video(truth, video, faces, sampling), views_s(truth, video)
     comparable = [person for person in truth.people[video] if person.person in match.comparable]
-    return Judged(
-        people=tuple(_judged_person(truth, person, views, tracks, match, options) for person in comparable),
-        tracks=tuple(_judged_tracks(truth, video, faces, tracks, match)),
+    return Outcomes(
+        people=tuple(_person_outcome(truth, person, views, tracks, match, options) for person in comparable),
+        tracks=tuple(_track_outcomes(truth, video, faces, tracks, match)),
         left_out=tuple(person for person in truth.people[video] if person.person not in match.comparable),
     )
 
 
-def _judged_tracks(
+def _track_outcomes(
     truth: Truth, video: str, faces: pd.DataFrame, tracks: pd.DataFrame, match: Match
-) -> Iterable[JudgedTrack]:
+) -> Iterable[TrackOutcome]:
     genders = {person.person: person.gender for person in truth.people[video]}
     labelled = faces[faces["time_s"] <= truth.until_s(video)]
     screen_time_s = labelled.groupby("track_id")["duration_s"].sum().to_dict()
@@ -153,7 +153,7 @@ def _judged_tracks(
             continue
         person = match.owners.get(track.track_id, "")
         stranger = "unsure" if track.track_id in match.unclear else NOBODY
-        yield JudgedTrack(
+        yield TrackOutcome(
             video=video,
             source=truth.source(video),
             track_id=track.track_id,
@@ -161,27 +161,27 @@ def _judged_tracks(
             truth=genders.get(person, stranger),
             people_count=match.people_counts.get(track.track_id, 0),
             female_prob=float(track.female_prob),
-            told=track.gender,
+            predicted=track.gender,
             screen_time_s=float(screen_time_s[track.track_id]),
             face_height_px=float(track.face_height_px),
         )
 
 
-def _judged_person(
+def _person_outcome(
     truth: Truth,
     label: LabelledPerson,
     views: dict[str, Intervals],
     tracks: pd.DataFrame,
     match: Match,
     options: PeopleOptions,
-) -> JudgedPerson:
+) -> PersonOutcome:
     own = tracks[tracks["track_id"].map(match.owners) == label.person]
     labelled_s = sum(stop - start for start, stop in views[label.person])
     people = {p.person for p in truth.people[label.video] if p.gender in PEOPLE} | {label.person}
     unaccompanied_s = alone_s(label.person, {name: views[name] for name in people})
-    female_prob, tracks_height_px, told, age = _answer(own, options)
+    female_prob, tracks_height_px, predicted, age = _answer(own, options)
     height_px = _labelled_height_px(truth, label)
-    return JudgedPerson(
+    return PersonOutcome(
         label=label,
         source=truth.source(label.video),
         labelled_s=labelled_s,
@@ -191,8 +191,8 @@ def _judged_person(
         face_height_px=tracks_height_px if math.isnan(height_px) else height_px,
         track_ids=tuple(int(track_id) for track_id in own["track_id"]),
         female_prob=female_prob,
-        told=told,
-        told_age_band=age,
+        predicted=predicted,
+        predicted_age_band=age,
     )
 
 
@@ -207,7 +207,7 @@ def _answer(own: pd.DataFrame, options: PeopleOptions) -> tuple[float, float, st
     return (
         female_prob,
         height_px,
-        told_gender(female_prob, height_px, float(own["age_years"].iloc[longest]), options),
+        predicted_gender(female_prob, height_px, float(own["age_years"].iloc[longest]), options),
         str(own["age_band"].iloc[longest]),
     )
 
@@ -220,7 +220,7 @@ def _labelled_height_px(truth: Truth, label: LabelledPerson) -> float:
     return float(np.median(boxes[:, 3] - boxes[:, 1])) if len(boxes) else math.nan
 
 
-def labelled_tracks(tracks: Iterable[JudgedTrack]) -> pd.DataFrame:
+def labelled_tracks(tracks: Iterable[TrackOutcome]) -> pd.DataFrame:
     """The tracks of labelled men and women: columns female_prob, is_female, screen_time_s and source."""
     rows = [(t.female_prob, t.truth == "female", t.screen_time_s, t.source) for t in tracks if t.counts]
     return pd.DataFrame(rows, columns=list(LABELLED_COLUMNS))

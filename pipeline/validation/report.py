@@ -15,7 +15,7 @@ from facetally.errors import OutputError
 from facetally.formatting import percent
 from facetally.quantification.run_shares import METHODS
 from facetally.validation.metrics import Figures, independent_figures
-from facetally.validation.outcomes import JudgedTrack
+from facetally.validation.outcomes import TrackOutcome
 from facetally.validation.validate import Validation
 
 HEADINGS = {
@@ -91,7 +91,7 @@ def _write_plots(validation: Validation, path: Path) -> None:
 
     figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
     _plot_heights(axes[0, 0], validation.figures)
-    _plot_reliability(axes[0, 1], validation.judged.tracks)
+    _plot_reliability(axes[0, 1], validation.outcomes.tracks)
     _plot_abstention(axes[1, 0], validation.figures)
     _plot_shares(axes[1, 1], validation.figures)
     figure.savefig(path, dpi=90, metadata={"Software": None})
@@ -109,7 +109,7 @@ def _plot_heights(axes, figures: Figures) -> None:  # type: ignore[no-untyped-de
     axes.set(title="People told right, by face height", xlabel="face height, px (people)", ylim=(0, 1.02))
 
 
-def _plot_reliability(axes, tracks: Sequence[JudgedTrack]) -> None:  # type: ignore[no-untyped-def]
+def _plot_reliability(axes, tracks: Sequence[TrackOutcome]) -> None:  # type: ignore[no-untyped-def]
     counted = [track for track in tracks if track.counts]
     axes.plot([0, 1], [0, 1], linestyle=":", color="black")
     for low, high in pairwise(RELIABILITY_BINS):

@@ -32,7 +32,7 @@ from facetally.validation.metrics import (
     share_figures,
     track_figures,
 )
-from facetally.validation.outcomes import Judged, JudgedTrack, judge_video, labelled_tracks
+from facetally.validation.outcomes import Outcomes, TrackOutcome, evaluate_video, labelled_tracks
 from facetally.validation.verdict import verdict
 
 MIN_HALF_TRACKS = 20
@@ -64,14 +64,14 @@ class ValidateOptions:
 class Validation:
     """A run beside its labels."""
 
-    judged: Judged
+    outcomes: Outcomes
     video_ids: dict[str, str]
     """The run's id of each labelled video, by its name in the truth."""
     figures: Figures
     """What report.json holds."""
 
 
-def validated(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Validation:
+def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Validation:
     """Compares a run with labels.
 
     Raises:
@@ -82,32 +82,32 @@ def validated(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Validat
     by_name = {row.video: row for row in rows}
     names = matched_names(truth.people, by_name)
     labelled = {name: by_name[run_name] for name, run_name in names.items()}
-    judged = judge(ledger, truth, labelled)
+    outcomes = evaluate_videos(ledger, truth, labelled)
     provenance = ledger.provenance()
-    tracks = labelled_tracks(judged.tracks)
+    tracks = labelled_tracks(outcomes.tracks)
     sources = {row.video: truth.source(name) for name, row in labelled.items()}
     return Validation(
-        judged,
+        outcomes,
         {name: row.video_id for name, row in labelled.items()},
         {
             "version": __version__,
-            **_verdict_figures(judged, options.target),
-            "people": people_figures(judged.people),
-            "tracks": track_figures(judged),
-            "detection": detection_figures(judged.people),
-            **_shares(judged, tracks, run_tracks(ledger, rows, sources), options.labels_sampled),
-            "age": age_figures(judged.people),
-            "by": breakdowns(judged.people),
-            "abstention": abstention_figures(judged.tracks, options.min_accuracy),
-            "errors": error_figures(judged.people),
-            "truth": _truth_figures(truth, labelled, judged),
+            **_verdict_figures(outcomes, options.target),
+            "people": people_figures(outcomes.people),
+            "tracks": track_figures(outcomes),
+            "detection": detection_figures(outcomes.people),
+            **_shares(outcomes, tracks, run_tracks(ledger, rows, sources), options.labels_sampled),
+            "age": age_figures(outcomes.people),
+            "by": breakdowns(outcomes.people),
+            "abstention": abstention_figures(outcomes.tracks, options.min_accuracy),
+            "errors": error_figures(outcomes.people),
+            "truth": _truth_figures(truth, labelled, outcomes),
             "run": {"option_sets": option_sets(rows), **provenance},
             "calibration": as_figures(tracks, provenance.get("models", {})),
         },
     )
 
 
-def judge(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Judged:
+def evaluate_videos(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Outcomes:
     """Judges the people and tracks of all labelled videos; in one that could not be read, everyone is missed.
 
     Args:
@@ -115,47 +115,47 @@ def judge(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Judged
         truth: the labels.
         labelled: the run's row of each labelled video, by its name in the truth.
     """
-    return Judged.joined(_judged_video(ledger, truth, name, row) for name, row in sorted(labelled.items()))
+    return Outcomes.joined(_video_outcomes(ledger, truth, name, row) for name, row in sorted(labelled.items()))
 
 
-def _judged_video(ledger: Ledger, truth: Truth, name: str, row: VideoRow) -> Judged:
+def _video_outcomes(ledger: Ledger, truth: Truth, name: str, row: VideoRow) -> Outcomes:
     if row.status == "failed":
         faces, tracks = FACES.empty_table().to_pandas(), TRACKS.empty_table().to_pandas()
-        return judge_video(truth, name, faces, tracks, Sampling(), PeopleOptions())
+        return evaluate_video(truth, name, faces, tracks, Sampling(), PeopleOptions())
     faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
     tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
     options = ledger.provenance(row.video_id).get("options", {})
     sampling = Sampling(**options.get("sampling", {}))
-    return judge_video(truth, name, faces, tracks, sampling, PeopleOptions(**options.get("people", {})))
+    return evaluate_video(truth, name, faces, tracks, sampling, PeopleOptions(**options.get("people", {})))
 
 
-def _verdict_figures(judged: Judged, target: float) -> Figures:
-    found = [person for person in judged.people if person.label.counts and person.is_found]
-    answer = verdict(*clustered_ratio((person.is_right, person.source) for person in found), target)
+def _verdict_figures(outcomes: Outcomes, target: float) -> Figures:
+    found = [person for person in outcomes.people if person.label.counts and person.is_found]
+    prediction = verdict(*clustered_ratio((person.is_right, person.source) for person in found), target)
     return {
-        "verdict": answer.word,
+        "verdict": prediction.word,
         "target": target,
-        "further_people": answer.further_people,
-        "exit_code": answer.exit_code,
+        "further_people": prediction.further_people,
+        "exit_code": prediction.exit_code,
     }
 
 
-def _shares(judged: Judged, labelled: pd.DataFrame, run: pd.DataFrame, labels_sampled: bool) -> Figures:
+def _shares(outcomes: Outcomes, labelled: pd.DataFrame, run: pd.DataFrame, labels_sampled: bool) -> Figures:
     """share.female and screen_time.female: told against true, the whole run corrected, and a trial of that."""
-    by_unit = dict(zip(UNITS, share_figures(judged), strict=True))
+    by_unit = dict(zip(UNITS, share_figures(outcomes), strict=True))
     return {
         name: {
             "female": {
                 **by_unit[unit],
                 "run": correction_figures(corrections(labelled, run, unit, labels_sampled)),
-                "trial": _trial_figures(judged.tracks, unit),
+                "trial": _trial_figures(outcomes.tracks, unit),
             }
         }
         for unit, name in UNITS.items()
     }
 
 
-def _trial_figures(tracks: Sequence[JudgedTrack], unit: str) -> Figures | None:
+def _trial_figures(tracks: Sequence[TrackOutcome], unit: str) -> Figures | None:
     """Labels of one half of the sources correct the answers on the other, whose truth is known."""
     first, second = halves(track.source for track in tracks if track.counts)
     learned = labelled_tracks(track for track in tracks if track.source in first)
@@ -179,11 +179,11 @@ def _correction(correction: Correction) -> Figures:
     return {"share": rounded(correction.share), "low": rounded(interval.low), "high": rounded(interval.high)}
 
 
-def _truth_figures(truth: Truth, labelled: dict[str, Any], judged: Judged) -> Figures:
+def _truth_figures(truth: Truth, labelled: dict[str, Any], outcomes: Outcomes) -> Figures:
     return {
         "videos": len(labelled),
         "videos_not_in_run": sorted(truth.people.keys() - labelled.keys()),
         "videos_failed": sorted(name for name, row in labelled.items() if row.status == "failed"),
         "people": sum(len(truth.people[name]) for name in labelled),
-        "left_out": [f"{person.video}: {person.person}" for person in judged.left_out],
+        "left_out": [f"{person.video}: {person.person}" for person in outcomes.left_out],
     }

@@ -25,7 +25,7 @@ CONTAINERS = (
 )
 """What is opened: formats that hold their pictures themselves; not playlists, which name other files."""
 SAFE = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
-EVERY_PICTURE = Sampling(every_s=0)
+EVERY_IMAGE = Sampling(every_s=0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class VideoInfo:
 
 
 @dataclass(frozen=True)
-class TimedPicture:
+class TimedImage:
     """A decoded picture, still in the decoder's pixel format."""
 
     index: int
@@ -52,7 +52,7 @@ class TimedPicture:
     """Presentation time in seconds from the video's first frame."""
     duration_s: float
     """Until the next picture; where packets between the two were lost, only as long as the picture itself lasts."""
-    picture: Any
+    image: Any
 
 
 class Decoder:
@@ -67,7 +67,7 @@ class Decoder:
         VideoError: the file is missing, empty, no video, or holds no video stream.
     """
 
-    def __init__(self, path: Path, sampling: Sampling = EVERY_PICTURE, threads: int = 0) -> None:
+    def __init__(self, path: Path, sampling: Sampling = EVERY_IMAGE, threads: int = 0) -> None:
         self._container = _opened(path)
         self._stream = _video_stream(self._container, path)
         self._stream.thread_type = "AUTO"
@@ -78,13 +78,13 @@ class Decoder:
             self._stream.codec_context.skip_frame = "NONKEY"
         self.info = _info(self._container, self._stream)
         self._skipping = self._new_skipping()
-        self.picture_count = 0
+        self.image_count = 0
         self.bad_packet_count = 0
         self.decoded_s = 0.0
         self._failed_in_a_row = 0
         self._start_s: float | None = None  # presentation time of the first picture
         self._read_until_s = 0.0  # where the last packet ends, by the container's times
-        self._without_picture: list[float] = []  # times of packets whose picture has not come yet, or never will
+        self._without_image: list[float] = []  # times of packets whose picture has not come yet, or never will
 
     def close(self) -> None:
         """Closes the file."""
@@ -97,37 +97,37 @@ class Decoder:
             return max(self.info.duration_s - (self._start_s or 0.0), 0.0)
         return self.info.duration_s
 
-    def pictures(self) -> Iterator[TimedPicture]:
+    def images(self) -> Iterator[TimedImage]:
         """Every picture in order of presentation, one late: its duration is known when the next one is there."""
         nominal_s = 1 / self.info.fps if self.info.fps else 0.04
         held: tuple[float, Any] | None = None
-        for picture in self._decoded():
-            time_s = self._time_s(picture)
+        for image in self._decoded():
+            time_s = self._time_s(image)
             if held:
                 own_s = self._own_duration_s(held[1]) or nominal_s
                 if time_s is None or time_s <= held[0]:  # no stamp, or one that jumps back
                     time_s = held[0] + own_s
                 gap_s = time_s - held[0]
-                is_torn = held[1].is_corrupt or picture.is_corrupt or self._lost_between(held[0], time_s)
+                is_torn = held[1].is_corrupt or image.is_corrupt or self._lost_between(held[0], time_s)
                 yield self._timed(*held, min(own_s, gap_s) if is_torn else gap_s)
-            held = max(time_s or 0.0, 0.0), picture
+            held = max(time_s or 0.0, 0.0), image
         if held:
             own_s = self._own_duration_s(held[1]) or nominal_s
             left_out = self._skipping.left_out  # behind this last one
             end_s = self._read_until_s if self._keyframes else max(left_out, default=-math.inf) + own_s
             yield self._timed(*held, max(own_s, end_s - (self._start_s or 0.0) - held[0]))
-            self.picture_count += len(left_out)
+            self.image_count += len(left_out)
 
-    def _timed(self, time_s: float, picture: Any, duration_s: float) -> TimedPicture:
+    def _timed(self, time_s: float, image: Any, duration_s: float) -> TimedImage:
         self.decoded_s += duration_s
-        stamp_s = self._seconds(picture.pts, picture)
-        self.picture_count += 1 + (self._skipping.shown(stamp_s) if stamp_s is not None else 0)
-        return TimedPicture(self.picture_count - 1, time_s, duration_s, picture)
+        stamp_s = self._seconds(image.pts, image)
+        self.image_count += 1 + (self._skipping.shown(stamp_s) if stamp_s is not None else 0)
+        return TimedImage(self.image_count - 1, time_s, duration_s, image)
 
-    def _time_s(self, picture: Any) -> float | None:
-        stamp_s = self._seconds(picture.pts, picture)
+    def _time_s(self, image: Any) -> float | None:
+        stamp_s = self._seconds(image.pts, image)
         if self._start_s is None:  # the first keyframe may come later than the first frame
-            first_packet_s = min(self._without_picture, default=0.0)
+            first_packet_s = min(self._without_image, default=0.0)
             self._start_s = first_packet_s if self._keyframes else stamp_s or 0.0
         return None if stamp_s is None else stamp_s - self._start_s
 
@@ -147,8 +147,8 @@ class Decoder:
         if self._keyframes:
             return False
         first_s = self._start_s or 0.0
-        later = [time_s for time_s in self._without_picture if time_s - first_s > start_s + TIME_TOLERANCE_S]
-        self._without_picture = later
+        later = [time_s for time_s in self._without_image if time_s - first_s > start_s + TIME_TOLERANCE_S]
+        self._without_image = later
         return self.bad_packet_count > 0 and any(time_s - first_s < stop_s - TIME_TOLERANCE_S for time_s in later)
 
     def _new_skipping(self) -> Skipping:
@@ -177,22 +177,22 @@ class Decoder:
             if is_wanted:
                 self._note(packet)
             try:
-                pictures = packet.decode()
+                images = packet.decode()
             except av.error.FFmpegError:
                 self.bad_packet_count += 1
                 self._skipping.stop()  # from here on it matters what came and what did not
                 continue
             self._failed_in_a_row = 0
-            corrupt_count = sum(picture.is_corrupt for picture in pictures)  # decoded, but from a packet cut short
+            corrupt_count = sum(image.is_corrupt for image in images)  # decoded, but from a packet cut short
             self.bad_packet_count += corrupt_count
-            if corrupt_count or any(picture.interlaced_frame for picture in pictures):
+            if corrupt_count or any(image.interlaced_frame for image in images):
                 self._skipping.stop()  # a packet of interlaced video may hold half a picture
-            yield from pictures
+            yield from images
 
     def _note(self, packet: Any) -> None:
         start_s = self._seconds(packet.pts, packet)
         if start_s is not None and not packet.is_discard and (not self._keyframes or self._start_s is None):
-            self._without_picture.append(start_s)
+            self._without_image.append(start_s)
 
     def _read(self) -> Iterator[tuple[Any, float | None]]:
         """Packets and their times, the empty one of the end included; what cannot be read is counted."""
@@ -205,7 +205,7 @@ class Decoder:
             except av.error.FFmpegError:
                 self.bad_packet_count += 1
                 self._failed_in_a_row += 1
-                self._without_picture.append(self._read_until_s)
+                self._without_image.append(self._read_until_s)
                 self._skipping.stop()
                 packets = self._container.demux(self._stream)  # the generator ended with its error
                 continue

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 Item = TypeVar("Item")
-LOOK_S = 0.1
+POLL_S = 0.1
 """How often a thread that waits looks whether anybody still wants its items."""
 
 
@@ -24,7 +24,7 @@ def read_ahead(items: Iterable[Item], count: int) -> Generator[Item]:
     def put(item: Item | _End) -> None:
         while not is_closed.is_set():
             with suppress(queue.Full):
-                made.put(item, timeout=LOOK_S)
+                made.put(item, timeout=POLL_S)
                 return
 
     def make() -> None:

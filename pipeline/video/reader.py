@@ -16,7 +16,7 @@ import numpy.typing as npt
 from av.sidedata.sidedata import Type as SideDataType
 
 from facetally.options import Sampling
-from facetally.video.decoder import Decoder, TimedPicture
+from facetally.video.decoder import Decoder, TimedImage
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Frame:
     """Presentation time in seconds from the video's first frame."""
     duration_s: float
     """Seconds until the next sampled frame, less what broken packets left empty."""
-    picture: Picture
+    image: FrameImage
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Orientation:
         return cls(abs(a) < abs(b), -1 if x < 0 else 1, -1 if y < 0 else 1)
 
 
-class Picture:
+class FrameImage:
     """A picture as displayed: turned and mirrored as its display matrix says.
 
     Pixels are converted when they are first asked for, in the size that is asked for: most pictures are looked at in
@@ -75,7 +75,7 @@ class Picture:
         height, width = self._decoded.height, self._decoded.width
         return (width, height) if self._orientation.is_quarter_turn else (height, width)
 
-    def image(self, size_wh: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
+    def bgr(self, size_wh: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
         """(H, W, 3) uint8 BGR, in full or scaled to a width and height; kept for whoever asks for it again."""
         size_wh = size_wh or self.hw[::-1]
         if size_wh not in self._images:
@@ -93,7 +93,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Account:
+class DecodeStats:
     """What could be decoded."""
 
     frame_count: int
@@ -109,7 +109,7 @@ class Account:
 
 
 class VideoReader:
-    """One pass over a video: iterate for the sampled frames, then ask for the `account`.
+    """One pass over a video: iterate for the sampled frames, then ask for the `stats`.
 
     Args:
         path: the file.
@@ -134,10 +134,10 @@ class VideoReader:
         self._decoder.close()
 
     @property
-    def account(self) -> Account:
+    def stats(self) -> DecodeStats:
         """What has been decoded so far."""
-        return Account(
-            frame_count=self._decoder.picture_count,
+        return DecodeStats(
+            frame_count=self._decoder.image_count,
             sampled_count=self._sampled_count,
             bad_packet_count=self._decoder.bad_packet_count,
             decoded_s=self._decoder.decoded_s,
@@ -149,20 +149,20 @@ class VideoReader:
 
         A frame is given once its duration is known, that is when the next sampled one is there.
         """
-        chosen: TimedPicture | None = None
+        chosen: TimedImage | None = None
         duration_s = before_s = 0.0
-        for picture in self._decoder.pictures():
+        for image in self._decoder.images():
             if not chosen:
-                chosen = picture
-            elif self._sampling.is_due(before_s, picture.time_s):
+                chosen = image
+            elif self._sampling.is_due(before_s, image.time_s):
                 yield self._frame(chosen, duration_s)
-                chosen, duration_s = picture, 0.0
-            duration_s += picture.duration_s
-            before_s = picture.time_s
+                chosen, duration_s = image, 0.0
+            duration_s += image.duration_s
+            before_s = image.time_s
         if chosen:
             yield self._frame(chosen, duration_s)
 
-    def _frame(self, chosen: TimedPicture, duration_s: float) -> Frame:
+    def _frame(self, chosen: TimedImage, duration_s: float) -> Frame:
         self._sampled_count += 1
-        self._orientation = self._orientation or Orientation.of(chosen.picture)  # a video has one
-        return Frame(chosen.index, chosen.time_s, duration_s, Picture(chosen.picture, self._orientation))
+        self._orientation = self._orientation or Orientation.of(chosen.image)  # a video has one
+        return Frame(chosen.index, chosen.time_s, duration_s, FrameImage(chosen.image, self._orientation))

@@ -91,7 +91,7 @@ def model(tmp_path: Path) -> Path:
     return fake_scrfd(tmp_path / "fake.onnx", "fixed")
 
 
-def picture(*blocks: tuple[int, int, int, tuple[int, int, int]], hw: tuple[int, int] = (64, 64)) -> ImageArray:
+def drawn_image(*blocks: tuple[int, int, int, tuple[int, int, int]], hw: tuple[int, int] = (64, 64)) -> ImageArray:
     """Black, with squares (x, y, side, BGR)."""
     image = np.zeros((*hw, 3), np.uint8)
     for x, y, side, colour in blocks:
@@ -157,7 +157,7 @@ def test_a_known_cell_is_decoded_to_known_pixels_of_the_frame(
     model: Path, block: Any, box: list[int], points: list[list[int]], zoom: int
 ) -> None:
     x, y, side, colour = block
-    frame = picture((x * zoom, y * zoom, side * zoom, colour), hw=(64 * zoom, 96 * zoom))
+    frame = drawn_image((x * zoom, y * zoom, side * zoom, colour), hw=(64 * zoom, 96 * zoom))
     (faces,) = ScrfdDetector(model, ScrfdOptions(input_px=96, wide_px=0)).detect([frame])
     np.testing.assert_allclose(faces.boxes, np.array([box]) * zoom, atol=1e-3)
     np.testing.assert_allclose(faces.landmarks, np.array([points]) * zoom, atol=1e-3)
@@ -171,7 +171,7 @@ def test_the_layout_and_the_order_of_the_outputs_change_nothing(
 ) -> None:
     order = np.random.default_rng(0).permutation(9).tolist() if shuffled else None
     other = fake_scrfd(tmp_path / "other.onnx", layout, order)
-    frame = picture((8, 8, 8, RED), (48, 32, 8, BLUE), (0, 32, 16, GREEN), hw=(64, 96))
+    frame = drawn_image((8, 8, 8, RED), (48, 32, 8, BLUE), (0, 32, 16, GREEN), hw=(64, 96))
     options = ScrfdOptions(input_px=96, wide_px=0)
     (expected,) = ScrfdDetector(model, options).detect([frame])
     (found,) = ScrfdDetector(other, options).detect([frame])
@@ -185,8 +185,8 @@ def test_a_batch_gives_each_frame_what_it_gets_alone(tmp_path: Path, layout: str
     rng, frames = np.random.default_rng(0), []
     for _ in range(5):
         x, y = rng.integers(0, 8, 2) * 8
-        frames.append(picture((x, y, 8, RED), (80, 32, 8, BLUE), (32, 16, 16, GREEN), hw=(64, 96)))
-    together = detector.detect([*frames, picture(hw=(64, 96))])
+        frames.append(drawn_image((x, y, 8, RED), (80, 32, 8, BLUE), (32, 16, 16, GREEN), hw=(64, 96)))
+    together = detector.detect([*frames, drawn_image(hw=(64, 96))])
     assert len(together[-1]) == 0
     for frame, faces in zip(frames, together, strict=False):
         assert len(faces) >= 2
@@ -195,13 +195,18 @@ def test_a_batch_gives_each_frame_what_it_gets_alone(tmp_path: Path, layout: str
 
 def test_frames_of_another_size_do_not_see_the_ones_before(model: Path) -> None:
     detector = ScrfdDetector(model, ScrfdOptions(input_px=96, wide_px=64))
-    frames = [picture((8, 8, 8, RED), hw=(64, 96)), picture(hw=(96, 64)), picture(hw=(64, 96)), picture(hw=(60, 90))]
+    frames = [
+        drawn_image((8, 8, 8, RED), hw=(64, 96)),
+        drawn_image(hw=(96, 64)),
+        drawn_image(hw=(64, 96)),
+        drawn_image(hw=(60, 90)),
+    ]
     assert [len(detector.detect([frame])[0]) > 0 for frame in frames] == [True, False, False, False]
 
 
 def test_a_frame_that_was_shrunk_gives_faces_in_its_own_pixels(model: Path) -> None:
     detector = ScrfdDetector(model, ScrfdOptions(input_px=96, wide_px=64))
-    frame = picture((40, 24, 8, RED), hw=(64, 96)).repeat(3, axis=0).repeat(3, axis=1)
+    frame = drawn_image((40, 24, 8, RED), hw=(64, 96)).repeat(3, axis=0).repeat(3, axis=1)
     assert detector.input_wh((192, 288)) == (96, 64)
     (whole,) = detector.detect([frame])
     (shrunk,) = detector.detect([np.ascontiguousarray(frame[::3, ::3])], (192, 288))
@@ -209,7 +214,7 @@ def test_a_frame_that_was_shrunk_gives_faces_in_its_own_pixels(model: Path) -> N
 
 
 def test_parts_are_looked_at_as_they_are(model: Path) -> None:
-    part = picture((24, 40, 8, RED))
+    part = drawn_image((24, 40, 8, RED))
     detector = ScrfdDetector(model, ScrfdOptions(input_px=192))
     assert detector.detect_parts([]) == []
     found = detector.detect_parts([part] * 5)
@@ -222,7 +227,7 @@ def test_a_small_frame_is_wanted_as_it_is(model: Path) -> None:
 
 
 def test_of_two_faces_that_overlap_the_better_one_stays(model: Path) -> None:
-    frame = picture((16, 16, 8, (0, 0, 240)), (24, 16, 8, RED))  # boxes of 32 px, 8 px apart: overlap 0.6
+    frame = drawn_image((16, 16, 8, (0, 0, 240)), (24, 16, 8, RED))  # boxes of 32 px, 8 px apart: overlap 0.6
     (one,) = ScrfdDetector(model, PLAIN).detect([frame])
     np.testing.assert_allclose(one.boxes, [[16, 0, 48, 48]], atol=1e-3)
     (both,) = ScrfdDetector(model, ScrfdOptions(input_px=64, wide_px=0, max_overlap=0.61)).detect([frame])
@@ -230,7 +235,7 @@ def test_of_two_faces_that_overlap_the_better_one_stays(model: Path) -> None:
 
 
 def test_a_face_below_the_least_score_is_dropped(model: Path) -> None:
-    frame = picture((16, 16, 8, RED))
+    frame = drawn_image((16, 16, 8, RED))
     assert len(ScrfdDetector(model, ScrfdOptions(64, wide_px=0, min_score=SURE + 0.01)).detect([frame])[0]) == 0
     assert len(ScrfdDetector(model, ScrfdOptions(64, wide_px=0, min_score=SURE - 0.01)).detect([frame])[0]) == 1
 
@@ -242,7 +247,7 @@ def test_a_face_below_the_least_score_is_dropped(model: Path) -> None:
 def test_the_wide_pass_adds_only_large_faces_where_the_first_is_unsure(
     model: Path, wide_px: int, min_height: float, red: int, adds: bool
 ) -> None:
-    frame = picture((32, 32, 16, (0, 0, red)), hw=(128, 128))  # 128 is a score of 0.5
+    frame = drawn_image((32, 32, 16, (0, 0, red)), hw=(128, 128))  # 128 is a score of 0.5
     options = ScrfdOptions(input_px=128, min_score=0.4, wide_px=wide_px, wide_min_height=min_height)
     (faces,) = ScrfdDetector(model, options).detect([frame])
     # halved and 16 px aside the block is the cell at 32, 32: its box of 32 x 48 px stands for 64 x 96 of the 128
@@ -251,7 +256,7 @@ def test_the_wide_pass_adds_only_large_faces_where_the_first_is_unsure(
 
 
 def test_of_a_batch_each_frame_gets_the_second_pass_that_it_needs(model: Path) -> None:
-    frames = [picture((32, 32, 16, (0, 0, red)), hw=(128, 128)) for red in (120, 130, 0, 120)]
+    frames = [drawn_image((32, 32, 16, (0, 0, red)), hw=(128, 128)) for red in (120, 130, 0, 120)]
     detector = ScrfdDetector(model, ScrfdOptions(input_px=128, min_score=0.4, wide_px=64, wide_min_height=0.5))
     together = detector.detect(frames)
     assert [len(faces) for faces in together] == [2, 1, 0, 2]
@@ -266,9 +271,9 @@ def test_no_frames_are_no_faces(model: Path) -> None:
 def test_frames_of_different_sizes_or_of_floats_are_refused(model: Path) -> None:
     detector = ScrfdDetector(model)
     with pytest.raises(ValueError, match=r"image must have shape \(64, 64, 3\), got \(64, 96, 3\)"):
-        detector.detect([picture(), picture(hw=(64, 96))])
+        detector.detect([drawn_image(), drawn_image(hw=(64, 96))])
     with pytest.raises(TypeError, match="image must be uint8, got float32"):
-        detector.detect([picture().astype(np.float32)])
+        detector.detect([drawn_image().astype(np.float32)])
 
 
 def test_a_network_without_landmarks_is_refused_with_what_it_gave(tmp_path: Path) -> None:
@@ -279,10 +284,10 @@ def test_a_network_without_landmarks_is_refused_with_what_it_gave(tmp_path: Path
 
 def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
     crop = helper.make_tensor_value_info("crop", TensorProto.FLOAT, [1, 3, 8, 8])
-    answer = helper.make_tensor_value_info("gender", TensorProto.FLOAT, [1, 2])
+    prediction = helper.make_tensor_value_info("gender", TensorProto.FLOAT, [1, 2])
     weights = numpy_helper.from_array(np.zeros((192, 2), np.float32), "w")
     nodes = [helper.make_node("Flatten", ["crop"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["gender"])]
-    graph = helper.make_graph(nodes, "gender", [crop], [answer], [weights])
+    graph = helper.make_graph(nodes, "gender", [crop], [prediction], [weights])
     path = tmp_path / "gender.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=8), path)
     with pytest.raises(ValueError, match=r"not an SCRFD|cannot"):

@@ -32,9 +32,9 @@ def window(image: ImageArray, dx: float, dy: float) -> ImageArray:
     return image[y : y + h, x : x + w]
 
 
-def cuts(pictures: list[ImageArray], options: ShotCutOptions | None = None) -> list[bool]:
+def cuts(images: list[ImageArray], options: ShotCutOptions | None = None) -> list[bool]:
     detector = ShotCutDetector(options)
-    return [detector.is_cut(picture) for picture in pictures]
+    return [detector.is_cut(image) for image in images]
 
 
 def test_a_hard_cut_is_found_once() -> None:

@@ -71,7 +71,7 @@ def settled_network(card: ModelCard, crops: np.ndarray) -> Any:
 
 
 @pytest.fixture(scope="session")
-def twins(tmp_path_factory: pytest.TempPathFactory, settled_network: Any, card: ModelCard) -> tuple[Path, Path]:
+def weights_pair(tmp_path_factory: pytest.TempPathFactory, settled_network: Any, card: ModelCard) -> tuple[Path, Path]:
     """The same network as a .pth checkpoint and as .onnx; exporting takes seconds, so it is done once."""
     pytest.importorskip("onnxscript")
     from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint

@@ -28,12 +28,12 @@ def test_the_figures_agree_with_scikit_learn() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     generator = np.random.default_rng(0)
     true = generator.integers(0, 90, 200)
-    told = (true + generator.normal(2, 6, 200)).astype(np.float32)
-    ours = AgeEvaluation.of(true, told)
-    assert ours.r2 == pytest.approx(metrics.r2_score(true, told))
-    assert ours.mae_years == pytest.approx(metrics.mean_absolute_error(true, told))
-    assert ours.median_error_years == pytest.approx(metrics.median_absolute_error(true, told))
-    assert ours.rmse_years == pytest.approx(metrics.root_mean_squared_error(true, told))
+    predicted = (true + generator.normal(2, 6, 200)).astype(np.float32)
+    ours = AgeEvaluation.of(true, predicted)
+    assert ours.r2 == pytest.approx(metrics.r2_score(true, predicted))
+    assert ours.mae_years == pytest.approx(metrics.mean_absolute_error(true, predicted))
+    assert ours.median_error_years == pytest.approx(metrics.median_absolute_error(true, predicted))
+    assert ours.rmse_years == pytest.approx(metrics.root_mean_squared_error(true, predicted))
 
 
 def test_perfect_ages_have_no_error() -> None:
@@ -42,9 +42,9 @@ def test_perfect_ages_have_no_error() -> None:
     assert (evaluation.r2, evaluation.within_5, evaluation.within_10) == (1, 1, 1)
 
 
-@pytest.mark.parametrize(("told", "bias"), [([20, 40], 10), ([0, 20], -10)])
-def test_bias_has_the_sign_of_told_minus_true(told: list[int], bias: int) -> None:
-    assert AgeEvaluation.of([10, 30], told).bias_years == bias
+@pytest.mark.parametrize(("predicted", "bias"), [([20, 40], 10), ([0, 20], -10)])
+def test_bias_has_the_sign_of_told_minus_true(predicted: list[int], bias: int) -> None:
+    assert AgeEvaluation.of([10, 30], predicted).bias_years == bias
 
 
 @pytest.mark.parametrize("true", [[30.0], [30.1, 30.1, 30.1]])
@@ -70,7 +70,7 @@ def test_the_dictionary_is_strict_json_with_rounded_figures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("true", "told", "reason"),
+    ("true", "predicted", "reason"),
     [
         ([], [], "N > 0"),
         ([1, 2], [1], r"\(2,\) and \(1,\)"),
@@ -78,9 +78,9 @@ def test_the_dictionary_is_strict_json_with_rounded_figures() -> None:
         ([1, 2], [1, math.inf], "finite"),
     ],
 )
-def test_ages_that_cannot_be_compared_are_refused(true: list[float], told: list[float], reason: str) -> None:
+def test_ages_that_cannot_be_compared_are_refused(true: list[float], predicted: list[float], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        AgeEvaluation.of(true, told)
+        AgeEvaluation.of(true, predicted)
 
 
 def test_a_band_holds_its_first_year_and_ends_before_its_last() -> None:

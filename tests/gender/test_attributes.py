@@ -27,8 +27,8 @@ def test_an_age_in_no_band_is_unknown(age_years: float) -> None:
 
 
 def test_attributes_of_three_crops_have_length_three() -> None:
-    answers = Attributes(np.array([0, 0.5, 1], np.float32), np.full(3, np.nan, np.float32))
-    assert len(answers) == 3
+    predictions = Attributes(np.array([0, 0.5, 1], np.float32), np.full(3, np.nan, np.float32))
+    assert len(predictions) == 3
     assert GENDERS == ("female", "male")
 
 

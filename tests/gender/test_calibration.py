@@ -11,8 +11,8 @@ from facetally.gender.calibration import Calibration, best_threshold, fit_calibr
 def simulated(slope: float, offset: float, spread: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
     """Truths drawn by the probabilities that a line through told log-odds gives, and these log-odds."""
     random = np.random.default_rng(0)
-    told = random.normal(0, spread, count)
-    return random.random(count) < 1 / (1 + np.exp(-(slope * told + offset))), told
+    predicted = random.normal(0, spread, count)
+    return random.random(count) < 1 / (1 + np.exp(-(slope * predicted + offset))), predicted
 
 
 def macro_f1(is_female: np.ndarray, said: np.ndarray) -> float:
@@ -54,18 +54,18 @@ def test_what_was_learnt_from_smoothed_labels_gets_the_line_of_the_labels_themse
 
 
 def test_a_truth_of_weight_three_counts_as_three() -> None:
-    is_female, told = simulated(0.8, 0.3, 2, count=400)
+    is_female, predicted = simulated(0.8, 0.3, 2, count=400)
     weight = np.where(np.arange(400) % 4 == 0, 3, 1)
-    repeated = fit_calibration(is_female.repeat(weight), told.repeat(weight))
-    weighted = fit_calibration(is_female, told, weight=0.1 * weight)
+    repeated = fit_calibration(is_female.repeat(weight), predicted.repeat(weight))
+    weighted = fit_calibration(is_female, predicted, weight=0.1 * weight)
     assert [weighted.slope, weighted.offset] == pytest.approx([repeated.slope, repeated.offset], abs=1e-4)
-    assert abs(weighted.offset - fit_calibration(is_female, told).offset) > 0.01
+    assert abs(weighted.offset - fit_calibration(is_female, predicted).offset) > 0.01
 
 
 def test_before_a_weighted_mean_it_gives_what_it_gives_after() -> None:
-    line, told, weights = Calibration(0.7, 0.4), np.array([3.0, -1.0, 0.5]), np.array([0.5, 0.2, 0.3])
-    after = line.apply(np.array([weights @ told]))
-    assert weights @ line.apply(told) == pytest.approx(after[0])
+    line, predicted, weights = Calibration(0.7, 0.4), np.array([3.0, -1.0, 0.5]), np.array([0.5, 0.2, 0.3])
+    after = line.apply(np.array([weights @ predicted]))
+    assert weights @ line.apply(predicted) == pytest.approx(after[0])
 
 
 @pytest.mark.parametrize(("slope", "offset"), [(math.nan, 0), (1, math.inf)])
@@ -92,9 +92,9 @@ def test_the_line_that_the_truths_were_drawn_by_is_found(slope: float, offset: f
 @pytest.mark.parametrize(("slope", "offset", "spread"), [(0.6, 0.5, 3), (1.5, -1, 1)])
 def test_it_is_the_line_of_logistic_regression(slope: float, offset: float, spread: float) -> None:
     linear = pytest.importorskip("sklearn.linear_model")
-    is_female, told = simulated(slope, offset, spread)
-    line = fit_calibration(is_female, told)
-    other = linear.LogisticRegression(C=1e6).fit(told[:, None], is_female)
+    is_female, predicted = simulated(slope, offset, spread)
+    line = fit_calibration(is_female, predicted)
+    other = linear.LogisticRegression(C=1e6).fit(predicted[:, None], is_female)
     assert line.slope == pytest.approx(other.coef_[0, 0], abs=1e-2)
     assert line.offset == pytest.approx(other.intercept_[0], abs=1e-2)
 
@@ -124,12 +124,12 @@ def test_one_gender_alone_gives_no_line(is_female: list[bool]) -> None:
 def test_no_threshold_has_a_higher_macro_f1_than_the_best(seed: int) -> None:
     random = np.random.default_rng(seed)
     is_female = random.random(40) < 0.3
-    told = np.round(is_female + random.normal(0, 1.5, 40), 1)  # rounded, so that some are alike
-    cuts = np.concatenate([[-100], np.unique(told)])
-    best = max(macro_f1(is_female, told > cut) for cut in cuts)
-    assert macro_f1(is_female, told > best_threshold(is_female, told)) == pytest.approx(best)
+    predicted = np.round(is_female + random.normal(0, 1.5, 40), 1)  # rounded, so that some are alike
+    cuts = np.concatenate([[-100], np.unique(predicted)])
+    best = max(macro_f1(is_female, predicted > cut) for cut in cuts)
+    assert macro_f1(is_female, predicted > best_threshold(is_female, predicted)) == pytest.approx(best)
 
 
 def test_the_threshold_is_halfway_between_two_answers() -> None:
-    is_female, told = np.array([False, True, False, True]), np.array([-1.0, 3.0, 1.0, 4.0])
-    assert best_threshold(is_female, told) == 2
+    is_female, predicted = np.array([False, True, False, True]), np.array([-1.0, 3.0, 1.0, 4.0])
+    assert best_threshold(is_female, predicted) == 2

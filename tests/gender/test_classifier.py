@@ -50,11 +50,11 @@ def painted(*colours: tuple[int, int, int]) -> np.ndarray:
 
 def test_the_probability_is_the_sigmoid_of_the_logits_difference(tmp_path: Path, plain_card: ModelCard) -> None:
     classifier = FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card))
-    answers = classifier.predict(painted((255, 0, 0), (0, 0, 255), (51, 9, 9)))  # RGB: the second is blue
+    predictions = classifier.predict(painted((255, 0, 0), (0, 0, 255), (51, 9, 9)))  # RGB: the second is blue
     expected = [1 / (1 + math.exp(-4)), 0.5, 1 / (1 + math.exp(-0.8))]
-    assert answers.female_prob.dtype == np.float32
-    assert answers.female_prob.tolist() == pytest.approx(expected, abs=1e-6)
-    assert np.isnan(answers.age_years).all()
+    assert predictions.female_prob.dtype == np.float32
+    assert predictions.female_prob.tolist() == pytest.approx(expected, abs=1e-6)
+    assert np.isnan(predictions.age_years).all()
     assert classifier.trained and classifier.card == plain_card
 
 
@@ -67,14 +67,14 @@ def test_the_class_order_is_read_from_the_card(tmp_path: Path, plain_card: Model
 
 
 def test_the_class_order_of_a_checkpoint_is_read_from_its_card(
-    tmp_path: Path, twins: tuple[Path, Path], card: ModelCard, crops: np.ndarray
+    tmp_path: Path, weights_pair: tuple[Path, Path], card: ModelCard, crops: np.ndarray
 ) -> None:
     pytest.importorskip("torch")
     from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 
     turned = replace(card, class_names=("female", "male"))
-    save_checkpoint(tmp_path / "turned.pth", load_checkpoint(twins[0])[0], turned)
-    first = FaceGenderClassifier(twins[0]).predict(crops).female_prob
+    save_checkpoint(tmp_path / "turned.pth", load_checkpoint(weights_pair[0])[0], turned)
+    first = FaceGenderClassifier(weights_pair[0]).predict(crops).female_prob
     assert np.abs(first - 0.5).max() > 0.1
     assert np.allclose(FaceGenderClassifier(tmp_path / "turned.pth").predict(crops).female_prob, 1 - first, atol=1e-6)
 
@@ -83,8 +83,8 @@ def test_extreme_logits_give_0_and_1_without_overflow(tmp_path: Path, plain_card
     card = replace(plain_card, pixel_mean=(0.5, 0.0, 0.0), pixel_std=(1e-3, 1.0, 1.0))  # logits of +-2000
     classifier = FaceGenderClassifier(redness_model(tmp_path / "red.onnx", card))
     with np.errstate(all="raise"):
-        answers = classifier.predict(painted((255, 0, 0), (0, 0, 0)))
-    assert answers.female_prob.tolist() == pytest.approx([1, 0], abs=1e-6)
+        predictions = classifier.predict(painted((255, 0, 0), (0, 0, 0)))
+    assert predictions.female_prob.tolist() == pytest.approx([1, 0], abs=1e-6)
 
 
 def test_no_crops_give_no_answers(tmp_path: Path, plain_card: ModelCard) -> None:
@@ -157,23 +157,23 @@ def test_cuda_that_is_not_there_is_an_error(tmp_path: Path, plain_card: ModelCar
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["pth", "onnx"])
-def test_crops_are_answered_alone_as_in_a_batch(twins: tuple[Path, Path], crops: np.ndarray, which: int) -> None:
-    classifier = FaceGenderClassifier(twins[which], threads=1)
+def test_crops_are_answered_alone_as_in_a_batch(weights_pair: tuple[Path, Path], crops: np.ndarray, which: int) -> None:
+    classifier = FaceGenderClassifier(weights_pair[which], threads=1)
     together = classifier.predict(crops).female_prob
     alone = [classifier.predict(crops[i : i + 1]).female_prob[0] for i in range(9)]
     assert np.ptp(together) > 0.1
     assert np.allclose(together, alone, atol=1e-4)
 
 
-def test_checkpoint_and_onnx_agree(twins: tuple[Path, Path], crops: np.ndarray) -> None:
-    from_pth, from_onnx = (FaceGenderClassifier(path).predict(crops).female_prob for path in twins)
+def test_checkpoint_and_onnx_agree(weights_pair: tuple[Path, Path], crops: np.ndarray) -> None:
+    from_pth, from_onnx = (FaceGenderClassifier(path).predict(crops).female_prob for path in weights_pair)
     assert np.ptp(from_pth) > 0.1
     assert np.allclose(from_pth, from_onnx, atol=1e-4)
 
 
-def test_an_untrained_network_says_a_half_to_everything(twins: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_untrained_network_says_a_half_to_everything(weights_pair: tuple[Path, Path], tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    torch.save(torch.load(twins[0], weights_only=True)["weights"], tmp_path / "trunk.pth")
+    torch.save(torch.load(weights_pair[0], weights_only=True)["weights"], tmp_path / "trunk.pth")
     classifier = FaceGenderClassifier.untrained(tmp_path / "trunk.pth")
     crops = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
     assert classifier.predict(crops).female_prob.tolist() == [0.5, 0.5, 0.5]
@@ -238,7 +238,7 @@ def test_both_formats_agree_whatever_the_output_means(laid_out: tuple[Path, Path
 def constant_model(path: Path, card: ModelCard, columns: np.ndarray) -> FaceGenderClassifier:
     """An .onnx that answers every crop with these columns, drawn by hand."""
     zeros = numpy_helper.from_array(np.zeros((3, len(columns)), np.float32), "zeros")
-    answer = numpy_helper.from_array(columns.astype(np.float32), "answer")
+    prediction = numpy_helper.from_array(columns.astype(np.float32), "answer")
     nodes = [
         helper.make_node("GlobalAveragePool", ["input"], ["means"]),
         helper.make_node("Flatten", ["means"], ["flat"]),
@@ -246,7 +246,7 @@ def constant_model(path: Path, card: ModelCard, columns: np.ndarray) -> FaceGend
     ]
     pixels = helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
     output = helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, ["n", len(columns)])
-    graph = helper.make_graph(nodes, "constant", [pixels], [output], [zeros, answer])
+    graph = helper.make_graph(nodes, "constant", [pixels], [output], [zeros, prediction])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, {ONNX_METADATA_KEY: card.to_json()})
     onnx.save(model, path)
@@ -257,16 +257,16 @@ def test_an_age_is_the_expectation_over_the_years(tmp_path: Path, plain_card: Mo
     years = np.full(101, -100.0)
     years[20], years[60] = math.log(3), 0  # three to one
     card = replace(plain_card, outputs={"gender": "female_logit", "age": "distribution"})
-    answers = constant_model(tmp_path / "m.onnx", card, np.array([0, *years])).predict(painted((0, 0, 0)))
-    assert answers.age_years.tolist() == pytest.approx([30])  # 20 * 3/4 + 60 * 1/4
-    assert answers.female_prob.tolist() == [0.5]
+    predictions = constant_model(tmp_path / "m.onnx", card, np.array([0, *years])).predict(painted((0, 0, 0)))
+    assert predictions.age_years.tolist() == pytest.approx([30])  # 20 * 3/4 + 60 * 1/4
+    assert predictions.female_prob.tolist() == [0.5]
 
 
 def test_without_gender_in_the_output_it_is_a_half_and_the_age_is_told(tmp_path: Path, plain_card: ModelCard) -> None:
     card = replace(plain_card, outputs={"gender": "none", "age": "per_100"})
-    answers = constant_model(tmp_path / "m.onnx", card, np.array([0.375])).predict(painted((0, 0, 0), (9, 9, 9)))
-    assert answers.age_years.tolist() == pytest.approx([37.5, 37.5])
-    assert answers.female_prob.tolist() == [0.5, 0.5]
+    predictions = constant_model(tmp_path / "m.onnx", card, np.array([0.375])).predict(painted((0, 0, 0), (9, 9, 9)))
+    assert predictions.age_years.tolist() == pytest.approx([37.5, 37.5])
+    assert predictions.female_prob.tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(("unit", "odds"), [("crop", 0.5 * 4 - 1), ("track", 0.25 * 4)])
@@ -275,8 +275,8 @@ def test_probabilities_are_calibrated_for_a_crop_or_a_track(
 ) -> None:
     lines = {"crop": {"slope": 0.5, "offset": -1.0}, "track": {"slope": 0.25, "offset": 0.0}}
     path = redness_model(tmp_path / "red.onnx", replace(plain_card, calibration=lines))
-    answers = FaceGenderClassifier(path, unit=unit).predict(painted((255, 0, 0)))
-    assert answers.female_prob[0] == pytest.approx(1 / (1 + math.exp(-odds)), abs=1e-6)
+    predictions = FaceGenderClassifier(path, unit=unit).predict(painted((255, 0, 0)))
+    assert predictions.female_prob[0] == pytest.approx(1 / (1 + math.exp(-odds)), abs=1e-6)
 
 
 @pytest.mark.parametrize(("unit", "odds"), [("crop", [2, 2]), ("track", [4, 0])])
@@ -287,8 +287,8 @@ def test_a_mirrored_answer_is_the_mean_over_both_images_and_of_single_crops_only
     left_red = painted((255, 0, 0))
     left_red[:, :, 4:] = 0
     crops = np.concatenate([left_red, left_red[:, :, ::-1]])
-    told = FaceGenderClassifier(path, unit=unit).predict(crops).female_prob
-    assert told.tolist() == pytest.approx([1 / (1 + math.exp(-each)) for each in odds], abs=1e-6)
+    predicted = FaceGenderClassifier(path, unit=unit).predict(crops).female_prob
+    assert predicted.tolist() == pytest.approx([1 / (1 + math.exp(-each)) for each in odds], abs=1e-6)
 
 
 def test_an_unknown_unit_is_refused(tmp_path: Path, plain_card: ModelCard) -> None:

@@ -21,24 +21,24 @@ WOMAN, MAN = True, False
 def test_counts_and_ratios_agree_with_scikit_learn() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     draws = np.random.default_rng(0).random((2, 200))
-    truth, answers = draws[0] < 0.4, draws[1] < 0.3
-    ours = GenderEvaluation.of(truth, answers)
+    truth, predictions = draws[0] < 0.4, draws[1] < 0.3
+    ours = GenderEvaluation.of(truth, predictions)
     counts = [[ours.male_as_male, ours.male_as_female], [ours.female_as_male, ours.female_as_female]]
-    assert counts == metrics.confusion_matrix(truth, answers).tolist()
-    assert ours.accuracy == pytest.approx(metrics.accuracy_score(truth, answers))
-    assert ours.female_recall == pytest.approx(metrics.recall_score(truth, answers))
-    assert ours.male_recall == pytest.approx(metrics.recall_score(truth, answers, pos_label=False))
+    assert counts == metrics.confusion_matrix(truth, predictions).tolist()
+    assert ours.accuracy == pytest.approx(metrics.accuracy_score(truth, predictions))
+    assert ours.female_recall == pytest.approx(metrics.recall_score(truth, predictions))
+    assert ours.male_recall == pytest.approx(metrics.recall_score(truth, predictions, pos_label=False))
 
 
 def test_precision_and_f1_agree_with_scikit_learn() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     draws = np.random.default_rng(1).random((2, 200))
-    truth, answers = draws[0] < 0.4, draws[1] < 0.3
-    ours = GenderEvaluation.of(truth, answers)
-    precision, _, f1, _ = metrics.precision_recall_fscore_support(truth, answers)
+    truth, predictions = draws[0] < 0.4, draws[1] < 0.3
+    ours = GenderEvaluation.of(truth, predictions)
+    precision, _, f1, _ = metrics.precision_recall_fscore_support(truth, predictions)
     assert [ours.male_precision, ours.female_precision] == pytest.approx(precision)
     assert [ours.male_f1, ours.female_f1] == pytest.approx(f1)
-    assert ours.macro_f1 == pytest.approx(metrics.f1_score(truth, answers, average="macro"))
+    assert ours.macro_f1 == pytest.approx(metrics.f1_score(truth, predictions, average="macro"))
 
 
 def test_a_class_never_told_has_no_precision_and_no_f1() -> None:

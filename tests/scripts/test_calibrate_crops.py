@@ -13,7 +13,7 @@ pytest.importorskip("torchvision")
 pytest.importorskip("onnxscript")
 
 from facetally.cli.training_progress import shown_training
-from facetally.datasets.labelled_images import PictureSource
+from facetally.datasets.labelled_images import ImageSource
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.training.recipes import RECIPES, Stage
@@ -31,17 +31,17 @@ def test_weights_get_the_line_again_that_their_training_gave_them(
 ) -> None:
     recipe = replace(RECIPE, mirrored=mirrored)
     monkeypatch.setitem(RECIPES, recipe.name, recipe)
-    pictures, out = tmp_path / "pictures", tmp_path / "out"
-    pictures.mkdir()
+    images, out = tmp_path / "pictures", tmp_path / "out"
+    images.mkdir()
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(200)])):
-        cv2.imwrite(str(pictures / f"{20 + 40 * (number % 2)}_{1 - number % 2}_0_{number}.png"), crop)
+        cv2.imwrite(str(images / f"{20 + 40 * (number % 2)}_{1 - number % 2}_0_{number}.png"), crop)
     with shown_training() as watcher:
-        card = train_model(TrainingJob(recipe, (PictureSource("drawn", (pictures,)),), out, None), watcher).card
+        card = train_model(TrainingJob(recipe, (ImageSource("drawn", (images,)),), out, None), watcher).card
     checkpoint, line = out / "genderage.pth", card.calibration["crop"]
     lines = {"crop": {"slope": 9.0, "offset": -9.0}, "track": {"slope": 2.0, "offset": 0.5}}
     save_checkpoint(checkpoint, load_checkpoint(checkpoint)[0], replace(card, calibration=lines, mirrored=not mirrored))
     (out / "manifest.csv").write_text(MANIFEST)
-    done = CliRunner().invoke(main, [str(checkpoint), "--data", f"drawn={pictures}", "--aligned"])
+    done = CliRunner().invoke(main, [str(checkpoint), "--data", f"drawn={images}", "--aligned"])
     assert done.exit_code == 0, done.output
     stored = load_checkpoint(checkpoint)[1]
     assert stored.calibration["crop"] == pytest.approx(line)

@@ -3,18 +3,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from click.testing import CliRunner
-from labelled_world import corpus, judged_track
+from labelled_world import corpus, track_outcome
 
 from facetally.truth.files import write_truth
 from scripts.choose_thresholds import chosen_screen_time_s, main
 
 
 def test_the_screen_time_chosen_loses_hardly_anyone() -> None:
-    lasting = [judged_track("female", 0.9, f"s{i}", seconds=0.8) for i in range(99)]
-    brief = judged_track("female", 0.9, "brief", seconds=0.5)
+    lasting = [track_outcome("female", 0.9, f"s{i}", seconds=0.8) for i in range(99)]
+    brief = track_outcome("female", 0.9, "brief", seconds=0.5)
     assert chosen_screen_time_s([*lasting, brief]) == 0.7
-    assert chosen_screen_time_s([*lasting, brief, judged_track("male", 0.1, "b", seconds=0.6)]) == 0.5
-    assert chosen_screen_time_s([*lasting, judged_track("nobody", 0.9, "c", seconds=0.4)]) == 0.7
+    assert chosen_screen_time_s([*lasting, brief, track_outcome("male", 0.1, "b", seconds=0.6)]) == 0.5
+    assert chosen_screen_time_s([*lasting, track_outcome("nobody", 0.9, "c", seconds=0.4)]) == 0.7
 
 
 def test_both_thresholds_are_printed_beside_their_defaults(tmp_path: Path) -> None:

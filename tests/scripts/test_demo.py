@@ -27,9 +27,9 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_rendered_clip_shows_two_photographs_for_four_seconds_each(photographs: Path) -> None:
     with VideoReader(photographs, Sampling(every_s=1.0)) as reader:
-        images = [frame.picture.image() for frame in reader]
+        images = [frame.image.bgr() for frame in reader]
     assert [image.shape for image in images] == [(360, 640, 3)] * 8
-    assert reader.account.decoded_s == pytest.approx(8.0)
+    assert reader.stats.decoded_s == pytest.approx(8.0)
     assert abs(images[3].astype(int) - images[4]).mean() > 30  # the cut
 
 

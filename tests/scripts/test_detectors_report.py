@@ -80,8 +80,8 @@ def test_stages_of_our_training_have_a_table_of_their_own() -> None:
     stages = {"ours@20 epochs": detector(0.8), "ours@10 epochs": detector(0.77)}
     page = detectors_page(FIGURES | {"detectors": FIGURES["detectors"] | stages}, LOSSES)
     assert "## Learning" not in detectors_page(FIGURES, LOSSES)
-    compared, learning = page.split("## Learning")
-    assert line(compared, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
+    compare_runs, learning = page.split("## Learning")
+    assert line(compare_runs, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
     assert "each epoch of the last: 3.00, 2.00, 1.52." in learning
     assert "| | 10 epochs | 20 epochs |" in learning
     assert line(learning, "WIDER easy") == "| WIDER easy | 77.0% | 80.0% |"

@@ -56,6 +56,6 @@ def test_each_good_one_is_shown_in_its_size(written: dict[str, tuple[Path, Expec
         pytest.skip("this FFmpeg cannot write it")
     path, expected = written[name]
     with VideoReader(path, Sampling(every_s=0)) as reader:
-        sizes = {frame.picture.hw[::-1] for frame in reader}
+        sizes = {frame.image.hw[::-1] for frame in reader}
     assert (expected.width_px, expected.height_px) in sizes
     assert len(sizes) == (2 if name == "grows.h264" else 1)

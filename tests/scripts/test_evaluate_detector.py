@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from drawn_scenes import DISC_BGR, drawn_scene, drawn_scenes
-from labelled_world import judged_person, judged_track
+from labelled_world import person_outcome, track_outcome
 
 import scripts.evaluate_detector as evaluating
 from facetally.detection.faces import Faces, ImageArray
-from facetally.validation.outcomes import Judged
+from facetally.validation.outcomes import Outcomes
 
 COLUMNS = ["file", "split", "x1", "y1", "x2", "y2", "ignore", "easy", "medium", "hard"]
 
@@ -47,18 +47,18 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_only_pictures_nobody_learnt_from_are_asked(packed: Path) -> None:
-    pictures = list(evaluating.labelled_pictures(packed / "faces.zip", packed / "faces.csv.gz", "wider_val"))
-    assert [picture.name for picture in pictures] == [f"wider_val/{number}.png" for number in range(1, 6)]
-    assert [int(picture.asked["medium"].sum()) for picture in pictures] == [1, 1, 0, 0, 0]
+    images = list(evaluating.labelled_images(packed / "faces.zip", packed / "faces.csv.gz", "wider_val"))
+    assert [image.name for image in images] == [f"wider_val/{number}.png" for number in range(1, 6)]
+    assert [int(image.asked["medium"].sum()) for image in images] == [1, 1, 0, 0, 0]
 
 
 def test_a_perfect_detector_scores_one_and_a_blind_one_nothing(packed: Path) -> None:
-    pictures = list(evaluating.labelled_pictures(packed / "faces.zip", packed / "faces.csv.gz", "wider_val"))
-    perfect = evaluating.set_figures(find_discs, pictures)
+    images = list(evaluating.labelled_images(packed / "faces.zip", packed / "faces.csv.gz", "wider_val"))
+    perfect = evaluating.set_figures(find_discs, images)
     assert [perfect[level] for level in ("all", "easy", "medium", "hard")] == [1.0] * 4
     assert set(perfect["recall_by_height_px"].values()) == {1.0}
     nothing = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
-    blind = evaluating.set_figures(lambda _: nothing, pictures)
+    blind = evaluating.set_figures(lambda _: nothing, images)
     assert blind["all"] == 0.0
     assert set(blind["recall_by_height_px"].values()) == {0.0}
 
@@ -67,25 +67,25 @@ def test_recall_is_told_apart_by_the_height_of_faces() -> None:
     boxes = np.array([[5, 5, 25, 25], [60, 30, 120, 100]], np.float32)
     scene = drawn_scene(boxes)
     rows = [dict(zip(COLUMNS, ["a", "val", *box, "0", "1", "1", "1"], strict=True)) for box in boxes.tolist()]
-    picture = evaluating.labelled_picture("a", scene.image_bgr(), rows)
+    image = evaluating.labelled_image("a", scene.image_bgr(), rows)
 
     def find_large(image: ImageArray) -> Faces:
         faces = find_discs(image)
         return faces[faces.boxes[:, 3] - faces.boxes[:, 1] > 40]
 
-    recalls = evaluating.set_figures(find_large, [picture])["recall_by_height_px"]
+    recalls = evaluating.set_figures(find_large, [image])["recall_by_height_px"]
     assert recalls == {"16-24": 0.0, "64-96": 1.0}
 
 
-def judged_people(is_found: Sequence[bool], height_px: float = 40.0) -> Judged:
+def people_outcomes(is_found: Sequence[bool], height_px: float = 40.0) -> Outcomes:
     """A woman each, told right where found, and one track on nobody."""
-    people = [judged_person("female", 0.9 if found else math.nan, name=f"p{i}") for i, found in enumerate(is_found)]
+    people = [person_outcome("female", 0.9 if found else math.nan, name=f"p{i}") for i, found in enumerate(is_found)]
     people = [replace(person, face_height_px=height_px) for person in people]
-    return Judged(tuple(people), (judged_track("female", 0.9), judged_track("nobody", 0.5)))
+    return Outcomes(tuple(people), (track_outcome("female", 0.9), track_outcome("nobody", 0.5)))
 
 
 def test_people_of_video_are_counted_and_compared_between_detectors() -> None:
-    runs = {"one": judged_people([True, True, True, False]), "two": judged_people([True, True, False, True])}
+    runs = {"one": people_outcomes([True, True, True, False]), "two": people_outcomes([True, True, False, True])}
     figures = evaluating.video_figures(runs)["one"]
     assert (figures["found"], figures["people_from_30_px"], figures["found_from_30_px"]) == (3, 4, 3)
     assert figures["of_those_found_by"] == {"one": 1.0, "two": 0.6667}
@@ -94,7 +94,7 @@ def test_people_of_video_are_counted_and_compared_between_detectors() -> None:
 
 
 def test_people_with_small_faces_are_not_asked_for() -> None:
-    figures = evaluating.video_figures({"one": judged_people([True, False], height_px=20.0)})["one"]
+    figures = evaluating.video_figures({"one": people_outcomes([True, False], height_px=20.0)})["one"]
     assert (figures["found"], figures["people_from_30_px"], figures["of_those_found_by"]) == (1, 0, {})
 
 
@@ -102,7 +102,7 @@ def test_all_detectors_are_written_into_one_table(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluating, "scrfd", lambda *_: find_discs)
-    places = ["--pictures", str(packed / "faces.zip"), "--table", str(packed / "faces.csv.gz")]
+    places = ["--images", str(packed / "faces.zip"), "--table", str(packed / "faces.csv.gz")]
     words = [*places, "--detector", "one=a.onnx", "--detector", "two=b.onnx", "--report", str(tmp_path / "r.json")]
     CliRunner().invoke(evaluating.main, words, catch_exceptions=False)
     figures = json.loads((tmp_path / "r.json").read_text())

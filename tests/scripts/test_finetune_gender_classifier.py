@@ -30,7 +30,7 @@ def finetune(shared: Path, folder: Path) -> str:
     """Runs the command in this process; what it says on stdout."""
     options = {
         "data": shared / "data/UTKFace.zip",
-        "trunk": shared / "models/mobilenet_v2_imagenet_trunk.pth",
+        "backbone": shared / "models/mobilenet_v2_imagenet_trunk.pth",
         "detector": shared / "models/scrfd/scrfd_500m_kps.onnx",
         "output": folder / "models",
         "reports": folder / "reports",
@@ -71,9 +71,9 @@ def test_a_smoke_run_writes_weights_history_and_report(first_run: tuple[Path, st
     assert (folder / "reports/gender_finetuning_curves.png").stat().st_size > 5000
     from_pth, from_onnx = (FaceGenderClassifier(folder / f"models/{NAME}{s}") for s in (".pth", ".onnx"))
     assert from_pth.card == from_onnx.card
-    assert from_pth.card.data["trunk"] == "mobilenet_v2_imagenet_trunk.pth"
-    answers = from_pth.predict(crops).female_prob
-    assert np.allclose(from_onnx.predict(crops).female_prob, answers, atol=1e-4)
+    assert from_pth.card.data["backbone"] == "mobilenet_v2_imagenet_trunk.pth"
+    predictions = from_pth.predict(crops).female_prob
+    assert np.allclose(from_onnx.predict(crops).female_prob, predictions, atol=1e-4)
 
 
 def test_only_the_result_goes_to_stdout(first_run: tuple[Path, str]) -> None:
@@ -95,5 +95,5 @@ def test_the_same_command_again_trains_nothing_more(
     again = finetune(shared, folder)
     assert repr(results_in(folder)) == repr(results)  # not a number is not equal to itself
     assert again.splitlines()[-1] == said.splitlines()[-1]
-    answers = FaceGenderClassifier(folder / f"models/{NAME}.pth").predict(crops).female_prob
-    assert np.array_equal(answers, network.predict(crops).female_prob)
+    predictions = FaceGenderClassifier(folder / f"models/{NAME}.pth").predict(crops).female_prob
+    assert np.array_equal(predictions, network.predict(crops).female_prob)

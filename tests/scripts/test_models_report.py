@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from scripts.models_report import INA_BY_HEIGHT, TARGETS, lowest_cell, main, models_page
 
 CARD = {
-    "data": {"trunk": "trunk.pth"},
+    "data": {"backbone": "trunk.pth"},
     "training": {"command": "facetally train it", "stages": [{"epochs": 3}, {"epochs": 4}]},
 }
 

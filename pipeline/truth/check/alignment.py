@@ -15,9 +15,9 @@ from facetally.truth.check.readings import (
     Reading,
     Recording,
     counted_from_one,
+    image_readings,
     mostly,
-    picture_readings,
-    plausible_pictures,
+    plausible_images,
     resized,
     shifted,
     stretched,
@@ -127,7 +127,7 @@ class Fit:
     """A reading of a video's labels, and how well the boxes then lie on faces."""
 
     time: Reading
-    picture: Reading
+    image: Reading
     overlaps: Floats
     """(N,) of each box with the face that it lies on best, in [0, 1]."""
 
@@ -138,7 +138,7 @@ class Fit:
 
     def is_clearly_better(self, other: Fit) -> bool:
         """Whether the boxes lie better on faces than in another fit, by more than chance and habit explain."""
-        pairs = (self.time, other.time), (self.picture, other.picture)
+        pairs = (self.time, other.time), (self.image, other.image)
         min_gain = max((ours.min_gain for ours, theirs in pairs if ours is not theirs), default=0.0)
         gains = self.overlaps - other.overlaps
         return float(np.mean(gains)) >= min_gain and certainty(gains) >= MIN_CERTAINTY
@@ -155,21 +155,21 @@ class Alignment:
     recording: Recording
     sightings: Sightings
 
-    def fit(self, time: Reading = AS_WRITTEN, picture: Reading = AS_WRITTEN) -> Fit:
+    def fit(self, time: Reading = AS_WRITTEN, image: Reading = AS_WRITTEN) -> Fit:
         """How well one reading fits."""
-        return Fit(time, picture, np.max(self._overlaps(time, picture), axis=1, initial=0.0))
+        return Fit(time, image, np.max(self._overlaps(time, image), axis=1, initial=0.0))
 
     def best_fit(self) -> Fit:
         """The reading that is clearly right: as written, unless the faces or else the frames say otherwise."""
         # whoever hits the video's own frames has hardly counted at another rate
         may_be_counted = not mostly(self.recording.has_frames_at(self.times_s))
         times = time_readings(self.times_s, self.recording, may_be_counted)
-        fit = self._told_by_faces(times) if len(self.sightings) else self.fit()
+        fit = self._found_by_faces(times) if len(self.sightings) else self.fit()
         if fit.time is AS_WRITTEN and AS_WRITTEN not in times:
-            fit = _clearly_best([self.fit(time, fit.picture) for time in times]) or fit
-        pictures = plausible_pictures(self.boxes, self.recording)
-        if fit.picture is AS_WRITTEN and AS_WRITTEN not in pictures:
-            fit = _clearly_best([self.fit(fit.time, picture) for picture in pictures]) or fit
+            fit = _clearly_best([self.fit(time, fit.image) for time in times]) or fit
+        images = plausible_images(self.boxes, self.recording)
+        if fit.image is AS_WRITTEN and AS_WRITTEN not in images:
+            fit = _clearly_best([self.fit(fit.time, image) for image in images]) or fit
         return fit
 
     def gains_a_frame_earlier(self, fit: Fit) -> Floats:
@@ -177,22 +177,22 @@ class Alignment:
         earlier = counted_from_one(self.recording, fit.time)
         if fit.time.first_number or not self.recording.contains(earlier.read(self.times_s)).all():
             return np.zeros(0)
-        return self.fit(earlier, fit.picture).overlaps - fit.overlaps
+        return self.fit(earlier, fit.image).overlaps - fit.overlaps
 
-    def _told_by_faces(self, times: list[Reading]) -> Fit:
+    def _found_by_faces(self, times: list[Reading]) -> Fit:
         """The reading that lays boxes clearly better on faces than any simpler one; each part must earn its place."""
-        as_written, times, pictures = [AS_WRITTEN], [AS_WRITTEN, *times], picture_readings(self.recording)
-        by_time, by_picture, by_both = (
-            max((self.fit(time, picture) for time, picture in product(*readings)), key=_overlap)
-            for readings in ((times, as_written), (as_written, pictures), (times, pictures))
+        as_written, times, images = [AS_WRITTEN], [AS_WRITTEN, *times], image_readings(self.recording)
+        by_time, by_image, by_both = (
+            max((self.fit(time, image) for time, image in product(*readings)), key=_overlap)
+            for readings in ((times, as_written), (as_written, images), (times, images))
         )
         fit = self.fit()
         if by_both.is_clearly_better(fit):
-            fit = _better(max(by_time, by_picture, key=_overlap), by_both)
-        by_offset = _refined(OFFSETS_S, lambda offset_s: self.fit(shifted(offset_s), fit.picture))
-        by_factor = _refined(TIME_FACTORS, lambda factor: self.fit(stretched(factor), fit.picture))
+            fit = _better(max(by_time, by_image, key=_overlap), by_both)
+        by_offset = _refined(OFFSETS_S, lambda offset_s: self.fit(shifted(offset_s), fit.image))
+        by_factor = _refined(TIME_FACTORS, lambda factor: self.fit(stretched(factor), fit.image))
         free, earlier = max(by_offset, by_factor, key=_overlap), counted_from_one(self.recording, fit.time)
-        if free.is_clearly_better(self.fit(earlier, fit.picture)):  # one frame alone is for `late_by_a_frame`
+        if free.is_clearly_better(self.fit(earlier, fit.image)):  # one frame alone is for `late_by_a_frame`
             fit = _better(fit, free)
         return _better(fit, self._resized(fit.time))
 
@@ -202,14 +202,14 @@ class Alignment:
         on_face = whole.overlaps >= MIN_OVERLAP
         if not on_face.any():
             return whole
-        best = np.argmax(self._overlaps(time, whole.picture), axis=1)
+        best = np.argmax(self._overlaps(time, whole.image), axis=1)
         faces = self.sightings.at(time.read(self.times_s))[np.arange(len(best)), best]
         sums = [boxes[on_face, :2] + boxes[on_face, 2:] for boxes in (faces, self.boxes)]
         x_factor, y_factor = np.median(sums[0] / np.maximum(sums[1], 1e-9), axis=0)
         return max(whole, self.fit(time, resized(self.recording, x_factor, y_factor)), key=_overlap)
 
-    def _overlaps(self, time: Reading, picture: Reading) -> Floats:
-        return overlaps(picture.read(self.boxes), self.sightings.at(time.read(self.times_s)))
+    def _overlaps(self, time: Reading, image: Reading) -> Floats:
+        return overlaps(image.read(self.boxes), self.sightings.at(time.read(self.times_s)))
 
 
 def late_by_a_frame(gains: Mapping[str, Floats]) -> set[str]:

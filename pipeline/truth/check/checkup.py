@@ -22,7 +22,7 @@ from facetally.truth.files import read_truth
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
 from facetally.truth.video_names import matched_names
 from facetally.video.decoder import Decoder
-from facetally.video.reader import Picture
+from facetally.video.reader import FrameImage
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def check(
     gains = {video: alignment.gains_a_frame_earlier(fits[video]) for video, alignment in alignments.items()}
     for video in late_by_a_frame(gains):
         earlier = counted_from_one(recordings[video], fits[video].time)
-        fits[video] = alignments[video].fit(earlier, fits[video].picture)
+        fits[video] = alignments[video].fit(earlier, fits[video].image)
     findings: list[Finding] = []
     for video, recording in recordings.items():
         boxed: tuple[str, ...] = ()
@@ -102,13 +102,13 @@ def check(
     return Checkup(truth, tuple(findings), recordings, fits)
 
 
-def mended(checkup: Checkup) -> Truth:
+def fix_labels(checkup: Checkup) -> Truth:
     """The truth with all findings mended; videos without a finding stay as they are.
 
     Raises:
         TruthError: a finding that cannot be mended.
     """
-    left = [finding for finding in checkup.findings if not finding.is_mendable]
+    left = [finding for finding in checkup.findings if not finding.is_fixable]
     if left:
         raise TruthError(f"{left[0]} ({len(left)} such in all)", fix=left[0].fix)
     truth = checkup.truth
@@ -117,8 +117,8 @@ def mended(checkup: Checkup) -> Truth:
         recording, time = checkup.recordings[video], AS_WRITTEN
         if video in boxes:
             time = checkup.fits[video].time
-            boxes[video] = _mended_boxes(boxes[video], recording, checkup.fits[video])
-        people[video] = tuple(_mended_person(person, recording, time) for person in people[video])
+            boxes[video] = _fixed_boxes(boxes[video], recording, checkup.fits[video])
+        people[video] = tuple(_fixed_person(person, recording, time) for person in people[video])
         if video in until_s:
             until_s[video] = _within(recording, time, until_s[video])
     return replace(truth, people=people, boxes=boxes, labelled_until_s=until_s)
@@ -131,23 +131,23 @@ def read_recording(path: Path) -> Recording:
         VideoError: no video, or nothing in it can be decoded.
     """
     with closing(Decoder(path)) as decoder:
-        pictures = decoder.pictures()
-        first = next(pictures, None)
+        images = decoder.images()
+        first = next(images, None)
         if first is None:
             raise VideoError(f"no frame of {path} could be decoded", fix="play the file to see whether it is whole")
-        height_px, width_px = Picture(first.picture).hw
+        height_px, width_px = FrameImage(first.image).hw
         times_s, end_s = [first.time_s], first.time_s + first.duration_s
-        for picture in pictures:
-            times_s.append(picture.time_s)
-            end_s = picture.time_s + picture.duration_s
+        for image in images:
+            times_s.append(image.time_s)
+            end_s = image.time_s + image.duration_s
         return Recording(
             times_s=np.array(times_s),
             end_s=end_s,
             width_px=width_px,
             height_px=height_px,
             fps=decoder.info.fps,
-            start_s=first.picture.time or 0.0,
-            quarter_turns=round(-first.picture.rotation / 90) % 4,
+            start_s=first.image.time or 0.0,
+            quarter_turns=round(-first.image.rotation / 90) % 4,
         )
 
 
@@ -177,9 +177,9 @@ def _fix_of_name(video: str, given: Iterable[str]) -> str:
     return f"{meant}name the video after --videos too, or delete its labels"
 
 
-def _mended_boxes(labels: LabelledBoxes, recording: Recording, fit: Fit) -> LabelledBoxes:
+def _fixed_boxes(labels: LabelledBoxes, recording: Recording, fit: Fit) -> LabelledBoxes:
     times_s = recording.times_s[recording.frames_near(fit.time.read(labels.times_s))]
-    boxes = fit.picture.read(labels.boxes)
+    boxes = fit.image.read(labels.boxes)
     is_cut = recording.parts_inside(boxes) < MIN_INSIDE
     boxes = np.where(is_cut[:, None], recording.clipped(boxes), boxes)
     by_frame: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # two times may be of one frame: the first stays
@@ -188,7 +188,7 @@ def _mended_boxes(labels: LabelledBoxes, recording: Recording, fit: Fit) -> Labe
     return LabelledBoxes.of(by_frame.values())
 
 
-def _mended_person(person: LabelledPerson, recording: Recording, time: Reading) -> LabelledPerson:
+def _fixed_person(person: LabelledPerson, recording: Recording, time: Reading) -> LabelledPerson:
     ends = [
         (_within(recording, time, start_s), _within(recording, time, end_s)) for start_s, end_s in person.intervals_s
     ]

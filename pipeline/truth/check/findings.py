@@ -35,7 +35,7 @@ CLOSE_S = 0.1
 """How far outside a video a label's time may lie to be of its first or last frame: rounded, or estimated."""
 NUMBER_COLUMNS = BOX_COLUMNS[2:]
 EDGE_COLUMNS = BOX_COLUMNS[3:]
-LOOK = "check it, and that the labels are of this file; a run over it (--run OUT) may tell how they were meant"
+CHECK = "check it, and that the labels are of this file; a run over it (--run OUT) may tell how they were meant"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Finding:
     what: str
     """What is wrong with the value."""
     fix: str
-    is_mendable: bool = False
+    is_fixable: bool = False
 
     def __str__(self) -> str:
         shown = ", ".join(map(str, self.lines[:SHOWN_LINES]))
@@ -83,10 +83,10 @@ def people_findings(
     """
 
     def found(
-        kind: str, rows: list[tuple[int, str]], column: str, what: str, fix: str, is_mendable: bool = False
+        kind: str, rows: list[tuple[int, str]], column: str, what: str, fix: str, is_fixable: bool = False
     ) -> list[Finding]:
         lines = tuple(line for line, _ in rows)
-        return [Finding(kind, video, file, lines, column, rows[0][1], what, fix, is_mendable)] if rows else []
+        return [Finding(kind, video, file, lines, column, rows[0][1], what, fix, is_fixable)] if rows else []
 
     unseen, late, long = [], [], []
     for person in people:
@@ -103,8 +103,8 @@ def people_findings(
         *found(
             "no_label", unseen, "person", f"has neither box nor interval in {video}", "add some, or delete the line"
         ),
-        *found("past_end", late, "start_s", past, LOOK),
-        *found("past_end", long, "end_s", past, "--mend lets the interval stop there", True),
+        *found("past_end", late, "start_s", past, CHECK),
+        *found("past_end", long, "end_s", past, "--fix lets the interval stop there", True),
     ]
 
 
@@ -123,7 +123,7 @@ def box_findings(video: str, file: Path, labels: LabelledBoxes, alignment: Align
     yield from _out_of_time(rows)
     if fit.time is AS_WRITTEN:
         yield from _between_frames(rows, alignment)
-    yield from _out_of_picture(rows)
+    yield from _out_of_image(rows)
     yield from _same_boxes(rows)
 
 
@@ -143,19 +143,19 @@ class _Rows:
 
     @property
     def boxes(self) -> Floats:
-        return self.fit.picture.read(self.labels.boxes)
+        return self.fit.image.read(self.labels.boxes)
 
     def where(self, wrong: Bools) -> Ints:
         """The rows of a mask, in the order of the file."""
         rows = np.flatnonzero(wrong)
         return rows[np.argsort(self.labels.lines[rows], kind="stable")]
 
-    def found(self, kind: str, rows: Ints, column: str, what: str, fix: str, is_mendable: bool = False) -> Finding:
+    def found(self, kind: str, rows: Ints, column: str, what: str, fix: str, is_fixable: bool = False) -> Finding:
         """A finding about some rows; it shows the value of the first."""
         numbers = self.labels.times_s[rows[0]], *self.labels.boxes[rows[0]]
         written = dict(zip(NUMBER_COLUMNS, numbers, strict=True))
         lines = tuple(self.labels.lines[rows].tolist())
-        return Finding(kind, self.video, self.file, lines, column, f"{written[column]:.10g}", what, fix, is_mendable)
+        return Finding(kind, self.video, self.file, lines, column, f"{written[column]:.10g}", what, fix, is_fixable)
 
 
 def _misread(rows: _Rows, plain: Fit) -> Iterator[Finding]:
@@ -167,12 +167,12 @@ def _misread(rows: _Rows, plain: Fit) -> Iterator[Finding]:
     moved = rows.where(np.abs(rows.times_s - rows.labels.times_s) > FRAME_TOLERANCE_S)
     if len(moved):
         what = f"is meant for {rows.times_s[moved[0]]:.2f} s: in {name} {fit.time.what}; {evidence}"
-        yield rows.found("time", moved, "time_s", what, "--mend writes the times of the frames that are meant", True)
-    if fit.picture is not AS_WRITTEN:
+        yield rows.found("time", moved, "time_s", what, "--fix writes the times of the frames that are meant", True)
+    if fit.image is not AS_WRITTEN:
         every = rows.where(np.ones(len(rows.labels.lines), bool))
         box = ", ".join(f"{edge:.0f}" for edge in rows.boxes[every[0]])
-        what = f"is of a box that is meant for {box}: in {name} {fit.picture.what}; {evidence}"
-        yield rows.found("picture", every, "x1", what, "--mend writes the boxes in pixels as displayed", True)
+        what = f"is of a box that is meant for {box}: in {name} {fit.image.what}; {evidence}"
+        yield rows.found("image", every, "x1", what, "--fix writes the boxes in pixels as displayed", True)
 
 
 def _out_of_time(rows: _Rows) -> Iterator[Finding]:
@@ -182,9 +182,9 @@ def _out_of_time(rows: _Rows) -> Iterator[Finding]:
     is_close = (times_s >= -CLOSE_S) & (times_s <= recording.end_s + CLOSE_S)
     what = f"is not within {rows.video}, which ends at {recording.end_s:.2f} s"
     if len(close := rows.where(is_outside & is_close)):
-        yield rows.found("past_end", close, "time_s", what, "--mend moves the label to the nearest frame", True)
+        yield rows.found("past_end", close, "time_s", what, "--fix moves the label to the nearest frame", True)
     if len(far := rows.where(is_outside & ~is_close)):
-        yield rows.found("past_end", far, "time_s", what, LOOK)
+        yield rows.found("past_end", far, "time_s", what, CHECK)
 
 
 def _between_frames(rows: _Rows, alignment: Alignment) -> Iterator[Finding]:
@@ -195,9 +195,9 @@ def _between_frames(rows: _Rows, alignment: Alignment) -> Iterator[Finding]:
         return
     what = f"is between two frames of {rows.video}"
     readings = time_readings(times_s, recording)
-    rivals = [r for r in readings if not rows.fit.is_clearly_better(alignment.fit(r, rows.fit.picture))]
+    rivals = [r for r in readings if not rows.fit.is_clearly_better(alignment.fit(r, rows.fit.image))]
     if AS_WRITTEN in readings or not rivals:
-        yield rows.found("off_frame", off, "time_s", what, "--mend moves the label to the nearer one", True)
+        yield rows.found("off_frame", off, "time_s", what, "--fix moves the label to the nearer one", True)
         return
     what += f", and on one if {' or if '.join(reading.what for reading in rivals)}"
     yield rows.found(
@@ -209,14 +209,14 @@ def _between_frames(rows: _Rows, alignment: Alignment) -> Iterator[Finding]:
     )
 
 
-def _out_of_picture(rows: _Rows) -> Iterator[Finding]:
+def _out_of_image(rows: _Rows) -> Iterator[Finding]:
     """Boxes that hardly reach into the picture, or not at all."""
     recording, boxes = rows.recording, rows.boxes
     parts = recording.parts_inside(boxes)
-    picture = f"outside the picture of {rows.video}, {recording.width_px} x {recording.height_px} px"
+    image = f"outside the picture of {rows.video}, {recording.width_px} x {recording.height_px} px"
     for kind, is_wrong, what, fix in (
-        ("outside", parts == 0, f"lies {picture}", LOOK),
-        ("cut", (parts > 0) & (parts < MIN_INSIDE), f"lies mostly {picture}", "--mend cuts the box off at the edge"),
+        ("outside", parts == 0, f"lies {image}", CHECK),
+        ("cut", (parts > 0) & (parts < MIN_INSIDE), f"lies mostly {image}", "--fix cuts the box off at the edge"),
     ):
         if len(wrong := rows.where(is_wrong)):
             beyond = np.abs(recording.clipped(boxes) - boxes)[wrong[0]]

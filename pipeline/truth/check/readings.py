@@ -209,7 +209,7 @@ def mostly(are: Bools) -> bool:
     return bool(np.mean(are) >= MOST)
 
 
-def picture_readings(recording: Recording) -> list[Reading]:
+def image_readings(recording: Recording) -> list[Reading]:
     """The readings of boxes that are worth a try: turned, mirrored, drawn on a picture of a usual size."""
     width, height = recording.width_px, recording.height_px
     factors = dict.fromkeys([width / proxy for proxy in PROXY_WIDTHS_PX] + [1 / part for part in PROXY_FACTORS])
@@ -223,7 +223,7 @@ def picture_readings(recording: Recording) -> list[Reading]:
     ]
 
 
-def plausible_pictures(boxes: Floats, recording: Recording) -> list[Reading]:
+def plausible_images(boxes: Floats, recording: Recording) -> list[Reading]:
     """As written, or as stored where the video is turned for display: those that put all boxes into the picture."""
     readings = [AS_WRITTEN]
     if recording.quarter_turns:

@@ -121,8 +121,8 @@ def gone_after(keyframe: Keyframe, later: Keyframe | None = None) -> tuple[Keyfr
     return (replace(keyframe, frame=keyframe.frame + 1, is_visible=False),)
 
 
-def said_of(person: str, answers: Iterable[tuple[str, str]], labels: Iterable[str]) -> dict[str, str]:
+def said_of(person: str, predictions: Iterable[tuple[str, str]], labels: Iterable[str]) -> dict[str, str]:
     """Attributes of a person by our names; the gender may also be a label."""
     gender = next((label.strip() for label in labels if label.strip().lower() in GENDER_WORDS), "")
-    known = ((ATTRIBUTES[name.lower()], text.strip()) for name, text in answers if name.lower() in ATTRIBUTES)
+    known = ((ATTRIBUTES[name.lower()], text.strip()) for name, text in predictions if name.lower() in ATTRIBUTES)
     return {"person": person, "gender": gender} | {name: text for name, text in known if text}

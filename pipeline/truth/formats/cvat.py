@@ -80,17 +80,17 @@ def _track(path: Path, element: ElementTree.Element, lines: Lines) -> LabelledTr
     keyframes = [_keyframe(row) for row, kept in zip(rows, is_kept, strict=True) if kept]
     if keyframes[-1].is_visible:
         keyframes += gone_after(keyframes[-1])
-    values = said_of(track_id, _answers(element), [element.get("label", "")])
+    values = said_of(track_id, _predictions(element), [element.get("label", "")])
     return LabelledTrack(CsvRow(path, line, values, f"track {track_id} from line {line} on"), tuple(keyframes))
 
 
-def _answers(track: ElementTree.Element) -> list[tuple[str, str]]:
+def _predictions(track: ElementTree.Element) -> list[tuple[str, str]]:
     """Each attribute with its most frequent value."""
     counts: dict[str, Counter[str]] = {}
-    for answer in track.iterfind("box/attribute"):
-        text = (answer.text or "").strip()
+    for prediction in track.iterfind("box/attribute"):
+        text = (prediction.text or "").strip()
         if text and text != UNDEFINED:
-            counts.setdefault(answer.get("name", ""), Counter())[text] += 1
+            counts.setdefault(prediction.get("name", ""), Counter())[text] += 1
     return [(name, count.most_common(1)[0][0]) for name, count in counts.items()]
 
 

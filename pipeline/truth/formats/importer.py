@@ -24,7 +24,7 @@ from facetally.truth.formats.annotations import LabelledVideo
 from facetally.truth.formats.cvat import read_cvat
 from facetally.truth.formats.label_studio import read_label_studio
 from facetally.truth.formats.mot import read_mot
-from facetally.truth.formats.placement import Attributes, placed, scale_of
+from facetally.truth.formats.placement import Attributes, place_tracks, scale_of
 from facetally.truth.formats.timeline import Timeline, timeline_by_fps, timeline_of
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
 from facetally.truth.video_names import matched_names
@@ -92,7 +92,7 @@ def import_truth(
             raise TruthError(f"{labels.path} labels {name} a second time", fix="import one of the two at a time")
         timeline, doubts = timeline_of(paths[name], labels) if videos else (_timeline_without(labels, fps), [])
         scale, changes = scale_of(labels, timeline.size_px, name)
-        people[name], boxes[name] = placed(labels, name, timeline, scale, sidecar)
+        people[name], boxes[name] = place_tracks(labels, name, timeline, scale, sidecar)
         notes += doubts + changes
     labelled_people = {track.row.values["person"] for labels in labelled for track in labels.tracks}
     if unused := sorted({person for _, person in sidecar} - labelled_people):

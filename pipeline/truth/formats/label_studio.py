@@ -121,9 +121,9 @@ def _track(path: Path, task_id: object, shape: Json, results: Iterable[Json]) ->
         elif later is None:
             end = max(_frame_count(value), keyframe.frame + 1)
             keyframes.append(replace(keyframe, frame=end, is_visible=False))
-    answers = [result for result in results if str(result.get("id")) == region_id]
-    labels = [label for answer in answers for label in answer["value"].get("labels", [])]
-    values = said_of(region_id, [_answer(answer) for answer in answers], labels)
+    predictions = [result for result in results if str(result.get("id")) == region_id]
+    labels = [label for prediction in predictions for label in prediction["value"].get("labels", [])]
+    values = said_of(region_id, [_answer(prediction) for prediction in predictions], labels)
     return LabelledTrack(CsvRow(path, 0, values, where), tuple(keyframes))
 
 

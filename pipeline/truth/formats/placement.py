@@ -48,7 +48,7 @@ def scale_of(
     return (x, y), [f"{labels.path}: boxes were drawn on {sizes}; they were scaled"]
 
 
-def placed(
+def place_tracks(
     labels: LabelledVideo, name: str, timeline: Timeline, scale: tuple[float, float], attributes: Attributes
 ) -> tuple[tuple[LabelledPerson, ...], LabelledBoxes]:
     """The people of a video who are in view, and their boxes.

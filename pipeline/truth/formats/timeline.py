@@ -11,7 +11,7 @@ from facetally.errors import VideoError
 from facetally.truth.formats.annotations import LabelledVideo
 from facetally.truth.labels import Floats
 from facetally.video.decoder import Decoder
-from facetally.video.reader import Picture
+from facetally.video.reader import FrameImage
 
 TICK_TOLERANCE = 0.25
 """A picture that comes this much of a tick late is still on show at it: times in files are rounded."""
@@ -78,13 +78,13 @@ def timeline_of(path: Path, labels: LabelledVideo) -> tuple[Timeline, list[str]]
     end_tick = np.inf
     try:
         rate = _clock_rate(labels, decoder)
-        for picture in decoder.pictures():
+        for image in decoder.images():
             if not times_s:
-                height_px, width_px = Picture(picture.picture).hw
-            times_s.append(picture.time_s)
-            if (picture.time_s * rate if rate else picture.index) >= last_frame:
+                height_px, width_px = FrameImage(image.image).hw
+            times_s.append(image.time_s)
+            if (image.time_s * rate if rate else image.index) >= last_frame:
                 break
-            end_s = picture.time_s + picture.duration_s
+            end_s = image.time_s + image.duration_s
         else:
             end_tick = end_s * rate if rate else len(times_s)
         notes = _doubts(path, labels, decoder)

@@ -10,7 +10,7 @@ import torch
 from facetally.detection.training.losses import (
     AnchorTargets,
     LossOptions,
-    TeacherAnswers,
+    TeacherPredictions,
     joined,
     label_loss,
     teacher_loss,
@@ -68,13 +68,13 @@ def test_a_picture_without_a_face_gives_a_finite_loss_and_gradient() -> None:
 
 
 def test_the_teachers_own_answer_costs_nothing() -> None:
-    teacher = TeacherAnswers(torch.tensor([[0.9, 0.1]]), torch.tensor([[BOX, BOX]]), torch.zeros(1, 2, 10))
+    teacher = TeacherPredictions(torch.tensor([[0.9, 0.1]]), torch.tensor([[BOX, BOX]]), torch.zeros(1, 2, 10))
     own = teacher.scores.logit(), teacher.boxes, teacher.points
     assert teacher_loss(own, teacher, torch.zeros(1, 2, dtype=torch.bool), OPTIONS).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_points_are_learnt_where_the_teacher_is_sure() -> None:
-    teacher = TeacherAnswers(torch.tensor([[0.9, 0.1]]), torch.tensor([[BOX, BOX]]), torch.ones(1, 2, 10))
+    teacher = TeacherPredictions(torch.tensor([[0.9, 0.1]]), torch.tensor([[BOX, BOX]]), torch.ones(1, 2, 10))
     points = torch.zeros(1, 2, 10, requires_grad=True)
     own = teacher.scores.logit(), teacher.boxes, points
     teacher_loss(own, teacher, torch.zeros(1, 2, dtype=torch.bool), OPTIONS).backward()

@@ -111,18 +111,18 @@ def test_a_teacher_answers_at_the_networks_own_anchors(tmp_path: Path) -> None:
     network = ScrfdNetwork(SMALL).eval()
     export_scrfd(network, tmp_path / "teacher.onnx", {})
     images = torch.randint(0, 255, (2, 96, 96, 3), dtype=torch.uint8)
-    answers = Teacher(tmp_path / "teacher.onnx").answers(images)
+    predictions = Teacher(tmp_path / "teacher.onnx").predictions(images)
     with torch.no_grad():
         levels = network(as_input(images))
     scores = torch.cat([level[0].sigmoid() for level in levels], dim=1)
     boxes = torch.cat([level[1] for level in levels], dim=1)
-    assert answers.scores.numpy() == pytest.approx(scores.numpy(), abs=1e-4)
-    assert answers.boxes.numpy() == pytest.approx(boxes.numpy(), abs=1e-3)
+    assert predictions.scores.numpy() == pytest.approx(scores.numpy(), abs=1e-4)
+    assert predictions.boxes.numpy() == pytest.approx(boxes.numpy(), abs=1e-3)
 
 
 def test_where_labels_show_nobody_the_teacher_is_not_asked(tmp_path: Path) -> None:
     class Forbidden:
-        def answers(self, _: torch.Tensor) -> None:
+        def predictions(self, _: torch.Tensor) -> None:
             raise AssertionError("asked")
 
     scenes = [drawn_scene(np.zeros((0, 4)), seed=seed) for seed in range(8)]

@@ -230,8 +230,8 @@ def test_no_copy_among_utkfaces_pictures_is_in_two_splits(shared: Path) -> None:
         files = [item for item in archive.infolist() if item.file_size]
         checksums = Counter(item.CRC for item in files)
         copies = sorted((item for item in files if checksums[item.CRC] > 1), key=lambda item: item.CRC)[:120]
-        pictures = [cv2.imdecode(np.frombuffer(archive.read(item), np.uint8), cv2.IMREAD_COLOR) for item in copies]
-    crops = np.stack([cv2.resize(picture, (OUTER_PX, OUTER_PX), interpolation=cv2.INTER_AREA) for picture in pictures])
+        images = [cv2.imdecode(np.frombuffer(archive.read(item), np.uint8), cv2.IMREAD_COLOR) for item in copies]
+    crops = np.stack([cv2.resize(image, (OUTER_PX, OUTER_PX), interpolation=cv2.INTER_AREA) for image in images])
     female = [float(Path(item.filename).name.split("_")[1]) for item in copies]
     corpus = join_sets([face_set(female, crops=crops)], seed=0)
     assert 40 <= len(corpus) <= 60  # pairs, a few of three, and a few that disagree

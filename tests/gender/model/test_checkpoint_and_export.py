@@ -42,9 +42,9 @@ def dump_pickle(content: object, path: Path) -> None:
 
 
 def test_a_checkpoint_gives_back_weights_and_card(
-    twins: tuple[Path, Path], settled_network: torch.nn.Module, card: ModelCard
+    weights_pair: tuple[Path, Path], settled_network: torch.nn.Module, card: ModelCard
 ) -> None:
-    network, loaded_card = load_checkpoint(twins[0])
+    network, loaded_card = load_checkpoint(weights_pair[0])
     expected = settled_network.state_dict()
     assert loaded_card == card
     assert not network.training
@@ -77,15 +77,15 @@ def test_a_checkpoint_that_would_fill_the_memory_is_refused(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 100, 1_000_000])
-def test_a_truncated_checkpoint_is_refused(tmp_path: Path, twins: tuple[Path, Path], kept_bytes: int) -> None:
-    (tmp_path / "cut.pth").write_bytes(twins[0].read_bytes()[:kept_bytes])
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, weights_pair: tuple[Path, Path], kept_bytes: int) -> None:
+    (tmp_path / "cut.pth").write_bytes(weights_pair[0].read_bytes()[:kept_bytes])
     with pytest.raises(ValueError, match=r"cut\.pth is not a facetally checkpoint"):
         load_checkpoint(tmp_path / "cut.pth")
 
 
 @pytest.mark.parametrize("case", ["no card", "a tensor is missing", "another architecture", "no dictionary"])
-def test_other_contents_are_refused(tmp_path: Path, twins: tuple[Path, Path], case: str) -> None:
-    content = torch.load(twins[0], weights_only=True)
+def test_other_contents_are_refused(tmp_path: Path, weights_pair: tuple[Path, Path], case: str) -> None:
+    content = torch.load(weights_pair[0], weights_only=True)
     if case == "no card":
         del content["card"]
     elif case == "a tensor is missing":
@@ -114,35 +114,37 @@ def test_a_failed_save_leaves_the_old_checkpoint(
 
 @pytest.mark.parametrize("batch_size", [1, 7])
 def test_the_onnx_twin_gives_the_checkpoints_logits(
-    twins: tuple[Path, Path], card: ModelCard, crops: np.ndarray, batch_size: int
+    weights_pair: tuple[Path, Path], card: ModelCard, crops: np.ndarray, batch_size: int
 ) -> None:
     batch = card.normalised(crops[:batch_size])
-    network, _ = load_checkpoint(twins[0])
+    network, _ = load_checkpoint(weights_pair[0])
     with torch.inference_mode():
         expected = network(torch.from_numpy(batch)).numpy()
-    session = onnxruntime.InferenceSession(twins[1], providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(weights_pair[1], providers=["CPUExecutionProvider"])
     (logits,) = session.run([OUTPUT_NAME], {INPUT_NAME: batch})
     assert batch_size == 1 or np.ptp(expected, axis=0).min() > 0.1
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, expected, atol=1e-4)
 
 
-def test_the_onnx_twin_names_its_ends_and_takes_any_batch(twins: tuple[Path, Path], card: ModelCard) -> None:
-    model = onnx.load(twins[1])
-    (entry,), (answer,) = (
+def test_the_onnx_twin_names_its_ends_and_takes_any_batch(weights_pair: tuple[Path, Path], card: ModelCard) -> None:
+    model = onnx.load(weights_pair[1])
+    (entry,), (prediction,) = (
         [(end.name, [axis.dim_value or axis.dim_param for axis in end.type.tensor_type.shape.dim]) for end in ends]
         for ends in (model.graph.input, model.graph.output)
     )
     side = card.crop["size_px"]
     assert entry == ("input", ["batch", 3, side, side])
-    assert answer == ("output", ["batch", 2])
+    assert prediction == ("output", ["batch", 2])
     assert next(opset.version for opset in model.opset_import if not opset.domain) >= 11
 
 
 def test_the_card_says_which_network_is_built(tmp_path: Path, card: ModelCard) -> None:
     options = NetworkOptions("five_blocks", hidden=16, dropout=0.5, hidden_dropout=0.3)
-    told = asdict(options)
-    card = replace(card, architecture=told.pop("trunk"), network=told, outputs={"gender": "none", "age": "per_100"})
+    predicted = asdict(options)
+    card = replace(
+        card, architecture=predicted.pop("backbone"), network=predicted, outputs={"gender": "none", "age": "per_100"}
+    )
     save_checkpoint(tmp_path / "w.pth", FaceNetwork(options, 1), card)
     network, _ = load_checkpoint(tmp_path / "w.pth")
     assert [layer.p for layer in network.classifier if isinstance(layer, torch.nn.Dropout)] == [0.5, 0.3]
@@ -157,13 +159,23 @@ def test_a_layout_that_does_not_go_with_the_weights_is_refused(
         load_checkpoint(tmp_path / "w.pth")
 
 
-def test_the_onnx_twin_carries_the_same_card(twins: tuple[Path, Path], card: ModelCard) -> None:
-    metadata = {entry.key: entry.value for entry in onnx.load(twins[1]).metadata_props}
-    assert ModelCard.from_json(metadata[ONNX_METADATA_KEY]) == load_checkpoint(twins[0])[1] == card
-    assert [p.name for p in sorted(twins[1].parent.iterdir())] == ["small.onnx", "small.pth"]  # no .part, no .data
+def test_the_onnx_twin_carries_the_same_card(weights_pair: tuple[Path, Path], card: ModelCard) -> None:
+    metadata = {entry.key: entry.value for entry in onnx.load(weights_pair[1]).metadata_props}
+    assert ModelCard.from_json(metadata[ONNX_METADATA_KEY]) == load_checkpoint(weights_pair[0])[1] == card
+    assert [p.name for p in sorted(weights_pair[1].parent.iterdir())] == [
+        "small.onnx",
+        "small.pth",
+    ]  # no .part, no .data
 
 
-def test_the_onnx_twin_does_not_tell_of_this_machine(twins: tuple[Path, Path]) -> None:
-    content = twins[1].read_bytes()
-    places = (str(REPOSITORY), str(Path.home()), str(twins[1].parent), torch.__path__[0], "site-packages", ".py")
+def test_the_onnx_twin_does_not_tell_of_this_machine(weights_pair: tuple[Path, Path]) -> None:
+    content = weights_pair[1].read_bytes()
+    places = (
+        str(REPOSITORY),
+        str(Path.home()),
+        str(weights_pair[1].parent),
+        torch.__path__[0],
+        "site-packages",
+        ".py",
+    )
     assert [place for place in places if place.encode() in content] == []

@@ -13,10 +13,10 @@ import torch
 from torchvision.models import mobilenet_v2
 
 from facetally.gender.model.card import ModelCard
-from facetally.gender.model.networks import TRUNKS, FaceNetwork, NetworkOptions, load_trunk
+from facetally.gender.model.networks import BACKBONES, FaceNetwork, NetworkOptions, load_backbone
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "models" / "mobilenetv2_gender_utkface.pth"
-TRUNK_SIZES = {
+BACKBONE_SIZES = {
     "mobilenet_v2": (3_504_872 - 1_281_000, 1280),  # torchvision's numbers without their 1000 classes
     "efficientnet_b0": (5_288_548 - 1_281_000, 1280),
     "resnet34": (21_797_672 - 513_000, 512),
@@ -48,15 +48,15 @@ def batch(card: ModelCard, crops: np.ndarray) -> torch.Tensor:
 
 
 def test_every_trunk_has_its_known_size() -> None:
-    assert TRUNK_SIZES.keys() == TRUNKS.keys()
-    assert TRUNK_SIZES["five_blocks"][0] == 1_569_568
+    assert BACKBONE_SIZES.keys() == BACKBONES.keys()
+    assert BACKBONE_SIZES["five_blocks"][0] == 1_569_568
 
 
-@pytest.mark.parametrize("trunk", TRUNKS)
-def test_a_trunk_with_a_linear_head_gives_a_row_a_crop(trunk: str) -> None:
-    network = FaceNetwork(NetworkOptions(trunk), 3).eval()
-    trunk_count, width = TRUNK_SIZES[trunk]
-    assert parameter_count(network.features) == trunk_count
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_trunk_with_a_linear_head_gives_a_row_a_crop(backbone: str) -> None:
+    network = FaceNetwork(NetworkOptions(backbone), 3).eval()
+    backbone_count, width = BACKBONE_SIZES[backbone]
+    assert parameter_count(network.features) == backbone_count
     assert parameter_count(network.classifier) == 3 * width + 3
     with torch.inference_mode():
         assert network(random_crops(2)).shape == (2, 3)
@@ -103,10 +103,10 @@ def test_freezing_changes_neither_logits_nor_names(
     assert all(torch.equal(frozen.state_dict()[k], v) for k, v in settled_network.state_dict().items())
 
 
-@pytest.mark.parametrize("trunk", ["efficientnet_b0", "resnet34", "resnet50", "five_blocks"])
-def test_the_folded_copy_of_every_trunk_says_the_same(trunk: str) -> None:
+@pytest.mark.parametrize("backbone", ["efficientnet_b0", "resnet34", "resnet50", "five_blocks"])
+def test_the_folded_copy_of_every_trunk_says_the_same(backbone: str) -> None:
     torch.manual_seed(0)
-    network = FaceNetwork(NetworkOptions(trunk), 2)
+    network = FaceNetwork(NetworkOptions(backbone), 2)
     network.train()(random_crops(4, 64))  # batch norms that do something
     with torch.inference_mode():
         before = network.eval()(random_crops(3, 64))
@@ -147,9 +147,9 @@ def copied_and_loaded(network: FaceNetwork, other: FaceNetwork, path: Path) -> F
     return loaded(deepcopy(network), other, path)
 
 
-def with_a_new_trunk(network: FaceNetwork, other: FaceNetwork, path: Path) -> FaceNetwork:
+def with_a_new_backbone(network: FaceNetwork, other: FaceNetwork, path: Path) -> FaceNetwork:
     torch.save(other.state_dict(), path)
-    load_trunk(network, path)
+    load_backbone(network, path)
     return network
 
 
@@ -157,7 +157,7 @@ def in_double(network: FaceNetwork, _other: FaceNetwork, _path: Path) -> FaceNet
     return network.double()
 
 
-@pytest.mark.parametrize("change", [loaded, copied_and_loaded, with_a_new_trunk, in_double])
+@pytest.mark.parametrize("change", [loaded, copied_and_loaded, with_a_new_backbone, in_double])
 def test_weights_changed_after_freezing_are_the_ones_that_run(
     change: Callable[[FaceNetwork, FaceNetwork, Path], FaceNetwork], tmp_path: Path
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_trunk_fills_the_features_and_leaves_the_head(tmp_path: Path, settled_
     torch.save(settled_network.state_dict(), tmp_path / "trunk.pth")
     network = FaceNetwork(NetworkOptions(hidden=8), 3)
     head = deepcopy(network.classifier.state_dict())
-    load_trunk(network, tmp_path / "trunk.pth")
+    load_backbone(network, tmp_path / "trunk.pth")
     expected = settled_network.features.state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in network.features.state_dict().items())
     assert all(torch.equal(value, head[key]) for key, value in network.classifier.state_dict().items())
@@ -185,10 +185,10 @@ def test_a_trunk_fills_the_features_and_leaves_the_head(tmp_path: Path, settled_
 def test_a_file_without_the_trunks_tensors_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "trunk.pth")
     with pytest.raises(ValueError, match=r"trunk\.pth is not a trunk of this network"):
-        load_trunk(FaceNetwork(NetworkOptions(), 2), tmp_path / "trunk.pth")
+        load_backbone(FaceNetwork(NetworkOptions(), 2), tmp_path / "trunk.pth")
 
 
 def test_a_damaged_trunk_is_refused(tmp_path: Path) -> None:
     (tmp_path / "trunk.pth").write_text("no weights at all")
     with pytest.raises(ValueError, match=r"trunk\.pth is not a trunk of this network"):
-        load_trunk(FaceNetwork(NetworkOptions(), 2), tmp_path / "trunk.pth")
+        load_backbone(FaceNetwork(NetworkOptions(), 2), tmp_path / "trunk.pth")

@@ -81,8 +81,8 @@ def test_an_epochs_items_are_crop_and_labels_of_the_faces_in_its_order() -> None
     faces = EpochFaces(corpus, recipe, 32, seed=1, epoch=0, step_count=1)
     assert len(faces) == 4
     for position, row in enumerate(epoch_order(corpus, recipe, 1, 0, 4)):
-        crop, female, age_years, weight, taught = faces[position]
-        assert not len(taught)
+        crop, female, age_years, weight, targets = faces[position]
+        assert not len(targets)
         assert np.array_equal(crop, corpus.crop(row)[INNER, INNER])
         expected = corpus.faces[["female", "age_years"]].iloc[row].tolist()
         assert [female, age_years] == pytest.approx(expected, nan_ok=True)
@@ -90,10 +90,10 @@ def test_an_epochs_items_are_crop_and_labels_of_the_faces_in_its_order() -> None
 
 
 def test_an_item_has_what_its_face_is_taught() -> None:
-    corpus, taught = corpus_of([1.0, 0.0, 0.0]), np.arange(6, dtype=np.float32).reshape(3, 2)
-    faces = EpochFaces(corpus, RECIPE, 32, seed=1, epoch=0, step_count=1, taught=taught)
-    told = np.stack([faces[position][4] for position in range(4)])
-    assert np.array_equal(told, taught[epoch_order(corpus, RECIPE, 1, 0, 4)])
+    corpus, targets = corpus_of([1.0, 0.0, 0.0]), np.arange(6, dtype=np.float32).reshape(3, 2)
+    faces = EpochFaces(corpus, RECIPE, 32, seed=1, epoch=0, step_count=1, targets=targets)
+    predicted = np.stack([faces[position][4] for position in range(4)])
+    assert np.array_equal(predicted, targets[epoch_order(corpus, RECIPE, 1, 0, 4)])
 
 
 def test_an_item_is_the_same_whenever_it_is_asked_for_and_another_in_every_epoch() -> None:

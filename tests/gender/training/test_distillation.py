@@ -11,7 +11,7 @@ from drawn_faces import drawn_corpus
 from facetally.gender.attributes import FloatArray
 from facetally.gender.data.face_sets import middle
 from facetally.gender.model.card import ModelCard
-from facetally.gender.training.distillation import BATCH_FACES, TAUGHT, taught_by
+from facetally.gender.training.distillation import BATCH_FACES, TARGET_COLUMNS, distillation_targets
 
 CORPUS = drawn_corpus(BATCH_FACES + 6, 0, 0)
 
@@ -22,10 +22,10 @@ def teacher(card: ModelCard, size_px: int, class_names: tuple[str, str] = ("male
     def output(crops: np.ndarray) -> FloatArray:
         assert crops.shape[1:] == (size_px, size_px, 3)
         red, green = crops[:, 0, 0, 0].astype(np.float32), crops[:, 0, 0, 1]
-        answer = np.zeros((len(crops), TAUGHT.column_count), np.float32)
-        answer[:, class_names.index("female")] = red / 100
-        answer[np.arange(len(crops)), 2 + green // 10] = 50
-        return answer
+        prediction = np.zeros((len(crops), TARGET_COLUMNS.column_count), np.float32)
+        prediction[:, class_names.index("female")] = red / 100
+        prediction[np.arange(len(crops)), 2 + green // 10] = 50
+        return prediction
 
     return SimpleNamespace(
         card=replace(card, crop={"size_px": size_px}, outputs={"age": "distribution"}, class_names=class_names),
@@ -35,23 +35,23 @@ def teacher(card: ModelCard, size_px: int, class_names: tuple[str, str] = ("male
 
 def test_the_mean_is_over_teachers_and_mirror_images(card: ModelCard) -> None:
     sides = (32, 16)
-    taught = taught_by([teacher(card, side) for side in sides], CORPUS, lambda *_: None)
-    assert taught.shape == (len(CORPUS), 102) and taught.dtype == np.float32
+    targets = distillation_targets([teacher(card, side) for side in sides], CORPUS, lambda *_: None)
+    assert targets.shape == (len(CORPUS), 102) and targets.dtype == np.float32
     for index in (0, BATCH_FACES, len(CORPUS) - 1):
         crops = [middle(CORPUS.crop(index), side, CORPUS.margin_share) for side in sides]
         corners = np.array([crop[0, column] for crop in crops for column in (0, -1)], float)
-        assert taught[index, 0] == pytest.approx(1 / (1 + np.exp(-corners[:, 0].mean() / 100)), abs=1e-5)
+        assert targets[index, 0] == pytest.approx(1 / (1 + np.exp(-corners[:, 0].mean() / 100)), abs=1e-5)
         years = np.bincount((corners[:, 1] // 10).astype(int), minlength=101) / 4
-        assert taught[index, 1:] == pytest.approx(years, abs=1e-5)
+        assert targets[index, 1:] == pytest.approx(years, abs=1e-5)
 
 
 def test_each_teachers_own_order_of_classes_is_heeded(card: ModelCard) -> None:
     orders: tuple[tuple[str, str], ...] = (("male", "female"), ("female", "male"))
-    one, other = (taught_by([teacher(card, 32, names)], CORPUS, lambda *_: None) for names in orders)
+    one, other = (distillation_targets([teacher(card, 32, names)], CORPUS, lambda *_: None) for names in orders)
     assert np.array_equal(one, other)
 
 
 def test_progress_ends_with_all_faces(card: ModelCard) -> None:
-    told: list[tuple[int, int]] = []
-    taught_by([teacher(card, 32)], CORPUS, lambda *counts: told.append(counts))
-    assert told == [(BATCH_FACES, len(CORPUS)), (len(CORPUS), len(CORPUS))]
+    predicted: list[tuple[int, int]] = []
+    distillation_targets([teacher(card, 32)], CORPUS, lambda *counts: predicted.append(counts))
+    assert predicted == [(BATCH_FACES, len(CORPUS)), (len(CORPUS), len(CORPUS))]

@@ -129,53 +129,53 @@ def test_faces_without_any_label_cost_nothing_and_teach_nothing() -> None:
 DISTRIBUTION = OutputLayout("two_logits", "distribution")
 
 
-def lesson(output: torch.Tensor, taught: torch.Tensor | None, female: float = 1.0, **options: float) -> float:
+def target(output: torch.Tensor, targets: torch.Tensor | None, female: float = 1.0, **options: float) -> float:
     """The loss of faces of 30 years."""
     labels = torch.full((len(output),), female), torch.full((len(output),), 30.0), torch.ones(len(output))
-    return face_loss(output, *labels, DISTRIBUTION, LossOptions(**options), taught=taught).item()
+    return face_loss(output, *labels, DISTRIBUTION, LossOptions(**options), targets=targets).item()
 
 
 def test_teachers_who_say_what_the_labels_say_change_nothing() -> None:
     output = torch.randn(4, 103, generator=torch.Generator().manual_seed(0))
     bell = torch.softmax(-0.5 * ((torch.arange(101.0) - 30) / 3) ** 2, dim=0)
-    taught = torch.cat([torch.ones(1), bell]).expand(4, -1)
-    assert lesson(output, taught) == pytest.approx(lesson(output, None), rel=1e-5)
+    targets = torch.cat([torch.ones(1), bell]).expand(4, -1)
+    assert target(output, targets) == pytest.approx(target(output, None), rel=1e-5)
 
 
 def test_what_teachers_say_by_hand() -> None:
     output = torch.zeros(1, 103)
     output[0, 1] = math.log(3)  # female at 3/4; all years alike
-    taught = torch.zeros(1, 102)
-    taught[0, [0, 1 + 80]] = torch.tensor([0.5, 1.0])  # even odds, and 80 years
+    targets = torch.zeros(1, 102)
+    targets[0, [0, 1 + 80]] = torch.tensor([0.5, 1.0])  # even odds, and 80 years
     gender = 0.5 * math.log(4 / 3) + 0.5 * math.log(4)
     age = math.log(101) + 0.05 * 30
-    assert lesson(output, taught, teachers_share=1, age_weight=2) == pytest.approx(gender + 2 * age, rel=1e-5)
-    labels = lesson(output, None, age_weight=2)
+    assert target(output, targets, teachers_share=1, age_weight=2) == pytest.approx(gender + 2 * age, rel=1e-5)
+    labels = target(output, None, age_weight=2)
     mixed = 0.25 * (gender + 2 * age) + 0.75 * labels
-    assert lesson(output, taught, teachers_share=0.25, age_weight=2) == pytest.approx(mixed, rel=1e-5)
+    assert target(output, targets, teachers_share=0.25, age_weight=2) == pytest.approx(mixed, rel=1e-5)
 
 
 def test_faces_without_a_label_are_taught_by_teachers_alone() -> None:
     output, nothing = torch.randn(2, 103).requires_grad_(), torch.full((2,), NAN)
-    taught = torch.cat([torch.tensor([[0.9], [0.2]]), torch.full((2, 101), 1 / 101)], dim=1)
-    face_loss(output, nothing, nothing, torch.ones(2), DISTRIBUTION, PLAIN, taught=taught).backward()
+    targets = torch.cat([torch.tensor([[0.9], [0.2]]), torch.full((2, 101), 1 / 101)], dim=1)
+    face_loss(output, nothing, nothing, torch.ones(2), DISTRIBUTION, PLAIN, targets=targets).backward()
     assert output.grad is not None and output.grad.all()
 
 
 def test_no_answer_is_better_than_the_teachers_own() -> None:
-    taught = torch.softmax(torch.randn(1, 101, generator=torch.Generator().manual_seed(1)), dim=1)
-    output = torch.cat([torch.tensor([[0.0, math.log(0.8 / 0.2)]]), taught.log()], dim=1).requires_grad_()
-    taught, nothing = torch.cat([torch.tensor([[0.8]]), taught], dim=1), torch.full((1,), NAN)
+    targets = torch.softmax(torch.randn(1, 101, generator=torch.Generator().manual_seed(1)), dim=1)
+    output = torch.cat([torch.tensor([[0.0, math.log(0.8 / 0.2)]]), targets.log()], dim=1).requires_grad_()
+    targets, nothing = torch.cat([torch.tensor([[0.8]]), targets], dim=1), torch.full((1,), NAN)
     options = replace(PLAIN, expectation_weight=0)
-    face_loss(output, nothing, nothing, torch.ones(1), DISTRIBUTION, options, taught=taught).backward()
+    face_loss(output, nothing, nothing, torch.ones(1), DISTRIBUTION, options, targets=targets).backward()
     assert output.grad is not None and output.grad.abs().max() < 1e-6
 
 
 def test_faces_weigh_in_the_teachers_term_of_gender_alone() -> None:
-    output, taught = torch.zeros(2, 103), torch.full((2, 102), 1 / 101)
+    output, targets = torch.zeros(2, 103), torch.full((2, 102), 1 / 101)
     labels = torch.tensor([1.0, 1.0]), torch.tensor([30.0, 30.0])
     options = LossOptions(teachers_share=1, age_weight=0)
-    loss = face_loss(output, *labels, torch.tensor([0.5, 2.0]), DISTRIBUTION, options, taught=taught)
+    loss = face_loss(output, *labels, torch.tensor([0.5, 2.0]), DISTRIBUTION, options, targets=targets)
     assert loss.item() == pytest.approx(1.25 * math.log(2), rel=1e-5)
 
 

@@ -13,7 +13,7 @@ import torch
 
 from facetally.gender.model.card import trainings_of
 from facetally.gender.model.checkpoint import load_checkpoint
-from facetally.gender.model.networks import TRUNKS, FaceNetwork
+from facetally.gender.model.networks import BACKBONES, FaceNetwork
 from facetally.gender.training.augment import VIDEO, AugmentOptions
 from facetally.gender.training.inference import normalise
 from facetally.gender.training.losses import face_loss
@@ -56,7 +56,7 @@ def test_every_recipe_learns_from_a_batch(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_says_only_what_the_loop_understands(name: str) -> None:
     recipe = RECIPES[name]
-    assert recipe.network.trunk in TRUNKS
+    assert recipe.network.backbone in BACKBONES
     assert recipe.schedule in ("cosine", "plateau", "constant")
     assert recipe.balance in ("none", "weights", "oversample")
     assert recipe.stages
@@ -64,7 +64,7 @@ def test_every_recipe_says_only_what_the_loop_understands(name: str) -> None:
 
 def test_the_first_weights_tuned_the_last_blocks_with_adam_for_ten_epochs() -> None:
     recipe = RECIPES["gender-utkface"]
-    assert recipe.network.trunk == "mobilenet_v2" and recipe.layout.column_count == 2
+    assert recipe.network.backbone == "mobilenet_v2" and recipe.layout.column_count == 2
     assert recipe.stages == (Stage(10, 1e-3, frozen_blocks=7),)
     assert recipe.weight_decay == 0
 
@@ -80,7 +80,7 @@ def test_genderage_reads_0_to_1_and_has_its_layers() -> None:
     assert [c.out_channels for c in convolutions] == [32, 64, 128, 256, 512]
     assert [(c.kernel_size, c.stride[0]) for c in convolutions] == [((3, 3), 2)] + [((3, 3), 1)] * 4
     assert sum(isinstance(m, torch.nn.MaxPool2d) for m in network.modules()) == 4
-    assert vars(recipe.network) == {"trunk": "five_blocks", "hidden": 128, "dropout": 0.5, "hidden_dropout": 0.3}
+    assert vars(recipe.network) == {"backbone": "five_blocks", "hidden": 128, "dropout": 0.5, "hidden_dropout": 0.3}
     assert sum(p.numel() for p in network.parameters()) == 1_569_568 + 512 * 128 + 128 + 128 * 3 + 3
 
 
@@ -96,7 +96,7 @@ def test_genderage_learns_as_its_card_says() -> None:
 @pytest.mark.parametrize("name", AGES)
 def test_age_recipes_train_the_head_and_then_all_at_a_lower_rate(name: str) -> None:
     recipe = RECIPES[name]
-    assert recipe.network.trunk == name.removeprefix("age-").replace("-", "_")
+    assert recipe.network.backbone == name.removeprefix("age-").replace("-", "_")
     assert vars(recipe.layout) == {"gender": "none", "age": "per_100"}
     head, whole = recipe.stages
     assert (head.frozen_blocks, whole.frozen_blocks) == (None, 0)

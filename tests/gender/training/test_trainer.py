@@ -18,12 +18,12 @@ from torch import nn
 
 import facetally.gender.training.trainer
 from facetally.gender.data.face_sets import FaceCorpus, FaceSet, pixel_digest
-from facetally.gender.model.networks import TRUNKS, FaceNetwork, NetworkOptions
+from facetally.gender.model.networks import BACKBONES, FaceNetwork, NetworkOptions
 from facetally.gender.model.outputs import OutputLayout
 from facetally.gender.training.inference import predict_output
 from facetally.gender.training.losses import LossOptions
 from facetally.gender.training.recipes import RECIPES, Recipe, Stage
-from facetally.gender.training.trainer import EpochResult, Trainer, look_at
+from facetally.gender.training.trainer import EpochResult, Trainer, evaluate_network
 
 CORPUS = drawn_corpus()
 TINY = replace(
@@ -50,7 +50,7 @@ HALFWAY = replace(
 )
 
 
-def tiny_trunk() -> tuple[nn.Sequential, int]:
+def tiny_backbone() -> tuple[nn.Sequential, int]:
     """Three blocks of a convolution and a batch norm."""
     sizes = [(3, 4, 4), (4, 8, 2), (8, 8, 2)]
     blocks = [nn.Sequential(nn.Conv2d(a, b, s, s), nn.BatchNorm2d(b), nn.ReLU()) for a, b, s in sizes]
@@ -59,7 +59,7 @@ def tiny_trunk() -> tuple[nn.Sequential, int]:
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TRUNKS, "tiny", tiny_trunk)
+    monkeypatch.setitem(BACKBONES, "tiny", tiny_backbone)
 
 
 def network_of(recipe: Recipe) -> FaceNetwork:
@@ -100,20 +100,20 @@ def with_other_pixels(corpus: FaceCorpus, split: str) -> FaceCorpus:
 
 
 def scripted(losses: list[float]) -> Callable[..., tuple[float, float, float]]:
-    """Stands for `look_at`: the selection losses of the epochs, in this order."""
+    """Stands for `evaluate_network`: the selection losses of the epochs, in this order."""
     coming = iter(losses)
     return lambda *_: (next(coming), 0.5, 10.0)
 
 
 def test_bright_and_dark_crops_are_told_apart_and_their_ages_too(tmp_path: Path) -> None:
     recipe = replace(COSINE, stages=(Stage(20, 1e-2),))
-    before = look_at(network_of(recipe), CORPUS.split("selection"), recipe, 32, "cpu")
+    before = evaluate_network(network_of(recipe), CORPUS.split("selection"), recipe, 32, "cpu")
     network, results = trained(recipe, tmp_path / "state")
     assert [(r.stage, r.epoch) for r in results] == [(0, epoch) for epoch in range(1, 21)]
     assert results[-1].train_loss < results[0].train_loss
     assert before[1] < results[-1].selection_accuracy == 1
     assert results[-1].selection_age_mae < 10 < before[2]
-    assert look_at(network, CORPUS.split("test"), recipe, 32, "cpu")[1] == 1
+    assert evaluate_network(network, CORPUS.split("test"), recipe, 32, "cpu")[1] == 1
 
 
 @pytest.mark.parametrize(
@@ -138,16 +138,16 @@ def test_a_training_killed_and_resumed_ends_in_the_same_weights(tmp_path: Path, 
 
 
 def test_teachers_are_learnt_from_beside_the_labels(tmp_path: Path) -> None:
-    told_wrong = CORPUS.faces["split"] == "train"
-    female = CORPUS.faces["female"].mask(told_wrong, 1 - CORPUS.faces["female"])
+    misclassified = CORPUS.faces["split"] == "train"
+    female = CORPUS.faces["female"].mask(misclassified, 1 - CORPUS.faces["female"])
     corpus = FaceCorpus(CORPUS.sets, CORPUS.faces.assign(female=female))
-    taught = np.zeros((told_wrong.sum(), 102), np.float32)
-    taught[:, 0] = CORPUS.faces["female"][told_wrong]
-    taught[:, 1 + 33] = 1
+    targets = np.zeros((misclassified.sum(), 102), np.float32)
+    targets[:, 0] = CORPUS.faces["female"][misclassified]
+    targets[:, 1 + 33] = 1
     layout = OutputLayout("two_logits", "distribution")
     recipe = replace(COSINE, layout=layout, loss=LossOptions(teachers_share=0.9), stages=(Stage(20, 1e-2),))
     network = network_of(recipe)
-    trainer = Trainer(network, corpus, recipe, 3, tmp_path / "state", taught=taught)
+    trainer = Trainer(network, corpus, recipe, 3, tmp_path / "state", targets=targets)
     assert list(trainer.run())[-1].selection_accuracy == 1
     years = layout.age_years(predict_output(network, corpus.split("test"), recipe, 32))
     assert years == pytest.approx(33, abs=6)
@@ -231,24 +231,24 @@ def test_train_faces_and_the_seed_decide_the_weights(tmp_path: Path) -> None:
 def test_early_stopping_keeps_the_best_epochs_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, average_decay: float | None
 ) -> None:
-    looked_at: list[dict[str, torch.Tensor]] = []
+    evaluated: list[dict[str, torch.Tensor]] = []
     losses = scripted([3, 1, 2, 1, 0, 0])
 
     def look(network: FaceNetwork, *_: Any) -> tuple[float, float, float]:
-        looked_at.append(weights(network))
+        evaluated.append(weights(network))
         return losses()
 
-    monkeypatch.setattr(facetally.gender.training.trainer, "look_at", look)
+    monkeypatch.setattr(facetally.gender.training.trainer, "evaluate_network", look)
     recipe = replace(TINY, stages=(Stage(6, 1e-3),), early_stop_epochs=2, average_decay=average_decay)
     network, results = trained(recipe, tmp_path / "state")
     assert [r.selection_loss for r in results] == [3, 1, 2, 1]  # the fourth is no better than the second
-    assert same(weights(network), looked_at[1])
+    assert same(weights(network), evaluated[1])
 
 
 def test_the_next_stage_starts_from_the_best_epoch_and_stops_by_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facetally.gender.training.trainer, "look_at", scripted([1, 2, 9, 8, 9, 9]))
+    monkeypatch.setattr(facetally.gender.training.trainer, "evaluate_network", scripted([1, 2, 9, 8, 9, 9]))
     recipe = replace(TINY, stages=(Stage(2, 1e-2), Stage(6, 1e-9)), early_stop_epochs=2)
     network = network_of(recipe)
     epochs = []
@@ -260,7 +260,7 @@ def test_the_next_stage_starts_from_the_best_epoch_and_stops_by_its_own(
 
 
 def test_a_plateau_lowers_the_rate_of_the_following_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facetally.gender.training.trainer, "look_at", scripted([2, 1, 1, 1, 1]))
+    monkeypatch.setattr(facetally.gender.training.trainer, "evaluate_network", scripted([2, 1, 1, 1, 1]))
     recipe = replace(TINY, stages=(Stage(5, 0.004),), patience_epochs=1)
     _, results = trained(recipe, tmp_path / "state")
     assert [r.learning_rate for r in results] == pytest.approx([0.001, 0.004, 0.004, 0.004, 0.002])
@@ -328,11 +328,11 @@ def test_worker_processes_make_no_difference(tmp_path: Path) -> None:
 
 
 def test_every_step_is_told_with_the_number_of_all(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+    predicted: list[tuple[int, int]] = []
     recipe = replace(COSINE, stages=(Stage(1, 1e-3), Stage(2, 1e-3)), epoch_faces=17)
     trainer = Trainer(network_of(recipe), CORPUS, recipe, 3, tmp_path / "state")
-    list(trainer.run(lambda step, steps, _: told.append((step, steps))))
-    assert told == [(step, 6) for step in range(1, 7)]  # 17 faces are two batches of 8; three epochs
+    list(trainer.run(lambda step, steps, _: predicted.append((step, steps))))
+    assert predicted == [(step, 6) for step in range(1, 7)]  # 17 faces are two batches of 8; three epochs
 
 
 def test_a_finished_epoch_leaves_its_state_and_no_half_written_one(tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_a_look_tells_accuracy_and_error_of_what_is_told(
     faces = CORPUS.only(np.arange(len(CORPUS)) < 4)
     labels = {"female": [1.0, 0.0, 0.0, math.nan], "age_years": [60.0, 40.0, math.nan, 60.0]}
     faces = FaceCorpus(faces.sets, faces.faces.assign(**labels))
-    loss, *rest = look_at(network_of(TINY), faces, replace(TINY, layout=layout), 32, "cpu")
+    loss, *rest = evaluate_network(network_of(TINY), faces, replace(TINY, layout=layout), 32, "cpu")
     assert rest == pytest.approx([accuracy, age_mae], nan_ok=True)
     gender_loss = (math.log1p(math.exp(-1)) + math.log1p(math.exp(2)) + math.log1p(math.exp(-3))) / 3
     expected = gender_loss * (layout.gender != "none") + 2 * 0.01 * (layout.age != "none")

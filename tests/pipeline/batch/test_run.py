@@ -224,8 +224,8 @@ def test_a_copy_outlives_a_change_of_its_source(copy: Path, tmp_path: Path) -> N
     shutil.copy(copy / "man.mp4", copy / "twin.mp4")
     shutil.copy(copy / "woman.mp4", copy / "man.mp4")
     rows = run(copy, tmp_path / "out")
-    told = {name: people_in(tmp_path / "out", row)[0]["gender"] for name, row in rows.items()}
-    assert told == {"twin.mp4": "male", "man.mp4": "female"}
+    predicted = {name: people_in(tmp_path / "out", row)[0]["gender"] for name, row in rows.items()}
+    assert predicted == {"twin.mp4": "male", "man.mp4": "female"}
 
 
 def test_copies_of_a_broken_file_are_broken_too(copy: Path, tmp_path: Path) -> None:
@@ -357,10 +357,10 @@ class FailingClassifier(ColourClassifier):
     """Breaks down on men."""
 
     def predict(self, crops: np.ndarray) -> Attributes:
-        answers = super().predict(crops)
-        if (answers.female_prob < 0.5).any():
+        predictions = super().predict(crops)
+        if (predictions.female_prob < 0.5).any():
             raise RuntimeError("out of memory")
-        return answers
+        return predictions
 
 
 def test_a_classifier_that_breaks_down_leaves_the_finished_videos(films: Path, tmp_path: Path) -> None:

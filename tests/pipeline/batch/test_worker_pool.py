@@ -19,8 +19,8 @@ from drawn_world import FailingDetector, Silent, UnstartableDetector, engines
 
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
-from facetally.batch.worker import Following, Job, Pulse, _beat
-from facetally.batch.worker_pool import followed, shared_out
+from facetally.batch.worker import Heartbeat, Job, WorkerTask, _send_heartbeats
+from facetally.batch.worker_pool import allocate_workers, run_workers
 from facetally.errors import OptionError
 from facetally.inputs import find_videos
 from facetally.options import RunOptions, WorkerOptions
@@ -54,7 +54,7 @@ def run(folder: Path, out: Path, detector: FailingDetector, workers: WorkerOptio
 def test_cores_are_shared_out_among_workers(
     cores: int, videos: int, asked: tuple[int, int], shared: tuple[int, int]
 ) -> None:
-    assert shared_out(cores, videos, *asked) == shared
+    assert allocate_workers(cores, videos, *asked) == shared
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -113,9 +113,9 @@ def jobs_in(folder: Path) -> list[Job]:
 
 
 def test_a_worker_that_has_done_its_share_is_replaced(films: Path) -> None:
-    following = Following(engines().detector, engines().recipe, OPTIONS)
+    task = WorkerTask(engines().detector, engines().recipe, OPTIONS)
     pids = []
-    for job, _ in filter(None, followed(jobs_in(films), following, WorkerOptions(share=2))):
+    for job, _ in filter(None, run_workers(jobs_in(films), task, WorkerOptions(share=2))):
         (child,) = multiprocessing.active_children()
         pids.append((job.row.video, child.pid))
     by_video = dict(pids)
@@ -123,15 +123,15 @@ def test_a_worker_that_has_done_its_share_is_replaced(films: Path) -> None:
 
 
 def test_nobody_is_left_where_the_caller_stops_early(films: Path) -> None:
-    following = Following(FailingDetector("hang"), engines().recipe, OPTIONS)
-    with closing(followed(jobs_in(films), following, WorkerOptions(2))) as events:
+    task = WorkerTask(FailingDetector("hang"), engines().recipe, OPTIONS)
+    with closing(run_workers(jobs_in(films), task, WorkerOptions(2))) as events:
         next(filter(None, events))
         assert len(multiprocessing.active_children()) == 2
     assert multiprocessing.active_children() == []
 
 
 def test_a_worker_is_heard_as_long_as_something_is_decoded() -> None:
-    class Reading(Pulse):
+    class Reading(Heartbeat):
         counts = iter([1, 2, 2, 2, 3])
 
         def count(self) -> int:
@@ -142,8 +142,8 @@ def test_a_worker_is_heard_as_long_as_something_is_decoded() -> None:
 
     said: list[None] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("facetally.batch.worker.BEAT_S", 0.0)
-        _beat(Reading(), said.append)
+        patch.setattr("facetally.batch.worker.HEARTBEAT_S", 0.0)
+        _send_heartbeats(Reading(), said.append)
     assert len(said) == 3
 
 

@@ -28,8 +28,8 @@ from facetally.results.tables import TALLIES, read_table
 from facetally.validation.contact_sheet import FACES_SHOWN, TEXT_PX, TILE_PX
 
 
-def facetally(*words: str | Path, answer: str | None = None) -> Result:
-    return CliRunner(env={"COLUMNS": "120"}).invoke(main, [str(word) for word in words], input=answer)
+def facetally(*words: str | Path, prediction: str | None = None) -> Result:
+    return CliRunner(env={"COLUMNS": "120"}).invoke(main, [str(word) for word in words], input=prediction)
 
 
 def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -144,12 +144,12 @@ def test_status_tells_what_is_done_what_failed_and_what_is_left(clip: Path, tmp_
     assert_error(facetally("status", out), "holds no results", "facetally run")
     (tmp_path / "bad.mp4").write_text("no video")
     facetally("run", clip, tmp_path / "bad.mp4", "-o", out)
-    told = facetally("status", out)
-    assert (told.exit_code, told.stdout) == (1, "2 videos: 1 ok, 1 failed\n")
-    assert "failed: bad.mp4: " in told.stderr
+    predicted = facetally("status", out)
+    assert (predicted.exit_code, predicted.stdout) == (1, "2 videos: 1 ok, 1 failed\n")
+    assert "failed: bad.mp4: " in predicted.stderr
     next((out / "videos").glob("bad*")).unlink()
-    told = facetally("status", out)
-    assert (told.exit_code, told.stdout.splitlines()[0]) == (1, "2 videos: 1 ok, 1 to do")
+    predicted = facetally("status", out)
+    assert (predicted.exit_code, predicted.stdout.splitlines()[0]) == (1, "2 videos: 1 ok, 1 to do")
     (tmp_path / "bad.mp4").unlink()
     facetally("run", clip, "-o", out)
     assert facetally("status", out).exit_code == 0
@@ -162,9 +162,9 @@ def test_the_same_content_under_two_names_is_told(clip: Path, tmp_path: Path) ->
     dry = facetally("run", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out", "--dry-run")
     assert dry.stdout == "todo  a.mp4\ncopy  b.mp4\n"
     facetally("run", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out")
-    told = facetally("status", tmp_path / "out").stdout.splitlines()
-    assert told[0] == "2 videos: 2 ok"
-    assert told[1].startswith("1 of them have the same content as others")
+    predicted = facetally("status", tmp_path / "out").stdout.splitlines()
+    assert predicted[0] == "2 videos: 2 ok"
+    assert predicted[1].startswith("1 of them have the same content as others")
 
 
 @pytest.mark.usefixtures("drawn")
@@ -210,10 +210,10 @@ def test_what_is_shown_of_the_options_is_a_file_of_settings(clip: Path, tmp_path
 
 def test_small_cells_are_left_out_of_tally_and_report_which_say_so(finished: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(finished, tmp_path / "out"))
-    told = facetally("tally", out, "--min-cell", "2")
+    predicted = facetally("tally", out, "--min-cell", "2")
     # of man.mp4, woman.mp4 and mixed.mp4's four only the two men of the last are two in one cell
-    assert "Left out: 4 of 5 cells" in told.stderr
-    assert "fewer than 2 appearances, 4 in all" in told.stderr
+    assert "Left out: 4 of 5 cells" in predicted.stderr
+    assert "fewer than 2 appearances, 4 in all" in predicted.stderr
     assert read_table(out / "tallies" / "tallies.parquet", TALLIES)["appearances"].to_pylist() == [2]
     page = Path(facetally("report", out, "--min-cell", "2").stdout.strip()).read_text()
     assert "Left out: 4 of 5 cells" in page
@@ -353,9 +353,13 @@ def test_what_is_wrong_with_labels_is_exit_code_1(films: Path, labels: Path) -> 
 
 
 def test_info_says_what_a_video_is(clip: Path) -> None:
-    told = dict(line.split(maxsplit=1) for line in facetally("info", clip).stdout.splitlines())
-    assert (told["displayed"], told["frames"], told["rate"]) == ("160x120", "50", "25.000 frames/s by the container")
-    assert told["coverage"] == "100.0 %, 0 bad packets"
+    predicted = dict(line.split(maxsplit=1) for line in facetally("info", clip).stdout.splitlines())
+    assert (predicted["displayed"], predicted["frames"], predicted["rate"]) == (
+        "160x120",
+        "50",
+        "25.000 frames/s by the container",
+    )
+    assert predicted["coverage"] == "100.0 %, 0 bad packets"
 
 
 @pytest.mark.parametrize(
@@ -464,11 +468,11 @@ def test_models_are_fetched_listed_verified_and_bundled(one_model: KnownModel, t
 
 @pytest.mark.usefixtures("one_model")
 def test_nothing_is_fetched_before_the_licence_is_accepted(tmp_path: Path) -> None:
-    refused = facetally("models", "pull", "drawn", answer="n\n")
+    refused = facetally("models", "pull", "drawn", prediction="n\n")
     assert refused.exit_code == 1
     assert "only on Sundays" in refused.stderr
     assert not (tmp_path / "cache").exists()
-    assert facetally("models", "pull", "drawn", answer="y\n").exit_code == 0
+    assert facetally("models", "pull", "drawn", prediction="y\n").exit_code == 0
 
 
 def test_doctor_is_content_where_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -514,7 +518,7 @@ def test_labels_of_another_tool_are_imported_checked_and_mended(films: Path, tmp
     found = facetally(*check)
     assert found.exit_code == 1
     assert "people.csv, line 2, column end_s: '3.4'" in found.stdout
-    assert facetally(*check, "--mend", tmp_path / "mended").exit_code == 0
+    assert facetally(*check, "--fix", tmp_path / "mended").exit_code == 0
     assert facetally("truth", "check", tmp_path / "mended", "--videos", films).exit_code == 0
 
 

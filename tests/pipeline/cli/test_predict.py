@@ -25,8 +25,8 @@ class AgeingClassifier(ColourClassifier):
     """Women are 34.6 years old, the age of men is not known."""
 
     def predict(self, crops: np.ndarray) -> Attributes:
-        answers = super().predict(crops)
-        return replace(answers, age_years=np.where(answers.female_prob > 0.5, 34.6, np.nan).astype(np.float32))
+        predictions = super().predict(crops)
+        return replace(predictions, age_years=np.where(predictions.female_prob > 0.5, 34.6, np.nan).astype(np.float32))
 
 
 @pytest.fixture(autouse=True)
@@ -152,8 +152,8 @@ def test_a_name_with_brackets_is_printed_as_it_is(photos: Path) -> None:
 @pytest.mark.real
 def test_a_portrait_and_a_crowd_are_found_with_the_real_weights(shared: Path, tmp_path: Path) -> None:
     for archive, name in (("fairface_val", "fairface/val/1.webp"), ("faces", "wider_val/0--Parade/{}")):
-        with zipfile.ZipFile(shared / "data" / f"{archive}.zip") as pictures:
-            pictures.extract(name.format("0_Parade_Parade_0_12.webp"), tmp_path)
+        with zipfile.ZipFile(shared / "data" / f"{archive}.zip") as images:
+            images.extract(name.format("0_Parade_Parade_0_12.webp"), tmp_path)
     result = predict(tmp_path, "--format", "json", "--annotate", tmp_path / "seen")
     assert result.exit_code == 0, result.stderr
     portrait, crowd = json.loads(result.stdout)

@@ -42,7 +42,7 @@ def portraits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "portraits"
 
 
-def draw_pictures(folder: Path, count: int, seed: int = 0) -> Path:
+def draw_images(folder: Path, count: int, seed: int = 0) -> Path:
     """Crops of bright women and dark men in turn, all 30 years old, named as UTKFace names them."""
     folder.mkdir()
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(count)], seed)):
@@ -50,8 +50,8 @@ def draw_pictures(folder: Path, count: int, seed: int = 0) -> Path:
     return folder
 
 
-def evaluate(pictures: object, folder: Path, *words: object) -> Result:
-    return facetally("evaluate", pictures, "--model", MODEL, "-o", folder / "out", *words)
+def evaluate(images: object, folder: Path, *words: object) -> Result:
+    return facetally("evaluate", images, "--model", MODEL, "-o", folder / "out", *words)
 
 
 def figures(folder: Path) -> dict[str, object]:
@@ -63,7 +63,7 @@ def figures(folder: Path) -> dict[str, object]:
 def test_folders_are_judged_and_pictures_without_a_face_counted(portraits: Path, tmp_path: Path) -> None:
     done = evaluate(portraits, tmp_path, "--detector", tmp_path / "scrfd.onnx")
     assert done.exit_code == 0
-    assert "portraits: 6 pictures, 1 without face, 5 cut" in done.stderr
+    assert "portraits: 6 images, 1 without face, 5 cut" in done.stderr
     counts = figures(tmp_path)
     assert counts["count"] == 5
     men, women = f"{counts['male_as_male'] / 2:.2%}", f"{counts['female_as_female'] / 3:.2%}"  # type: ignore[operator]
@@ -83,11 +83,11 @@ def test_a_zip_and_a_table_are_judged_as_the_folders(portraits: Path, tmp_path: 
     for path in portraits.rglob("*.png"):
         (tmp_path / "flat" / path.name).write_bytes(path.read_bytes())
     (tmp_path / "labels.csv").write_text("\n".join(["file,gender", *rows]))
-    told = []
+    predicted = []
     for source in (portraits, tmp_path / "all.zip", f"x={tmp_path}/flat+{tmp_path}/labels.csv"):
         assert evaluate(source, tmp_path, *detector).exit_code == 0
-        told.append(figures(tmp_path))
-    assert told[0] == told[1] == told[2]
+        predicted.append(figures(tmp_path))
+    assert predicted[0] == predicted[1] == predicted[2]
 
 
 def test_weights_that_do_not_say_what_they_have_learnt_from_have_nothing_held_out(
@@ -129,26 +129,28 @@ def test_what_cannot_be_trained_is_said_with_a_fix(tmp_path: Path, words: list[s
 def test_a_training_has_one_beginning(tmp_path: Path) -> None:
     pytest.importorskip("torchvision")
     (tmp_path / "a.pth").touch()
-    words = ("--trunk", tmp_path / "a.pth", "--start", tmp_path / "a.pth", "-o", tmp_path / "out")
+    words = ("--backbone", tmp_path / "a.pth", "--start", tmp_path / "a.pth", "-o", tmp_path / "out")
     assert "are two beginnings" in facetally("train", "genderage", "--data", "x", *words).stderr
 
 
 def test_a_model_is_trained_by_one_command_and_judged_by_another(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     pytest.importorskip("torchvision")
-    data, cache = f"drawn={draw_pictures(tmp_path / 'pictures', 90)}", ("--cache", tmp_path / "crops")
+    data, cache = f"drawn={draw_images(tmp_path / 'pictures', 90)}", ("--cache", tmp_path / "crops")
     options = ("--aligned", *cache, "--epochs", 1, "--workers", 0, "-o", tmp_path / "model")
     done = facetally("train", "gender-utkface", "--data", data, *options)
     assert done.exit_code == 0
     assert "epoch 1: loss" in done.stderr and "training starts from scratch" in done.stderr
     assert "women right" in done.stdout and "epoch" not in done.stdout
     model = tmp_path / "model" / "gender-utkface.onnx"
-    again = facetally("evaluate", data, "--model", model, "--aligned", *cache, "--held-out", "-o", tmp_path / "judged")
-    metrics = [(tmp_path / name / "metrics.json").read_text() for name in ("model/evaluation", "judged")]
+    again = facetally(
+        "evaluate", data, "--model", model, "--aligned", *cache, "--held-out", "-o", tmp_path / "outcomes"
+    )
+    metrics = [(tmp_path / name / "metrics.json").read_text() for name in ("model/evaluation", "outcomes")]
     assert metrics[0] == metrics[1]
     assert again.stdout == done.stdout
-    words = ("--model", model, "--aligned", "--held-out", "-o", tmp_path / "judged")
-    refused = facetally("evaluate", f"other={draw_pictures(tmp_path / 'other', 2, seed=7)}", *words)
+    words = ("--model", model, "--aligned", "--held-out", "-o", tmp_path / "outcomes")
+    refused = facetally("evaluate", f"other={draw_images(tmp_path / 'other', 2, seed=7)}", *words)
     assert "held no picture of other out of its training" in refused.stderr
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facetally.datasets.archives import count_pictures, read_pictures
+from facetally.datasets.archives import count_images, read_images
 
 
 @pytest.mark.parametrize("packing", ["zip", "tar", "tar.gz"])
@@ -24,22 +24,22 @@ def test_folder_and_archive_hold_the_same_pictures(tmp_path: Path, packing: str)
         with tarfile.open(path, "w:gz" if packing == "tar.gz" else "w") as tar:
             tar.add(folder, arcname="")
     expected = [(name, name.encode()) for name in ("a-b/1.webp", "a/1.png", "b/2.JPG")]
-    assert list(read_pictures(folder)) == list(read_pictures(path)) == expected
-    assert count_pictures(folder) == count_pictures(path) == 3
+    assert list(read_images(folder)) == list(read_images(path)) == expected
+    assert count_images(folder) == count_images(path) == 3
 
 
 @pytest.mark.parametrize("packing", ["zip", "tar"])
 def test_an_archive_with_a_damaged_picture_is_named(tmp_path: Path, packing: str) -> None:
     content = np.random.default_rng(0).bytes(5000)
-    picture, path = tmp_path / "a.jpg", tmp_path / f"faces.{packing}"
-    picture.write_bytes(content)
+    image, path = tmp_path / "a.jpg", tmp_path / f"faces.{packing}"
+    image.write_bytes(content)
     if packing == "zip":
         with zipfile.ZipFile(path, "w") as archive:
-            archive.write(picture, "a.jpg")
+            archive.write(image, "a.jpg")
         path.write_bytes(path.read_bytes().replace(content[2000:2010], b"0123456789"))
     else:
         with tarfile.open(path, "w") as tar:
-            tar.add(picture, "a.jpg")
+            tar.add(image, "a.jpg")
         path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(ValueError, match=rf"faces\.{packing} is damaged"):
-        list(read_pictures(path))
+        list(read_images(path))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facetally.datasets.labelled_images import LabelledPicture, PictureSource, labels_of_name, parse_age
+from facetally.datasets.labelled_images import ImageSource, LabelledImage, labels_of_name, parse_age
 
 
 def written(path: Path, content: bytes = b"content") -> Path:
@@ -18,15 +18,15 @@ def written(path: Path, content: bytes = b"content") -> Path:
 
 
 def labels(name: str) -> tuple[bool | None, float | None, str, str]:
-    picture = labels_of_name(name, b"")
-    return picture.is_female, picture.age_years, picture.group, picture.own_split
+    image = labels_of_name(name, b"")
+    return image.is_female, image.age_years, image.group, image.own_split
 
 
-def by_table(folder: Path, table: str, names: tuple[str, ...] = ("a.jpg",)) -> list[LabelledPicture]:
+def by_table(folder: Path, table: str, names: tuple[str, ...] = ("a.jpg",)) -> list[LabelledImage]:
     """The pictures of these names as a table labels them."""
     for name in names:
         written(folder / "pictures" / name)
-    source = PictureSource("set", (folder / "pictures",), (written(folder / "labels.csv", table.encode()),))
+    source = ImageSource("set", (folder / "pictures",), (written(folder / "labels.csv", table.encode()),))
     return list(source.read())
 
 
@@ -71,16 +71,16 @@ def test_an_age_is_a_number_or_the_middle_of_its_band(text: str, years: float | 
 
 def test_a_row_of_a_table_is_found_whatever_its_suffix_and_however_deep_the_picture(tmp_path: Path) -> None:
     table = "file,gender\ntrain/1.jpg,Female\n1.jpg,Male\n2,female\n"
-    pictures = by_table(tmp_path, table, ("fairface/train/1.webp", "fairface/other/1.webp", "2.png", "3.png"))
-    told = {picture.name: picture.is_female for picture in pictures}
-    assert told == {"fairface/train/1.webp": True, "fairface/other/1.webp": False, "2.png": True, "3.png": None}
+    images = by_table(tmp_path, table, ("fairface/train/1.webp", "fairface/other/1.webp", "2.png", "3.png"))
+    predicted = {image.name: image.is_female for image in images}
+    assert predicted == {"fairface/train/1.webp": True, "fairface/other/1.webp": False, "2.png": True, "3.png": None}
 
 
 def test_all_columns_of_a_table_are_read(tmp_path: Path) -> None:
     table = "file,gender,age,person,race,split,x1,y1,x2,y2\na.jpg, Woman ,30-39,Ann,Indian,Validation,1,2,30.5,40\n"
-    (picture,) = by_table(tmp_path, table)
-    assert (picture.is_female, picture.age_years, picture.person, picture.group) == (True, 35, "Ann", "Indian")
-    assert (picture.own_split, picture.box) == ("val", (1, 2, 30.5, 40))
+    (image,) = by_table(tmp_path, table)
+    assert (image.is_female, image.age_years, image.person, image.group) == (True, 35, "Ann", "Indian")
+    assert (image.own_split, image.box) == ("val", (1, 2, 30.5, 40))
 
 
 @pytest.mark.parametrize(
@@ -117,16 +117,16 @@ def test_a_box_that_is_none_names_its_picture(tmp_path: Path, cells: str) -> Non
 
 
 def test_an_actor_is_a_person_and_the_split_may_be_in_the_tables_folder(tmp_path: Path) -> None:
-    (picture,) = by_table(tmp_path, "file,actor\ntrain/a.jpg,Ann\n", ("train/a.jpg",))
-    assert (picture.person, picture.own_split) == ("Ann", "train")
+    (image,) = by_table(tmp_path, "file,actor\ntrain/a.jpg,Ann\n", ("train/a.jpg",))
+    assert (image.person, image.own_split) == ("Ann", "train")
 
 
 def test_a_compressed_table_says_the_same_and_tables_add_up(tmp_path: Path) -> None:
     written(tmp_path / "a.jpg"), written(tmp_path / "b.jpg")
     first = written(tmp_path / "a.csv.gz", gzip.compress(b"file,gender\na.jpg,Female\n"))
     second = written(tmp_path / "b.csv", b"file,gender\nb.jpg,Male\n")
-    pictures = PictureSource("set", (tmp_path,), (first, second)).read()
-    assert [picture.is_female for picture in pictures] == [True, False]
+    images = ImageSource("set", (tmp_path,), (first, second)).read()
+    assert [image.is_female for image in images] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -143,11 +143,11 @@ def test_a_compressed_table_says_the_same_and_tables_add_up(tmp_path: Path) -> N
 def test_a_table_that_is_none_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     written(tmp_path / "a.jpg")
     with pytest.raises(ValueError, match=message):
-        list(PictureSource("set", (tmp_path,), (written(tmp_path / name, content),)).read())
+        list(ImageSource("set", (tmp_path,), (written(tmp_path / name, content),)).read())
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "pictures", "tables"),
+    ("text", "name", "images", "tables"),
     [
         ("/data/UTKFace.tar.gz", "UTKFace", ["/data/UTKFace.tar.gz"], []),
         ("utk=/data/a.zip", "utk", ["/data/a.zip"], []),
@@ -158,24 +158,24 @@ def test_a_table_that_is_none_is_named(tmp_path: Path, name: str, content: bytes
         ("/d/.hidden", "hidden", ["/d/.hidden"], []),
     ],
 )
-def test_a_source_is_its_name_and_paths(text: str, name: str, pictures: list[str], tables: list[str]) -> None:
-    paths = tuple(map(Path, pictures)), tuple(map(Path, tables))
-    assert PictureSource.parse(text) == PictureSource(name, *paths)
+def test_a_source_is_its_name_and_paths(text: str, name: str, images: list[str], tables: list[str]) -> None:
+    paths = tuple(map(Path, images)), tuple(map(Path, tables))
+    assert ImageSource.parse(text) == ImageSource(name, *paths)
 
 
 def test_the_present_folder_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(written(tmp_path / "faces" / "a.jpg").parent)
-    assert PictureSource.parse(".").name == "faces"
+    assert ImageSource.parse(".").name == "faces"
 
 
 @pytest.mark.parametrize("text", ["", "utk=", "a.zip+", "labels.csv", "set=labels.csv"])
 def test_a_source_without_pictures_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"a path is empty|name a folder"):
-        PictureSource.parse(text)
+        ImageSource.parse(text)
 
 
 def test_the_fingerprint_knows_the_pictures_and_the_table(tmp_path: Path) -> None:
-    source = PictureSource("set", (tmp_path / "p",), (written(tmp_path / "t.csv", b"file\n"),))
+    source = ImageSource("set", (tmp_path / "p",), (written(tmp_path / "t.csv", b"file\n"),))
     prints = []
     for name, content in (("p/a.jpg", b"1"), ("p/notes.txt", b"1"), ("p/b.jpg", b"1"), ("p/a.jpg", b"12")):
         written(tmp_path / name, content)
@@ -188,7 +188,7 @@ def test_the_fingerprint_knows_the_pictures_and_the_table(tmp_path: Path) -> Non
 @pytest.mark.parametrize("missing", ["p", "t.csv"])
 def test_a_path_that_is_not_there_is_named(tmp_path: Path, missing: str) -> None:
     present = {"p": tmp_path, "t.csv": written(tmp_path / "here.csv", b"file\n")} | {missing: tmp_path / missing}
-    source = PictureSource("set", (present["p"],), (present["t.csv"],))
+    source = ImageSource("set", (present["p"],), (present["t.csv"],))
     for read in (source.fingerprint, lambda: list(source.read())):
         with pytest.raises(FileNotFoundError, match=missing):
             read()
@@ -197,9 +197,9 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path, missing: str) -> None
 def test_a_picture_decodes_to_bgr_and_is_known_by_its_content() -> None:
     blue = np.full((4, 6, 3), (255, 0, 0), np.uint8)
     content = cv2.imencode(".png", blue)[1].tobytes()
-    picture = labels_of_name("a.png", content)
-    assert np.array_equal(picture.image_bgr(), blue)
-    assert picture.digest == hashlib.sha256(content).hexdigest()
+    image = labels_of_name("a.png", content)
+    assert np.array_equal(image.image_bgr(), blue)
+    assert image.digest == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture"])

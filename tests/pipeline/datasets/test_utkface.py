@@ -11,7 +11,7 @@ import pytest
 from facetally.datasets.utkface import UTKFaceDataset
 
 
-def picture(grey: int) -> bytes:
+def image(grey: int) -> bytes:
     return cv2.imencode(".png", np.full((4, 4, 3), grey, np.uint8))[1].tobytes()
 
 
@@ -36,24 +36,24 @@ def many(count: int, name: str) -> dict[str, bytes]:
 
 
 def test_the_name_gives_age_and_gender(tmp_path: Path) -> None:
-    files = {"25_0_1_20170109.png": picture(1), "31_1_4_20170110.jpg.chip.jpg": picture(2)}
-    pictures = UTKFaceDataset(folder_of(tmp_path, files)).pictures
-    assert [(p.age_years, p.is_female) for p in pictures] == [(25, False), (31, True)]
+    files = {"25_0_1_20170109.png": image(1), "31_1_4_20170110.jpg.chip.jpg": image(2)}
+    images = UTKFaceDataset(folder_of(tmp_path, files)).images
+    assert [(p.age_years, p.is_female) for p in images] == [(25, False), (31, True)]
 
 
 def test_a_picture_decodes_to_its_pixels_in_bgr(tmp_path: Path) -> None:
     blue = np.full((4, 6, 3), (255, 0, 0), np.uint8)
     files = {"25_0_1_1.png": cv2.imencode(".png", blue)[1].tobytes()}
-    image = UTKFaceDataset(folder_of(tmp_path, files)).pictures[0].image_bgr()
+    image = UTKFaceDataset(folder_of(tmp_path, files)).images[0].image_bgr()
     assert image.dtype == np.uint8
     assert np.array_equal(image, blue)
 
 
-@pytest.mark.parametrize("content", [b"no picture", picture(1)[:40], b""])
+@pytest.mark.parametrize("content", [b"no picture", image(1)[:40], b""])
 def test_a_file_that_is_no_picture_is_named_when_decoded(tmp_path: Path, content: bytes) -> None:
     dataset = UTKFaceDataset(folder_of(tmp_path, {"25_0_1_1.jpg": content}))
     with pytest.raises(ValueError, match=r"25_0_1_1\.jpg"):
-        dataset.pictures[0].image_bgr()
+        dataset.images[0].image_bgr()
 
 
 def test_malformed_names_are_counted_and_left_out(tmp_path: Path) -> None:
@@ -64,64 +64,64 @@ def test_malformed_names_are_counted_and_left_out(tmp_path: Path) -> None:
         "a25_0_1_1.jpg",
         "c/25_2_1_1.jpg",  # gender is 0 or 1
     )
-    files = {name: picture(i) for i, name in enumerate(malformed)}
-    dataset = UTKFaceDataset(folder_of(tmp_path, files | {"25_0_1_1.jpg": picture(99)}))
-    assert [p.name for p in dataset.pictures] == ["25_0_1_1.jpg"]
+    files = {name: image(i) for i, name in enumerate(malformed)}
+    dataset = UTKFaceDataset(folder_of(tmp_path, files | {"25_0_1_1.jpg": image(99)}))
+    assert [p.name for p in dataset.images] == ["25_0_1_1.jpg"]
     assert dataset.report.malformed_names == malformed
-    assert dataset.report.pictures_read == 6
+    assert dataset.report.images_read == 6
 
 
 def test_files_of_other_kinds_are_not_read(tmp_path: Path) -> None:
-    files = {"25_0_1_1.JPG": picture(1), "26_0_1_1.txt": b"text", "26_0_1_1": b"none"}
-    assert UTKFaceDataset(folder_of(tmp_path, files)).report.pictures_read == 1
+    files = {"25_0_1_1.JPG": image(1), "26_0_1_1.txt": b"text", "26_0_1_1": b"none"}
+    assert UTKFaceDataset(folder_of(tmp_path, files)).report.images_read == 1
 
 
 def test_further_copies_of_a_picture_are_removed(tmp_path: Path) -> None:
-    files = {"25_0_1_1.png": picture(1), "25_0_2_2.png": picture(1), "x/25_0_1_3.png": picture(1)}
-    dataset = UTKFaceDataset(folder_of(tmp_path, files | {"25_0_1_4.png": picture(2)}))
-    assert [p.name for p in dataset.pictures] == ["25_0_1_1.png", "25_0_1_4.png"]
+    files = {"25_0_1_1.png": image(1), "25_0_2_2.png": image(1), "x/25_0_1_3.png": image(1)}
+    dataset = UTKFaceDataset(folder_of(tmp_path, files | {"25_0_1_4.png": image(2)}))
+    assert [p.name for p in dataset.images] == ["25_0_1_1.png", "25_0_1_4.png"]
     assert dataset.report.duplicates_removed == 2
 
 
 def test_copies_with_contradictory_labels_are_dropped(tmp_path: Path) -> None:
-    two_genders = {"25_0_1_1.png": picture(1), "25_1_1_2.png": picture(1), "25_0_1_3.png": picture(1)}
-    two_ages = {"30_0_1_1.png": picture(2), "31_0_1_1.png": picture(2)}
-    dataset = UTKFaceDataset(folder_of(tmp_path, two_genders | two_ages | {"40_1_1_1.png": picture(3)}))
-    assert [p.name for p in dataset.pictures] == ["40_1_1_1.png"]
+    two_genders = {"25_0_1_1.png": image(1), "25_1_1_2.png": image(1), "25_0_1_3.png": image(1)}
+    two_ages = {"30_0_1_1.png": image(2), "31_0_1_1.png": image(2)}
+    dataset = UTKFaceDataset(folder_of(tmp_path, two_genders | two_ages | {"40_1_1_1.png": image(3)}))
+    assert [p.name for p in dataset.images] == ["40_1_1_1.png"]
     assert dataset.report.contradictions_dropped == 5
     assert dataset.report.duplicates_removed == 0
 
 
 def test_both_limits_of_the_ages_are_kept(tmp_path: Path) -> None:
-    files = {f"{age}_0_1_1.png": picture(age) for age in (17, 18, 80, 81, 116)}
+    files = {f"{age}_0_1_1.png": image(age) for age in (17, 18, 80, 81, 116)}
     dataset = UTKFaceDataset(folder_of(tmp_path, files), min_age=18, max_age=80)
-    assert [p.age_years for p in dataset.pictures] == [18, 80]
+    assert [p.age_years for p in dataset.images] == [18, 80]
     assert len(dataset) == 2
     assert dataset.report.outside_ages == 3
 
 
 def test_folder_zip_and_tar_give_the_same_pictures(tmp_path: Path) -> None:
-    files = {"b/25_0_1_1.png": picture(1), "a/26_1_1_1.png": picture(2), "27_1_1_1.png": picture(3)}
+    files = {"b/25_0_1_1.png": image(1), "a/26_1_1_1.png": image(2), "27_1_1_1.png": image(3)}
     folder = folder_of(tmp_path / "folder", files)
     with tarfile.open(tmp_path / "faces.tar", "w") as tar:
         tar.add(folder, arcname="")
     sources = (folder, zip_of(tmp_path / "faces.zip", files), tmp_path / "faces.tar")
     datasets = [UTKFaceDataset(source) for source in sources]
-    assert [p.age_years for p in datasets[0].pictures] == [27, 26, 25]
-    assert datasets[0].pictures == datasets[1].pictures == datasets[2].pictures
+    assert [p.age_years for p in datasets[0].images] == [27, 26, 25]
+    assert datasets[0].images == datasets[1].images == datasets[2].images
     assert datasets[0].report == datasets[1].report == datasets[2].report
     assert len({d.fingerprint() for d in datasets}) == 1
 
 
 def test_the_copy_that_is_kept_does_not_depend_on_the_packing(tmp_path: Path) -> None:
-    files = {"a/25_0_1_1.png": picture(1), "a-b/25_0_1_1.png": picture(1)}  # "-" < "/", but "a" < "a-b"
+    files = {"a/25_0_1_1.png": image(1), "a-b/25_0_1_1.png": image(1)}  # "-" < "/", but "a" < "a-b"
     folder, packed = folder_of(tmp_path / "folder", files), zip_of(tmp_path / "faces.zip", files)
-    assert UTKFaceDataset(folder).pictures == UTKFaceDataset(packed).pictures
+    assert UTKFaceDataset(folder).images == UTKFaceDataset(packed).images
 
 
 def test_the_fingerprint_knows_labels_and_not_names(tmp_path: Path) -> None:
     def fingerprint(name: str) -> str:
-        files = {name: picture(1), "40_0_0_1.png": picture(2)}
+        files = {name: image(1), "40_0_0_1.png": image(2)}
         return UTKFaceDataset(zip_of(tmp_path / "faces.zip", files)).fingerprint()
 
     first = fingerprint("25_0_1_1.png")
@@ -133,7 +133,7 @@ def test_the_fingerprint_knows_labels_and_not_names(tmp_path: Path) -> None:
 def test_a_picture_is_on_the_same_side_under_any_name_and_in_any_company(tmp_path: Path) -> None:
     def sides(files: dict[str, bytes]) -> dict[str, bool]:
         dataset = UTKFaceDataset(zip_of(tmp_path / "faces.zip", files))
-        digests = [p.digest for p in dataset.pictures]
+        digests = [p.digest for p in dataset.images]
         return dict(zip(digests, dataset.held_out(0.2, seed=0).tolist(), strict=True))
 
     few = sides(many(100, "20_0_0_{}.jpg"))
@@ -146,7 +146,7 @@ def test_no_copy_of_a_held_out_picture_is_in_the_training_set(tmp_path: Path) ->
     files = many(100, "20_0_0_{}.jpg") | many(100, "copies/20_0_1_{}.jpg")
     dataset = UTKFaceDataset(zip_of(tmp_path / "faces.zip", files))
     mask = dataset.held_out(0.5, seed=0)
-    contents = np.array([p.content for p in dataset.pictures])
+    contents = np.array([p.content for p in dataset.images])
     assert 0 < mask.sum() < 100 == len(dataset)
     assert not set(contents[mask]) & set(contents[~mask])
 
@@ -161,7 +161,7 @@ def test_the_held_out_share_is_about_right_and_the_seed_matters(tmp_path: Path) 
 
 
 def test_of_no_pictures_none_are_held_out(tmp_path: Path) -> None:
-    dataset = UTKFaceDataset(folder_of(tmp_path, {"5_0_1_1.png": picture(1)}))
+    dataset = UTKFaceDataset(folder_of(tmp_path, {"5_0_1_1.png": image(1)}))
     mask = dataset.held_out(0.2, seed=0)
     assert mask.shape == (0,)
     assert mask.dtype == bool
@@ -180,4 +180,4 @@ def test_a_source_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_a_source_without_a_well_formed_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no picture named"):
-        UTKFaceDataset(folder_of(tmp_path, {"portrait.jpg": picture(1)}))
+        UTKFaceDataset(folder_of(tmp_path, {"portrait.jpg": image(1)}))

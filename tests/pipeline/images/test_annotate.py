@@ -15,7 +15,7 @@ from facetally.detection.faces import ImageArray
 from facetally.errors import OutputError
 from facetally.images import annotate
 from facetally.images.annotate import COLOURS, annotated, annotated_paths, caption, write_annotated
-from facetally.images.predict import PredictedFace, PredictedPicture
+from facetally.images.predict import PredictedFace, PredictedImage
 
 GREY = 120
 
@@ -165,7 +165,7 @@ def test_a_copy_is_written_beside_an_untouched_original(tmp_path: Path, suffix: 
     source, target = tmp_path / f"a.{suffix}", tmp_path / "new" / "folder" / f"a.{suffix}"
     cv2.imwrite(str(source), canvas())
     before = source.read_bytes()
-    write_annotated(PredictedPicture(source, 800, 600, (face(),)), target)
+    write_annotated(PredictedImage(source, 800, 600, (face(),)), target)
     assert source.read_bytes() == before
     expected = annotated(cv2.imread(str(source)), [face()])
     written = cv2.imread(str(target))
@@ -177,11 +177,11 @@ def test_a_copy_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), canvas())
     (tmp_path / "out" / "a.png").mkdir(parents=True)
     with pytest.raises(OutputError, match="cannot write"):
-        write_annotated(PredictedPicture(tmp_path / "a.png", 800, 600, ()), tmp_path / "out" / "a.png")
+        write_annotated(PredictedImage(tmp_path / "a.png", 800, 600, ()), tmp_path / "out" / "a.png")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
 def test_a_format_that_cannot_hold_the_picture_is_an_error(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "wide.png"), canvas(20_000, 8))  # WebP ends at 16,383
     with pytest.raises(OutputError, match="20000x8 px"):
-        write_annotated(PredictedPicture(tmp_path / "wide.png", 20_000, 8, ()), tmp_path / "out.webp")
+        write_annotated(PredictedImage(tmp_path / "wide.png", 20_000, 8, ()), tmp_path / "out.webp")

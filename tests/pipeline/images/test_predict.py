@@ -14,13 +14,13 @@ from drawn_world import ColourClassifier, Square, background, engines
 from facetally.detection.faces import ImageArray
 from facetally.errors import OptionError, PipelineError
 from facetally.gender.attributes import Attributes
-from facetally.images.predict import PredictedPicture, UnreadPicture, find_pictures, predict_pictures, read_picture
+from facetally.images.predict import PredictedImage, UnreadImage, find_images, predict_images, read_image
 from facetally.options import PeopleOptions
 
 RED, BLUE = Square("red", (10, 20)), Square("blue", (100, 60), size_px=20)
 
 
-def picture(path: Path, *squares: Square) -> Path:
+def drawn_image(path: Path, *squares: Square) -> Path:
     """Writes a picture of 160 x 120 px with squares on it."""
     image = background(70)
     for square in squares:
@@ -30,12 +30,16 @@ def picture(path: Path, *squares: Square) -> Path:
     return path
 
 
-def predicted(*paths: Path, options: PeopleOptions | None = None) -> list[PredictedPicture | UnreadPicture]:
-    return list(predict_pictures(paths, engines(), options or PeopleOptions()))
+def predicted(*paths: Path, options: PeopleOptions | None = None) -> list[PredictedImage | UnreadImage]:
+    return list(predict_images(paths, engines(), options or PeopleOptions()))
 
 
-def genders(answers: Sequence[PredictedPicture | UnreadPicture]) -> list[list[str]]:
-    return [[face.gender for face in answer.faces] for answer in answers if isinstance(answer, PredictedPicture)]
+def genders(predictions: Sequence[PredictedImage | UnreadImage]) -> list[list[str]]:
+    return [
+        [face.gender for face in prediction.faces]
+        for prediction in predictions
+        if isinstance(prediction, PredictedImage)
+    ]
 
 
 @dataclass
@@ -50,10 +54,10 @@ class AgeingClassifier:
 
 
 def test_each_face_has_its_place_and_its_answer(tmp_path: Path) -> None:
-    (answer,) = predicted(path := picture(tmp_path / "two.png", RED, BLUE))
-    assert isinstance(answer, PredictedPicture)
+    (prediction,) = predicted(path := drawn_image(tmp_path / "two.png", RED, BLUE))
+    assert isinstance(prediction, PredictedImage)
     nobodys_age = {"age_years": None, "age_band": "unknown"}
-    assert answer.as_dict() == {
+    assert prediction.as_dict() == {
         "file": str(path),
         "width_px": 160,
         "height_px": 120,
@@ -66,10 +70,10 @@ def test_each_face_has_its_place_and_its_answer(tmp_path: Path) -> None:
 
 def test_an_age_is_told_with_its_band(tmp_path: Path) -> None:
     aged = replace(engines(), classifier=AgeingClassifier())
-    (answer,) = predict_pictures([picture(tmp_path / "a.png", RED)], aged, PeopleOptions())
-    assert isinstance(answer, PredictedPicture)
-    assert answer.as_dict()["faces"][0]["age_years"] == 34.3
-    assert answer.faces[0].age_band == "young"
+    (prediction,) = predict_images([drawn_image(tmp_path / "a.png", RED)], aged, PeopleOptions())
+    assert isinstance(prediction, PredictedImage)
+    assert prediction.as_dict()["faces"][0]["age_years"] == 34.3
+    assert prediction.faces[0].age_band == "young"
 
 
 @pytest.mark.parametrize(
@@ -85,21 +89,21 @@ def test_an_uncertain_or_small_face_is_unknown(
     tmp_path: Path, square: Square, min_confidence: float, gender: str
 ) -> None:
     options = PeopleOptions(min_confidence=min_confidence)
-    assert genders(predicted(picture(tmp_path / "a.png", square), options=options)) == [[gender]]
+    assert genders(predicted(drawn_image(tmp_path / "a.png", square), options=options)) == [[gender]]
 
 
 def test_a_picture_without_a_face_is_an_answer_too(tmp_path: Path) -> None:
-    paths = [picture(tmp_path / "none.png"), picture(tmp_path / "one.png", BLUE)]
+    paths = [drawn_image(tmp_path / "none.png"), drawn_image(tmp_path / "one.png", BLUE)]
     assert genders(predicted(*paths)) == [[], ["male"]]
     assert genders(predicted(paths[0])) == [[]]
 
 
 def test_crops_of_several_pictures_go_through_the_classifier_together(tmp_path: Path) -> None:
     squares = [(RED, BLUE), (), (BLUE,), (RED,), (BLUE,)]
-    paths = [picture(tmp_path / f"{i}.png", *those) for i, those in enumerate(squares)]
+    paths = [drawn_image(tmp_path / f"{i}.png", *those) for i, those in enumerate(squares)]
     classifier = AgeingClassifier()
-    answers = list(predict_pictures(paths, replace(engines(), classifier=classifier), PeopleOptions(batch_crops=4)))
-    assert genders(answers) == [["female", "male"], [], ["male"], ["female"], ["male"]]
+    predictions = list(predict_images(paths, replace(engines(), classifier=classifier), PeopleOptions(batch_crops=4)))
+    assert genders(predictions) == [["female", "male"], [], ["male"], ["female"], ["male"]]
     assert classifier.batches == [3, 2]  # a picture without a face counts as one, so that a folder of them moves on
 
 
@@ -107,17 +111,17 @@ def test_a_crowd_is_classified_in_parts(tmp_path: Path) -> None:
     crowd = [Square("red" if i % 2 else "blue", (10 + 40 * i, 40), size_px=20) for i in range(3)]
     classifier = AgeingClassifier()
     crowded = replace(engines(), classifier=classifier)
-    answers = list(predict_pictures([picture(tmp_path / "a.png", *crowd)], crowded, PeopleOptions(batch_crops=2)))
-    assert genders(answers) == [["female", "male", "male"]]  # the detector has the red ones first
+    predictions = list(predict_images([drawn_image(tmp_path / "a.png", *crowd)], crowded, PeopleOptions(batch_crops=2)))
+    assert genders(predictions) == [["female", "male", "male"]]  # the detector has the red ones first
     assert classifier.batches == [2, 1]
 
 
 def test_pictures_are_read_only_when_their_turn_comes(tmp_path: Path) -> None:
     later = tmp_path / "later.png"
-    answers = predict_pictures([picture(tmp_path / "a.png", RED), later], engines(), PeopleOptions(batch_crops=1))
-    first = next(answers)
-    picture(later, BLUE)
-    assert genders([first, *answers]) == [["female"], ["male"]]
+    predictions = predict_images([drawn_image(tmp_path / "a.png", RED), later], engines(), PeopleOptions(batch_crops=1))
+    first = next(predictions)
+    drawn_image(later, BLUE)
+    assert genders([first, *predictions]) == [["female"], ["male"]]
 
 
 @pytest.mark.parametrize(
@@ -130,9 +134,9 @@ def test_a_bad_picture_is_told_with_its_reason_and_the_others_go_on(
     bad = tmp_path / "bad.jpg"
     if content is not None:
         bad.write_bytes(content)
-    answers = predicted(picture(tmp_path / "a.png", RED), bad, picture(tmp_path / "b.png", BLUE))
-    assert genders(answers) == [["female"], ["male"]]
-    (unread,) = (answer for answer in answers if isinstance(answer, UnreadPicture))
+    predictions = predicted(drawn_image(tmp_path / "a.png", RED), bad, drawn_image(tmp_path / "b.png", BLUE))
+    assert genders(predictions) == [["female"], ["male"]]
+    (unread,) = (prediction for prediction in predictions if isinstance(prediction, UnreadImage))
     assert unread.path == bad
     assert reason in unread.reason
     assert unread.fix
@@ -152,7 +156,7 @@ def test_every_kind_of_picture_becomes_8_bit_bgr(
     tmp_path: Path, name: str, stored: ImageArray, shown: tuple[int, int, int]
 ) -> None:
     cv2.imwrite(str(tmp_path / name), stored)
-    image = read_picture(tmp_path / name)
+    image = read_image(tmp_path / name)
     assert image.dtype == np.uint8
     assert image.shape == (3, 4, 3)
     np.testing.assert_allclose(image, np.full((3, 4, 3), shown), atol=1)
@@ -166,7 +170,7 @@ def test_a_photograph_is_turned_as_its_exif_data_say(tmp_path: Path) -> None:
     tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     exif = b"Exif\0\0" + tiff
     (tmp_path / "turned.jpg").write_bytes(jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif + jpeg[2:])
-    turned = read_picture(tmp_path / "turned.jpg")
+    turned = read_image(tmp_path / "turned.jpg")
     assert turned.shape == (64, 32, 3)
     assert turned[:30].min() > 250  # left has become top
     assert turned[34:].max() < 5
@@ -178,26 +182,26 @@ def test_folders_and_globs_are_searched_through_for_pictures(tmp_path: Path) -> 
         (tmp_path / name).write_text(name)
     (tmp_path / "folder.png").mkdir()
     above, deep = tmp_path / "a.png", tmp_path / "b" / "deep" / "c.JPG"
-    assert find_pictures([str(tmp_path)]) == [above, deep]
-    assert find_pictures([f"{tmp_path}/*.png"]) == [above]
-    assert find_pictures([f"{tmp_path}/**/*.JPG"]) == [deep]
-    assert find_pictures([f"{tmp_path}/?"]) == [deep]  # in the folder b
+    assert find_images([str(tmp_path)]) == [above, deep]
+    assert find_images([f"{tmp_path}/*.png"]) == [above]
+    assert find_images([f"{tmp_path}/**/*.JPG"]) == [deep]
+    assert find_images([f"{tmp_path}/?"]) == [deep]  # in the folder b
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_ending_and_once(tmp_path: Path) -> None:
     path = tmp_path / "[1].picture"
     path.write_text("")
-    assert find_pictures([str(path), f"{tmp_path}/../{tmp_path.name}/[[]1].picture", str(path)]) == [path]
+    assert find_images([str(path), f"{tmp_path}/../{tmp_path.name}/[[]1].picture", str(path)]) == [path]
 
 
 @pytest.mark.parametrize(("name", "what"), [("", "no picture found"), ("missing.jpg", "no such file or folder")])
 def test_nothing_to_look_at_is_an_error(tmp_path: Path, name: str, what: str) -> None:
     with pytest.raises(OptionError, match=what):
-        find_pictures([str(tmp_path / name)])
+        find_images([str(tmp_path / name)])
 
 
 def test_more_pixels_than_opencv_takes_is_no_crash(tmp_path: Path) -> None:
     path = tmp_path / "huge.pgm"
     path.write_bytes(b"P5 70000 70000 255\n0")
     with pytest.raises(PipelineError, match="decoded"):
-        read_picture(path)
+        read_image(path)

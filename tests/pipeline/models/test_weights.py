@@ -153,9 +153,9 @@ def test_weights_that_have_other_files_read_are_refused(
 
 def test_weights_that_ask_for_foreign_code_are_not_run(places: Places) -> None:
     node = onnx.helper.make_node("Run", ["x"], ["y"], domain="evil")
-    pictures = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 64, 64])
+    images = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 64, 64])
     opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("evil", 1)]
-    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [pictures], [FLOATS]), opset_imports=opsets)
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [images], [FLOATS]), opset_imports=opsets)
     path = places["given"] / "evil.onnx"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match="evil") as caught:

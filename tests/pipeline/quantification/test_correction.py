@@ -14,8 +14,8 @@ from facetally.quantification import correction
 from facetally.quantification.correction import Correction, corrected_shares
 from facetally.quantification.estimators import (
     ESTIMATORS,
-    Answers,
     Calibration,
+    Predictions,
     adjusted_count,
     em_share,
     prediction_powered,
@@ -28,10 +28,10 @@ CORPORA = 1000
 CORRECTIONS = ("adjusted_count", "probabilistic_adjusted_count", "em")
 
 
-def answers(female_prob: Any, amount: Any = None, cluster: Any = None) -> Answers:
+def predictions(female_prob: Any, amount: Any = None, cluster: Any = None) -> Predictions:
     """Of one appearance each, each from its own source, unless told otherwise."""
     probs = np.asarray(female_prob, float)
-    return Answers(
+    return Predictions(
         probs,
         np.ones(len(probs)) if amount is None else np.asarray(amount, float),
         np.arange(len(probs)) if cluster is None else np.asarray(cluster),
@@ -45,15 +45,15 @@ def said(women: int, men: int) -> Floats:
 
 def labelled_100() -> Calibration:
     """Of 40 women 30 are told female (recall 0.75), of 60 men 3 (recall 0.95)."""
-    return Calibration(answers(np.concatenate([said(30, 10), said(3, 57)])), np.repeat([True, False], [40, 60]))
+    return Calibration(predictions(np.concatenate([said(30, 10), said(3, 57)])), np.repeat([True, False], [40, 60]))
 
 
-def seeded(seed: int, share: float, count: int, sharpness: float = 1.0) -> tuple[Answers, np.ndarray]:
+def seeded(seed: int, share: float, count: int, sharpness: float = 1.0) -> tuple[Predictions, np.ndarray]:
     """Answers for so many cases with overlapping log-odds, women about 3 above men, and who is a woman."""
     random = np.random.default_rng(seed)
     is_female = random.random(count) < share
     log_odds = sharpness * random.normal(np.where(is_female, 1.1, -1.9), 1.4)
-    return answers(1 / (1 + np.exp(-log_odds))), is_female
+    return predictions(1 / (1 + np.exp(-log_odds))), is_female
 
 
 def ends(found: Correction) -> tuple[float, float]:
@@ -64,44 +64,44 @@ def ends(found: Correction) -> tuple[float, float]:
 @pytest.mark.parametrize(("true", "counted"), [(0.5, 0.40), (0.7, 0.54), (0.0, 0.05), (1.0, 0.75)])
 def test_a_counted_share_is_corrected_back_to_the_true_one(true: float, counted: float) -> None:
     assert 0.75 * true + 0.05 * (1 - true) == pytest.approx(counted)
-    run = answers(said(round(1000 * counted), round(1000 * (1 - counted))))
+    run = predictions(said(round(1000 * counted), round(1000 * (1 - counted))))
     assert run.mean(run.female_prob > 0.5) == pytest.approx(counted)
     assert adjusted_count(labelled_100(), run) == pytest.approx(true)
 
 
 def test_mean_probabilities_are_corrected_likewise() -> None:
     # women are answered 0.75 x 0.9 + 0.25 x 0.2 = 0.725 on average, men 0.05 x 0.9 + 0.95 x 0.2 = 0.235
-    run = answers([0.48] * 10)
+    run = predictions([0.48] * 10)
     assert probabilistic_adjusted_count(labelled_100(), run) == pytest.approx((0.48 - 0.235) / (0.725 - 0.235))
 
 
 def test_a_share_past_the_ends_is_0_or_1() -> None:
-    assert adjusted_count(labelled_100(), answers(said(1, 99))) == 0.0
-    assert adjusted_count(labelled_100(), answers(said(99, 1))) == 1.0
+    assert adjusted_count(labelled_100(), predictions(said(1, 99))) == 0.0
+    assert adjusted_count(labelled_100(), predictions(said(99, 1))) == 1.0
 
 
 def test_em_of_two_kinds_of_answers_is_solved_by_hand() -> None:
     # Labelled half and half, 0.8 and 0.2 as likelihoods 1.6 : 0.4 and 0.4 : 1.6; with 0.62 of the run at 0.8 the
     # likeliest share s has 0.8 s + 0.2 (1 - s) = 0.62
-    calibration = Calibration(answers([0.8, 0.2]), np.array([True, False]))
-    assert em_share(calibration, answers([0.8] * 62 + [0.2] * 38)) == pytest.approx(0.7)
-    assert em_share(calibration, answers([0.8] * 10 + [0.2] * 90)) == pytest.approx(0.0, abs=1e-8)
-    assert em_share(calibration, answers([0.8] * 90 + [0.2] * 10)) == pytest.approx(1.0, abs=1e-8)
+    calibration = Calibration(predictions([0.8, 0.2]), np.array([True, False]))
+    assert em_share(calibration, predictions([0.8] * 62 + [0.2] * 38)) == pytest.approx(0.7)
+    assert em_share(calibration, predictions([0.8] * 10 + [0.2] * 90)) == pytest.approx(0.0, abs=1e-8)
+    assert em_share(calibration, predictions([0.8] * 90 + [0.2] * 10)) == pytest.approx(1.0, abs=1e-8)
 
 
 def test_prediction_powered_adds_the_mean_error_by_amount() -> None:
     # run (0.9 x 1 + 0.2 x 3) / 4 = 0.375; errors 0.1, -0.6, -0.2 with amounts 2, 1, 1: (0.2 - 0.6 - 0.2) / 4 = -0.15
-    calibration = Calibration(answers([0.9, 0.6, 0.2], amount=[2, 1, 1]), np.array([True, False, False]))
-    assert prediction_powered(calibration, answers([0.9, 0.2], amount=[1, 3])) == pytest.approx(0.225)
+    calibration = Calibration(predictions([0.9, 0.6, 0.2], amount=[2, 1, 1]), np.array([True, False, False]))
+    assert prediction_powered(calibration, predictions([0.9, 0.2], amount=[1, 3])) == pytest.approx(0.225)
 
 
 def test_recalibration_learns_the_odds_of_each_answer() -> None:
     # Of 40 told 0.9 a quarter are women, of 40 told 0.2 a tenth; the targets are 14.1/14.2 for women, 0.1/66.2 for men
-    calibration = Calibration(answers(said(40, 40)), np.repeat([1, 0, 1, 0], [10, 30, 4, 36]) > 0)
-    fitted, run = recalibrated(calibration, answers([0.9, 0.2]))
+    calibration = Calibration(predictions(said(40, 40)), np.repeat([1, 0, 1, 0], [10, 30, 4, 36]) > 0)
+    fitted, run = recalibrated(calibration, predictions([0.9, 0.2]))
     expected = (10 * 14.1 / 14.2 + 30 * 0.1 / 66.2) / 40, (4 * 14.1 / 14.2 + 36 * 0.1 / 66.2) / 40
     assert run.female_prob == pytest.approx(expected, abs=1e-8)
-    assert fitted.answers.female_prob[[0, -1]] == pytest.approx(expected, abs=1e-8)
+    assert fitted.predictions.female_prob[[0, -1]] == pytest.approx(expected, abs=1e-8)
 
 
 @pytest.mark.parametrize("sharpness", [0.3, 1.0, 2.5])
@@ -119,23 +119,23 @@ def test_em_without_recalibration_is_far_off_and_is_not_what_is_given() -> None:
 
 
 def test_recalibration_bears_labels_without_any_error_and_certain_answers() -> None:
-    calibration = Calibration(answers([1.0] * 20 + [0.0] * 30), np.repeat([True, False], [20, 30]))
-    run = answers([1.0] * 30 + [0.0] * 70)
+    calibration = Calibration(predictions([1.0] * 20 + [0.0] * 30), np.repeat([True, False], [20, 30]))
+    run = predictions([1.0] * 30 + [0.0] * 70)
     assert em_share(*recalibrated(calibration, run)) == pytest.approx(0.3, abs=0.03)
 
 
 def test_recalibration_of_answers_all_alike_is_the_labelled_share() -> None:
-    calibration = Calibration(answers([0.7] * 20), np.arange(20) < 8)
-    fitted = recalibrated(calibration, calibration.answers)[0].answers.female_prob
+    calibration = Calibration(predictions([0.7] * 20), np.arange(20) < 8)
+    fitted = recalibrated(calibration, calibration.predictions)[0].predictions.female_prob
     assert fitted == pytest.approx((8 * 8.1 / 8.2 + 12 * 0.1 / 12.2) / 20, abs=1e-6)
 
 
 def test_recalibration_bears_one_rare_man_among_women_of_all_odds() -> None:
     # Newton's method alone runs away here
     log_odds = np.array([-2.0, 1.0] + [2.0] * 20 + [20.0])
-    calibration = Calibration(answers(1 / (1 + np.exp(-log_odds)), amount=[0.1] + [1] * 22), np.arange(23) > 0)
-    fitted = recalibrated(calibration, calibration.answers)[0].answers
-    mean = calibration.answers.amount.mean()
+    calibration = Calibration(predictions(1 / (1 + np.exp(-log_odds)), amount=[0.1] + [1] * 22), np.arange(23) > 0)
+    fitted = recalibrated(calibration, calibration.predictions)[0].predictions
+    mean = calibration.predictions.amount.mean()
     women, man = 22 / mean, 0.1 / mean
     targets = np.where(calibration.is_female, (women + 0.1) / (women + 0.2), 0.1 / (man + 0.2))
     # where the likelihood is highest, probabilities and targets agree in their mean and in their mean times log-odds
@@ -145,15 +145,15 @@ def test_recalibration_bears_one_rare_man_among_women_of_all_odds() -> None:
 
 @pytest.mark.parametrize("name", CORRECTIONS)
 def test_labels_of_one_kind_correct_nothing(name: str) -> None:
-    women = Calibration(answers(said(30, 10)), np.ones(40, bool))
-    assert np.isnan(ESTIMATORS[name](women, answers(said(40, 60))))
-    assert np.isnan(em_share(women, answers(said(40, 60))))
+    women = Calibration(predictions(said(30, 10)), np.ones(40, bool))
+    assert np.isnan(ESTIMATORS[name](women, predictions(said(40, 60))))
+    assert np.isnan(em_share(women, predictions(said(40, 60))))
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
 def test_women_answered_lower_than_men_correct_nothing(name: str) -> None:
-    upside_down = Calibration(labelled_100().answers, ~labelled_100().is_female)
-    assert np.isnan(ESTIMATORS[name](upside_down, answers(said(40, 60))))
+    upside_down = Calibration(labelled_100().predictions, ~labelled_100().is_female)
+    assert np.isnan(ESTIMATORS[name](upside_down, predictions(said(40, 60))))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -186,10 +186,13 @@ def test_amounts_count_like_repeated_cases(name: str) -> None:
     run, _ = seeded(2, 0.6, 200)
     random = np.random.default_rng(3)
     of_labelled, of_run = random.integers(1, 4, 60), random.integers(0, 4, 200)
-    weighted = Calibration(answers(labelled.female_prob, of_labelled), is_female), answers(run.female_prob, of_run)
+    weighted = (
+        Calibration(predictions(labelled.female_prob, of_labelled), is_female),
+        predictions(run.female_prob, of_run),
+    )
     repeated = (
-        Calibration(answers(np.repeat(labelled.female_prob, of_labelled)), np.repeat(is_female, of_labelled)),
-        answers(np.repeat(run.female_prob, of_run)),
+        Calibration(predictions(np.repeat(labelled.female_prob, of_labelled)), np.repeat(is_female, of_labelled)),
+        predictions(np.repeat(run.female_prob, of_run)),
     )
     estimate = ESTIMATORS[name]
     tolerance = 2e-3 if name == "em" else 1e-9  # the smoothing of recalibration counts cases
@@ -239,8 +242,8 @@ def test_the_unit_of_the_amounts_changes_nothing(monkeypatch: pytest.MonkeyPatch
     amounts = np.random.default_rng(4).lognormal(1.0, 1.0, 100)
 
     def shares(unit: float, female_prob: Floats) -> list[float]:
-        calibration = Calibration(answers(labelled.female_prob, unit * amounts), is_female)
-        found = corrected_shares(calibration, answers(female_prob, unit * amounts), True).values()
+        calibration = Calibration(predictions(labelled.female_prob, unit * amounts), is_female)
+        found = corrected_shares(calibration, predictions(female_prob, unit * amounts), True).values()
         return [figure for c in found for figure in (c.share, *ends(c))]
 
     assert shares(60.0, labelled.female_prob) == pytest.approx(shares(1.0, labelled.female_prob))
@@ -250,7 +253,7 @@ def test_the_unit_of_the_amounts_changes_nothing(monkeypatch: pytest.MonkeyPatch
 def test_a_run_all_labelled_has_the_interval_of_its_labels() -> None:
     random = np.random.default_rng(3)
     is_female = np.arange(400) % 2 == 0
-    run = answers(np.where(random.random(400) < 0.8, is_female, random.random(400)))
+    run = predictions(np.where(random.random(400) < 0.8, is_female, random.random(400)))
     found = corrected_shares(Calibration(run, is_female), run, labels_sampled=True)["prediction_powered"]
     assert found.share == pytest.approx(0.5)
     assert ends(found) == pytest.approx((0.451, 0.549), abs=0.006)  # 1.96 x 0.5 / 20
@@ -260,7 +263,7 @@ def test_sources_of_labels_from_elsewhere_are_not_those_of_the_run(monkeypatch: 
     monkeypatch.setattr(correction, "RESAMPLES", 50)
     labelled, is_female = seeded(1, 0.4, 100)
     calibration, (run, _) = Calibration(labelled, is_female), seeded(2, 0.7, 100)
-    renamed = Answers(run.female_prob, run.amount, run.cluster + 1000)
+    renamed = Predictions(run.female_prob, run.amount, run.cluster + 1000)
     assert corrected_shares(calibration, run, False) == corrected_shares(calibration, renamed, False)
     assert corrected_shares(calibration, run, True) != corrected_shares(calibration, renamed, True)
 
@@ -283,11 +286,11 @@ def test_copies_of_a_source_do_not_narrow_an_interval() -> None:
 
     def widths(copies: int) -> list[float]:
         calibration = Calibration(
-            answers(np.tile(labelled.female_prob, copies), cluster=np.tile(np.arange(80), copies)),
+            predictions(np.tile(labelled.female_prob, copies), cluster=np.tile(np.arange(80), copies)),
             np.tile(is_female, copies),
         )
         shares = corrected_shares(
-            calibration, answers(np.tile(run.female_prob, copies), cluster=np.tile(np.arange(100), copies)), False
+            calibration, predictions(np.tile(run.female_prob, copies), cluster=np.tile(np.arange(100), copies)), False
         )
         return [float(np.ptp(ends(found))) for found in shares.values()]
 
@@ -296,8 +299,8 @@ def test_copies_of_a_source_do_not_narrow_an_interval() -> None:
 
 @pytest.mark.parametrize(("women", "men"), [(0, 50), (50, 0), (4, 50), (50, 4), (0, 0)])
 def test_too_few_labels_of_a_kind_are_refused(women: int, men: int) -> None:
-    calibration = Calibration(answers([0.9] * women + [0.1] * men), np.repeat([True, False], [women, men]))
-    shares = corrected_shares(calibration, answers(said(5, 5)), labels_sampled=True)
+    calibration = Calibration(predictions([0.9] * women + [0.1] * men), np.repeat([True, False], [women, men]))
+    shares = corrected_shares(calibration, predictions(said(5, 5)), labels_sampled=True)
     assert shares["raw"].share == 0.5
     for name in (*CORRECTIONS, "prediction_powered"):
         assert f"there are {women} and {men}" in shares[name].refusal
@@ -306,24 +309,24 @@ def test_too_few_labels_of_a_kind_are_refused(women: int, men: int) -> None:
 
 
 def test_labels_without_any_amount_do_not_count() -> None:
-    calibration = Calibration(answers(said(5, 20), amount=[0] + [1] * 24), np.repeat([True, False], [5, 20]))
-    assert "there are 4 and 20" in corrected_shares(calibration, answers(said(5, 5)), False)["em"].refusal
+    calibration = Calibration(predictions(said(5, 20), amount=[0] + [1] * 24), np.repeat([True, False], [5, 20]))
+    assert "there are 4 and 20" in corrected_shares(calibration, predictions(said(5, 5)), False)["em"].refusal
 
 
 def test_women_and_men_answered_alike_are_refused_but_for_prediction_powered() -> None:
     # told female: 12 of 20 women, 9 of 20 men
     calibration = Calibration(
-        answers(np.concatenate([said(12, 8), said(9, 11)]), cluster=np.arange(40) % 20),
+        predictions(np.concatenate([said(12, 8), said(9, 11)]), cluster=np.arange(40) % 20),
         np.repeat([True, False], 20),
     )
-    shares = corrected_shares(calibration, answers(said(30, 70)), labels_sampled=True)
+    shares = corrected_shares(calibration, predictions(said(30, 70)), labels_sampled=True)
     assert "answered 0.60 on average and men 0.45: too alike" in shares["adjusted_count"].refusal
     assert "answered 0.62 on average and men 0.52: too alike" in shares["em"].refusal
     assert shares["prediction_powered"].refusal == ""
 
 
 def test_a_run_without_answers_is_refused() -> None:
-    nothing = corrected_shares(labelled_100(), answers([]), labels_sampled=False)
+    nothing = corrected_shares(labelled_100(), predictions([]), labels_sampled=False)
     assert {name: found.refusal for name, found in nothing.items()} == dict.fromkeys(
         ["raw", *CORRECTIONS], "the run has no answers to correct"
     )
@@ -331,20 +334,22 @@ def test_a_run_without_answers_is_refused() -> None:
 
 def test_one_source_gives_shares_without_intervals() -> None:
     one = np.zeros(100, int)
-    calibration = Calibration(answers(labelled_100().answers.female_prob, cluster=one), labelled_100().is_female)
-    shares = corrected_shares(calibration, answers(said(40, 60)), labels_sampled=False)
+    calibration = Calibration(
+        predictions(labelled_100().predictions.female_prob, cluster=one), labelled_100().is_female
+    )
+    shares = corrected_shares(calibration, predictions(said(40, 60)), labels_sampled=False)
     assert shares["adjusted_count"] == Correction(pytest.approx(0.5), None)
     assert shares["raw"].interval is not None
-    alone = corrected_shares(labelled_100(), answers(said(40, 60), cluster=one), labels_sampled=False)
+    alone = corrected_shares(labelled_100(), predictions(said(40, 60), cluster=one), labels_sampled=False)
     assert [found.interval for found in alone.values()] == [None] * 4
 
 
 def test_resamples_that_cannot_be_corrected_count_towards_both_ends() -> None:
     # all labelled women come from one of three sources: 8 in 27 resamples have none
     calibration = Calibration(
-        answers(said(10, 20), cluster=np.repeat([0, 1, 2], 10)), np.repeat([True, False], [10, 20])
+        predictions(said(10, 20), cluster=np.repeat([0, 1, 2], 10)), np.repeat([True, False], [10, 20])
     )
-    shares = corrected_shares(calibration, answers(said(40, 60)), labels_sampled=False)
+    shares = corrected_shares(calibration, predictions(said(40, 60)), labels_sampled=False)
     assert shares["adjusted_count"].share == pytest.approx(0.4)
     for name in CORRECTIONS:
         assert ends(shares[name]) == (0.0, 1.0)
@@ -363,9 +368,9 @@ def test_resamples_that_cannot_be_corrected_count_towards_both_ends() -> None:
 )
 def test_arrays_that_cannot_be_meant_are_errors(probs: Any, amounts: Any, clusters: Any, what: str) -> None:
     with pytest.raises(ValueError, match=what):
-        answers(probs, amounts, clusters)
+        predictions(probs, amounts, clusters)
     with pytest.raises(ValueError, match="booleans"):
-        Calibration(answers([0.5, 0.5]), np.array([1, 0]))
+        Calibration(predictions([0.5, 0.5]), np.array([1, 0]))
 
 
 def footage(random: np.random.Generator, share: float, people: tuple[int, int]) -> Calibration:
@@ -374,14 +379,14 @@ def footage(random: np.random.Generator, share: float, people: tuple[int, int]) 
     women, light = random.beta(9 * share, 9 * (1 - share), 40)[cluster], random.normal(0, 0.5, 40)[cluster]
     is_female = random.random(len(cluster)) < women
     log_odds = np.where(is_female, 1.1, -2.3) + light + 1.4 * random.normal(size=len(cluster))
-    return Calibration(answers(1 / (1 + np.exp(-log_odds)), cluster=cluster), is_female)
+    return Calibration(predictions(1 / (1 + np.exp(-log_odds)), cluster=cluster), is_female)
 
 
 def sampled(footage: Calibration, random: np.random.Generator) -> Calibration:
     """Labels for half of the cases, drawn at random."""
     kept = random.random(len(footage.is_female)) < 1 / 2
-    of = footage.answers
-    return Calibration(Answers(of.female_prob[kept], of.amount[kept], of.cluster[kept]), footage.is_female[kept])
+    of = footage.predictions
+    return Calibration(Predictions(of.female_prob[kept], of.amount[kept], of.cluster[kept]), footage.is_female[kept])
 
 
 @pytest.fixture
@@ -403,7 +408,7 @@ def covered(found: Iterable[dict[str, Correction]], truth: float) -> dict[str, f
 def test_intervals_cover_a_run_with_another_share_than_the_labels() -> None:
     random = np.random.default_rng(0)
     found = (
-        corrected_shares(footage(random, 0.4, (2, 5)), footage(random, 0.6, (3, 7)).answers, False, seed=k)
+        corrected_shares(footage(random, 0.4, (2, 5)), footage(random, 0.6, (3, 7)).predictions, False, seed=k)
         for k in range(CORPORA)
     )
     coverage = covered(found, 0.6)
@@ -415,7 +420,7 @@ def test_intervals_cover_a_run_with_another_share_than_the_labels() -> None:
 def test_intervals_cover_a_run_that_the_labels_were_sampled_from() -> None:
     random = np.random.default_rng(0)
     runs = (footage(random, 0.6, (3, 10)) for _ in range(CORPORA))
-    found = (corrected_shares(sampled(run, random), run.answers, True, seed=k) for k, run in enumerate(runs))
+    found = (corrected_shares(sampled(run, random), run.predictions, True, seed=k) for k, run in enumerate(runs))
     coverage = covered(found, 0.6)
     assert coverage.keys() == {*CORRECTIONS, "prediction_powered"}
     assert all(0.93 <= share <= 0.97 for share in coverage.values()), coverage

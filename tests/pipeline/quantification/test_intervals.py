@@ -107,15 +107,15 @@ def test_no_number_of_cases_tells_a_share_from_itself() -> None:
 def test_a_verdict_needs_the_interval_on_one_side(
     low: float, high: float, word: str, exit_code: int, further: int
 ) -> None:
-    answer = verdict(Proportion(90, 100), Interval(low, high), 0.85)
-    assert (answer.word, answer.exit_code, answer.share) == (word, exit_code, 0.9)
-    assert answer.further_people == further  # 196 are needed, more where the interval is wider than Wilson's 0.119
+    prediction = verdict(Proportion(90, 100), Interval(low, high), 0.85)
+    assert (prediction.word, prediction.exit_code, prediction.share) == (word, exit_code, 0.9)
+    assert prediction.further_people == further  # 196 are needed, more where the interval is wider than Wilson's 0.119
 
 
 def test_independent_people_need_what_the_formula_says() -> None:
     result = Proportion(92, 100)
-    answer = verdict(result, result.interval(), 0.86)
-    assert answer.further_people == cases_needed(0.92, 0.86) - 100 == 29
+    prediction = verdict(result, result.interval(), 0.86)
+    assert prediction.further_people == cases_needed(0.92, 0.86) - 100 == 29
 
 
 def test_a_wider_interval_asks_for_more_by_the_square() -> None:
@@ -123,8 +123,8 @@ def test_a_wider_interval_asks_for_more_by_the_square() -> None:
     wilson = result.interval()
     half = wilson.high - wilson.low  # twice as wide around the same middle
     middle = (wilson.low + wilson.high) / 2
-    answer = verdict(result, Interval(middle - half, middle + half), 0.85)
-    assert answer.further_people == pytest.approx(4 * 196 - 100, abs=1)
+    prediction = verdict(result, Interval(middle - half, middle + half), 0.85)
+    assert prediction.further_people == pytest.approx(4 * 196 - 100, abs=1)
 
 
 def test_open_questions_ask_for_one_more_at_least() -> None:
@@ -141,15 +141,15 @@ def test_all_right_may_still_be_too_few() -> None:
 
 def test_a_share_on_the_target_cannot_be_settled() -> None:
     result = Proportion(34, 40)
-    answer = verdict(result, result.interval(), 0.85)
-    assert (answer.word, answer.further_people) == ("not enough labels", None)
+    prediction = verdict(result, result.interval(), 0.85)
+    assert (prediction.word, prediction.further_people) == ("not enough labels", None)
 
 
 def test_without_labels_the_number_is_for_half_way_to_all() -> None:
-    answer = verdict(Proportion(0, 0), Interval(0.0, 1.0), 0.85)
-    assert (answer.word, answer.exit_code) == ("not enough labels", 3)
-    assert answer.further_people == cases_needed(0.925, 0.85) == 88
-    assert math.isnan(answer.share)
+    prediction = verdict(Proportion(0, 0), Interval(0.0, 1.0), 0.85)
+    assert (prediction.word, prediction.exit_code) == ("not enough labels", 3)
+    assert prediction.further_people == cases_needed(0.925, 0.85) == 88
+    assert math.isnan(prediction.share)
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0, -0.1, 85.0, math.nan])
@@ -342,14 +342,14 @@ def test_the_bootstrap_covers_balanced_accuracy(of_women: float, of_men: float, 
 
 @pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("correlation", [0.0, 0.2])
-@pytest.mark.parametrize(("mended", "spoiled"), [(0.5, 0.03), (0.3, 0.05)])
-def test_the_bootstrap_covers_a_paired_difference(mended: float, spoiled: float, correlation: float) -> None:
+@pytest.mark.parametrize(("improved", "spoiled"), [(0.5, 0.03), (0.3, 0.05)])
+def test_the_bootstrap_covers_a_paired_difference(improved: float, spoiled: float, correlation: float) -> None:
     random = np.random.default_rng(0)
     people = random.integers(2, 11, (CORPORA, SOURCES))
     first = random.binomial(people, shares_by_source(0.85, correlation, random))
-    second = first + random.binomial(people - first, mended) - random.binomial(first, spoiled)
+    second = first + random.binomial(people - first, improved) - random.binomial(first, spoiled)
 
     def interval(k: int) -> Interval:
         return bootstrapped(lambda w: (w @ second[k] - w @ first[k]) / (w @ people[k]), SOURCES)
 
-    assert 0.93 <= covered(map(interval, range(CORPORA)), 0.15 * mended - 0.85 * spoiled) <= 0.97
+    assert 0.93 <= covered(map(interval, range(CORPORA)), 0.15 * improved - 0.85 * spoiled) <= 0.97

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from labelled_world import CLASSIFIER, judged_track, stored, track_row
+from labelled_world import CLASSIFIER, stored, track_outcome, track_row
 
 from facetally.errors import TruthError
 from facetally.quantification.intervals import Interval
@@ -22,11 +22,11 @@ from facetally.quantification.run_shares import (
     run_corrections,
     run_tracks,
 )
-from facetally.validation.outcomes import JudgedTrack, labelled_tracks
+from facetally.validation.outcomes import TrackOutcome, labelled_tracks
 
 MODELS = {"classifier": {"sha256": CLASSIFIER}}
 LABELLED = labelled_tracks(
-    judged_track(gender, 0.9 if number < said else 0.2, f"s{number % 5}", seconds=2.0)
+    track_outcome(gender, 0.9 if number < said else 0.2, f"s{number % 5}", seconds=2.0)
     for gender, said in (("female", 8), ("male", 1))
     for number in range(10)
 )
@@ -46,8 +46,12 @@ def report(folder: Path, labelled: pd.DataFrame = LABELLED, models: dict[str, An
 
 
 def test_only_tracks_of_labelled_men_and_women_teach_anything() -> None:
-    others = (judged_track(truth, 0.9) for truth in ("unsure", "ignore", "not_a_face", "nobody"))
-    tracks: Sequence[JudgedTrack] = [judged_track("female", 0.3, "tv", seconds=7), judged_track("male", 0.1), *others]
+    others = (track_outcome(truth, 0.9) for truth in ("unsure", "ignore", "not_a_face", "nobody"))
+    tracks: Sequence[TrackOutcome] = [
+        track_outcome("female", 0.3, "tv", seconds=7),
+        track_outcome("male", 0.1),
+        *others,
+    ]
     assert labelled_tracks(tracks).values.tolist() == [[0.3, True, 7.0, "tv"], [0.1, False, 2.0, "s"]]
 
 
@@ -56,8 +60,8 @@ def test_the_tracks_of_a_run_come_with_their_sources(tmp_path: Path) -> None:
     ledger = stored(tmp_path, {**videos, "b/empty.mp4": []}, failed=["c/bad.mp4"])
     by_folder = run_tracks(ledger, ledger.rows())
     assert by_folder.values.tolist() == [[0.75, 2.0, 20.0, "a"], [0.25, 3.0, 30.0, "a"], [0.5, 4.0, 40.0, "b"]]
-    told = run_tracks(ledger, ledger.rows(), {"b/y.mp4": "news"})
-    assert told["source"].tolist() == ["a", "a", "news"]
+    predicted = run_tracks(ledger, ledger.rows(), {"b/y.mp4": "news"})
+    assert predicted["source"].tolist() == ["a", "a", "news"]
 
 
 @pytest.mark.parametrize("failed", [["a.mp4"], []])
@@ -95,7 +99,7 @@ def test_labels_count_by_their_seconds_too() -> None:
 def test_a_source_that_is_in_both_is_drawn_in_both() -> None:
     # each source is half women, so that the labels' error always makes up for the run's answers, if drawn with them
     labelled = labelled_tracks(
-        judged_track(gender, 0.1 * (source + (gender == "male")), f"s{source}")
+        track_outcome(gender, 0.1 * (source + (gender == "male")), f"s{source}")
         for source in range(6)
         for gender in ("female", "male")
     )
@@ -122,7 +126,7 @@ def test_what_a_report_keeps_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_report_names_nobody(tmp_path: Path) -> None:
-    kept = json.loads(report(tmp_path, labelled_tracks([judged_track("female", 1 / 3, "secret", 1 / 3)])).read_text())
+    kept = json.loads(report(tmp_path, labelled_tracks([track_outcome("female", 1 / 3, "secret", 1 / 3)])).read_text())
     assert kept["calibration"] == {
         **{"classifier_sha256": CLASSIFIER, "female_prob": [0.3333], "is_female": [True]},
         **{"screen_time_s": [0.333], "source": [0]},

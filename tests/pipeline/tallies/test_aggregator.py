@@ -14,7 +14,15 @@ from facetally.errors import OptionError, OutputError
 from facetally.options import PeopleOptions, RunOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TALLIES, TRACKS, provenance_of, read_table
-from facetally.tallies.aggregator import Amounts, grouped, parse_bin, retold, tally_video, tally_videos, write_tallies
+from facetally.tallies.aggregator import (
+    Amounts,
+    grouped,
+    parse_bin,
+    tally_video,
+    tally_videos,
+    with_min_confidence,
+    write_tallies,
+)
 
 EVERY_S = 0.2
 
@@ -134,11 +142,11 @@ def test_answers_are_given_and_withheld_anew() -> None:
         *(labelled_world.track_row(3, 0.9, height_px=15), labelled_world.track_row(4, 0.75)),
     ]
     tracks = labelled_world.tracks_of(*rows)
-    strict = retold(tracks, PeopleOptions(min_confidence=0.75, min_face_height_px=16))
+    strict = with_min_confidence(tracks, PeopleOptions(min_confidence=0.75, min_face_height_px=16))
     assert strict["gender"].tolist() == ["female", "unknown", "male", "unknown", "female"]
-    again = retold(strict, PeopleOptions(min_confidence=0.5, min_face_height_px=0))
+    again = with_min_confidence(strict, PeopleOptions(min_confidence=0.5, min_face_height_px=0))
     pd.testing.assert_frame_equal(again, tracks)
-    pd.testing.assert_frame_equal(retold(tracks[:0], PeopleOptions()), tracks[:0])
+    pd.testing.assert_frame_equal(with_min_confidence(tracks[:0], PeopleOptions()), tracks[:0])
 
 
 def test_a_tally_may_ask_for_more_confidence(tmp_path: Path) -> None:

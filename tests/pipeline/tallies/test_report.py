@@ -22,7 +22,7 @@ from facetally.results.tables import FACES, TALLIES, TRACKS
 from facetally.tallies.forecast import Forecast
 from facetally.tallies.report import readable_bin_s, rendered, write_report
 from facetally.validation.report import write_validation
-from facetally.validation.validate import ValidateOptions, validated
+from facetally.validation.validate import ValidateOptions, validate_run
 
 NASTY = "<script>alert('1')</script>\"><img src=x>.mp4"
 PROVENANCE: dict[str, Any] = {
@@ -193,7 +193,7 @@ def test_a_report_takes_a_threshold_and_a_calibration(tmp_path: Path) -> None:
     plain = Page(write_report(ledger).read_text(encoding="utf-8"))
     assert plain.row("appearances")[1:4] == ["12", "6", "0"]
     assert "0 % of the appearances have faces under 30 px: expect about 93 %" in plain.text
-    write_validation(validated(ledger, truth, ValidateOptions()), tmp_path / "check")
+    write_validation(validate_run(ledger, truth, ValidateOptions()), tmp_path / "check")
     shown = Page(write_report(ledger, None, 0.75, calibration=tmp_path / "check").read_text(encoding="utf-8"))
     assert shown.row("appearances")[1:4] == ["6", "6", "6"]
     assert "An answer under 75.0 % confidence" in shown.text
@@ -202,7 +202,7 @@ def test_a_report_takes_a_threshold_and_a_calibration(tmp_path: Path) -> None:
 
 def test_a_calibration_of_other_weights_is_refused(tmp_path: Path) -> None:
     ledger, truth = labelled_world.corpus(tmp_path / "out", {"a.mp4": [("female", 0.9, 1.0)]})
-    write_validation(validated(ledger, truth, ValidateOptions()), tmp_path / "check")
+    write_validation(validate_run(ledger, truth, ValidateOptions()), tmp_path / "check")
     other = Ledger(tmp_path / "other")
     other.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), PROVENANCE)
     with pytest.raises(TruthError, match="other weights"):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_world import Film, Shot, Square, SquareDetector, StillPicture, background, faces_at, one_person
+from drawn_world import Film, Shot, Square, SquareDetector, StillImage, background, faces_at, one_person
 
 from facetally.detection.crops import CropRecipe
 from facetally.detection.faces import Faces, ImageArray
@@ -36,10 +36,10 @@ class ScoreDetector(SquareDetector):
 def frames_of(film: Film) -> Iterator[Frame]:
     """A film as it is sampled every 0.2 s from 25 frames/s, without the loss of encoding."""
     for index in range(round(film.seconds / EVERY_S)):
-        yield Frame(5 * index, index * EVERY_S, EVERY_S, StillPicture(film.image(index * EVERY_S)))
+        yield Frame(5 * index, index * EVERY_S, EVERY_S, StillImage(film.image(index * EVERY_S)))
 
 
-def followed(film: Film, options: RunOptions = OPTIONS) -> list[FollowedFrame]:
+def run_workers(film: Film, options: RunOptions = OPTIONS) -> list[FollowedFrame]:
     return list(follow(frames_of(film), SquareDetector(), CropRecipe(), options))
 
 
@@ -48,7 +48,7 @@ def tracks_in(results: Iterable[FollowedFrame]) -> list[Track]:
 
 
 def test_a_person_seen_throughout_is_one_appearance() -> None:
-    (track,) = tracks_in(followed(one_person(seconds=2)))
+    (track,) = tracks_in(run_workers(one_person(seconds=2)))
     assert (track.track_id, track.face_count) == (0, 10)
     assert (track.first_s, track.last_s, track.screen_time_s) == pytest.approx((0, 1.8, 2.0))
     assert track.face_height_px == 40
@@ -58,7 +58,7 @@ def test_a_person_seen_throughout_is_one_appearance() -> None:
 
 def test_every_sampled_frame_gives_its_rows() -> None:
     shots = (Shot(1, (Square("red", (20, 40)), Square("blue", (100, 40), from_s=0.4))),)
-    rows = [result.rows for result in followed(Film(shots))]
+    rows = [result.rows for result in run_workers(Film(shots))]
     assert [row.frame_index for row in rows] == [0, 5, 10, 15, 20]
     assert [len(row.tracked.faces) for row in rows] == [1, 1, 2, 2, 2]
     assert rows[4].tracked.track_ids.tolist() == [0, 1]
@@ -76,7 +76,7 @@ def test_the_best_crops_are_kept_best_first() -> None:
 
 def test_a_cut_ends_every_track_though_the_face_stays_where_it_was() -> None:
     film = Film((Shot(1, (STILL,)), Shot(1, (STILL,), grey=190)))
-    results = followed(film)
+    results = run_workers(film)
     first, second = tracks_in(results)
     assert (first.last_s, second.first_s) == pytest.approx((0.8, 1.0))
     assert [track.screen_time_s for track in (first, second)] == pytest.approx([1.0, 1.0])
@@ -86,14 +86,14 @@ def test_a_cut_ends_every_track_though_the_face_stays_where_it_was() -> None:
 @pytest.mark.parametrize(("away_s", "count"), [(0.8, 1), (1.4, 2)])
 def test_a_person_away_for_more_than_a_second_is_a_new_appearance(away_s: float, count: int) -> None:
     parts = replace(STILL, to_s=1), replace(STILL, from_s=1 + away_s)
-    tracks = tracks_in(followed(Film((Shot(3.4, parts),))))
+    tracks = tracks_in(run_workers(Film((Shot(3.4, parts),))))
     assert len(tracks) == count
     assert sum(track.screen_time_s for track in tracks) == pytest.approx(3.4 - away_s)
 
 
 def test_a_flicker_is_no_appearance() -> None:
     film = Film((Shot(2, (replace(STILL, from_s=0.4, to_s=0.6),)),))
-    results = followed(film)
+    results = run_workers(film)
     assert sum(len(result.rows.tracked.faces) for result in results) == 1
     assert tracks_in(results) == []
 
@@ -109,7 +109,7 @@ def test_a_doubtful_face_begins_no_track() -> None:
 def test_the_size_of_a_batch_changes_nothing(batch_frames: int) -> None:
     squares = Square("red", (10, 40), (20, 0)), Square("blue", (110, 60), (-5, 0), from_s=0.6, to_s=1.4)
     film = Film((Shot(2, squares), Shot(1, (STILL,), grey=190)))
-    wanted, got = followed(film), followed(film, replace(OPTIONS, following=FollowOptions(batch_frames)))
+    wanted, got = run_workers(film), run_workers(film, replace(OPTIONS, following=FollowOptions(batch_frames)))
     assert [r.rows.tracked.track_ids.tolist() for r in got] == [r.rows.tracked.track_ids.tolist() for r in wanted]
     for a, b in zip(tracks_in(got), tracks_in(wanted), strict=True):
         assert (a.track_id, a.first_s, a.screen_time_s) == (b.track_id, b.first_s, b.screen_time_s)
@@ -119,7 +119,7 @@ def test_the_size_of_a_batch_changes_nothing(batch_frames: int) -> None:
 def test_looking_around_faces_finds_what_looking_at_whole_frames_does() -> None:
     squares = Square("red", (10, 40), (20, 0)), Square("blue", (110, 60), (-5, 0), from_s=0.6, to_s=1.4)
     film = Film((Shot(2, squares), Shot(1, (STILL,), grey=190)))
-    for sparse, whole in zip(followed(film, RunOptions()), followed(film), strict=True):
+    for sparse, whole in zip(run_workers(film, RunOptions()), run_workers(film), strict=True):
         assert sparse.rows.tracked.track_ids.tolist() == whole.rows.tracked.track_ids.tolist()
         np.testing.assert_allclose(sparse.rows.tracked.faces.boxes, whole.rows.tracked.faces.boxes)
 
@@ -138,7 +138,7 @@ def test_frames_are_taken_no_further_ahead_than_a_batch_needs() -> None:
 
 
 def test_a_picture_size_that_changes_half_way_is_no_trouble() -> None:
-    small = Frame(0, 0.0, EVERY_S, StillPicture(background(70)[:60, :80].copy()))
+    small = Frame(0, 0.0, EVERY_S, StillImage(background(70)[:60, :80].copy()))
     frames = [small, replace(small, index=5, time_s=0.2), *(replace(f, time_s=1 + f.time_s) for f in _second_half())]
     results = list(follow(frames, SquareDetector(), CropRecipe(), OPTIONS))
     assert len(results) == 7
@@ -150,7 +150,7 @@ def _second_half() -> list[Frame]:
 
 
 def test_what_is_in_view_at_the_end_ends_with_the_last_frame() -> None:
-    results = followed(Film((Shot(1, (Square("red", (20, 40)), Square("blue", (100, 40)))),)))
+    results = run_workers(Film((Shot(1, (Square("red", (20, 40)), Square("blue", (100, 40)))),)))
     assert [len(result.ended) for result in results] == [0, 0, 0, 0, 2]
 
 

@@ -11,7 +11,7 @@ import pytest
 from facetally.gender.attributes import Attributes
 from facetally.options import PeopleOptions
 from facetally.tracks.follow import Track
-from facetally.tracks.people import people_of, person_of, pooled_female_prob, told_gender
+from facetally.tracks.people import people_of, person_of, pooled_female_prob, predicted_gender
 
 OPTIONS = PeopleOptions(min_confidence=0.6)
 
@@ -34,12 +34,12 @@ def track(qualities: list[float], track_id: int = 0, height_px: float = 50.0, se
     return Track(track_id, 1.0, 2.8, 2.0, 10, height_px, crops, np.array(qualities, np.float32))
 
 
-def answers(probs: list[float], age: float = math.nan) -> Attributes:
+def predictions(probs: list[float], age: float = math.nan) -> Attributes:
     return Attributes(np.array(probs, np.float32), np.full(len(probs), age, np.float32))
 
 
 def test_the_answer_is_the_mean_of_log_odds_weighted_by_quality() -> None:
-    person = person_of(track([0.6, 0.2]), answers([0.8, 0.5]), OPTIONS)
+    person = person_of(track([0.6, 0.2]), predictions([0.8, 0.5]), OPTIONS)
     # odds 4 and 1 with weights 3 : 1 give 4 ** 0.75 = 2.8284, and 2.8284 / 3.8284 = 0.7388
     assert person.female_prob == 0.7388
     assert person.gender == "female"
@@ -47,19 +47,19 @@ def test_the_answer_is_the_mean_of_log_odds_weighted_by_quality() -> None:
 
 
 def test_opposite_answers_of_equal_quality_say_nothing() -> None:
-    person = person_of(track([0.5, 0.5]), answers([0.9, 0.1]), OPTIONS)
+    person = person_of(track([0.5, 0.5]), predictions([0.9, 0.1]), OPTIONS)
     assert (person.female_prob, person.gender) == (0.5, "unknown")
 
 
 def test_one_certain_crop_does_not_outvote_all_the_others() -> None:
     # odds of at most 9999: 9999 ** 0.1 * (1 / 9) ** 0.9 = 0.348, a probability of 0.258
-    person = person_of(track([0.5] * 10), answers([1.0] + [0.1] * 9), OPTIONS)
+    person = person_of(track([0.5] * 10), predictions([1.0] + [0.1] * 9), OPTIONS)
     assert person.female_prob == pytest.approx(0.2580, abs=2e-3)
     assert person.gender == "male"
 
 
 def test_crops_without_any_quality_count_alike() -> None:
-    assert person_of(track([0.0, 0.0]), answers([0.8, 0.8]), OPTIONS).female_prob == 0.8
+    assert person_of(track([0.0, 0.0]), predictions([0.8, 0.8]), OPTIONS).female_prob == 0.8
 
 
 @pytest.mark.parametrize(
@@ -97,22 +97,26 @@ def test_several_probabilities_make_one(probs: list[float], weights: list[float]
 def test_an_uncertain_answer_a_small_face_or_an_infant_is_unknown(
     prob: float, height_px: float, age_years: float, gender: str
 ) -> None:
-    assert told_gender(prob, height_px, age_years, OPTIONS) == gender
+    assert predicted_gender(prob, height_px, age_years, OPTIONS) == gender
 
 
 def test_even_odds_are_unknown_though_any_confidence_will_do() -> None:
     anything_goes = PeopleOptions(min_confidence=0.0)
-    assert [told_gender(p, 50, math.nan, anything_goes) for p in (0.49, 0.5, 0.51)] == ["male", "unknown", "female"]
+    assert [predicted_gender(p, 50, math.nan, anything_goes) for p in (0.49, 0.5, 0.51)] == [
+        "male",
+        "unknown",
+        "female",
+    ]
 
 
 @pytest.mark.parametrize(("age", "band"), [(12.9, "child"), (13, "teen"), (34.9, "young"), (55, "old")])
 def test_the_age_falls_into_its_band(age: float, band: str) -> None:
-    person = person_of(track([0.5]), answers([0.9], age), OPTIONS)
+    person = person_of(track([0.5]), predictions([0.9], age), OPTIONS)
     assert (person.age_years, person.age_band) == (pytest.approx(age), band)
 
 
 def test_a_model_without_ages_gives_none() -> None:
-    person = person_of(track([0.5]), answers([0.9]), OPTIONS)
+    person = person_of(track([0.5]), predictions([0.9]), OPTIONS)
     assert math.isnan(person.age_years)
     assert person.age_band == "unknown"
 

@@ -52,7 +52,7 @@ def test_the_confusion_shows_counts_and_shares_of_each_truth(figures: list[Any])
     }
     assert [label.get_text() for label in axes.get_xticklabels()] == ["female", "male"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["female", "male"]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("told", "truth")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "truth")
 
 
 def test_a_truth_that_does_not_occur_has_empty_cells(figures: list[Any]) -> None:

@@ -21,7 +21,7 @@ EPOCH = {"stage": 0, "epoch": 1, "learning_rate": 1e-3, "train_loss": 0.7, "sele
     "seconds": 1.0,
 }
 FEMALE_PROB = np.array([0.9, 0.8, 0.05, 0.1, 0.6, 0.7])
-TOLD_YEARS = np.array([4, 30, 31, 70, 50, 40.0])
+PREDICTED_YEARS = np.array([4, 30, 31, 70, 50, 40.0])
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,9 @@ def faces() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "female", "age_years", "group", "set"])
 
 
-def written(folder: Path, faces: pd.DataFrame, probs: Any = FEMALE_PROB, years: Any = TOLD_YEARS) -> dict[str, Any]:
+def written(
+    folder: Path, faces: pd.DataFrame, probs: Any = FEMALE_PROB, years: Any = PREDICTED_YEARS
+) -> dict[str, Any]:
     """The metrics of an evaluation without crops or history."""
     return write_evaluation(folder, faces, probs, years, None, None, "small")
 
@@ -140,7 +142,7 @@ def test_metrics_json_is_strict_and_what_is_returned(faces: pd.DataFrame, tmp_pa
 def test_mistakes_come_with_the_most_confident_first(faces: pd.DataFrame, tmp_path: Path) -> None:
     written(tmp_path, faces)
     assert (tmp_path / "misclassified.csv").read_text(encoding="utf-8").splitlines() == [
-        "file,set,truth,told,female_prob,age_years",
+        "file,set,truth,predicted,female_prob,age_years",
         "c.jpg,film,female,male,0.05,25.0",
         "b.jpg,web,male,female,0.8,30.0",
     ]
@@ -161,7 +163,7 @@ def test_mistakes_of_one_confidence_keep_the_order_of_the_faces(tmp_path: Path) 
 def test_a_probability_of_one_half_is_no_woman(faces: pd.DataFrame, tmp_path: Path) -> None:
     gender = written(tmp_path, faces, [0.5] * 6)["gender"]
     assert (gender["female_recall"], gender["male_recall"]) == (0, 1)
-    assert pd.read_csv(tmp_path / "misclassified.csv")["told"].tolist() == ["male"] * 3
+    assert pd.read_csv(tmp_path / "misclassified.csv")["predicted"].tolist() == ["male"] * 3
 
 
 @pytest.mark.parametrize(("shift", "right", "area"), [(0.9, 1, 1), (-0.9, 0, 0)])
@@ -181,10 +183,10 @@ def test_the_perfect_and_the_always_wrong(
 def test_the_report_looks_like_that_of_scikit_learn(counts: tuple[int, int, int, int]) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     evaluation = GenderEvaluation(*counts)
-    truth, told = (
+    truth, predicted = (
         np.repeat(values, counts) for values in (["male", "male", "female", "female"], ["male", "female"] * 2)
     )
-    theirs = metrics.classification_report(truth, told, labels=["female", "male"], digits=4, zero_division=0)
+    theirs = metrics.classification_report(truth, predicted, labels=["female", "male"], digits=4, zero_division=0)
     assert classification_report(evaluation) == theirs
 
 
@@ -199,7 +201,7 @@ def test_the_crops_of_mistakes_are_asked_for_by_row(
     )
     ((crops, captions, title),) = sheets
     assert [crop[0, 0, 0] for crop in crops] == [2, 1]
-    assert captions == ["1: female, 25 years\ntold male, 95.0%", "2: male, 30 years\ntold female, 80.0%"]
+    assert captions == ["1: female, 25 years\npredicted male, 95.0%", "2: male, 30 years\ntold female, 80.0%"]
     assert title == "small"
     assert (tmp_path / "misclassified.png").read_bytes() == b"png"
 
@@ -226,7 +228,7 @@ def test_everything_is_written_that_applies(
     monkeypatch.undo()
     crop = np.zeros((8, 8, 3), np.uint8)
     for name in "ab":
-        write_evaluation(tmp_path / "new" / name, faces, FEMALE_PROB, TOLD_YEARS, lambda _: crop, [EPOCH], "small")
+        write_evaluation(tmp_path / "new" / name, faces, FEMALE_PROB, PREDICTED_YEARS, lambda _: crop, [EPOCH], "small")
     first, second = tmp_path / "new" / "a", tmp_path / "new" / "b"
     assert named(first) == set(FILES)
     for name in FILES:
@@ -264,13 +266,13 @@ def test_faces_of_one_gender_have_neither_roc_nor_gap(female: int, faces: pd.Dat
     [
         ({}, None, None, "no face has a label"),
         ({"female": math.nan}, FEMALE_PROB, None, "no face has a label"),
-        ({"age_years": math.nan}, None, TOLD_YEARS, "no face has a label"),
-        ({"female": 2}, FEMALE_PROB, TOLD_YEARS, "female must be"),
-        ({}, FEMALE_PROB[:5], TOLD_YEARS, r"\(6,\) female_prob, got \(5,\)"),
-        ({}, FEMALE_PROB, TOLD_YEARS[:5], r"\(6,\) told_years, got \(5,\)"),
-        ({}, np.full(6, math.nan), TOLD_YEARS, "female_prob must be finite"),
-        ({}, FEMALE_PROB, np.full(6, math.nan), "told_years must be finite"),
-        ({}, FEMALE_PROB * 2, TOLD_YEARS, r"\[0, 1\]"),
+        ({"age_years": math.nan}, None, PREDICTED_YEARS, "no face has a label"),
+        ({"female": 2}, FEMALE_PROB, PREDICTED_YEARS, "female must be"),
+        ({}, FEMALE_PROB[:5], PREDICTED_YEARS, r"\(6,\) female_prob, got \(5,\)"),
+        ({}, FEMALE_PROB, PREDICTED_YEARS[:5], r"\(6,\) predicted_years, got \(5,\)"),
+        ({}, np.full(6, math.nan), PREDICTED_YEARS, "female_prob must be finite"),
+        ({}, FEMALE_PROB, np.full(6, math.nan), "predicted_years must be finite"),
+        ({}, FEMALE_PROB * 2, PREDICTED_YEARS, r"\[0, 1\]"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused_before_anything_is_written(
@@ -283,7 +285,7 @@ def test_what_cannot_be_evaluated_is_refused_before_anything_is_written(
 
 def test_no_faces_at_all_are_refused(faces: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no face to evaluate"):
-        written(tmp_path, faces[:0], FEMALE_PROB[:0], TOLD_YEARS[:0])
+        written(tmp_path, faces[:0], FEMALE_PROB[:0], PREDICTED_YEARS[:0])
 
 
 def test_files_of_an_earlier_evaluation_go_and_others_stay(faces: pd.DataFrame, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from drawn_world import COLOURS_BGR, Square, SquareDetector, background
 
-from facetally.datasets.labelled_images import PictureSource
+from facetally.datasets.labelled_images import ImageSource
 from facetally.detection.crops import CropRecipe
 from facetally.detection.faces import Faces, ImageArray
 from facetally.errors import ModelError, OptionError
@@ -20,7 +20,7 @@ from facetally.training.face_crops import CuttingReport, FaceCutter, cut_sources
 RECIPE, MARGIN_PX = CropRecipe(size_px=28), 4
 
 
-def picture(*squares: Square) -> bytes:
+def drawn_image(*squares: Square) -> bytes:
     image = background(70)
     for square in squares:
         square.draw(image, 0.0)
@@ -34,12 +34,12 @@ RED, BLUE = Square("red", (60, 40)), Square("blue", (4, 4), size_px=30)
 def photos(tmp_path: Path) -> Path:
     """Two women and a man with faces; a man without one, a file that is no picture and a face without a label."""
     files = {
-        "female/a.png": picture(RED),
-        "female/b.png": picture(RED, BLUE),
-        "male/c.png": picture(BLUE),
-        "male/d.png": picture(),
+        "female/a.png": drawn_image(RED),
+        "female/b.png": drawn_image(RED, BLUE),
+        "male/c.png": drawn_image(BLUE),
+        "male/d.png": drawn_image(),
         "male/e.png": b"no picture",
-        "other/f.png": picture(RED),
+        "other/f.png": drawn_image(RED),
     }
     for name, content in files.items():
         path = tmp_path / "photos" / name
@@ -71,28 +71,28 @@ def cutting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cutting:
 
 
 def test_every_picture_is_cut_or_counted(photos: Path, cutting: Cutting) -> None:
-    faces, report = cutting.cutter().cut(PictureSource("set", (photos,)))
-    assert report == CuttingReport(pictures=6, without_label=1, undecodable=1, without_face=1, cut=3)
+    faces, report = cutting.cutter().cut(ImageSource("set", (photos,)))
+    assert report == CuttingReport(images=6, without_label=1, undecodable=1, without_face=1, cut=3)
     assert faces.labels["file"].tolist() == ["female/a.png", "female/b.png", "male/c.png"]
     assert faces.labels["female"].tolist() == [1, 1, 0]
     assert faces.crops.shape == (3, 36, 36, 3)
-    pictures = [cv2.imread(str(photos / name)) for name in faces.labels["file"]]
-    assert faces.labels["digest"].tolist() == [pixel_digest(image) for image in pictures]
+    images = [cv2.imread(str(photos / name)) for name in faces.labels["file"]]
+    assert faces.labels["digest"].tolist() == [pixel_digest(image) for image in images]
     assert faces.crops[0, 18, 18].tolist() == list(COLOURS_BGR["red"][::-1])  # RGB
 
 
 def test_of_two_faces_the_most_central_is_cut_or_the_one_in_the_box(photos: Path, cutting: Cutting) -> None:
     table = photos.parent / "labels.csv"
     table.write_text("file,gender,x1,y1,x2,y2\nfemale/b.png,Female,0,0,30,30\nother/f.png,Male,0,0,9,9\n")
-    central, _ = cutting.cutter().cut(PictureSource("set", (photos,)))
-    boxed, report = cutting.cutter().cut(PictureSource("set", (photos,), (table,)))
+    central, _ = cutting.cutter().cut(ImageSource("set", (photos,)))
+    boxed, report = cutting.cutter().cut(ImageSource("set", (photos,), (table,)))
     assert central.crops[1, 18, 18].tolist() == list(COLOURS_BGR["red"][::-1])
     assert boxed.crops[0, 18, 18].tolist() == list(COLOURS_BGR["blue"][::-1])
     assert (report.cut, report.without_face, report.without_label) == (1, 1, 4)  # no face is in the box of f.png
 
 
 def test_a_source_is_cut_once(photos: Path, cutting: Cutting) -> None:
-    source = PictureSource("set", (photos,))
+    source = ImageSource("set", (photos,))
     faces, report = cutting.cutter().cut(source)
     seen = cutting.seen
     again, same_report = cutting.cutter().cut(source)
@@ -105,10 +105,10 @@ def test_a_source_is_cut_once(photos: Path, cutting: Cutting) -> None:
 def test_what_the_crops_depend_on_cuts_them_anew(photos: Path, cutting: Cutting, change: str) -> None:
     table = photos.parent / "labels.csv"
     table.write_text("file,gender\nother/f.png,Male\n")
-    source = PictureSource("set", (photos,), (table,))
+    source = ImageSource("set", (photos,), (table,))
     cutting.cutter().cut(source)
     if change == "picture":
-        (photos / "other" / "g.png").write_bytes(picture(RED))
+        (photos / "other" / "g.png").write_bytes(drawn_image(RED))
     elif change == "table":
         table.write_text("file,gender\nother/f.png,Female\n")
     elif change == "detector":
@@ -126,7 +126,7 @@ def test_a_kill_leaves_no_folder_that_counts(
     def kill(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    source = PictureSource("set", (photos,))
+    source = ImageSource("set", (photos,))
     where = {"face": (cutting, "detect"), "labels": (face_crops, "save_labels"), "report": (Path, "write_text")}
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(*where[killed_at], kill)
@@ -141,13 +141,13 @@ def test_a_kill_leaves_no_folder_that_counts(
 def test_the_limit_takes_pictures_evenly(tmp_path: Path, cutting: Cutting) -> None:
     (tmp_path / "p").mkdir()
     for age in range(10, 20):
-        (tmp_path / "p" / f"{age}_1_0_{age}.png").write_bytes(picture(RED))
+        (tmp_path / "p" / f"{age}_1_0_{age}.png").write_bytes(drawn_image(RED))
     seen: list[tuple[int, int]] = []
     faces, report = cutting.cutter().cut(
-        PictureSource("set", (tmp_path / "p",)), limit=4, on_picture=lambda *at: seen.append(at)
+        ImageSource("set", (tmp_path / "p",)), limit=4, on_image=lambda *at: seen.append(at)
     )
     assert faces.labels["age_years"].tolist() == [10, 12, 15, 17]
-    assert report.pictures == 4
+    assert report.images == 4
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
@@ -155,7 +155,7 @@ def test_aligned_crops_are_only_resized(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
     (tmp_path / "female").mkdir()
     cv2.imwrite(str(tmp_path / "female" / "a.png"), image)
-    source = PictureSource("set", (tmp_path,))
+    source = ImageSource("set", (tmp_path,))
     faces, _ = FaceCutter(None, RECIPE, MARGIN_PX, tmp_path / "crops").cut(source)
     assert faces.crops.shape == (1, 36, 36, 3)
     assert np.array_equal(middle(faces.crops[0], 28, MARGIN_PX / 36), image[:, :, ::-1])
@@ -177,12 +177,12 @@ def test_pictures_that_give_no_face_are_a_clear_error(
     for name, content in files.items():
         (tmp_path / "photos" / name).write_bytes(content)
     with pytest.raises(OptionError, match=message):
-        cutting.cutter().cut(PictureSource("set", (tmp_path / "photos",)))
+        cutting.cutter().cut(ImageSource("set", (tmp_path / "photos",)))
 
 
 def test_a_source_that_is_not_there_is_a_clear_error(tmp_path: Path, cutting: Cutting) -> None:
     with pytest.raises(OptionError, match=r"no such file or folder: .*nowhere"):
-        cutting.cutter().cut(PictureSource("set", (tmp_path / "nowhere",)))
+        cutting.cutter().cut(ImageSource("set", (tmp_path / "nowhere",)))
 
 
 def test_weights_that_are_no_detector_are_a_clear_error(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_weights_that_are_no_detector_are_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_several_sources_are_cut_with_a_seventh_around(photos: Path, cutting: Cutting) -> None:
-    sources = [PictureSource("both", (photos,)), PictureSource("again", (photos,))]
+    sources = [ImageSource("both", (photos,)), ImageSource("again", (photos,))]
     seen: list[tuple[str, int, int]] = []
     sets, reports = cut_sources(sources, cutting.weights, RECIPE, cutting.cache, None, lambda *at: seen.append(at))
     assert [(part.name, part.crops.shape[1], part.margin_px) for part in sets] == [("both", 36, 4), ("again", 36, 4)]
@@ -203,4 +203,4 @@ def test_several_sources_are_cut_with_a_seventh_around(photos: Path, cutting: Cu
 
 def test_two_sources_of_one_name_are_refused(photos: Path, cutting: Cutting) -> None:
     with pytest.raises(OptionError, match="two data sets are called 'x'"):
-        cut_sources([PictureSource("x", (photos,))] * 2, cutting.weights, RECIPE, cutting.cache, None, lambda *_: None)
+        cut_sources([ImageSource("x", (photos,))] * 2, cutting.weights, RECIPE, cutting.cache, None, lambda *_: None)

@@ -17,7 +17,7 @@ pytest.importorskip("torchvision")
 pytest.importorskip("onnxscript")
 import torch
 
-from facetally.datasets.labelled_images import PictureSource
+from facetally.datasets.labelled_images import ImageSource
 from facetally.errors import ModelError, OptionError
 from facetally.gender.calibration import Calibration
 from facetally.gender.classifier import FaceGenderClassifier
@@ -25,7 +25,7 @@ from facetally.gender.data.face_sets import FaceCorpus
 from facetally.gender.model.card import UNITS
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.model.outputs import OutputLayout
-from facetally.gender.training.distillation import taught_by
+from facetally.gender.training.distillation import distillation_targets
 from facetally.gender.training.recipes import RECIPES, Recipe, Stage
 from facetally.gender.training.trainer import EpochResult, Trainer
 from facetally.models.weights import sha256_of
@@ -66,7 +66,7 @@ def one_thread() -> Any:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """90 pictures named as UTKFace names them: women are about 60, men about 20."""
     folder = tmp_path_factory.mktemp("pictures")
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(90)])):
@@ -74,16 +74,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def job(pictures: Path, out: Path, recipe: Recipe = TINY) -> TrainingJob:
-    return TrainingJob(recipe, (PictureSource("drawn", (pictures,)),), out, detector=None, command="as asked")
+def job(images: Path, out: Path, recipe: Recipe = TINY) -> TrainingJob:
+    return TrainingJob(recipe, (ImageSource("drawn", (images,)),), out, detector=None, command="as asked")
 
 
 @pytest.fixture(scope="module", params=RECIPES)
-def smoke(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+def smoke(request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     """A recipe, trained for an epoch a stage."""
     recipe = RECIPES[request.param].shortened(1)
     recipe = replace(recipe, batch_size=min(recipe.batch_size, 32), ages=(0, 200))
-    return train_model(job(pictures, tmp_path_factory.mktemp(request.param), recipe), Watching())
+    return train_model(job(images, tmp_path_factory.mktemp(request.param), recipe), Watching())
 
 
 def test_every_recipe_trains_exports_and_evaluates(smoke: TrainedModel) -> None:
@@ -116,14 +116,14 @@ def test_both_files_of_every_recipe_agree(smoke: TrainedModel) -> None:
     assert smoke.card.calibration_of("track") == Calibration(smoothing=smoothing)
 
 
-def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(pictures: Path, tmp_path: Path) -> None:
+def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(images: Path, tmp_path: Path) -> None:
     whole, stopped = Watching(), Watching(stop_after=2)
-    train_model(job(pictures, tmp_path / "whole"), whole)
+    train_model(job(images, tmp_path / "whole"), whole)
     with pytest.raises(KeyboardInterrupt):
-        train_model(job(pictures, tmp_path / "stopped"), stopped)
+        train_model(job(images, tmp_path / "stopped"), stopped)
     assert not (tmp_path / "stopped" / "genderage.pth").exists()
     resumed = Watching()
-    train_model(job(pictures, tmp_path / "stopped"), resumed)
+    train_model(job(images, tmp_path / "stopped"), resumed)
     first, second = (load_checkpoint(tmp_path / name / "genderage.pth") for name in ("whole", "stopped"))
     assert first[1] == second[1]
     weights = second[0].state_dict()
@@ -132,12 +132,12 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(pictures: Pat
 
 
 def test_a_finished_network_goes_on_with_the_last_stage_and_learns_nothing_that_was_held_out(
-    pictures: Path, tmp_path: Path
+    images: Path, tmp_path: Path
 ) -> None:
-    first = train_model(job(pictures, tmp_path / "first"), Watching())
+    first = train_model(job(images, tmp_path / "first"), Watching())
     start, stages = tmp_path / "first" / "genderage.pth", (Stage(3, 1e-3), Stage(1, 0.0))
     recipe = replace(TINY, stages=stages, size_px=48).last_stage()
-    second = train_model(replace(job(pictures, tmp_path / "second", recipe), start=start, seed=5), Watching())
+    second = train_model(replace(job(images, tmp_path / "second", recipe), start=start, seed=5), Watching())
     assert [result.learning_rate for result in second.history] == [0]
     weights = [dict(load_checkpoint(model.folder / "genderage.pth")[0].named_parameters()) for model in (first, second)]
     assert all(torch.equal(value, weights[0][name]) for name, value in weights[1].items())
@@ -147,25 +147,25 @@ def test_a_finished_network_goes_on_with_the_last_stage_and_learns_nothing_that_
     assert second.card.crop["size_px"] == 48
 
 
-def test_a_start_of_another_recipe_is_refused_before_anything_is_cut(pictures: Path, tmp_path: Path) -> None:
-    train_model(job(pictures, tmp_path / "first"), Watching())
+def test_a_start_of_another_recipe_is_refused_before_anything_is_cut(images: Path, tmp_path: Path) -> None:
+    train_model(job(images, tmp_path / "first"), Watching())
     other = replace(TINY, network=replace(TINY.network, hidden=64))
     for file, said in (
         ("genderage.pth", "no network of recipe genderage"),
         ("state.pth", "not a facetally checkpoint"),
     ):
-        asked = replace(job(pictures, tmp_path / "out", other), start=tmp_path / "first" / file)
+        asked = replace(job(images, tmp_path / "out", other), start=tmp_path / "first" / file)
         with pytest.raises(ModelError, match=said):
             train_model(asked, Watching())
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_start_that_does_not_say_what_it_has_learnt_from_is_refused(pictures: Path, tmp_path: Path) -> None:
-    train_model(job(pictures, tmp_path), Watching())
+def test_a_start_that_does_not_say_what_it_has_learnt_from_is_refused(images: Path, tmp_path: Path) -> None:
+    train_model(job(images, tmp_path), Watching())
     network, card = load_checkpoint(tmp_path / "genderage.pth")
     save_checkpoint(tmp_path / "old.pth", network, replace(card, held_out={}))
     with pytest.raises(ModelError, match="does not say which pictures"):
-        train_model(replace(job(pictures, tmp_path / "out"), start=tmp_path / "old.pth"), Watching())
+        train_model(replace(job(images, tmp_path / "out"), start=tmp_path / "old.pth"), Watching())
 
 
 LEARNER = replace(TINY, layout=OutputLayout("two_logits", "distribution"), stages=(Stage(1, 1e-3),))
@@ -173,95 +173,99 @@ LEARNER = replace(TINY, layout=OutputLayout("two_logits", "distribution"), stage
 
 
 @pytest.fixture(scope="module")
-def teacher(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def teacher(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of `LEARNER`, after an epoch."""
     out = tmp_path_factory.mktemp("teacher")
-    train_model(job(pictures, out, LEARNER), Watching())
+    train_model(job(images, out, LEARNER), Watching())
     return out / "genderage.onnx"
 
 
 def test_teachers_are_asked_once_and_named_in_the_card(
-    pictures: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     larger = replace(LEARNER, size_px=48, stages=(Stage(2, 1e-3),))
-    asked = replace(job(pictures, tmp_path, larger), teachers=(teacher, teacher.with_suffix(".pth")))
+    asked = replace(job(images, tmp_path, larger), teachers=(teacher, teacher.with_suffix(".pth")))
     with pytest.raises(KeyboardInterrupt):
         train_model(asked, Watching(stop_after=1))
-    (told,) = tmp_path.glob("taught-*.npy")
-    monkeypatch.setattr(train, "taught_by", None)
+    (predicted,) = tmp_path.glob("taught-*.npy")
+    monkeypatch.setattr(train, "distillation_targets", None)
     card = train_model(asked, Watching()).card
     assert card.training["teachers"] == [sha256_of(path) for path in asked.teachers]
-    assert np.load(told).shape == (card.data["sets"]["drawn"]["train"], 102)
+    assert np.load(predicted).shape == (card.data["sets"]["drawn"]["train"], 102)
     with pytest.raises(OptionError, match="other options or data"):
         train_model(replace(asked, teachers=()), Watching())
 
 
 def test_crops_are_cut_as_large_as_the_largest_teacher_reads_them(
-    pictures: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_model(job(pictures, tmp_path / "larger", replace(LEARNER, size_px=48)), Watching())
+    train_model(job(images, tmp_path / "larger", replace(LEARNER, size_px=48)), Watching())
     teachers = (teacher, tmp_path / "larger" / "genderage.onnx")
-    taught_from: list[FaceCorpus] = []
-    monkeypatch.setattr(train, "taught_by", lambda *given: (taught_from.append(given[1]), taught_by(*given))[1])
-    card = train_model(replace(job(pictures, tmp_path / "out", LEARNER), teachers=teachers), Watching()).card
-    sides = [round(corpus.sets[0].crops.shape[1] * (1 - 2 * corpus.margin_share)) for corpus in taught_from]
+    trained_with_teachers: list[FaceCorpus] = []
+    monkeypatch.setattr(
+        train,
+        "distillation_targets",
+        lambda *given: (trained_with_teachers.append(given[1]), distillation_targets(*given))[1],
+    )
+    card = train_model(replace(job(images, tmp_path / "out", LEARNER), teachers=teachers), Watching()).card
+    sides = [round(corpus.sets[0].crops.shape[1] * (1 - 2 * corpus.margin_share)) for corpus in trained_with_teachers]
     assert sides == [48]
     assert card.crop["size_px"] == LEARNER.size_px == 32
 
 
 def test_a_teacher_that_may_have_learnt_what_is_to_be_held_out_is_refused(
-    pictures: Path, teacher: Path, tmp_path: Path
+    images: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    asked = replace(job(pictures, tmp_path, LEARNER), teachers=(teacher,), seed=1)
+    asked = replace(job(images, tmp_path, LEARNER), teachers=(teacher,), seed=1)
     with pytest.raises(OptionError, match=r"may have learnt from \d+ pictures that this training holds out"):
         train_model(asked, Watching())
-    taught = train_model(replace(asked, start=teacher.with_suffix(".pth")), Watching())
-    assert taught.card.held_out == load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
+    targets = train_model(replace(asked, start=teacher.with_suffix(".pth")), Watching())
+    assert targets.card.held_out == load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
 
 
 def test_a_teacher_of_something_else_is_refused_before_anything_is_cut(
-    pictures: Path, teacher: Path, tmp_path: Path
+    images: Path, teacher: Path, tmp_path: Path
 ) -> None:
     out, broken, other = tmp_path / "out", tmp_path / "broken.onnx", MODELS / "mobilenetv2_gender_utkface.onnx"
     broken.write_bytes(b"nothing")
     for path, said in ((other, "does not tell what recipe"), (broken, "is not a facetally classifier")):
         with pytest.raises(ModelError, match=said):
-            train_model(replace(job(pictures, out, LEARNER), teachers=(path,)), Watching())
+            train_model(replace(job(images, out, LEARNER), teachers=(path,)), Watching())
     with pytest.raises(OptionError, match="recipe genderage cannot learn from teachers"):
-        train_model(replace(job(pictures, out), teachers=(teacher,)), Watching())
+        train_model(replace(job(images, out), teachers=(teacher,)), Watching())
     assert not list(out.iterdir())
 
 
-def test_another_recipe_in_the_same_folder_is_a_clear_error(pictures: Path, tmp_path: Path) -> None:
+def test_another_recipe_in_the_same_folder_is_a_clear_error(images: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train_model(job(pictures, tmp_path), Watching(stop_after=1))
+        train_model(job(images, tmp_path), Watching(stop_after=1))
     with pytest.raises(OptionError, match="other options or data") as caught:
-        train_model(job(pictures, tmp_path, replace(TINY, weight_decay=0.1)), Watching())
+        train_model(job(images, tmp_path, replace(TINY, weight_decay=0.1)), Watching())
     assert str(tmp_path / "state.pth") in caught.value.fix
 
 
 def test_crops_of_another_detector_are_another_training(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pictures are the same, and so is the corpus's fingerprint."""
     cut = train.cut_sources
     monkeypatch.setattr(train, "cut_sources", lambda sources, _, *rest: cut(sources, None, *rest))
     (tmp_path / "detector.onnx").write_bytes(b"another")
     with pytest.raises(KeyboardInterrupt):
-        train_model(job(pictures, tmp_path), Watching(stop_after=1))
+        train_model(job(images, tmp_path), Watching(stop_after=1))
     with pytest.raises(OptionError, match="other options or data"):
-        train_model(replace(job(pictures, tmp_path), detector=tmp_path / "detector.onnx"), Watching())
+        train_model(replace(job(images, tmp_path), detector=tmp_path / "detector.onnx"), Watching())
 
 
 def test_nothing_that_is_reported_was_learnt_from(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[FaceCorpus] = []
     trainers: list[Trainer] = []
     evaluate, run = train.evaluate_classifier, Trainer.run
     monkeypatch.setattr(train, "evaluate_classifier", lambda *given: (reported.append(given[1]), evaluate(*given))[1])
     monkeypatch.setattr(Trainer, "run", lambda self, on_step: (trainers.append(self), run(self, on_step))[1])
-    for path in list(pictures.iterdir()):
+    for path in list(images.iterdir()):
         (tmp_path / "twice" / "b").mkdir(parents=True, exist_ok=True)
         for copy in (path.name, f"b/{path.name}"):
             (tmp_path / "twice" / copy).write_bytes(path.read_bytes())
@@ -282,38 +286,38 @@ def test_a_recipe_needs_the_labels_that_it_tells(tmp_path: Path) -> None:
         train_model(job(tmp_path / "pictures", tmp_path / "out"), Watching())
 
 
-def test_too_few_pictures_are_a_clear_error(pictures: Path, tmp_path: Path) -> None:
+def test_too_few_pictures_are_a_clear_error(images: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="too few: at least a batch of 512") as caught:
-        train_model(job(pictures, tmp_path, replace(TINY, batch_size=512)), Watching())
+        train_model(job(images, tmp_path, replace(TINY, batch_size=512)), Watching())
     assert "--data" in caught.value.fix
 
 
-def test_ages_that_nobody_has_are_a_clear_error(pictures: Path, tmp_path: Path) -> None:
+def test_ages_that_nobody_has_are_a_clear_error(images: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="no face is left"):
-        train_model(job(pictures, tmp_path, replace(TINY, ages=(90, 99))), Watching())
+        train_model(job(images, tmp_path, replace(TINY, ages=(90, 99))), Watching())
 
 
-def test_the_trunk_of_another_network_is_refused_before_anything_is_cut(pictures: Path, tmp_path: Path) -> None:
+def test_the_trunk_of_another_network_is_refused_before_anything_is_cut(images: Path, tmp_path: Path) -> None:
     torch.save({"features.0.weight": torch.zeros(3)}, tmp_path / "trunk.pth")
     with pytest.raises(ModelError, match=r"trunk\.pth is not a trunk of this network"):
-        train_model(replace(job(pictures, tmp_path / "out"), trunk=tmp_path / "trunk.pth"), Watching())
+        train_model(replace(job(images, tmp_path / "out"), backbone=tmp_path / "trunk.pth"), Watching())
     assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
-def test_cuda_that_is_not_there_is_a_clear_error(pictures: Path, tmp_path: Path) -> None:
+def test_cuda_that_is_not_there_is_a_clear_error(images: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="--device cuda"):
-        train_model(replace(job(pictures, tmp_path), device="cuda"), Watching())
+        train_model(replace(job(images, tmp_path), device="cuda"), Watching())
 
 
 @pytest.mark.timeout(150)
-def test_a_worker_prepares_crops_after_opencv_has_had_threads(pictures: Path, tmp_path: Path) -> None:
+def test_a_worker_prepares_crops_after_opencv_has_had_threads(images: Path, tmp_path: Path) -> None:
     before = cv2.getNumThreads()
     cv2.setNumThreads(4)
     cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 5)
     alone, helped = Watching(stop_after=1), Watching(stop_after=1)
     for watcher, workers in ((alone, 0), (helped, 1)):
         with pytest.raises(KeyboardInterrupt):
-            train_model(replace(job(pictures, tmp_path / str(workers)), workers=workers), watcher)
+            train_model(replace(job(images, tmp_path / str(workers)), workers=workers), watcher)
     assert replace(alone.results[0], seconds=0) == replace(helped.results[0], seconds=0)
     cv2.setNumThreads(before)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from labelled_world import judged_track
+from labelled_world import track_outcome
 
 from facetally.validation.abstention import (
     MIN_TRACKS,
     THRESHOLDS,
     abstention_figures,
-    answered_figures,
     chosen_threshold,
+    coverage_figures,
 )
 from facetally.validation.metrics import halves
-from facetally.validation.outcomes import JudgedTrack
+from facetally.validation.outcomes import TrackOutcome
 
 FIRST, SECOND = (sorted(half)[0] for half in halves(["a", "b"]))
 """A source of each half."""
 
 
-def tracks(*groups: tuple[int, float, bool], source: str = FIRST) -> list[JudgedTrack]:
+def tracks(*groups: tuple[int, float, bool], source: str = FIRST) -> list[TrackOutcome]:
     """Tracks from (count, confidence, right?); half of them said to be women."""
     return [
-        judged_track("female" if (number % 2 == 0) == is_right else "male", prob, source)
+        track_outcome("female" if (number % 2 == 0) == is_right else "male", prob, source)
         for count, confidence, is_right in groups
         for number in range(count)
         for prob in [confidence if number % 2 == 0 else 1 - confidence]
@@ -48,7 +48,7 @@ def test_exactly_as_often_as_wanted_is_often_enough() -> None:
 
 def test_a_confidence_at_the_threshold_is_given() -> None:
     some = tracks((1, 0.75, True), (1, 0.74, True))
-    assert [answered_figures(some, threshold)["count"] for threshold in (0.74, 0.75, 0.76)] == [2, 1, 0]
+    assert [coverage_figures(some, threshold)["count"] for threshold in (0.74, 0.75, 0.76)] == [2, 1, 0]
     assert chosen_threshold(tracks((20, 0.75, True), (20, 0.74, False)), 0.95) == 0.75
 
 
@@ -67,7 +67,7 @@ def test_what_is_chosen_on_one_half_is_reported_on_the_other() -> None:
 
 
 def test_the_curve_is_of_all_tracks_that_count() -> None:
-    some = [*tracks((6, 0.925, True), (2, 0.625, False), source=SECOND), judged_track("nobody", 0.99)]
+    some = [*tracks((6, 0.925, True), (2, 0.625, False), source=SECOND), track_outcome("nobody", 0.99)]
     points = {point["min_confidence"]: point for point in abstention_figures(some, 0.9)["curve"]}
     assert list(points) == [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
     assert points[0.6] == {"min_confidence": 0.6, "accuracy": 0.75, "coverage": 1.0}
@@ -81,8 +81,8 @@ def test_where_none_will_do_every_answer_is_reported_on() -> None:
     assert (figures["chosen_on"]["coverage"], figures["reported_on"]["coverage"]) == (1.0, 1.0)
 
 
-@pytest.mark.parametrize("some", [[], tracks((30, 0.905, True)), [judged_track("unsure", 0.9)]])
-def test_one_source_or_none_leaves_the_other_half_empty(some: list[JudgedTrack]) -> None:
+@pytest.mark.parametrize("some", [[], tracks((30, 0.905, True)), [track_outcome("unsure", 0.9)]])
+def test_one_source_or_none_leaves_the_other_half_empty(some: list[TrackOutcome]) -> None:
     figures = abstention_figures(some, 0.95)
     nothing = {"accuracy": None, "low": 0, "high": 1, "right": 0, "count": 0, "coverage": None}
     assert figures["reported_on"] == nothing

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from labelled_world import aged, judged_person, judged_track
+from labelled_world import aged, person_outcome, track_outcome
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, recall_score
 
 from facetally.quantification.intervals import OF_A_SHARE, bootstrapped, clustered_interval, wilson_interval
@@ -29,27 +29,27 @@ from facetally.validation.metrics import (
     share_of,
     track_figures,
 )
-from facetally.validation.outcomes import Judged, JudgedPerson
+from facetally.validation.outcomes import Outcomes, PersonOutcome
 
 ANYWHERE = {"accuracy": None, "low": 0.0, "high": 1.0, "right": 0, "count": 0}
-TOLD = ("female", "male", "unknown", "missed")
+PREDICTED = ("female", "male", "unknown", "missed")
 
 
-def withheld(someone: JudgedPerson) -> JudgedPerson:
+def withheld(someone: PersonOutcome) -> PersonOutcome:
     """The same person, given no answer."""
-    return replace(someone, told="unknown")
+    return replace(someone, predicted="unknown")
 
 
 PEOPLE = (
-    judged_person("female", 0.9, "s1"),
-    judged_person("female", 0.2, "s1"),
-    withheld(judged_person("female", 0.55, "s2")),
-    judged_person("female", source="s2"),
-    judged_person("male", 0.1, "s3"),
-    judged_person("male", 0.5, "s3"),
-    judged_person("unsure", 0.9, "s4"),
-    judged_person("ignore", 0.9, "s4"),
-    judged_person("not_a_face", 0.1, "s4"),
+    person_outcome("female", 0.9, "s1"),
+    person_outcome("female", 0.2, "s1"),
+    withheld(person_outcome("female", 0.55, "s2")),
+    person_outcome("female", source="s2"),
+    person_outcome("male", 0.1, "s3"),
+    person_outcome("male", 0.5, "s3"),
+    person_outcome("unsure", 0.9, "s4"),
+    person_outcome("ignore", 0.9, "s4"),
+    person_outcome("not_a_face", 0.1, "s4"),
 )
 """Women: right, wrong, right but withheld, missed; men: right, at even odds; and three who do not count."""
 
@@ -58,14 +58,14 @@ def counts(figures: dict[str, object]) -> tuple[object, object]:
     return figures["right"], figures["count"]
 
 
-def random_people(seed: int, count: int = 300) -> list[JudgedPerson]:
+def random_people(seed: int, count: int = 300) -> list[PersonOutcome]:
     """Men and women of 20 sources, of whom a tenth are missed and a tenth given no answer."""
     random = np.random.default_rng(seed)
     people = []
     for _ in range(count):
         gender = random.choice(["female", "male"])
         prob = float(np.clip(random.normal(0.7 if gender == "female" else 0.2, 0.25), 0.01, 0.99))
-        someone = judged_person(str(gender), prob if random.random() > 0.1 else math.nan, f"s{random.integers(20)}")
+        someone = person_outcome(str(gender), prob if random.random() > 0.1 else math.nan, f"s{random.integers(20)}")
         people.append(withheld(someone) if someone.is_found and random.random() < 0.1 else someone)
     return people
 
@@ -93,7 +93,7 @@ def test_people_are_counted_as_found_as_told_and_end_to_end() -> None:
     assert (figures["labelled"], figures["sources"]) == (6, 3)
     assert (counts(figures["female"]), counts(figures["male"])) == ((2, 3), (1, 2))
     assert figures["balanced"]["accuracy"] == 0.5833  # the mean of 2/3 and 1/2
-    assert (*counts(figures["told"]), figures["told"]["coverage"]) == (2, 3, 0.6)
+    assert (*counts(figures["predicted"]), figures["predicted"]["coverage"]) == (2, 3, 0.6)
     assert (figures["end_to_end"]["accuracy"], *counts(figures["end_to_end"])) == (0.5, 3, 6)
     wilson = wilson_interval(3, 5)
     assert (figures["wilson_low"], figures["wilson_high"]) == (round(wilson.low, 4), round(wilson.high, 4))
@@ -119,8 +119,8 @@ def test_people_figures_are_those_of_scikit_learn(seed: int) -> None:
     assert figures["balanced"]["accuracy"] == round(balanced_accuracy_score(true, likelier), 4)
     recalls = recall_score(true, likelier, labels=["female", "male"], average=None)
     assert [figures[gender]["accuracy"] for gender in ("female", "male")] == [round(recall, 4) for recall in recalls]
-    matrix = confusion_matrix([p.label.gender for p in people], [p.told for p in people], labels=TOLD)
-    ours = [[figures["confusion"].get(true, {}).get(told, 0) for told in TOLD] for true in TOLD]
+    matrix = confusion_matrix([p.label.gender for p in people], [p.predicted for p in people], labels=PREDICTED)
+    ours = [[figures["confusion"].get(true, {}).get(predicted, 0) for predicted in PREDICTED] for true in PREDICTED]
     assert ours == matrix.tolist()
 
 
@@ -146,53 +146,63 @@ def test_the_balanced_accuracy_is_drawn_anew_by_source() -> None:
     ("people", "accuracy"),
     [
         ([], None),
-        ([judged_person("female", 0.9, f"s{i}") for i in range(9)], None),
-        ([judged_person("male", 0.1, f"s{i}") for i in range(9)], None),
-        ([judged_person("female", 0.9), judged_person("male", 0.1)], 1.0),
+        ([person_outcome("female", 0.9, f"s{i}") for i in range(9)], None),
+        ([person_outcome("male", 0.1, f"s{i}") for i in range(9)], None),
+        ([person_outcome("female", 0.9), person_outcome("male", 0.1)], 1.0),
     ],
     ids=["nobody", "no men", "no women", "one source"],
 )
 def test_without_women_or_men_or_others_to_compare_a_balance_may_be_anything(
-    people: Sequence[JudgedPerson], accuracy: float | None
+    people: Sequence[PersonOutcome], accuracy: float | None
 ) -> None:
     assert balanced_figures(people) == {"accuracy": accuracy, "low": 0.0, "high": 1.0}
 
 
 def test_nobody_labelled_gives_figures_all_the_same() -> None:
-    figures = people_figures([judged_person("unsure", 0.9)])
+    figures = people_figures([person_outcome("unsure", 0.9)])
     assert (figures["accuracy"], figures["labelled"], figures["sources"], figures["confusion"]) == (None, 0, 0, {})
-    assert figures["told"] == {**ANYWHERE, "coverage": None}
+    assert figures["predicted"] == {**ANYWHERE, "coverage": None}
 
 
 TRACKS = (
-    judged_track("female", 0.9, "s1"),
-    judged_track("female", 0.3, "s2"),
-    replace(judged_track("male", 0.45, "s2"), told="unknown", people_count=2),
-    judged_track("unsure", 0.9, "s2"),
-    judged_track("ignore", 0.9, "s2"),
-    judged_track("nobody", 0.9, "s3", seconds=1.5),
-    judged_track("nobody", 0.1, "s3", seconds=2.5),
-    judged_track("not_a_face", 0.1, "s3", seconds=3.0),
+    track_outcome("female", 0.9, "s1"),
+    track_outcome("female", 0.3, "s2"),
+    replace(track_outcome("male", 0.45, "s2"), predicted="unknown", people_count=2),
+    track_outcome("unsure", 0.9, "s2"),
+    track_outcome("ignore", 0.9, "s2"),
+    track_outcome("nobody", 0.9, "s3", seconds=1.5),
+    track_outcome("nobody", 0.1, "s3", seconds=2.5),
+    track_outcome("not_a_face", 0.1, "s3", seconds=3.0),
 )
 
 
 def test_tracks_on_nobody_and_on_no_face_are_false() -> None:
-    figures = track_figures(Judged(tracks=TRACKS))
+    figures = track_figures(Outcomes(tracks=TRACKS))
     assert (figures["all"], figures["false"], figures["on_nobody_labelled"], figures["on_no_face"]) == (8, 3, 2, 1)
     assert figures["false_seconds"] == 7.0
 
 
 def test_tracks_of_men_and_women_are_right_or_wrong() -> None:
-    people = judged_person("female", 0.9), judged_person("male", 0.1), judged_person("male"), judged_person("unsure", 0)
-    figures = track_figures(Judged(people, TRACKS))
+    people = (
+        person_outcome("female", 0.9),
+        person_outcome("male", 0.1),
+        person_outcome("male"),
+        person_outcome("unsure", 0),
+    )
+    figures = track_figures(Outcomes(people, TRACKS))
     assert (figures["accuracy"], *counts(figures)) == (0.6667, 2, 3)
-    assert (figures["told"]["accuracy"], *counts(figures["told"]), figures["told"]["coverage"]) == (0.5, 1, 2, 0.6667)
+    assert (figures["predicted"]["accuracy"], *counts(figures["predicted"]), figures["predicted"]["coverage"]) == (
+        0.5,
+        1,
+        2,
+        0.6667,
+    )
     assert figures["per_person"] == 1.5  # three tracks, two people found
     assert figures["of_several_people"] == 1
 
 
 def test_no_tracks_at_all_give_figures_all_the_same() -> None:
-    figures = track_figures(Judged((judged_person("female"),)))
+    figures = track_figures(Outcomes((person_outcome("female"),)))
     assert (figures["accuracy"], figures["per_person"], figures["false_seconds"]) == (None, None, 0)
 
 
@@ -206,36 +216,36 @@ def test_detection_counts_people_and_their_boxes() -> None:
     assert (figures["boxes"]["low"], figures["boxes"]["high"]) == (round(interval.low, 4), round(interval.high, 4))
 
 
-@pytest.mark.parametrize("people", [[], [replace(judged_person("female", 0.9), box_count=0, found_count=0)]])
-def test_without_boxes_there_is_no_recall_of_boxes(people: Sequence[JudgedPerson]) -> None:
+@pytest.mark.parametrize("people", [[], [replace(person_outcome("female", 0.9), box_count=0, found_count=0)]])
+def test_without_boxes_there_is_no_recall_of_boxes(people: Sequence[PersonOutcome]) -> None:
     assert detection_figures(people)["boxes"] is None
 
 
 def test_the_share_told_has_false_tracks_and_the_true_one_missed_people() -> None:
     people = [replace(person, labelled_s=seconds) for person, seconds in zip(PEOPLE, (8, 2, 1, 1, 3, 5, 9, 9, 9))]
-    by_appearance, by_screen_time = share_figures(Judged(tuple(people), TRACKS))
+    by_appearance, by_screen_time = share_figures(Outcomes(tuple(people), TRACKS))
     # told female: 0.9, one of nobody; told male: 0.3, one of nobody, no face; neither: the unsure one, the poster
     assert by_appearance == {
         **{"raw": 0.4, "true": 0.6667, "error_points": -26.6667},  # 2 of 5, 4 of 6
-        **{"matched": 0.6667, "matched_told": 0.5},  # two women of three; one of two told
+        **{"matched": 0.6667, "matched_predicted": 0.5},  # two women of three; one of two told
     }
     # told 2 + 1.5 s of women, 2 + 2.5 + 3 s of men; truly 12 s of 20 s
     assert by_screen_time == {
         **{"raw": 0.3182, "true": 0.6, "error_points": -28.1818},
-        **{"matched": 0.6667, "matched_told": 0.5},
+        **{"matched": 0.6667, "matched_predicted": 0.5},
     }
 
 
 def test_nobody_has_no_share() -> None:
-    nothing = dict.fromkeys(("raw", "true", "error_points", "matched", "matched_told"))
-    assert share_figures(Judged()) == (nothing, nothing)
+    nothing = dict.fromkeys(("raw", "true", "error_points", "matched", "matched_predicted"))
+    assert share_figures(Outcomes()) == (nothing, nothing)
 
 
 def test_an_age_is_right_in_either_of_two_bands() -> None:
-    woman, missed, poster = judged_person("female", 0.9), judged_person("female"), judged_person("ignore", 0.9)
+    woman, missed, poster = person_outcome("female", 0.9), person_outcome("female"), person_outcome("ignore", 0.9)
     people = [
         *(aged(woman, "young", "young"), aged(woman, "young/mid", "mid"), aged(woman, "mid", "old")),
-        *(aged(judged_person("unsure", 0.9), "old", "old"), aged(woman, "child", "unknown")),
+        *(aged(person_outcome("unsure", 0.9), "old", "old"), aged(woman, "child", "unknown")),
         *(aged(woman, "unsure", "young"), aged(missed, "young", "unknown"), aged(poster, "young", "mid")),
     ]
     figures = age_figures(people)
@@ -247,7 +257,7 @@ def test_an_age_is_right_in_either_of_two_bands() -> None:
 
 
 def test_a_run_without_ages_is_right_about_none() -> None:
-    figures = age_figures([aged(judged_person("female", 0.9), "young", "unknown")])
+    figures = age_figures([aged(person_outcome("female", 0.9), "young", "unknown")])
     assert figures == {**ANYWHERE, "coverage": 0.0, "confusion": {}}
 
 
@@ -270,13 +280,13 @@ def test_every_group_has_its_accuracy_and_its_missed() -> None:
 
 def test_heights_are_in_order_of_size_and_unknown_ones_last() -> None:
     heights = (200.0, math.nan, 30.0, 10.0, 159.4)
-    people = [replace(judged_person("female", 0.9), face_height_px=height) for height in heights]
+    people = [replace(person_outcome("female", 0.9), face_height_px=height) for height in heights]
     assert list(breakdowns(people)["face_height_px"]) == ["0-23", "24-39", "80-159", "160+", "not known"]
 
 
 @pytest.mark.parametrize("name", ["²", "٣", "12-monkeys", "-", "", "nan", "a|b`c", "\udcff"])
 def test_sources_may_be_called_anything(name: str) -> None:
-    people = [judged_person("female", 0.9, name), judged_person("male", 0.9, "tv")]
+    people = [person_outcome("female", 0.9, name), person_outcome("male", 0.9, "tv")]
     assert set(breakdowns(people)["source"]) == {name, "tv"}
     assert set().union(*halves([name, "tv"])) == {name, "tv"}
     json.dumps(people_figures(people) | {"by": breakdowns(people)}, allow_nan=False)
@@ -303,15 +313,15 @@ def test_halves_share_nothing_and_depend_on_names_alone() -> None:
 
 def test_the_surest_errors_come_first_and_the_missed_last() -> None:
     people = [
-        judged_person("female", name="missed"),
-        judged_person("female", 0.15, name="less so"),
-        judged_person("female", 0.6, name="right"),
-        judged_person("male", 0.9, name="sure"),
-        judged_person("male", 0.5, name="even"),
-        judged_person("unsure", 0.1, name="unsure"),
+        person_outcome("female", name="missed"),
+        person_outcome("female", 0.15, name="less so"),
+        person_outcome("female", 0.6, name="right"),
+        person_outcome("male", 0.9, name="sure"),
+        person_outcome("male", 0.5, name="even"),
+        person_outcome("unsure", 0.1, name="unsure"),
     ]
     errors = error_figures(people)
-    assert [(e["person"], e["true"], e["told"], e["female_prob"]) for e in errors] == [
+    assert [(e["person"], e["true"], e["predicted"], e["female_prob"]) for e in errors] == [
         ("sure", "male", "female", 0.9),
         ("less so", "female", "male", 0.15),
         ("even", "male", "unknown", 0.5),

@@ -13,10 +13,10 @@ from labelled_world import (
     boxes_of,
     face_rows,
     faces_of,
-    judged_person,
-    judged_track,
     person,
+    person_outcome,
     times,
+    track_outcome,
     track_row,
     tracks_of,
     truth_of,
@@ -24,48 +24,48 @@ from labelled_world import (
 
 from facetally.options import PeopleOptions
 from facetally.truth.labels import Truth
-from facetally.validation.outcomes import Judged, JudgedPerson, judge_video, likelier
+from facetally.validation.outcomes import Outcomes, PersonOutcome, evaluate_video, likelier
 
 Rows = list[dict[str, Any]]
 ONE_SECOND = times(0, 1)
 OPTIONS = PeopleOptions(min_confidence=0.6, min_face_height_px=16)
 
 
-def judged(truth: Truth, faces: list[Rows], tracks: Rows, options: PeopleOptions = OPTIONS) -> Judged:
-    return judge_video(truth, VIDEO, faces_of(*faces), tracks_of(*tracks), SAMPLING, options)
+def outcomes(truth: Truth, faces: list[Rows], tracks: Rows, options: PeopleOptions = OPTIONS) -> Outcomes:
+    return evaluate_video(truth, VIDEO, faces_of(*faces), tracks_of(*tracks), SAMPLING, options)
 
 
-def judged_ann(*tracks: dict[str, Any], options: PeopleOptions = OPTIONS) -> JudgedPerson:
+def outcome_of_ann(*tracks: dict[str, Any], options: PeopleOptions = OPTIONS) -> PersonOutcome:
     """Ann, boxed every second at 40 px, with these tracks on her one after the other."""
     at_s = times(0, len(tracks) + 1, every_s=1)
     truth = truth_of(person("ann"), boxes=boxes_of("ann", at_s))
     faces = [face_rows(row["track_id"], [time_s]) for row, time_s in zip(tracks, at_s)]
-    (ann,) = judged(truth, faces, list(tracks), options).people
+    (ann,) = outcomes(truth, faces, list(tracks), options).people
     return ann
 
 
 def test_all_tracks_of_a_person_give_one_answer_by_screen_time() -> None:
-    ann = judged_ann(track_row(0, 0.8, seconds=3), track_row(4, 0.5, seconds=1))
+    ann = outcome_of_ann(track_row(0, 0.8, seconds=3), track_row(4, 0.5, seconds=1))
     # odds 4 and 1 with weights 3 : 1 give 4 ** 0.75 = 2.8284, and 2.8284 / 3.8284 = 0.7388
-    assert (ann.female_prob, ann.told, ann.is_found, ann.is_right) == (0.7388, "female", True, True)
+    assert (ann.female_prob, ann.predicted, ann.is_found, ann.is_right) == (0.7388, "female", True, True)
     assert ann.track_ids == (0, 4)
 
 
 def test_a_likelier_gender_may_be_right_though_it_is_not_told() -> None:
-    ann = judged_ann(track_row(0, 0.58))
-    assert (ann.told, ann.is_right) == ("unknown", True)
-    assert judged_ann(track_row(0, 0.58), options=PeopleOptions(min_confidence=0.55)).told == "female"
+    ann = outcome_of_ann(track_row(0, 0.58))
+    assert (ann.predicted, ann.is_right) == ("unknown", True)
+    assert outcome_of_ann(track_row(0, 0.58), options=PeopleOptions(min_confidence=0.55)).predicted == "female"
 
 
 def test_too_small_a_face_is_unknown_by_the_mean_of_the_tracks() -> None:
     # 16 px would be needed: (3 * 10 + 1 * 32) / 4 = 15.5
-    ann = judged_ann(track_row(0, 0.9, seconds=3, height_px=10), track_row(1, 0.9, seconds=1, height_px=32))
-    assert (ann.told, ann.is_right, ann.face_height_px) == ("unknown", True, 40)
+    ann = outcome_of_ann(track_row(0, 0.9, seconds=3, height_px=10), track_row(1, 0.9, seconds=1, height_px=32))
+    assert (ann.predicted, ann.is_right, ann.face_height_px) == ("unknown", True, 40)
 
 
 def test_a_person_without_a_track_is_missed() -> None:
-    ann = judged_ann()
-    assert (ann.told, ann.told_age_band, ann.track_ids) == ("missed", "unknown", ())
+    ann = outcome_of_ann()
+    assert (ann.predicted, ann.predicted_age_band, ann.track_ids) == ("missed", "unknown", ())
     assert math.isnan(ann.female_prob)
     assert not ann.is_found
     assert not ann.is_right
@@ -74,8 +74,8 @@ def test_a_person_without_a_track_is_missed() -> None:
 def test_in_a_video_that_could_not_be_read_everyone_is_missed() -> None:
     people = person("ann"), person("bob", "male"), person("cy", "male", (8, 9))
     truth = truth_of(*people, boxes=boxes_of("ann", ONE_SECOND) + boxes_of("bob", [4.0]))
-    found = judged(truth, [], [])
-    assert [(p.label.person, p.told, p.box_count, p.found_count) for p in found.people] == [
+    found = outcomes(truth, [], [])
+    assert [(p.label.person, p.predicted, p.box_count, p.found_count) for p in found.people] == [
         ("ann", "missed", 5, 0),
         ("bob", "missed", 1, 0),
         ("cy", "missed", 0, 0),
@@ -85,25 +85,28 @@ def test_in_a_video_that_could_not_be_read_everyone_is_missed() -> None:
 
 
 def test_the_age_is_that_of_the_longest_track() -> None:
-    assert judged_ann(track_row(0, 0.9, 1, age_band="mid"), track_row(1, 0.9, 2, age_band="old")).told_age_band == "old"
+    assert (
+        outcome_of_ann(track_row(0, 0.9, 1, age_band="mid"), track_row(1, 0.9, 2, age_band="old")).predicted_age_band
+        == "old"
+    )
 
 
 def test_the_face_height_is_the_median_of_the_labelled_boxes() -> None:
     boxes = boxes_of("ann", [0.0], size_px=20) + boxes_of("ann", [1.0], size_px=30) + boxes_of("ann", [2.0], size_px=90)
-    (ann,) = judged(truth_of(person("ann"), boxes=boxes), [face_rows(0, [0.0])], [track_row(0, 0.9)]).people
+    (ann,) = outcomes(truth_of(person("ann"), boxes=boxes), [face_rows(0, [0.0])], [track_row(0, 0.9)]).people
     assert ann.face_height_px == 30
 
 
 def test_without_boxes_the_face_height_is_that_of_the_tracks() -> None:
     rows = [track_row(0, 0.9, seconds=3, height_px=20), track_row(1, 0.9, seconds=1, height_px=40)]
     truth = truth_of(person("ann", "female", (0, 4)), person("bob"), boxes=boxes_of("bob", [8.0]))
-    ann = judged(truth, [face_rows(0, [0.0]), face_rows(1, [2.0])], rows).people[0]
+    ann = outcomes(truth, [face_rows(0, [0.0]), face_rows(1, [2.0])], rows).people[0]
     assert (ann.label.person, ann.face_height_px) == ("ann", 25)
 
 
 def test_seconds_in_view_come_from_the_labels() -> None:
     truth = truth_of(person("ann"), person("bob", "male", (5, 7), (8, 9)), boxes=boxes_of("ann", times(0, 4, 0.5)))
-    seconds = {p.label.person: (p.labelled_s, p.box_count, p.found_count) for p in judged(truth, [], []).people}
+    seconds = {p.label.person: (p.labelled_s, p.box_count, p.found_count) for p in outcomes(truth, [], []).people}
     assert seconds == {"ann": (4, 8, 0), "bob": (3, 0, 0)}
 
 
@@ -116,18 +119,18 @@ def test_seconds_in_view_come_from_the_labels() -> None:
 )
 def test_company_is_other_people_most_of_the_time(gender: str, until_s: float, company: str) -> None:
     truth = truth_of(person("ann", "female", (0, 10)), person("x", gender, (0, until_s), (10, 19)))
-    ann, _ = judged(truth, [], []).people
+    ann, _ = outcomes(truth, [], []).people
     assert ann.company == company
 
 
 def test_a_picture_is_not_its_own_company() -> None:
-    (poster,) = judged(truth_of(person("poster", "ignore", (0, 10))), [], []).people
+    (poster,) = outcomes(truth_of(person("poster", "ignore", (0, 10))), [], []).people
     assert (poster.company, poster.labelled_s) == ("one", 10)
 
 
 def test_people_who_cannot_be_told_are_left_out() -> None:
     truth = truth_of(person("ann", "female", (0, 4)), person("bob", "male", (1, 4)), person("cy"))
-    found = judged(truth, [], [])
+    found = outcomes(truth, [], [])
     assert [p.label.person for p in found.people] == ["ann"]
     assert [label.person for label in found.left_out] == ["bob", "cy"]
 
@@ -135,44 +138,44 @@ def test_people_who_cannot_be_told_are_left_out() -> None:
 @pytest.mark.parametrize("gender", ["female", "male", "unsure", "not_a_face", "ignore"])
 def test_a_track_is_as_true_as_its_owner(gender: str) -> None:
     truth = replace(truth_of(person("p", gender), boxes=boxes_of("p", ONE_SECOND)), sources={VIDEO: "tv"})
-    (track,) = judged(truth, [face_rows(3, ONE_SECOND)], [track_row(3, 0.75, height_px=33)]).tracks
+    (track,) = outcomes(truth, [face_rows(3, ONE_SECOND)], [track_row(3, 0.75, height_px=33)]).tracks
     assert (track.video, track.source, track.track_id, track.person) == (VIDEO, "tv", 3, "p")
     assert (track.truth, track.counts, track.is_right) == (gender, gender in ("female", "male"), gender == "female")
-    assert (track.female_prob, track.told, track.face_height_px, track.people_count) == (0.75, "female", 33, 1)
+    assert (track.female_prob, track.predicted, track.face_height_px, track.people_count) == (0.75, "female", 33, 1)
 
 
 def test_a_track_on_nobody_is_one_of_nobody() -> None:
     truth = truth_of(person("ann"), boxes=boxes_of("ann", ONE_SECOND))
-    (track,) = judged(truth, [face_rows(0, ONE_SECOND, x=300)], [track_row(0, 0.1)]).tracks
+    (track,) = outcomes(truth, [face_rows(0, ONE_SECOND, x=300)], [track_row(0, 0.1)]).tracks
     assert (track.person, track.truth, track.counts, track.people_count) == ("", "nobody", False, 0)
 
 
 def test_a_track_beside_people_labelled_by_time_is_not_false() -> None:
     truth = truth_of(person("ann", "female", (0, 2)), person("bob", "male", (1, 2)), until_s=9)
     faces = [face_rows(0, times(1, 2)), face_rows(1, times(5, 6))]
-    truths = [track.truth for track in judged(truth, faces, [track_row(0, 0.9), track_row(1, 0.9)]).tracks]
+    truths = [track.truth for track in outcomes(truth, faces, [track_row(0, 0.9), track_row(1, 0.9)]).tracks]
     assert truths == ["unsure", "nobody"]
 
 
 def test_a_track_that_changes_hands_says_so() -> None:
     boxes = boxes_of("ann", ONE_SECOND) + boxes_of("bob", ONE_SECOND, x=100)
     faces = [face_rows(0, ONE_SECOND[:3]), face_rows(0, ONE_SECOND[3:], x=100)]
-    found = judged(truth_of(person("ann"), person("bob", "male"), boxes=boxes), faces, [track_row(0, 0.9)])
+    found = outcomes(truth_of(person("ann"), person("bob", "male"), boxes=boxes), faces, [track_row(0, 0.9)])
     assert [(track.person, track.people_count) for track in found.tracks] == [("ann", 2)]
-    assert [p.told for p in found.people] == ["female", "missed"]
+    assert [p.predicted for p in found.people] == ["female", "missed"]
 
 
 def test_only_the_labelled_part_is_judged() -> None:
     truth = truth_of(person("ann"), boxes=boxes_of("ann", ONE_SECOND), until_s=2.0)
     faces = [face_rows(0, times(0, 3)), face_rows(1, times(2, 3), x=100), face_rows(2, times(2.2, 3), x=200)]
-    found = judged(truth, faces, [track_row(i, 0.9, seconds=3) for i in range(3)])
+    found = outcomes(truth, faces, [track_row(i, 0.9, seconds=3) for i in range(3)])
     # the frame at 2.0 s still belongs to it, with all of its 0.2 s
     assert [(track.track_id, round(track.screen_time_s, 6)) for track in found.tracks] == [(0, 2.2), (1, 0.2)]
 
 
 def test_labels_without_a_stated_end_end_with_the_last() -> None:
     truth = truth_of(person("ann"), boxes=boxes_of("ann", [0.0, 0.5]))
-    (track,) = judged(truth, [face_rows(0, times(0, 3))], [track_row(0, 0.9)]).tracks
+    (track,) = outcomes(truth, [face_rows(0, times(0, 3))], [track_row(0, 0.9)]).tracks
     assert track.screen_time_s == pytest.approx(0.6)  # 0.0, 0.2, 0.4
 
 
@@ -182,8 +185,8 @@ def test_labels_without_a_stated_end_end_with_the_last() -> None:
 )
 def test_the_likelier_gender_and_how_sure_it_is(female_prob: float, gender: str, confidence: float) -> None:
     assert likelier(female_prob) == gender
-    assert judged_track("female", female_prob).confidence == pytest.approx(confidence)
-    assert judged_person("male", female_prob).is_right == (gender == "male")
+    assert track_outcome("female", female_prob).confidence == pytest.approx(confidence)
+    assert person_outcome("male", female_prob).is_right == (gender == "male")
 
 
 def test_of_nothing_nothing_is_likelier() -> None:
@@ -191,9 +194,9 @@ def test_of_nothing_nothing_is_likelier() -> None:
 
 
 def test_videos_are_joined_in_their_order() -> None:
-    first = Judged((judged_person("female", name="a"),), (judged_track("female", 0.9),), (person("x"),))
-    second = Judged((judged_person("male", name="b"),), (judged_track("male", 0.1),), (person("y"),))
-    assert Judged.joined(iter([first, second])) == Judged(
+    first = Outcomes((person_outcome("female", name="a"),), (track_outcome("female", 0.9),), (person("x"),))
+    second = Outcomes((person_outcome("male", name="b"),), (track_outcome("male", 0.1),), (person("y"),))
+    assert Outcomes.joined(iter([first, second])) == Outcomes(
         people=first.people + second.people,
         tracks=first.tracks + second.tracks,
         left_out=first.left_out + second.left_out,

@@ -24,7 +24,7 @@ from facetally.errors import OutputError
 from facetally.quantification import correction
 from facetally.validation.metrics import Figures
 from facetally.validation.report import as_markdown, cell, write_json, write_validation
-from facetally.validation.validate import ValidateOptions, Validation, validated
+from facetally.validation.validate import ValidateOptions, Validation, validate_run
 
 DESCRIPTIONS = Path(__file__).resolve().parents[3] / "reports" / "validation" / "README.md"
 RATIO = {"accuracy", "recall", "share", "low", "high", "right", "count", "refusal"}
@@ -53,14 +53,14 @@ def validation(tmp_path_factory: pytest.TempPathFactory) -> Validation:
     videos["s00/a.mp4"].append(("male", math.nan, 1.0))
     ledger, truth = corpus(tmp_path_factory.mktemp("out"), videos)
     aged = {video: tuple(replace(p, age_band="mid") for p in people) for video, people in truth.people.items()}
-    return validated(ledger, replace(truth, people=aged), ValidateOptions(labels_sampled=True))
+    return validate_run(ledger, replace(truth, people=aged), ValidateOptions(labels_sampled=True))
 
 
 @pytest.fixture(scope="module")
 def nobody(tmp_path_factory: pytest.TempPathFactory) -> Validation:
     """A run of one broken video in which someone is labelled by time."""
     ledger = stored(tmp_path_factory.mktemp("out"), {}, failed=[VIDEO])
-    return validated(ledger, truth_of(person("ann", "female", (0, 2))), ValidateOptions())
+    return validate_run(ledger, truth_of(person("ann", "female", (0, 2))), ValidateOptions())
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_every_figure_is_described(validation: Validation) -> None:
 
 
 def test_every_described_figure_is_there(validation: Validation, tmp_path: Path) -> None:
-    refused = validated(*corpus(tmp_path, {"a.mp4": [("female", 0.9, 1.0)]}), ValidateOptions()).figures
+    refused = validate_run(*corpus(tmp_path, {"a.mp4": [("female", 0.9, 1.0)]}), ValidateOptions()).figures
     names = [*names_in(validation.figures), *names_in(refused)]
     assert not {".".join(pattern) for pattern in described() if not any(fits(name, pattern) for name in names)}
 

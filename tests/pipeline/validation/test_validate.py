@@ -20,13 +20,13 @@ from facetally.quantification import correction
 from facetally.results.ledger import Ledger
 from facetally.truth.labels import LabelledBoxes, Truth
 from facetally.validation.metrics import Figures, halves
-from facetally.validation.validate import ValidateOptions, Validation, validated
+from facetally.validation.validate import ValidateOptions, Validation, validate_run
 
 OPTIONS = RunOptions()
 SOURCES = [f"s{number:02}" for number in range(14)]
 WRONG = SOURCES[::3]
 """Whose second woman is taken for a man."""
-ANSWERS = {
+PREDICTIONS = {
     f"{source}/a.mp4": [("female", 0.9, 2.0), ("female", 0.2 if source in WRONG else 0.8, 1.0), ("male", 0.1, 1.0)]
     for source in SOURCES
 }
@@ -87,28 +87,28 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Validation:
     ledger = Ledger(out)
     plan = plan_run(find_videos([str(folder)]), ledger, OPTIONS.digest(engines().model_hashes))
     run_videos(plan, ledger, engines(), OPTIONS, Silent())
-    return validated(ledger, LABELS, ValidateOptions())
+    return validate_run(ledger, LABELS, ValidateOptions())
 
 
 @pytest.fixture(scope="module")
 def fourteen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, Truth]:
     """A run over 14 sources with 37 of 42 people told right, and its labels. Not to be changed."""
-    return corpus(tmp_path_factory.mktemp("fourteen"), ANSWERS)
+    return corpus(tmp_path_factory.mktemp("fourteen"), PREDICTIONS)
 
 
 @pytest.fixture(scope="module")
 def figures(fourteen: tuple[Ledger, Truth]) -> Figures:
     """What is found of it by default."""
-    return validated(*fourteen, ValidateOptions()).figures
+    return validate_run(*fourteen, ValidateOptions()).figures
 
 
 def test_every_drawn_person_is_judged(drawn: Validation) -> None:
-    told = {p.label.person: (p.told, p.is_right, len(p.track_ids)) for p in drawn.judged.people}
-    assert told == {
+    predicted = {p.label.person: (p.predicted, p.is_right, len(p.track_ids)) for p in drawn.outcomes.people}
+    assert predicted == {
         **{"ann": ("female", True, 1), "bob": ("male", True, 1), "cat": ("female", True, 1), "dan": ("male", True, 1)},
         **{"eve": ("unknown", True, 1), "fay": ("male", False, 1), "gus": ("missed", False, 0)},
     }
-    assert [p.label.video for p in drawn.judged.people] == [
+    assert [p.label.video for p in drawn.outcomes.people] == [
         "a/man.mp4",
         "a/woman.mp4",
         *["b/mixed.mp4"] * 4,
@@ -116,7 +116,7 @@ def test_every_drawn_person_is_judged(drawn: Validation) -> None:
     ]
     people = drawn.figures["people"]
     assert (people["right"], people["count"], people["labelled"], people["sources"]) == (5, 6, 7, 3)
-    assert (people["told"]["right"], people["told"]["count"]) == (4, 5)
+    assert (people["predicted"]["right"], people["predicted"]["count"]) == (4, 5)
     assert (people["end_to_end"]["right"], people["end_to_end"]["count"]) == (5, 7)
     assert [error["person"] for error in drawn.figures["errors"]] == ["fay", "gus"]
 
@@ -152,7 +152,7 @@ def test_what_was_compared_is_said(drawn: Validation) -> None:
     ("target", "word", "code"), [(0.6, "pass", 0), (0.99, "fail", 1), (0.85, "not enough labels", 3)]
 )
 def test_the_verdict_is_on_the_interval(fourteen: tuple[Ledger, Truth], target: float, word: str, code: int) -> None:
-    figures = validated(*fourteen, ValidateOptions(target)).figures
+    figures = validate_run(*fourteen, ValidateOptions(target)).figures
     assert (figures["people"]["accuracy"], figures["target"]) == (0.881, target)
     assert (figures["verdict"], figures["exit_code"]) == (word, code)
     assert (figures["further_people"] == 0) == (code != 3)
@@ -167,7 +167,7 @@ def test_a_run_is_corrected_by_its_own_labels(figures: Figures) -> None:
 
 
 def test_sampled_labels_allow_a_sharper_correction(fourteen: tuple[Ledger, Truth]) -> None:
-    powered = validated(*fourteen, ValidateOptions(labels_sampled=True)).figures["share"]["female"]["run"]
+    powered = validate_run(*fourteen, ValidateOptions(labels_sampled=True)).figures["share"]["female"]["run"]
     # each source is two thirds women, and its labels are drawn with its answers
     assert [powered["prediction_powered"][name] for name in ("share", "low", "high")] == [0.6667] * 3
 
@@ -175,7 +175,7 @@ def test_sampled_labels_allow_a_sharper_correction(fourteen: tuple[Ledger, Truth
 def test_sources_go_by_the_labels_in_the_run_too(fourteen: tuple[Ledger, Truth]) -> None:
     ledger, truth = fourteen
     renamed = replace(truth, sources={video: f"source of {video}" for video in truth.people})
-    powered = validated(ledger, renamed, ValidateOptions(labels_sampled=True)).figures["share"]["female"]["run"]
+    powered = validate_run(ledger, renamed, ValidateOptions(labels_sampled=True)).figures["share"]["female"]["run"]
     assert [powered["prediction_powered"][name] for name in ("low", "high")] == [0.6667] * 2
 
 
@@ -196,32 +196,32 @@ def test_corrections_are_tried_on_the_other_half(figures: Figures) -> None:
 def test_a_trial_needs_labels_in_both_halves(tmp_path: Path, counts: tuple[int, int], is_tried: bool) -> None:
     people = [("female", 0.9, 0.2), ("male", 0.1, 0.2)] * 15
     videos = {f"{source}/x.mp4": people[:count] for source, count in zip("ab", counts, strict=True)}
-    trial = validated(*corpus(tmp_path, videos), ValidateOptions()).figures["share"]["female"]["trial"]
+    trial = validate_run(*corpus(tmp_path, videos), ValidateOptions()).figures["share"]["female"]["trial"]
     assert (trial is not None) == is_tried
 
 
 def test_of_a_single_source_a_share_may_be_anything(tmp_path: Path) -> None:
     videos = {"a.mp4": [("female", 0.9, 0.2), ("male", 0.1, 0.2)] * 5}
-    corrected = validated(*corpus(tmp_path, videos), ValidateOptions()).figures["share"]["female"]["run"]
+    corrected = validate_run(*corpus(tmp_path, videos), ValidateOptions()).figures["share"]["female"]["run"]
     assert corrected["adjusted_count"] == {"share": 0.5, "low": 0.0, "high": 1.0}
 
 
 def test_a_refused_correction_has_no_figures(tmp_path: Path) -> None:
     videos = {f"s{number}/a.mp4": [("female", 0.9, 1.0)] for number in range(6)}
-    corrected = validated(*corpus(tmp_path, videos), ValidateOptions()).figures["share"]["female"]["run"]["em"]
+    corrected = validate_run(*corpus(tmp_path, videos), ValidateOptions()).figures["share"]["female"]["run"]["em"]
     assert (corrected["share"], corrected["low"], corrected["high"]) == (None, None, None)
     assert "6 and 0" in corrected["refusal"]
 
 
 def test_people_are_told_as_the_run_was_told_to(tmp_path: Path) -> None:
     strict = replace(OPTIONS, people=PeopleOptions(min_confidence=0.85))
-    people = validated(*corpus(tmp_path, ANSWERS, strict), ValidateOptions()).figures["people"]
-    assert people["told"]["coverage"] == 0.6667  # answers of 0.9 and 0.1, not those of 0.8 and 0.2
+    people = validate_run(*corpus(tmp_path, PREDICTIONS, strict), ValidateOptions()).figures["people"]
+    assert people["predicted"]["coverage"] == 0.6667  # answers of 0.9 and 0.1, not those of 0.8 and 0.2
 
 
 def test_a_run_of_nothing_but_broken_videos_misses_everyone(tmp_path: Path) -> None:
     ledger = stored(tmp_path, {}, failed=["film/a.mp4"])
-    figures = validated(ledger, truth_of(person("ann"), boxes=boxes_of("ann", [0.0])), ValidateOptions()).figures
+    figures = validate_run(ledger, truth_of(person("ann"), boxes=boxes_of("ann", [0.0])), ValidateOptions()).figures
     assert (figures["people"]["count"], figures["people"]["end_to_end"]["count"]) == (0, 1)
     assert (figures["verdict"], figures["share"]["female"]["run"]) == ("not enough labels", {})
     assert figures["people"]["confusion"] == {"female": {"missed": 1}}
@@ -229,7 +229,7 @@ def test_a_run_of_nothing_but_broken_videos_misses_everyone(tmp_path: Path) -> N
 
 def test_a_run_that_found_nobody_misses_everyone(tmp_path: Path) -> None:
     videos = {"a/x.mp4": [("female", math.nan, 1), ("male", math.nan, 1)], "b/y.mp4": [("unsure", math.nan, 1)]}
-    figures = validated(*corpus(tmp_path, videos), ValidateOptions()).figures
+    figures = validate_run(*corpus(tmp_path, videos), ValidateOptions()).figures
     assert figures["people"]["confusion"] == {"female": {"missed": 1}, "male": {"missed": 1}}
     assert figures["tracks"]["all"] == 0
 
@@ -237,7 +237,7 @@ def test_a_run_that_found_nobody_misses_everyone(tmp_path: Path) -> None:
 def test_names_may_be_cut_short_in_the_labels(tmp_path: Path) -> None:
     ledger, truth = corpus(tmp_path, {"film/a.mp4": [("female", 0.9, 1.0)]})
     short = Truth({"a.mp4": (person("p0", video="a.mp4"),)}, {"a.mp4": truth.boxes["film/a.mp4"]})
-    validation = validated(ledger, short, ValidateOptions())
+    validation = validate_run(ledger, short, ValidateOptions())
     assert validation.video_ids == {"a.mp4": "id-film_a.mp4"}
     assert validation.figures["people"]["right"] == 1
 
@@ -245,12 +245,12 @@ def test_names_may_be_cut_short_in_the_labels(tmp_path: Path) -> None:
 def test_labels_of_other_videos_are_refused(tmp_path: Path) -> None:
     ledger, _ = corpus(tmp_path, {"film/a.mp4": [("female", 0.9, 1.0)]})
     with pytest.raises(TruthError, match="no video is in both"):
-        validated(ledger, Truth({"b.mp4": (person("ann", video="b.mp4"),)}), ValidateOptions())
+        validate_run(ledger, Truth({"b.mp4": (person("ann", video="b.mp4"),)}), ValidateOptions())
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="holds no results"):
-        validated(Ledger(tmp_path), LABELS, ValidateOptions())
+        validate_run(Ledger(tmp_path), LABELS, ValidateOptions())
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.5, -0.1, 85, math.nan])

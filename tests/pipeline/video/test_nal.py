@@ -28,7 +28,7 @@ def test_they_are_those_that_the_decoder_keeps(tmp_path: Path, codec: str, name:
     assert (size > 0) == (not name.endswith(".ts"))
     with av.open(str(path)) as container:
         container.streams.video[0].codec_context.skip_frame = "NONREF"
-        assert referred == {picture.pts for picture in container.decode(video=0)}
+        assert referred == {image.pts for image in container.decode(video=0)}
     assert 10 < len(referred) < 40
 
 

@@ -20,7 +20,7 @@ from drawn_world import CODEC, Film, Shot, Square, SquareDetector, encoded, one_
 from facetally.errors import VideoError
 from facetally.options import Sampling
 from facetally.video import decoder
-from facetally.video.reader import Account, Frame, VideoReader
+from facetally.video.reader import DecodeStats, Frame, VideoReader
 
 EVERY_FRAME = Sampling(every_s=0)
 UNEVEN_MS = [0, 40, 140, 640, 700]
@@ -29,14 +29,14 @@ QUARTER_TURNS = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (
 B_FRAMES = {"preset": "medium", "bf": "3"}
 
 
-def read(path: Path, sampling: Sampling = EVERY_FRAME) -> tuple[list[Frame], Account]:
+def read(path: Path, sampling: Sampling = EVERY_FRAME) -> tuple[list[Frame], DecodeStats]:
     with VideoReader(path, sampling) as reader:
-        return list(reader), reader.account
+        return list(reader), reader.stats
 
 
 def box_in(frame: Frame) -> list[float]:
     """The one square in a frame."""
-    faces = SquareDetector().detect([frame.picture.image()])[0]
+    faces = SquareDetector().detect([frame.image.bgr()])[0]
     assert len(faces) == 1
     return [float(edge) for edge in faces.boxes[0]]
 
@@ -66,11 +66,11 @@ def turned(path: Path, matrix: tuple[int, int, int, int]) -> Path:
 def test_times_and_durations_are_the_containers_at_an_uneven_rate(tmp_path: Path, suffix: str) -> None:
     images = one_person().images()[:5]
     path = encoded(tmp_path / f"uneven{suffix}", images, pts=UNEVEN_MS, time_base=Fraction(1, 1000))
-    frames, account = read(path)
+    frames, stats = read(path)
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.14, 0.64, 0.7])
     assert [frame.duration_s for frame in frames] == pytest.approx([0.04, 0.1, 0.5, 0.06, 0.04])
-    assert account.decoded_s == pytest.approx(0.74)
+    assert stats.decoded_s == pytest.approx(0.74)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
@@ -80,9 +80,9 @@ def test_a_video_that_starts_at_8_s_counts_from_0_and_is_whole(tmp_path: Path, s
     path = encoded(tmp_path / f"late{suffix}", images, pts=range(200, 225), muxer=muxer)
     with av.open(str(path)) as container:
         assert next(container.decode(video=0)).time >= 8  # the file is what it is meant to be
-    frames, account = read(path)
+    frames, stats = read(path)
     assert [frame.time_s for frame in frames] == pytest.approx([index / 25 for index in range(25)])
-    assert account.coverage == pytest.approx(1, abs=0.05)
+    assert stats.coverage == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -97,23 +97,23 @@ def test_sampling_takes_the_first_frame_at_or_after_each_fifth_of_a_second(
     tmp_path: Path, fps: Fraction, indices: list[int]
 ) -> None:
     images = one_person(seconds=3).images()[: indices[-1] + 3]
-    frames, account = read(encoded(tmp_path / "clip.mp4", images, fps=fps), Sampling(every_s=0.2))
+    frames, stats = read(encoded(tmp_path / "clip.mp4", images, fps=fps), Sampling(every_s=0.2))
     assert [frame.index for frame in frames] == indices
     assert [frame.time_s for frame in frames] == pytest.approx([float(index / fps) for index in indices], abs=1e-3)
-    assert (account.frame_count, account.sampled_count) == (indices[-1] + 3, len(indices))
+    assert (stats.frame_count, stats.sampled_count) == (indices[-1] + 3, len(indices))
 
 
 @pytest.mark.parametrize("every_s", [0, 0.2, 0.3, 1.0, 60])
 def test_durations_of_the_sampled_frames_sum_to_the_clips(clip: Path, every_s: float) -> None:
-    frames, account = read(clip, Sampling(every_s=every_s))
+    frames, stats = read(clip, Sampling(every_s=every_s))
     assert sum(frame.duration_s for frame in frames) == pytest.approx(2.0, abs=0.04)
-    assert (account.decoded_s, account.expected_s) == pytest.approx((2.0, 2.0))
+    assert (stats.decoded_s, stats.expected_s) == pytest.approx((2.0, 2.0))
 
 
 def test_no_interval_gives_every_frame(clip: Path) -> None:
-    frames, account = read(clip, EVERY_FRAME)
+    frames, stats = read(clip, EVERY_FRAME)
     assert [frame.index for frame in frames] == list(range(50))
-    assert astuple(account) == pytest.approx((50, 50, 0, 2.0, 2.0))
+    assert astuple(stats) == pytest.approx((50, 50, 0, 2.0, 2.0))
 
 
 def test_keyframes_only_gives_one_frame_a_second(tmp_path: Path) -> None:
@@ -125,9 +125,9 @@ def test_keyframes_only_gives_one_frame_a_second(tmp_path: Path) -> None:
 
 def test_keyframes_stand_for_the_whole_of_a_whole_video(tmp_path: Path) -> None:
     path = encoded(tmp_path / "clip.mp4", one_person(seconds=3).images(), options={"sc_threshold": "0"})
-    frames, account = read(path, Sampling(keyframes=True))
+    frames, stats = read(path, Sampling(keyframes=True))
     assert [frame.duration_s for frame in frames] == pytest.approx([1, 1, 1])
-    assert account.coverage == pytest.approx(1)
+    assert stats.coverage == pytest.approx(1)
 
 
 def test_frames_come_in_the_order_of_display_when_stored_in_another(tmp_path: Path) -> None:
@@ -155,13 +155,13 @@ def test_a_turned_video_is_read_as_displayed(
     film = Film((Shot(0.2, (Square("red", (20, 10)),)),))
     path = turned(encoded(tmp_path / "clip.mp4", film.images()), QUARTER_TURNS[degrees])
     frames, _ = read(path)
-    assert frames[0].picture.image().shape == shape
+    assert frames[0].image.bgr().shape == shape
     assert box_in(frames[0]) == pytest.approx(box, abs=1)
-    assert frames[0].picture.image().flags["C_CONTIGUOUS"]
+    assert frames[0].image.bgr().flags["C_CONTIGUOUS"]
     half_wh = shape[1] // 2, shape[0] // 2
-    half = frames[0].picture.image(half_wh)
+    half = frames[0].image.bgr(half_wh)
     assert half.shape == (half_wh[1], half_wh[0], 3)
-    averaged = cv2.resize(frames[0].picture.image(), half_wh, interpolation=cv2.INTER_AREA)
+    averaged = cv2.resize(frames[0].image.bgr(), half_wh, interpolation=cv2.INTER_AREA)
     assert np.abs(half.astype(int) - averaged).mean() < 4
 
 
@@ -175,11 +175,11 @@ def test_a_truncated_file_gives_what_is_there(tmp_path: Path) -> None:
     path = encoded(tmp_path / "clip.mp4", one_person(seconds=4).images(), muxer={"movflags": "faststart"})
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 6 // 10])
-    frames, account = read(path)
+    frames, stats = read(path)
     assert 10 <= len(frames) <= 80
-    assert account.expected_s == pytest.approx(4.0)
-    assert account.decoded_s == pytest.approx(len(frames) / 25)
-    assert account.coverage == pytest.approx(len(frames) / 100)
+    assert stats.expected_s == pytest.approx(4.0)
+    assert stats.decoded_s == pytest.approx(len(frames) / 25)
+    assert stats.coverage == pytest.approx(len(frames) / 100)
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])  # of the encoder: the bytes, and what damage does to them, differ
@@ -187,19 +187,19 @@ def test_a_truncated_file_gives_what_is_there(tmp_path: Path) -> None:
 def test_noise_in_the_middle_costs_only_the_frames_it_hits(tmp_path: Path, name: str, threads: str) -> None:
     muxer = {"cluster_time_limit": "400"} if name.endswith("mkv") else {}
     path = encoded(tmp_path / name, one_person(seconds=4).images(), options={"threads": threads}, muxer=muxer)
-    frames, account = read(with_noise(path, 0.5, 0.6))
-    assert account.bad_packet_count > 0
+    frames, stats = read(with_noise(path, 0.5, 0.6))
+    assert stats.bad_packet_count > 0
     assert 60 <= len(frames) < 100
     assert frames[-1].time_s == pytest.approx(3.96)
     assert box_in(frames[-1])[0] == pytest.approx(80, abs=1)  # 40 px + 10 px/s
-    assert account.decoded_s == pytest.approx(len(frames) / 25)
+    assert stats.decoded_s == pytest.approx(len(frames) / 25)
 
 
 def test_what_noise_took_counts_as_lost_where_frames_are_stored_out_of_order(tmp_path: Path) -> None:
     path = encoded(tmp_path / "clip.mp4", one_person(seconds=4).images(), options=B_FRAMES)
-    frames, account = read(with_noise(path, 0.5, 0.6))
+    frames, stats = read(with_noise(path, 0.5, 0.6))
     assert 50 <= len(frames) < 95
-    assert account.coverage == pytest.approx(len(frames) / 100, abs=0.03)
+    assert stats.coverage == pytest.approx(len(frames) / 100, abs=0.03)
     assert max(frame.duration_s for frame in frames) <= 0.13
 
 
@@ -226,7 +226,7 @@ class Hiccups:
                 yield empty
 
 
-def read_all_of(path: Path, sampling: Sampling, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Frame], Account]:
+def read_all_of(path: Path, sampling: Sampling, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Frame], DecodeStats]:
     """The same with every picture decoded."""
     with monkeypatch.context() as patch:
         patch.setattr(decoder.nal, "CODECS", frozenset())
@@ -236,7 +236,7 @@ def read_all_of(path: Path, sampling: Sampling, monkeypatch: pytest.MonkeyPatch)
 def decoded_count(path: Path, sampling: Sampling) -> int:
     """How many pictures the decoder gives."""
     with closing(decoder.Decoder(path, sampling)) as opened:
-        return sum(1 for _ in opened.pictures())
+        return sum(1 for _ in opened.images())
 
 
 @pytest.mark.parametrize("every_s", [0.05, 0.2, 1.0, 1 / 3])
@@ -248,17 +248,17 @@ def test_pictures_that_nobody_looks_at_are_left_out_but_not_from_times_and_count
     stamps = {"late.ts": range(200, 300), "uneven.mp4": [index + index // 7 for index in range(100)]}
     path = encoded(tmp_path / name, images, stamps.get(name), options=B_FRAMES)
     sampling = Sampling(every_s)
-    frames, account = read(path, sampling)
-    expected, expected_account = read_all_of(path, sampling, monkeypatch)
-    assert astuple(account) == pytest.approx(astuple(expected_account))
+    frames, stats = read(path, sampling)
+    expected, expected_stats = read_all_of(path, sampling, monkeypatch)
+    assert astuple(stats) == pytest.approx(astuple(expected_stats))
     assert len(frames) == len(expected)
     for frame, due in zip(frames, expected, strict=True):
         assert due.time_s <= frame.time_s <= due.time_s + every_s / 4
-    assert sum(f.duration_s for f in frames) == pytest.approx(account.decoded_s)
-    times_s, pictures = zip(*((f.time_s, f.picture.image()) for f in read(path)[0]), strict=True)
+    assert sum(f.duration_s for f in frames) == pytest.approx(stats.decoded_s)
+    times_s, images = zip(*((f.time_s, f.image.bgr()) for f in read(path)[0]), strict=True)
     for frame in frames:
         assert frame.time_s == times_s[frame.index]
-        np.testing.assert_array_equal(frame.picture.image(), pictures[frame.index])
+        np.testing.assert_array_equal(frame.image.bgr(), images[frame.index])
     exact, _ = read(path, Sampling(every_s, patience=0))
     assert [(f.index, f.time_s) for f in exact] == [(f.index, f.time_s) for f in expected]
     assert (decoded_count(path, sampling) < 85) == (every_s > 0.1)
@@ -279,35 +279,35 @@ def test_where_times_jump_back_nothing_more_is_left_out(tmp_path: Path, monkeypa
     path = tmp_path / "joined.ts"
     path.write_bytes(part + part)
     sampling = Sampling(0.2, patience=0)
-    (frames, account), (expected, all_of_it) = read(path, sampling), read_all_of(path, sampling, monkeypatch)
+    (frames, stats), (expected, all_of_it) = read(path, sampling), read_all_of(path, sampling, monkeypatch)
     assert 75 + 50 < decoded_count(path, sampling) < 150
-    assert account.frame_count == all_of_it.frame_count == 150
-    assert account.decoded_s == pytest.approx(all_of_it.decoded_s, abs=0.05)
+    assert stats.frame_count == all_of_it.frame_count == 150
+    assert stats.decoded_s == pytest.approx(all_of_it.decoded_s, abs=0.05)
     assert len(frames) == pytest.approx(len(expected), abs=1)
 
 
 def test_damage_between_the_sampled_pictures_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encoded(tmp_path / "clip.mp4", one_person(seconds=4).images(), options=B_FRAMES)
     broken = with_noise(path, 0.4, 0.6)
-    (_, account), (_, expected) = read(broken, Sampling(0.2)), read_all_of(broken, Sampling(0.2), monkeypatch)
-    assert account.bad_packet_count > 0
-    assert account.coverage == pytest.approx(expected.coverage, abs=0.08)
-    assert account.coverage < 0.95
+    (_, stats), (_, expected) = read(broken, Sampling(0.2)), read_all_of(broken, Sampling(0.2), monkeypatch)
+    assert stats.bad_packet_count > 0
+    assert stats.coverage == pytest.approx(expected.coverage, abs=0.08)
+    assert stats.coverage < 0.95
 
 
 @pytest.mark.parametrize("kind", ["error", "empty packet"])
 def test_a_hiccup_while_reading_does_not_end_the_video(clip: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(decoder, "_opened", lambda path: Hiccups(av.open(str(path)), {10, 11, 30}, kind))
-    frames, account = read(clip)
+    frames, stats = read(clip)
     assert [round(frame.time_s, 2) for frame in frames] == [index / 25 for index in range(50)]
-    assert kind == "empty packet" or account.bad_packet_count == 3
+    assert kind == "empty packet" or stats.bad_packet_count == 3
 
 
 def test_a_file_that_only_gives_errors_comes_to_an_end(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder, "_opened", lambda path: Hiccups(av.open(str(path)), set(), "nothing but errors"))
-    frames, account = read(clip)
+    frames, stats = read(clip)
     assert frames == []
-    assert astuple(account) == pytest.approx((0, 0, decoder.MAX_FAILED_READS, 0.0, 2.0))
+    assert astuple(stats) == pytest.approx((0, 0, decoder.MAX_FAILED_READS, 0.0, 2.0))
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "sound only", "folder"])
@@ -354,7 +354,7 @@ def test_other_containers_and_codecs_are_read(tmp_path: Path, name: str, codec: 
         assert reader.info.container == container
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
     assert box_in(frames[0]) == pytest.approx([40, 40, 80, 80], abs=2)
-    assert reader.account.coverage == pytest.approx(1, abs=0.05)
+    assert reader.stats.coverage == pytest.approx(1, abs=0.05)
 
 
 def test_a_file_with_odd_characters_in_its_name_is_read(clip: Path, tmp_path: Path) -> None:

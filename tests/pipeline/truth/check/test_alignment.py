@@ -60,7 +60,7 @@ def found_fit(
     written_s, drawn = spoil_times(labels), spoil_boxes(labels.boxes)
     fit = Alignment(written_s, drawn, video, sightings_of(video)).best_fit()
     assert fit.time.read(written_s) == pytest.approx(labels.times_s, abs=0.015)
-    assert fit.picture.read(drawn) == pytest.approx(labels.boxes, abs=4)
+    assert fit.image.read(drawn) == pytest.approx(labels.boxes, abs=4)
     return fit
 
 
@@ -141,7 +141,7 @@ def test_a_reading_must_gain_much_and_surely(gains: list[float], min_gain: float
 @pytest.mark.parametrize("video", [EVEN, UNEVEN], ids=["even", "uneven"])
 def test_good_labels_are_read_as_written(video: Recording) -> None:
     fit = found_fit(video)
-    assert (fit.time, fit.picture) == (AS_WRITTEN, AS_WRITTEN)
+    assert (fit.time, fit.image) == (AS_WRITTEN, AS_WRITTEN)
     assert fit.overlap > 0.9
 
 
@@ -149,7 +149,7 @@ def test_good_labels_are_read_as_written(video: Recording) -> None:
 def test_boxes_drawn_wide_or_tight_are_read_as_written(grow: float) -> None:
     labels = labels_of(EVEN)
     fit = Alignment(labels.times_s, grown(labels.boxes, grow), EVEN, sightings_of(EVEN)).best_fit()
-    assert (fit.time, fit.picture) == (AS_WRITTEN, AS_WRITTEN)
+    assert (fit.time, fit.image) == (AS_WRITTEN, AS_WRITTEN)
 
 
 def test_boxes_drawn_wide_around_one_large_face_are_read_as_written() -> None:
@@ -157,16 +157,16 @@ def test_boxes_drawn_wide_around_one_large_face_are_read_as_written() -> None:
     face = np.array([460.0, 260, 820, 680]) + 4 * np.sin(times_s)[:, None]
     seen = Sightings(times_s, 0.4, np.zeros(len(times_s), np.int64), face)
     alignment = Alignment(times_s, face + np.array([-36, -42, 144, 168]), EVEN, seen)
-    fit, smaller = alignment.best_fit(), alignment.fit(picture=resized(EVEN, 0.87, 0.87))
+    fit, smaller = alignment.best_fit(), alignment.fit(image=resized(EVEN, 0.87, 0.87))
     assert 0.1 < smaller.overlap - fit.overlap < 0.2
-    assert (fit.time, fit.picture) == (AS_WRITTEN, AS_WRITTEN)
+    assert (fit.time, fit.image) == (AS_WRITTEN, AS_WRITTEN)
 
 
 def test_a_rate_is_found_with_boxes_drawn_wide() -> None:
     labels = labels_of(EVEN)
     fit = Alignment(labels.numbers / 24, grown(labels.boxes, 0.4), EVEN, sightings_of(EVEN)).best_fit()
     assert fit.time.what == "times are frame numbers at 24 frames/s"
-    assert fit.picture is AS_WRITTEN
+    assert fit.image is AS_WRITTEN
 
 
 def test_of_two_changes_only_the_one_that_explains_the_faces_is_made() -> None:
@@ -174,7 +174,7 @@ def test_of_two_changes_only_the_one_that_explains_the_faces_is_made() -> None:
     seen = Sightings(looks_s, 0.2, np.zeros(len(looks_s), np.int64), np.tile([200.0, 100, 300, 220], (len(looks_s), 1)))
     times_s = np.array([0.5, 1.5, 2.5, 3.5, 5.5])  # at 24 frames/s the last would be at 5.28 s, where a face was seen
     fit = Alignment(times_s, np.tile([100.0, 50, 150, 110], (5, 1)), EVEN, seen).best_fit()
-    assert fit.picture.what == "boxes are drawn on a picture of 640 x 360 px"
+    assert fit.image.what == "boxes are drawn on a picture of 640 x 360 px"
     assert fit.time is AS_WRITTEN
 
 
@@ -194,7 +194,7 @@ def test_of_two_changes_only_the_one_that_explains_the_faces_is_made() -> None:
 def test_times_that_were_spoilt_are_read_right(video: Recording, spoil: Callable[[Labels], Floats], what: str) -> None:
     fit = found_fit(video, spoil_times=spoil)
     assert fit.time.what.startswith(what.split("*")[0])
-    assert fit.picture is AS_WRITTEN
+    assert fit.image is AS_WRITTEN
 
 
 @pytest.mark.parametrize(
@@ -215,21 +215,21 @@ def test_times_that_were_spoilt_are_read_right(video: Recording, spoil: Callable
 )
 def test_boxes_that_were_spoilt_are_read_right(spoil: Callable[[Floats], Floats], what: str) -> None:
     fit = found_fit(EVEN, spoil_boxes=spoil)
-    assert fit.picture.what.startswith(what)
+    assert fit.image.what.startswith(what)
     assert fit.time is AS_WRITTEN
 
 
 def test_times_and_boxes_that_were_both_spoilt_are_read_right() -> None:
     fit = found_fit(EVEN, lambda labels: labels.numbers / 24, lambda boxes: boxes / 2)
     assert fit.time.what == "times are frame numbers at 24 frames/s"
-    assert fit.picture.what == "boxes are drawn on a picture of 640 x 360 px"
+    assert fit.image.what == "boxes are drawn on a picture of 640 x 360 px"
 
 
 def test_without_a_run_frames_tell_the_rate_and_nothing_tells_the_size() -> None:
     numbers, _, boxes = labels_of(EVEN)
     fit = Alignment(numbers / 24, boxes / 2, EVEN, Sightings.none()).best_fit()
     assert fit.time.what == "times are frame numbers at 24 frames/s"
-    assert (fit.picture, fit.overlap) == (AS_WRITTEN, 0)
+    assert (fit.image, fit.overlap) == (AS_WRITTEN, 0)
 
 
 def test_without_a_run_a_rate_is_left_open_where_two_would_do() -> None:
@@ -241,7 +241,7 @@ def test_without_a_run_boxes_beside_the_displayed_picture_show_that_it_was_turne
     phone = replace(EVEN, width_px=720, height_px=1280, quarter_turns=1)
     _, times_s, boxes = labels_of(phone)
     fit = Alignment(times_s, boxes, phone, Sightings.none()).best_fit()
-    assert fit.picture.what == "boxes are drawn before a turn by 90 degrees, as stored"
+    assert fit.image.what == "boxes are drawn before a turn by 90 degrees, as stored"
 
 
 def gains_of(pace: float, first_number: int, fps: float = 25) -> Floats:

@@ -23,7 +23,7 @@ from facetally.models.engines import Engines, load_engines
 from facetally.options import RunOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TRACKS
-from facetally.truth.check.checkup import check_folder, mended, read_recording, read_sightings
+from facetally.truth.check.checkup import check_folder, fix_labels, read_recording, read_sightings
 from facetally.truth.check.readings import Floats
 from facetally.truth.files import read_truth, write_truth
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
@@ -120,7 +120,7 @@ def spoilt(labelled: Labelled, video: str, spoil: Spoil) -> Truth:
     return Truth({video: labelled.truth.people[video]}, {video: boxes})
 
 
-def check_mending(labelled: Labelled, folder: Path, video: str, spoil: Spoil, words: str) -> None:
+def check_fixing(labelled: Labelled, folder: Path, video: str, spoil: Spoil, words: str) -> None:
     """Spoilt labels must be found out for what they are, mended to within a frame and a pixel, and then be good."""
     videos = [str(labelled.videos / video)]
     write_truth(spoilt(labelled, video, spoil), folder / "spoilt")
@@ -128,7 +128,7 @@ def check_mending(labelled: Labelled, folder: Path, video: str, spoil: Spoil, wo
     (finding,) = checkup.findings
     assert words in finding.what
     assert finding.file == folder / "spoilt" / "boxes.csv"
-    write_truth(mended(checkup), folder / "mended")
+    write_truth(fix_labels(checkup), folder / "mended")
     healed, right = read_truth(folder / "mended").boxes[video], labelled.truth.boxes[video]
     assert np.abs(healed.times_s - right.times_s).max() < 0.081
     assert np.abs(healed.boxes - right.boxes).max() < 1.5
@@ -174,7 +174,7 @@ def test_a_video_that_is_not_given_is_named_with_the_nearest(drawn: Labelled, tm
     assert (finding.kind, finding.value, finding.lines) == ("video", "tuned.mp4", (4,))
     assert "if turned.mp4 is meant" in finding.fix
     with pytest.raises(TruthError, match=r"line 4, column video: 'tuned.mp4'"):
-        mended(checkup)
+        fix_labels(checkup)
 
 
 def test_labels_of_other_videos_altogether_are_an_error(drawn: Labelled, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def before_turn(boxes: Floats, height_px: int) -> Floats:
 def test_drawn_labels_that_were_spoilt_are_mended(
     drawn: Labelled, tmp_path: Path, video: str, spoil: Spoil, words: str
 ) -> None:
-    check_mending(drawn, tmp_path, video, spoil, words)
+    check_fixing(drawn, tmp_path, video, spoil, words)
 
 
 @pytest.mark.real
@@ -234,7 +234,7 @@ def test_drawn_labels_that_were_spoilt_are_mended(
 def test_real_labels_that_were_spoilt_are_mended(
     real: Labelled, tmp_path: Path, video: str, spoil: Spoil, words: str
 ) -> None:
-    check_mending(real, tmp_path, video, spoil, words)
+    check_fixing(real, tmp_path, video, spoil, words)
 
 
 @pytest.mark.real

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facetally.errors import TruthError
-from facetally.truth.check.checkup import Checkup, check, mended
+from facetally.truth.check.checkup import Checkup, check, fix_labels
 from facetally.truth.check.findings import Finding
 from facetally.truth.check.readings import Recording
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
@@ -41,7 +41,7 @@ def test_good_labels_have_no_finding_and_stay_as_they_are() -> None:
     truth = truth_of(("p", 0.0, BOX, 2), ("p", 9.96, BOX, 3), ("p", 0.48, (600, 300, 680, 400), 4))
     checkup = checked(truth)
     assert checkup.findings == ()
-    assert mended(checkup) == truth
+    assert fix_labels(checkup) == truth
 
 
 def test_a_finding_names_file_lines_column_and_value() -> None:
@@ -50,14 +50,14 @@ def test_a_finding_names_file_lines_column_and_value() -> None:
     assert str(finding) == (
         "labels/boxes.csv, lines 3, 4, 5 and 4 more, column time_s: '14' is not within a.mp4, which ends at 10.00 s"
     )
-    assert (finding.kind, finding.is_mendable) == ("past_end", False)
+    assert (finding.kind, finding.is_fixable) == ("past_end", False)
     assert finding.fix
 
 
 def test_a_label_far_past_the_end_is_refused_with_its_line() -> None:
     checkup = checked(truth_of(("p", 1.0, BOX, 2), ("p", 12.0, BOX, 7)))
     with pytest.raises(TruthError, match=r"line 7, column time_s: '12' is not within a.mp4") as caught:
-        mended(checkup)
+        fix_labels(checkup)
     assert caught.value.fix == checkup.findings[0].fix
 
 
@@ -65,7 +65,7 @@ def test_a_label_at_the_very_end_goes_to_the_last_frame() -> None:
     checkup = checked(truth_of(("p", 0.0, BOX, 2), ("p", 10.0, BOX, 3)))
     (finding,) = checkup.findings
     assert (finding.kind, finding.value, finding.lines) == ("past_end", "10", (3,))
-    assert mended(checkup).boxes["a.mp4"].times_s.tolist() == [0.0, 9.96]
+    assert fix_labels(checkup).boxes["a.mp4"].times_s.tolist() == [0.0, 9.96]
 
 
 def test_times_of_the_container_are_mended_where_they_end_behind_the_video() -> None:
@@ -75,8 +75,8 @@ def test_times_of_the_container_are_mended_where_they_end_behind_the_video() -> 
     (finding,) = checkup.findings
     assert (finding.kind, finding.value, len(finding.lines)) == ("time", "4", 20)
     assert "count as the container does, from 4.000 s; so read, they fit the video" in finding.what
-    assert mended(checkup).people["a.mp4"][1].intervals_s == ((0.0, 9.0),)
-    assert mended(checkup).boxes["a.mp4"].times_s == pytest.approx(0.48 * np.arange(20))
+    assert fix_labels(checkup).people["a.mp4"][1].intervals_s == ((0.0, 9.0),)
+    assert fix_labels(checkup).boxes["a.mp4"].times_s == pytest.approx(0.48 * np.arange(20))
 
 
 def test_times_between_frames_go_to_the_nearer_one() -> None:
@@ -84,13 +84,13 @@ def test_times_between_frames_go_to_the_nearer_one() -> None:
     checkup = checked(truth_of(*rows, ("p", 3.017, BOX, 70), ("p", 3.013, BOX, 71)))
     (finding,) = checkup.findings
     assert (finding.kind, finding.value, finding.lines) == ("off_frame", "3.017", (70, 71))
-    assert mended(checkup).boxes["a.mp4"].times_s[-1] == 3.0
-    assert len(mended(checkup).boxes["a.mp4"].times_s) == 61  # two labels of one person at one frame: one stays
+    assert fix_labels(checkup).boxes["a.mp4"].times_s[-1] == 3.0
+    assert len(fix_labels(checkup).boxes["a.mp4"].times_s) == 61  # two labels of one person at one frame: one stays
 
 
 def test_times_that_two_rates_would_explain_are_refused_without_a_run() -> None:
     finding = the_finding(truth_of(*[("p", 0.5 + second, BOX, 2) for second in range(5)]))
-    assert (finding.kind, finding.is_mendable) == ("off_frame", False)
+    assert (finding.kind, finding.is_fixable) == ("off_frame", False)
     assert "24 frames/s or if times are frame numbers at 30 frames/s" in finding.what
     assert "--run OUT" in finding.fix
 
@@ -98,15 +98,15 @@ def test_times_that_two_rates_would_explain_are_refused_without_a_run() -> None:
 @pytest.mark.parametrize(("box", "column"), [((-90, 10, -1, 60), "x1"), ((10, 365, 60, 400), "y2")])
 def test_a_box_beside_the_picture_is_refused(box: tuple[float, ...], column: str) -> None:
     finding = the_finding(truth_of(("p", 1.0, BOX, 2), ("p", 2.0, box, 3)))
-    assert (finding.kind, finding.lines, finding.column, finding.is_mendable) == ("outside", (3,), column, False)
+    assert (finding.kind, finding.lines, finding.column, finding.is_fixable) == ("outside", (3,), column, False)
     assert "640 x 360 px" in finding.what
 
 
 def test_a_box_that_hardly_reaches_into_the_picture_is_cut_off() -> None:
     checkup = checked(truth_of(("p", 1.0, BOX, 2), ("p", 2.0, (-80, 10, 20, 60), 3)))
     (finding,) = checkup.findings
-    assert (finding.kind, finding.column, finding.value, finding.is_mendable) == ("cut", "x1", "-80", True)
-    assert mended(checkup).boxes["a.mp4"].boxes.tolist() == [list(BOX), [0, 10, 20, 60]]
+    assert (finding.kind, finding.column, finding.value, finding.is_fixable) == ("cut", "x1", "-80", True)
+    assert fix_labels(checkup).boxes["a.mp4"].boxes.tolist() == [list(BOX), [0, 10, 20, 60]]
 
 
 def test_a_face_that_the_edge_cuts_in_half_is_fine() -> None:
@@ -116,7 +116,7 @@ def test_a_face_that_the_edge_cuts_in_half_is_fine() -> None:
 def test_two_people_in_one_box_are_refused() -> None:
     rows = [("p", 1.0, BOX, 5), ("q", 1.0, (100, 100, 141, 150), 3), ("r", 1.0, (110, 100, 150, 150), 4)]
     finding = the_finding(truth_of(*rows, ("p", 2.0, BOX, 6)))
-    assert (finding.kind, finding.lines, finding.is_mendable) == ("same_box", (3, 5), False)
+    assert (finding.kind, finding.lines, finding.is_fixable) == ("same_box", (3, 5), False)
     assert "p and q have at 1 s" in finding.what
 
 
@@ -125,7 +125,7 @@ def test_people_without_a_label_are_refused() -> None:
     timed = LabelledPerson("a.mp4", "timed", "male", intervals_s=((1.0, 2.0),), line=9)
     finding = the_finding(truth_of(("p", 1.0, BOX, 2), people=(nobody, timed)))
     assert (finding.kind, finding.file, finding.lines) == ("no_label", FOLDER / "people.csv", (8,))
-    assert (finding.value, finding.is_mendable) == ("nobody", False)
+    assert (finding.value, finding.is_fixable) == ("nobody", False)
 
 
 @pytest.mark.parametrize(
@@ -138,16 +138,16 @@ def test_intervals_stop_at_the_end(
     timed = LabelledPerson("a.mp4", "timed", "male", intervals_s=(interval_s,), line=9)
     checkup = checked(truth_of(people=(timed,)))
     assert [finding.column for finding in checkup.findings] == ([column] if column else [])
-    assert all(finding.is_mendable is bool(meant) for finding in checkup.findings)
+    assert all(finding.is_fixable is bool(meant) for finding in checkup.findings)
     if meant:
-        assert mended(checkup).people["a.mp4"][0].intervals_s == (meant,)
+        assert fix_labels(checkup).people["a.mp4"][0].intervals_s == (meant,)
 
 
 def test_all_times_of_a_video_are_mended_in_the_same_way() -> None:
     timed = LabelledPerson("a.mp4", "timed", "male", intervals_s=((2.4, 4.8),), line=9)
     rows = [("p", number / 30, BOX, 2) for number in range(7, 200, 7)]
     truth = replace(truth_of(*rows, people=(timed,)), labelled_until_s={"a.mp4": 6.0})
-    healed = mended(checked(truth))
+    healed = fix_labels(checked(truth))
     assert healed.boxes["a.mp4"].times_s == pytest.approx(np.arange(7, 200, 7) / 25)
     assert healed.people["a.mp4"][1].intervals_s[0] == pytest.approx((2.88, 5.76))
     assert healed.labelled_until_s["a.mp4"] == pytest.approx(7.2)

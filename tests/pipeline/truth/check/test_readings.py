@@ -14,9 +14,9 @@ from facetally.truth.check.readings import (
     Recording,
     counted_from_one,
     frame_numbers,
+    image_readings,
     mirrored,
-    picture_readings,
-    plausible_pictures,
+    plausible_images,
     resized,
     shifted,
     since_container_start,
@@ -95,7 +95,7 @@ def test_boxes_are_read_as_they_were_meant(reading: Reading, box: list[float]) -
 
 
 def test_sizes_of_pictures_fractions_and_percent_are_tried() -> None:
-    named = what(picture_readings(EVEN))
+    named = what(image_readings(EVEN))
     for size in ("60 x 80", "1 x 1", "100 x 100", "640 x 853", "240 x 320"):
         assert f"boxes are drawn on a picture of {size} px" in named
     assert len(set(named)) == len(named)
@@ -143,6 +143,6 @@ def test_times_of_the_container_show_by_their_end() -> None:
 def test_boxes_drawn_on_the_stored_picture_show_where_they_lie_outside_of_the_displayed() -> None:
     phone = replace(EVEN, quarter_turns=1)  # stored 160 x 120
     boxes = np.array([[130.0, 20, 150, 60]])
-    assert what(plausible_pictures(boxes, phone)) == ["boxes are drawn before a turn by 90 degrees, as stored"]
-    assert plausible_pictures(boxes, EVEN) == []
-    assert plausible_pictures(boxes - (100, 0, 100, 0), phone)[0] is AS_WRITTEN
+    assert what(plausible_images(boxes, phone)) == ["boxes are drawn before a turn by 90 degrees, as stored"]
+    assert plausible_images(boxes, EVEN) == []
+    assert plausible_images(boxes - (100, 0, 100, 0), phone)[0] is AS_WRITTEN

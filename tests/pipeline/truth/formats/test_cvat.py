@@ -23,8 +23,8 @@ def track(*boxes: str, label: str = "female", flags: str = 'id="3"') -> str:
     return f'<track label="{label}" source="manual" {flags}>\n{"".join(boxes)}</track>\n'
 
 
-def said(**answers: str) -> str:
-    return "".join(f'<attribute name="{name}">{text}</attribute>' for name, text in answers.items())
+def said(**predictions: str) -> str:
+    return "".join(f'<attribute name="{name}">{text}</attribute>' for name, text in predictions.items())
 
 
 def read(folder: Path, *tracks: str, meta: str = META) -> list[LabelledVideo]:
@@ -92,8 +92,8 @@ def test_a_person_is_away_from_an_outside_box_to_the_next(tmp_path: Path) -> Non
 
 
 def test_attributes_go_by_their_names_or_obvious_ones(tmp_path: Path) -> None:
-    answers = said(Gender="woman", age="young", quality="poor", comment="  in red ", person="Ann", shirt="red")
-    found = only_track(tmp_path, track(box(0, inside=answers), label="face"))
+    predictions = said(Gender="woman", age="young", quality="poor", comment="  in red ", person="Ann", shirt="red")
+    found = only_track(tmp_path, track(box(0, inside=predictions), label="face"))
     assert found.row.values == {
         "person": "Ann",
         "gender": "woman",

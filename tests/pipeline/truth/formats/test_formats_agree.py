@@ -18,7 +18,7 @@ from facetally.options import RunOptions
 from facetally.results.ledger import Ledger
 from facetally.truth.formats.importer import import_truth
 from facetally.truth.labels import LabelledBoxes, Truth
-from facetally.validation.validate import ValidateOptions, Validation, validated
+from facetally.validation.validate import ValidateOptions, Validation, validate_run
 
 
 def boxes(*rows: tuple[str, float, float, float, float]) -> LabelledBoxes:
@@ -78,7 +78,7 @@ def imported(format_name: str, videos: Sequence[InputVideo], folder: Path) -> Tr
     for video in videos:
         (folder / video.name).mkdir()
         path = folder / video.name / "labels"
-        sidecar = write(LABELS, video.name, *truth_writers.pictures_of(video.path), path)
+        sidecar = write(LABELS, video.name, *truth_writers.images_of(video.path), path)
         shown = [] if format_name == "csv" else [video]
         attributes = sidecar if format_name == "mot" else None
         parts.append(import_truth([path], format_name, shown, video=video.name, attributes=attributes).truth)
@@ -88,7 +88,7 @@ def imported(format_name: str, videos: Sequence[InputVideo], folder: Path) -> Tr
 
 
 def checked(ledger: Ledger, truth: Truth) -> Validation:
-    return validated(ledger, truth, ValidateOptions())
+    return validate_run(ledger, truth, ValidateOptions())
 
 
 @pytest.mark.parametrize("format_name", ["cvat", "mot", "label-studio"])
@@ -105,8 +105,8 @@ def test_intervals_give_the_same_answers_for_people_who_are_alone_in_view(
     ledger: Ledger, videos: list[InputVideo], tmp_path: Path
 ) -> None:
     ours, theirs = checked(ledger, LABELS), checked(ledger, imported("csv", videos, tmp_path))
-    with_boxes = {p.label.person: (p.told, p.female_prob, p.track_ids) for p in ours.judged.people}
-    by_time = {p.label.person: (p.told, p.female_prob, p.track_ids) for p in theirs.judged.people}
+    with_boxes = {p.label.person: (p.predicted, p.female_prob, p.track_ids) for p in ours.outcomes.people}
+    by_time = {p.label.person: (p.predicted, p.female_prob, p.track_ids) for p in theirs.outcomes.people}
     assert by_time == {name: with_boxes[name] for name in ("bob", "cat", "fay", "ann")}
     assert theirs.figures["truth"]["left_out"] == ["mixed.mp4: dan"]
     assert theirs.figures["detection"]["boxes"] is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_world import encoded, one_person
-from truth_writers import pictures_of, write_cvat, write_intervals, write_label_studio, write_mot
+from truth_writers import images_of, write_cvat, write_intervals, write_label_studio, write_mot
 
 from facetally.errors import OptionError, OutputError, TruthError
 from facetally.inputs import InputVideo, find_videos
@@ -49,12 +49,12 @@ def truth_of(video: str, times_s: Sequence[float]) -> Truth:
 
 
 def written(
-    truth: Truth, video: str, pictures: tuple[list[float], tuple[int, int]], folder: Path, format_name: str
+    truth: Truth, video: str, images: tuple[list[float], tuple[int, int]], folder: Path, format_name: str
 ) -> tuple[Path, Path | None]:
     """The file with labels in a format, and the one with attributes."""
     writers = {"cvat": write_cvat, "mot": write_mot, "label-studio": write_label_studio, "csv": write_intervals}
     file = folder / f"labels.{format_name}"
-    return file, writers[format_name](truth, video, *pictures, file)
+    return file, writers[format_name](truth, video, *images, file)
 
 
 def assert_same(found: Truth, truth: Truth, video: str, times_s: Sequence[float]) -> None:
@@ -71,7 +71,7 @@ def assert_same(found: Truth, truth: Truth, video: str, times_s: Sequence[float]
 @pytest.mark.parametrize("format_name", FORMATS[:3])
 @pytest.mark.parametrize("video", ["a/uneven.mp4", "b/even.mp4"])
 def test_boxes_come_back_from_every_format(film: Path, tmp_path: Path, video: str, format_name: str) -> None:
-    times_s, size_px = pictures_of(film / video)
+    times_s, size_px = images_of(film / video)
     truth = truth_of(video, [times_s[index] for index in (0, 3, 5, 8, 9, 11, 12, 16)])
     file, sidecar = written(truth, video, (times_s, size_px), tmp_path, format_name)
     found = import_truth([file], format_name, find_videos([str(film)]), attributes=sidecar)
@@ -82,7 +82,7 @@ def test_boxes_come_back_from_every_format(film: Path, tmp_path: Path, video: st
 
 def test_times_in_view_come_back_from_intervals(film: Path, tmp_path: Path) -> None:
     truth = truth_of("b/even.mp4", [0.0, 0.48, 1.0, 2.4, 2.8])
-    file, _ = written(truth, "b/even.mp4", pictures_of(film / "b" / "even.mp4"), tmp_path, "csv")
+    file, _ = written(truth, "b/even.mp4", images_of(film / "b" / "even.mp4"), tmp_path, "csv")
     found = import_truth([file], "csv", find_videos([str(film)])).truth
     assert [(p.person, p.gender, p.note) for p in found.people["b/even.mp4"]] == [
         ("Ann", "female", 'by the "door", left'),
@@ -96,7 +96,7 @@ def test_times_in_view_come_back_from_intervals(film: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("fps", [12.0, 24.0, 30.0, 60.0])
 def test_a_player_at_another_rate_misses_no_label_by_more_than_a_tick(film: Path, tmp_path: Path, fps: float) -> None:
-    times_s, size_px = pictures_of(film / "b" / "even.mp4")
+    times_s, size_px = images_of(film / "b" / "even.mp4")
     truth = truth_of("b/even.mp4", [0.04, 0.52, 1.0, 1.48, 1.96, 2.96, 3.92])
     write_label_studio(truth, "b/even.mp4", times_s, size_px, tmp_path / "labels.json", fps)
     found = import_truth([tmp_path / "labels.json"], "label-studio", find_videos([str(film)]))
@@ -120,7 +120,7 @@ CLIPS = {
 def test_boxes_on_real_clips_come_back_from_every_format(shared: Path, tmp_path: Path, kind: str) -> None:
     video = CLIPS[kind]
     truth, path = read_truth(shared / "truth"), shared / "videos" / video
-    times_s, size_px = pictures_of(path)
+    times_s, size_px = images_of(path)
     for format_name in FORMATS[:3]:
         file, sidecar = written(truth, video, (times_s, size_px), tmp_path, format_name)
         found = import_truth([file], format_name, [InputVideo(path, video)], attributes=sidecar)
@@ -162,7 +162,7 @@ def test_gaps_between_keyframes_are_filled_on_a_straight_line(film: Path, tmp_pa
 
 
 def test_gaps_are_filled_by_the_players_clock(film: Path, tmp_path: Path) -> None:
-    times_s, size_px = pictures_of(film / "a" / "uneven.mp4")
+    times_s, size_px = images_of(film / "a" / "uneven.mp4")
     boxes = LabelledBoxes.of([("Ann", 1.0, (0, 0, 10, 10), 0), ("Ann", 1.9, (90, 0, 100, 10), 0)])
     truth = Truth({"uneven.mp4": (LabelledPerson("uneven.mp4", "Ann", "female"),)}, {"uneven.mp4": boxes})
     write_label_studio(truth, "uneven.mp4", times_s, size_px, tmp_path / "labels.json", fps=100)
@@ -266,7 +266,7 @@ def test_frame_numbers_alone_are_refused_with_both_ways_out(tmp_path: Path) -> N
 
 
 def test_percent_need_the_video(film: Path, tmp_path: Path) -> None:
-    times_s, size_px = pictures_of(film / "b" / "even.mp4")
+    times_s, size_px = images_of(film / "b" / "even.mp4")
     write_label_studio(truth_of("even.mp4", [0.0, 0.4]), "even.mp4", times_s, size_px, tmp_path / "labels.json")
     with pytest.raises(TruthError, match="percent") as caught:
         import_truth([tmp_path / "labels.json"], "label-studio", fps=25.0)

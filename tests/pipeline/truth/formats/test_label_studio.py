@@ -24,7 +24,7 @@ def region(*sequence: dict[str, Any], region_id: str = "r1", **more: Any) -> dic
     return {"id": region_id, "type": "videorectangle", "from_name": "box", "to_name": "video", "value": value}
 
 
-def answer(name: str, kind: str, words: Any, region_id: str = "r1") -> dict[str, Any]:
+def prediction(name: str, kind: str, words: Any, region_id: str = "r1") -> dict[str, Any]:
     key = "text" if kind == "textarea" else kind
     return {"id": region_id, "type": kind, "from_name": name, "to_name": "video", "value": {key: words}}
 
@@ -93,21 +93,21 @@ def test_boxes_that_the_export_interpolated_are_left_out(tmp_path: Path) -> None
 
 
 def test_answers_about_a_region_are_its_attributes(tmp_path: Path) -> None:
-    answers = [
-        answer("gender", "choices", ["female"]),
-        answer("Age", "choices", ["mid", "old"]),
-        answer("note", "textarea", ["by the door"]),
-        answer("person", "textarea", "Ann"),
-        answer("gender", "choices", ["male"], region_id="r2"),
+    predictions = [
+        prediction("gender", "choices", ["female"]),
+        prediction("Age", "choices", ["mid", "old"]),
+        prediction("note", "textarea", ["by the door"]),
+        prediction("person", "textarea", "Ann"),
+        prediction("gender", "choices", ["male"], region_id="r2"),
     ]
-    found = only_track(tmp_path, region(item(1)), *answers)
+    found = only_track(tmp_path, region(item(1)), *predictions)
     assert found.row.values == {"person": "Ann", "gender": "female", "age_band": "mid/old", "note": "by the door"}
 
 
 @pytest.mark.parametrize("in_region", [True, False])
 def test_a_label_may_be_the_gender(tmp_path: Path, in_region: bool) -> None:
     results = (
-        [region(item(1), labels=["Woman"])] if in_region else [region(item(1)), answer("tag", "labels", ["Woman"])]
+        [region(item(1), labels=["Woman"])] if in_region else [region(item(1)), prediction("tag", "labels", ["Woman"])]
     )
     assert only_track(tmp_path, *results).row.values == {"person": "r1", "gender": "Woman"}
 
