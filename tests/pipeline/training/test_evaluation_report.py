@@ -201,7 +201,7 @@ def test_the_crops_of_mistakes_are_asked_for_by_row(
     )
     ((crops, captions, title),) = sheets
     assert [crop[0, 0, 0] for crop in crops] == [2, 1]
-    assert captions == ["1: female, 25 years\npredicted male, 95.0%", "2: male, 30 years\ntold female, 80.0%"]
+    assert captions == ["1: female, 25 years\npredicted male, 95.0%", "2: male, 30 years\npredicted female, 80.0%"]
     assert title == "small"
     assert (tmp_path / "misclassified.png").read_bytes() == b"png"
 
