@@ -1,23 +1,27 @@
-# `make demo` and `make test` do all of their own set-up in .venv; nothing is installed anywhere else.
+# `make demo`, `make test` and `make docs` do all of their own set-up in .venv; nothing is installed anywhere else.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.installed-demo  ## from nothing to a tally and a report, on real faces
 	$(BIN)/python -m scripts.demo
 
-test: lint  ## lint, types and tests
-	$(BIN)/python -m pytest
+test: lint  ## lint, types and tests, on all cores
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	rm -rf .types && mkdir -p .types/facetally
+	rm -rf .types && mkdir -p .types/facetally  # mypy does not see an editable install's import hook
 	ln -s $(CURDIR)/pipeline/* $(CURDIR)/detection $(CURDIR)/gender .types/facetally/
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed-test  ## the documentation as a web site, in build/docs
+	$(BIN)/python -m scripts.write_reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 $(VENV)/.installed-demo: setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -26,8 +30,8 @@ $(VENV)/.installed-demo: setup.cfg
 
 $(VENV)/.installed-test: setup.cfg
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[train,insightface,demo,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[train,insightface,demo,docs,dev]'
 	touch $@ $(VENV)/.installed-demo
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) .types demo build *.egg-info

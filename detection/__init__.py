@@ -1,1 +1,1 @@
-"""Finds faces in pictures and follows them through time. Knows images and seconds, never files, people or gender."""
+"""Detects faces in images and tracks them through time. Knows images and seconds, never files, people or gender."""

@@ -9,12 +9,12 @@ from facetally.detection.faces import FloatArray, IntArray
 
 def widths(boxes: FloatArray) -> FloatArray:
     """(N,) widths in pixels, never negative."""
-    return np.maximum(boxes[:, 2] - boxes[:, 0], 0)
+    return np.asarray(np.maximum(boxes[:, 2] - boxes[:, 0], 0))
 
 
 def heights(boxes: FloatArray) -> FloatArray:
     """(N,) heights in pixels, never negative."""
-    return np.maximum(boxes[:, 3] - boxes[:, 1], 0)
+    return np.asarray(np.maximum(boxes[:, 3] - boxes[:, 1], 0))
 
 
 def areas(boxes: FloatArray) -> FloatArray:
@@ -33,7 +33,7 @@ def sizes(boxes: FloatArray) -> FloatArray:
 
 
 def shared_areas(a: FloatArray, b: FloatArray) -> FloatArray:
-    """(N, M) square pixels that every box in `a` (N, 4) has in common with every box in `b` (M, 4)."""
+    """(N, M) intersection in square pixels of every box in `a` (N, 4) with every box in `b` (M, 4)."""
     top_left = np.maximum(a[:, None, :2], b[None, :, :2])
     bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
     return np.asarray(np.prod(np.maximum(bottom_right - top_left, 0), axis=2))
@@ -43,17 +43,17 @@ def iou_matrix(a: FloatArray, b: FloatArray) -> FloatArray:
     """Intersection over union of every box in `a` (N, 4) with every box in `b` (M, 4): (N, M) in [0, 1]."""
     shared = shared_areas(a, b)
     union = areas(a)[:, None] + areas(b)[None, :] - shared
-    return (shared / np.maximum(union, np.finfo(np.float32).eps)).astype(np.float32)
+    return np.asarray(shared / np.maximum(union, np.finfo(np.float32).eps), np.float32)
 
 
 def non_maximum_suppression(boxes: FloatArray, scores: FloatArray, max_iou: float) -> IntArray:
     """Indices of the boxes to keep, best score first; ties go to the lower index.
 
-    A box is dropped where it overlaps a better one that is kept by more than `max_iou`.
+    A box is dropped if its overlap with a better kept box exceeds `max_iou`.
     """
     left = np.argsort(-scores, kind="stable")
     kept = []
-    while len(left):  # a row at a time: the whole matrix of a picture full of noise would not fit into memory
+    while len(left):  # a row at a time: the whole matrix of a noisy image would not fit into memory
         best, left = left[0], left[1:]
         kept.append(best)
         if len(left):

@@ -1,13 +1,13 @@
-"""Cuts an upright, square crop out of a frame by a face's five landmarks: the one crop recipe, used in training too.
+"""Cuts aligned, square crops by the five landmarks of a face; training and the pipeline use the same code.
 
-The crop is the similarity transform (rotation, scale, shift) that brings the five points nearest to those of the
-ArcFace template (Deng et al., CVPR 2019), in the least-squares sense of Umeyama (1991).
+The crop is the least-squares similarity transform (rotation, scale, shift; Umeyama, 1991) of the five points onto the
+ArcFace template (Deng et al., CVPR 2019).
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -21,23 +21,25 @@ ARCFACE_TEMPLATE_112 = np.array(
 )
 """(5, 2) x, y of the five points in a 112 px square."""
 
-BORDERS = {"replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT}
+Border = Literal["replicate", "black"]
+
+BORDERS: dict[Border, int] = {"replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT}
 
 
 @dataclass(frozen=True)
 class CropRecipe:
-    """How a crop is cut. Stored in every checkpoint, so that training and use cannot differ.
+    """How a crop is cut. Stored in every checkpoint, so that training and inference cannot differ.
 
     Raises:
-        ValueError: an unknown border, or a size or scale that is not positive.
+        ValueError: unknown border, or size or scale not positive.
     """
 
     size_px: int = 112
-    """Side of the square that the network reads."""
+    """Side of the square crop, the network's input."""
     template_scale: float = 1.0
-    """Size of the face in the crop: 1 is the ArcFace template, less shows more around the face."""
-    border: str = "replicate"
-    """What fills the crop outside the picture: its edge pixels ("replicate") or black ("black")."""
+    """Size of the face in the crop: 1 is the ArcFace template; smaller values show more around the face."""
+    border: Border = "replicate"
+    """What fills the crop outside the image: its edge pixels ("replicate") or black ("black")."""
 
     def __post_init__(self) -> None:
         if self.border not in BORDERS:
@@ -50,13 +52,13 @@ class CropRecipe:
         return asdict(self)
 
     def template(self, margin_px: int = 0) -> npt.NDArray[np.float64]:
-        """(5, 2) where the points go in a square of `size_px` + 2 `margin_px`: same scale, more around it."""
+        """(5, 2) positions of the points in a square of `size_px` + 2 `margin_px`: same scale, wider view."""
         centred = (ARCFACE_TEMPLATE_112 - 56) * (self.size_px / 112) * self.template_scale
         return centred + (self.size_px + 2 * margin_px) / 2
 
 
 def alignment_matrices(landmarks: FloatArray, target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The similarity transforms that bring each face's points nearest to `target`.
+    """The similarity transform of each face's points onto `target`, by least squares.
 
     In the plane the least-squares similarity has a closed form in complex numbers: with both sets of points centred,
     scale and rotation are sum(conj(p) t) / sum(|p|^2).
@@ -66,7 +68,7 @@ def alignment_matrices(landmarks: FloatArray, target: npt.NDArray[np.float64]) -
         target: (5, 2) x, y in crop pixels.
 
     Returns:
-        (N, 2, 3) affine matrices from frame to crop. Where all five points of a face coincide the scale is 0.
+        (N, 2, 3) affine matrices from frame to crop. If all five points of a face coincide, the scale is 0.
     """
     points = landmarks[..., 0].astype(np.float64) + 1j * landmarks[..., 1]  # (N, 5)
     goal = target[:, 0] + 1j * target[:, 1]  # (5,)
@@ -80,13 +82,13 @@ def alignment_matrices(landmarks: FloatArray, target: npt.NDArray[np.float64]) -
 
 
 def cut_crops(image_bgr: ImageArray, faces: Faces, recipe: CropRecipe, margin_px: int = 0) -> ImageArray:
-    """Cuts one aligned crop a face.
+    """Cuts one aligned crop per face.
 
     Args:
         image_bgr: (H, W, 3) uint8 BGR.
         faces: N faces with landmarks in pixels of `image_bgr`.
         recipe: size, scale and border of the crops.
-        margin_px: extra pixels kept on each side, for training to shift and turn in.
+        margin_px: extra pixels on each side, for shifts and rotations in training.
 
     Returns:
         (N, S, S, 3) uint8 RGB with S = `recipe.size_px` + 2 `margin_px`.
@@ -95,22 +97,22 @@ def cut_crops(image_bgr: ImageArray, faces: Faces, recipe: CropRecipe, margin_px
     crops = np.empty((len(faces), side, side, 3), np.uint8)
     matrices = alignment_matrices(faces.landmarks, recipe.template(margin_px))
     for crop, matrix in zip(crops, matrices, strict=True):
-        cut = _cut_one(image_bgr, matrix, side, BORDERS[recipe.border])
+        cut = _cut_one(image_bgr, matrix, side=side, border=BORDERS[recipe.border])
         cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, dst=crop)
     return crops
 
 
-def _cut_one(image: ImageArray, matrix: npt.NDArray[np.float64], side: int, border: int) -> npt.NDArray[Any]:
+def _cut_one(image: ImageArray, matrix: npt.NDArray[np.float64], *, side: int, border: int) -> npt.NDArray[Any]:
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if 0 < scale < 0.5:  # a face much larger than the crop: average pixels first, or the crop is aliased
-        image, matrix = _shrunk_around(image, matrix, side, block_px=int(1 / scale))
+        image, matrix = _shrunk_around(image, matrix, side=side, block_px=int(1 / scale))
     return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
 
 
 def _shrunk_around(
-    image: ImageArray, matrix: npt.NDArray[np.float64], side: int, block_px: int
+    image: ImageArray, matrix: npt.NDArray[np.float64], *, side: int, block_px: int
 ) -> tuple[Any, npt.NDArray[np.float64]]:
-    """The part of the image that the crop shows, each block averaged to a pixel, and the matrix from it to the crop."""
+    """The part of the image inside the crop, each block averaged to one pixel, and the matrix from it to the crop."""
     corners = np.array([[0, 0, 1], [side, 0, 1], [0, side, 1], [side, side, 1]], np.float64)
     in_frame = corners @ np.linalg.inv(np.vstack([matrix, [0, 0, 1]])).T
     height, width = image.shape[:2]
@@ -120,7 +122,7 @@ def _shrunk_around(
     columns, rows = -(-(x2 - x1) // block_px), -(-(y2 - y1) // block_px)  # whole blocks, so that the scale is exact
     part = image[y1 : y1 + rows * block_px, x1 : x1 + columns * block_px]
     missing_y, missing_x = rows * block_px - part.shape[0], columns * block_px - part.shape[1]
-    # the frame may end before its last block does
+    # the last block may reach beyond the frame
     whole = (
         cv2.copyMakeBorder(part, 0, missing_y, 0, missing_x, cv2.BORDER_REPLICATE) if missing_x or missing_y else part
     )

@@ -1,4 +1,4 @@
-"""How well a detector finds labelled faces: average precision as in the WIDER FACE protocol, and recall by size."""
+"""Evaluates a detector on labelled faces: average precision as in the WIDER FACE protocol, and recall."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from facetally.detection import boxes as geometry
 from facetally.detection.faces import Faces
 
 MIN_OVERLAP = 0.5
-"""A detection is of the face that it overlaps most, from this intersection over union on."""
+"""A detection matches the face that it overlaps most, from this intersection over union on."""
 
 
 @dataclass(frozen=True)
 class LabelledFaces:
-    """The faces of one picture, and which of them are asked for."""
+    """The labelled faces of one image, and which of them must be found."""
 
     boxes: npt.NDArray[np.float32]
     """(F, 4) x1, y1, x2, y2."""
     is_asked: npt.NDArray[np.bool_]
-    """(F,) the others may be found or not."""
+    """(F,) whether the face must be found; detections of the other faces do not count."""
 
 
 @dataclass(frozen=True)
 class Detections:
-    """All detections of many pictures that count, and how many faces there were."""
+    """All detections that count, over many images, and the number of faces that had to be found."""
 
     scores: npt.NDArray[np.float64]
     """(D,)"""
     is_right: npt.NDArray[np.bool_]
-    """(D,) the first on its face; later ones on it are wrong, as those on no face."""
+    """(D,) whether it is the best detection of a face; duplicates and detections of no face are false positives."""
     asked_count: int
 
     @property
     def average_precision(self) -> float:
-        """The area under the highest precision at each recall or beyond; NaN without a face.
+        """The area under the interpolated precision-recall curve; NaN without a face.
 
-        As in the evaluation code of WIDER FACE (Yang et al., CVPR 2016), without its rounding to 1,000 thresholds.
+        As in the evaluation code of WIDER FACE (Yang et al., CVPR 2016), but without its rounding to 1,000 thresholds.
         """
         if not self.asked_count:
             return float("nan")
@@ -51,13 +51,13 @@ class Detections:
         return float(np.sum(np.diff(recall) * envelope[1:]))
 
     def recall_at(self, min_score: float) -> float:
-        """Share of the faces asked for that have a detection of this score; NaN without a face."""
+        """Share of the faces that have a detection with at least this score; NaN without a face."""
         right = int((self.is_right & (self.scores >= min_score)).sum())
         return right / self.asked_count if self.asked_count else float("nan")
 
 
 def matched(found: Sequence[Faces], labelled: Sequence[LabelledFaces]) -> Detections:
-    """Puts the detections of each picture to its faces, best score first; those on faces not asked for do not count."""
+    """Matches the detections of each image to its faces, best score first."""
     scores, is_right = [np.zeros(0)], [np.zeros(0, bool)]
     for faces, labels in zip(found, labelled, strict=True):
         right, counts = _matched_in_image(faces, labels)
@@ -68,7 +68,7 @@ def matched(found: Sequence[Faces], labelled: Sequence[LabelledFaces]) -> Detect
 
 
 def _matched_in_image(faces: Faces, labels: LabelledFaces) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Two (N,): whether a detection is right, and whether it counts."""
+    """Two (N,): whether a detection is a true positive, and whether it counts."""
     is_right, counts = np.zeros(len(faces), bool), np.ones(len(faces), bool)
     if not len(faces) or not len(labels.boxes):
         return is_right, counts

@@ -1,4 +1,4 @@
-"""The two types that leave the detector and the tracker: `Faces` and `TrackedFaces`."""
+"""The results of the detector and the tracker: `Faces` and `TrackedFaces`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ IntArray = npt.NDArray[np.int64]
 ImageArray = npt.NDArray[np.uint8]
 
 LANDMARK_COUNT = 5
-"""Left eye, right eye, nose, left and right corner of the mouth; left as seen in the picture."""
+"""Left eye, right eye, nose, left and right corner of the mouth; left as seen in the image."""
 
 
-def check_array(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...], dtype: type) -> None:
+def check_array(name: str, array: npt.NDArray[Any], *, shape: tuple[int | None, ...], dtype: type) -> None:
     """Raises ValueError or TypeError unless `array` has this dtype and shape (None: any length)."""
     if array.dtype != dtype:
         raise TypeError(f"{name} must be {np.dtype(dtype)}, got {array.dtype}")
@@ -29,14 +29,14 @@ def check_array(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...
 
 @dataclass(frozen=True)
 class Faces:
-    """The faces found in one frame.
+    """The faces detected in one frame.
 
     Raises:
-        TypeError, ValueError: an array has another dtype or shape than stated below.
+        TypeError, ValueError: an array does not have the dtype or shape stated below.
     """
 
     boxes: FloatArray
-    """(N, 4) float32 x1, y1, x2, y2 in frame pixels; may reach outside the frame."""
+    """(N, 4) float32 x1, y1, x2, y2 in frame pixels; may extend beyond the frame."""
     scores: FloatArray
     """(N,) float32 in [0, 1]."""
     landmarks: FloatArray
@@ -44,13 +44,13 @@ class Faces:
 
     def __post_init__(self) -> None:
         count = len(self.boxes)
-        check_array("boxes", self.boxes, (None, 4), np.float32)
-        check_array("scores", self.scores, (count,), np.float32)
-        check_array("landmarks", self.landmarks, (count, LANDMARK_COUNT, 2), np.float32)
+        check_array("boxes", self.boxes, shape=(None, 4), dtype=np.float32)
+        check_array("scores", self.scores, shape=(count,), dtype=np.float32)
+        check_array("landmarks", self.landmarks, shape=(count, LANDMARK_COUNT, 2), dtype=np.float32)
 
     @classmethod
     def empty(cls) -> Faces:
-        """No face."""
+        """No faces."""
         return cls(
             np.zeros((0, 4), np.float32),
             np.zeros(0, np.float32),
@@ -70,19 +70,19 @@ class Faces:
         return len(self.boxes)
 
     def __getitem__(self, which: npt.NDArray[Any] | slice) -> Faces:
-        """The faces at a mask, an index array or a slice."""
+        """The faces selected by a mask, an index array or a slice."""
         return Faces(self.boxes[which], self.scores[which], self.landmarks[which])
 
 
 @dataclass(frozen=True)
 class TrackedFaces:
-    """The faces of one frame with the track that each belongs to."""
+    """The faces of one frame and their tracks."""
 
     faces: Faces
     track_ids: IntArray
-    """(N,) int64, unique within one video; -1 for a face too doubtful to begin a track."""
+    """(N,) int64, unique within one video; -1 for a face whose score is too low to start a track."""
     ended_ids: tuple[int, ...]
-    """The tracks that ended with this frame: nothing will be added to them any more."""
+    """The tracks that ended with this frame: no more faces will be added to them."""
 
     def __post_init__(self) -> None:
-        check_array("track_ids", self.track_ids, (len(self.faces),), np.int64)
+        check_array("track_ids", self.track_ids, shape=(len(self.faces),), dtype=np.int64)

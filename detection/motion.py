@@ -1,8 +1,8 @@
 """The tracker's motion model: a Kalman filter in seconds and face sizes, for many tracks at once.
 
 Each track has a position and a velocity in pixels, the same uncertainty along x and y, and a size. Between samples the
-velocity decays (an Ornstein-Uhlenbeck process): heads start and stop within a second, so that a velocity carried on
-for long overshoots. All noise scales with the face's size, so that a face twice as near may move twice as far.
+velocity decays (an Ornstein-Uhlenbeck process): heads start and stop within a second, so that a
+constant velocity would overshoot. All noise scales with the face's size: a face twice as near may move twice as far.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 VELOCITY_MEMORY_S = 0.4
-"""After this time a velocity has faded to 1/e."""
+"""After this time a velocity has decayed to 1/e."""
 POSITION_NOISE = 0.06
 """Standard deviation of a detected centre, in face sizes."""
 ACCELERATION_NOISE = 4.0
@@ -23,7 +23,7 @@ ACCELERATION_NOISE = 4.0
 START_VELOCITY = 1.5
 """Standard deviation of a new track's velocity, in face sizes per second."""
 SIZE_GAIN = 0.5
-"""How far the size follows each detection."""
+"""Weight of each detection in the size, in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Motion:
 
     @classmethod
     def begin(cls, centre: Array, size: Array) -> Motion:
-        """New tracks at (T, 2) centres with (T,) sizes, at rest as far as we know."""
+        """New tracks at (T, 2) centres with (T,) sizes, initially at rest."""
         covariance = np.zeros((len(centre), 2, 2))
         covariance[:, 0, 0] = (POSITION_NOISE * size) ** 2
         covariance[:, 1, 1] = (START_VELOCITY * size) ** 2
@@ -66,7 +66,7 @@ class Motion:
     def predict(self, seconds: Array) -> Motion:
         """The state after (T,) seconds without a detection."""
         decay = np.exp(-seconds / VELOCITY_MEMORY_S)  # (T,)
-        reach = VELOCITY_MEMORY_S * (1 - decay)  # seconds' worth of the present velocity
+        reach = VELOCITY_MEMORY_S * (1 - decay)  # seconds at the present velocity
         step = np.zeros((len(self), 2, 2))
         step[:, 0, 0], step[:, 0, 1], step[:, 1, 1] = 1, reach, decay
         # integrated noise of the decaying velocity over `seconds`

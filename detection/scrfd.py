@@ -1,7 +1,7 @@
 """SCRFD face detection (Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", ICLR 2022).
 
 Runs any ONNX export of SCRFD with five landmarks on batches of frames. Exports differ in the order and names of
-their nine outputs and are often fixed to one 640 x 640 picture: `detection/scrfd_onnx.py` evens that out.
+their nine outputs and often have a fixed 640 x 640 input: `detection/scrfd_onnx.py` handles these differences.
 """
 
 from __future__ import annotations
@@ -18,44 +18,43 @@ import numpy.typing as npt
 
 from facetally.detection import boxes as geometry
 from facetally.detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, IntArray, check_array
-from facetally.detection.scrfd_onnx import STRIDES, ScrfdOutputs, open_session
+from facetally.detection.scrfd_onnx import STRIDES, Device, ScrfdOutputs, open_session
 
 SURE_SCORE = 0.5
-"""A frame in which the first pass finds a face with this score gets no second one."""
-AT_ONCE = {"cpu": 1, "cuda": 64}
-"""Frames that go through the network together. On a CPU more are no faster, and onnxruntime keeps memory for each
-number of them that it has seen."""
-PARTS_AT_ONCE = {"cpu": 4, "cuda": 256}
-"""The same of small parts, where each call costs something too."""
+"""A frame in which the first pass finds a face with this score gets no second pass."""
+AT_ONCE: dict[Device, int] = {"cpu": 1, "cuda": 64}
+"""Batch size by device. Larger batches are no faster on a CPU, and onnxruntime keeps memory for every batch size."""
+PARTS_AT_ONCE: dict[Device, int] = {"cpu": 4, "cuda": 256}
+"""Batch size for small parts of frames, where the overhead of a call matters."""
 CANVASES = 3
-"""For frames of one size: that of the frame, the small one of the second pass, and that of parts."""
+"""Canvases for frames of one size: the frame's own, the small one of the second pass, and that of parts."""
 PAD_MULTIPLE_PX = 32
 """The coarsest stride: network inputs are padded to whole cells of it."""
 NORMALISED = ((np.arange(256) - 127.5) / 128).astype(np.float32)
-"""What a byte is to the network, as in the official training."""
+"""The network's input for each byte value, as in the official training."""
 
 
 @dataclass(frozen=True)
 class ScrfdOptions:
-    """What counts as a face and how hard to look.
+    """Thresholds and input sizes of the detector.
 
     Raises:
         ValueError: a value outside its range.
     """
 
     input_px: int = 640
-    """Longest side of the frame as the network sees it."""
+    """Longest side of the frame in the network's input."""
     max_upscale: float = 2.0
-    """Frames smaller than `input_px` are enlarged by no more than this."""
+    """Frames smaller than `input_px` are enlarged by at most this factor."""
     min_score: float = 0.5
     """Faces below this score, in [0, 1], are dropped."""
     max_overlap: float = 0.4
-    """Of two faces that overlap by more than this (intersection over union) the better one stays."""
+    """Of two faces that overlap by more than this (intersection over union) the one with the higher score is kept."""
     wide_px: int = 128
-    """Longest side of the frame in the second, small pass that finds faces which fill the frame; 0: no such pass. Only
-    frames get it in which the first pass is sure of nobody."""
+    """Longest side of the frame in a second, small pass that finds faces which fill the frame; 0: no second pass. Only
+    frames without a confident face in the first pass get it."""
     wide_min_height: float = 0.5
-    """The second pass keeps faces of at least this share of the frame's shorter side."""
+    """The second pass keeps faces at least this high, as a share of the frame's shorter side."""
 
     def __post_init__(self) -> None:
         for name in ("min_score", "max_overlap", "wide_min_height"):
@@ -67,7 +66,7 @@ class ScrfdOptions:
 
 @dataclass(frozen=True)
 class Canvas:
-    """Where a frame lies in the network's input: scaled by `scale`, its corner at `offset_px`, black around."""
+    """The position of a frame in the network's input: scaled by `scale`, its corner at `offset_px`, black around it."""
 
     width_px: int
     height_px: int
@@ -77,7 +76,7 @@ class Canvas:
     offset_px: int = 0
 
     @classmethod
-    def fit(cls, frame_hw: tuple[int, int], longest_px: int, max_upscale: float, margin: float = 0.0) -> Canvas:
+    def fit(cls, frame_hw: tuple[int, int], longest_px: int, max_upscale: float, *, margin: float = 0.0) -> Canvas:
         """The smallest canvas of whole cells that holds the frame, with `margin` x `longest_px` on every side."""
         height, width = frame_hw
         scale = min(longest_px / max(height, width), max_upscale)
@@ -92,7 +91,7 @@ class Canvas:
         )
 
     def blank(self, count: int) -> FloatArray:
-        """(count, 3, height_px, width_px) float32, black to the network."""
+        """(count, 3, height_px, width_px) float32, black."""
         return np.full((count, 3, self.height_px, self.width_px), NORMALISED[0], np.float32)
 
     def draw(self, image_bgr: ImageArray, planes: FloatArray) -> None:
@@ -108,7 +107,7 @@ class Canvas:
 
 
 class ScrfdDetector:
-    """Finds faces in batches of frames with an SCRFD network in ONNX.
+    """Detects faces in batches of frames with an SCRFD network in ONNX.
 
     Args:
         model_path: the ONNX file.
@@ -117,7 +116,7 @@ class ScrfdDetector:
         threads: threads of one inference; 0 lets onnxruntime choose.
 
     Raises:
-        ValueError: the file is no ONNX model, or not an SCRFD with five landmarks.
+        ValueError: the file is not an ONNX model of an SCRFD with five landmarks.
         RuntimeError: `device` is "cuda" and onnxruntime cannot use it.
     """
 
@@ -125,7 +124,7 @@ class ScrfdDetector:
         self,
         model_path: Path,
         options: ScrfdOptions | None = None,
-        device: str = "cpu",
+        device: Device = "cpu",
         threads: int = 0,
     ) -> None:
         self._arguments = model_path, options, device, threads
@@ -137,24 +136,24 @@ class ScrfdDetector:
         self._device = device
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process gets a detector of its own, from the same file."""
+        """Pickled as its arguments: another process loads the same file again."""
         return type(self), self._arguments
 
     def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
-        """Width and height, at most the frame's, beyond which more pixels are of no use to `detect`."""
+        """The width and height, at most the frame's, from which on more pixels do not improve `detect`."""
         height, width = frame_hw
         wanted = self._main_canvas(frame_hw).content_wh
         return min(wanted[0], width), min(wanted[1], height)
 
     def detect(self, images_bgr: Sequence[ImageArray], frame_hw: tuple[int, int] | None = None) -> list[Faces]:
-        """Finds the faces of each image; all images of one call have the same size. Not for several threads at once.
+        """Detects the faces of each image; all images of one call must have the same size. Not thread-safe.
 
         Args:
             images_bgr: (H, W, 3) uint8 BGR each.
-            frame_hw: height and width of the frames that the images are, where they have been shrunk to `input_wh`.
+            frame_hw: height and width of the original frames, if the images were shrunk to `input_wh`.
 
         Returns:
-            One `Faces` an image, best score first, in pixels of the frame.
+            One `Faces` per image, best score first, in pixels of the frame.
         """
         if not images_bgr:
             return []
@@ -173,8 +172,11 @@ class ScrfdDetector:
         return found
 
     def detect_parts(self, parts_bgr: Sequence[ImageArray]) -> list[Faces]:
-        """Finds the faces of squares cut from frames, (S, S, 3) uint8 BGR each, as they are: one `Faces` a square, in
-        its pixels."""
+        """Detects the faces of squares cut from frames, (S, S, 3) uint8 BGR each, without scaling.
+
+        Returns:
+            One `Faces` per square, best score first, in pixels of the square.
+        """
         if not parts_bgr:
             return []
         _check_images(parts_bgr)
@@ -185,9 +187,9 @@ class ScrfdDetector:
         return Canvas.fit(frame_hw, self.options.input_px, self.options.max_upscale)
 
     def _detect_on(self, canvas: Canvas, images: Sequence[ImageArray], at_once: int) -> list[Faces]:
-        """Some at a time; best score first."""
-        some = [images[first : first + at_once] for first in range(0, len(images), at_once)]
-        return [self._suppressed(faces) for part in some for faces in self._detect_at_once(canvas, part)]
+        """In batches of `at_once`; best score first."""
+        batches = [images[first : first + at_once] for first in range(0, len(images), at_once)]
+        return [self._suppressed(faces) for batch in batches for faces in self._detect_at_once(canvas, batch)]
 
     def _detect_at_once(self, canvas: Canvas, images: Sequence[ImageArray]) -> list[Faces]:
         planes = self._planes(canvas, len(images))
@@ -199,7 +201,7 @@ class ScrfdDetector:
         return [faces[owner == i] for i in range(len(images))]
 
     def _planes(self, canvas: Canvas, count: int) -> FloatArray:
-        """Memory to draw on. It is kept: around the frames it stays black, and new memory costs more than drawing."""
+        """A kept array to draw on: it stays black around the frames, and allocating is slower than drawing."""
         kept = self._kept.get(canvas)
         if kept is None or len(kept) < count:
             if len(self._kept) >= CANVASES:  # the frames' size has changed
@@ -226,7 +228,7 @@ class ScrfdDetector:
 
 def _check_images(images: Sequence[ImageArray]) -> None:
     for image in images:
-        check_array("image", image, (*images[0].shape[:2], 3), np.uint8)
+        check_array("image", image, shape=(*images[0].shape[:2], 3), dtype=np.uint8)
 
 
 def _padded(length_px: int) -> int:

@@ -1,4 +1,4 @@
-"""Tells shot cuts from motion, on sampled frames."""
+"""Detects shot cuts between sampled frames, and distinguishes them from motion."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from facetally.detection.faces import ImageArray
 
 THUMBNAIL_WH = (64, 36)
 SEARCH_PX = (6, 4)
-"""How far, in thumbnail pixels, the picture may have moved as a whole: a tenth of it, as shaky hands do."""
+"""The largest camera motion, in thumbnail pixels: a tenth of the frame, as with a shaky hand."""
 HUE_BINS, SATURATION_BINS, VALUE_BINS = 8, 4, 4
 
 
 @dataclass(frozen=True)
 class ShotCutOptions:
-    """A cut needs both: a picture that is not found again nearby, and colours that changed.
+    """A cut needs both a low correlation with the frame before, at any small shift, and a change of colours.
 
     Raises:
         ValueError: a value outside its range.
     """
 
     max_likeness: float = 0.7
-    """Correlation of the two pictures at the best shift, in [0, 1], that a cut stays below, whatever the colours do."""
+    """Highest correlation of the two frames at the best shift, in [0, 1], for a cut."""
     min_colour_change: float = 0.25
-    """Hellinger distance of the two colour histograms, in [0, 1], that a cut has at least."""
+    """Lowest Hellinger distance of the two colour histograms, in [0, 1], for a cut."""
     min_difference: float = 0.6
-    """Colour change + (1 - likeness) / 2, in [0, 2], that a cut has at least: the more the colours change, the more
-    alike the pictures may be. A person in the middle of both shots makes them rather alike."""
+    """Lowest colour change + (1 - likeness) / 2, in [0, 2], for a cut: the more the colours change, the more similar
+    the frames may be. A person in the middle of both shots makes them similar."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.max_likeness <= 1 and 0 <= self.min_colour_change <= 1 and 0 <= self.min_difference <= 2):
@@ -66,7 +66,7 @@ def likeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> flo
 
 
 def _thumbnail(image_bgr: ImageArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """A small grey picture, (36, 64) uint8, and the colour histogram, which sums to 1."""
+    """A small grey image, (36, 64) uint8, and the colour histogram, which sums to 1."""
     small = cv2.resize(image_bgr, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
     hsv = cv2.cvtColor(small, cv2.COLOR_BGR2HSV)
     bins = [HUE_BINS, SATURATION_BINS, VALUE_BINS]

@@ -1,7 +1,8 @@
-"""Finds the faces of consecutive frames with few looks at whole frames.
+"""Detects the faces of consecutive frames while running the detector on few whole frames.
 
-Faces mostly stay where they are. Where two frames of one shot, less than a second apart, show the same faces, those
-between are searched around these faces alone; where they do not, the frame half way is looked at as a whole, and so on.
+Faces move little between frames. If two frames of one shot, less than a second apart, show the same faces, the frames
+in between are searched only around these faces. Otherwise the detector runs on the whole frame halfway between them,
+and both halves are treated in the same way.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from facetally.detection import boxes as geometry
 from facetally.detection.faces import Faces, FloatArray, ImageArray, IntArray
 
 MAX_SHIFT = 1.0
-"""A face is taken for one seen before if it lies within so much of its size of where that is expected, ..."""
+"""Two faces match if their distance is at most this multiple of the smaller face's size, ..."""
 MAX_GROWTH = 1.5
-"""... and is no more than so many times larger or smaller."""
+"""... and their sizes differ by at most this factor."""
 MARGIN = 0.5
-"""What is searched on each side of a face, in its size; as much more as it moves."""
+"""Margin to search on each side of a face, in its size, in addition to its motion."""
 MAX_OVERLAP = 0.5
-"""Two faces that overlap by more (intersection over union) are one that was found twice."""
+"""Two faces that overlap by more (intersection over union) are the same face, detected twice."""
 MAX_SHARE = 0.5
-"""Of a whole frame's pixels: one whose parts have more is looked at as a whole."""
+"""If the parts have more than this share of the frame's pixels, the whole frame is detected instead."""
 SURE_SCORE = 0.5
-"""From this score on a face is not passed over."""
+"""Faces of at least this score must be found in every frame between two that show them."""
 TIME_TOLERANCE_S = 1e-6
 
 BoolArray = npt.NDArray[np.bool_]
@@ -37,17 +38,17 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SparseOptions:
-    """How seldom whole frames are looked at.
+    """How often whole frames are detected.
 
     Raises:
         ValueError: a value outside its range.
     """
 
     max_gap_s: float = 0.8
-    """Longest time between two looks at whole frames; who comes and goes in between may be missed. 0: every frame is
-    looked at as a whole."""
+    """Longest time between two detections on whole frames; faces that appear and disappear in between may be missed.
+    0: every frame is detected as a whole."""
     part_px: int = 128
-    """Side of the squares that are searched in between, as the network sees them; a multiple of 32."""
+    """Side of the squares that are searched in between, as network input; a multiple of 32."""
 
     def __post_init__(self) -> None:
         if self.max_gap_s < 0 or self.part_px < 32 or self.part_px % 32:
@@ -55,40 +56,40 @@ class SparseOptions:
 
 
 class Detector(Protocol):
-    """Whatever finds faces in images of one size."""
+    """A face detector for images of one size."""
 
     def input_wh(self, frame_hw: tuple[int, int], /) -> tuple[int, int]:
-        """The size in which it wants to see such frames."""
+        """The width and height at which it needs such frames."""
 
     def detect(self, images_bgr: Sequence[ImageArray], frame_hw: tuple[int, int] | None = None, /) -> list[Faces]:
-        """The faces of images in that size, in pixels of the frames; in the images' own where no size is given."""
+        """The faces of images of that size, in pixels of the frames; without `frame_hw`, in pixels of the images."""
 
     def detect_parts(self, parts_bgr: Sequence[ImageArray], /) -> list[Faces]:
-        """The faces of squares cut from such images, in the squares' pixels."""
+        """The faces of squares cut from such images, in pixels of the squares."""
 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Consecutive frames, and their faces as far as they are known."""
+    """Consecutive frames, and the faces found so far."""
 
     images_bgr: Sequence[ImageArray]
     frame_hw: tuple[int, int]
     times_s: dict[int, float]
     faces: dict[int, Faces]
-    """By position; -1 is the frame before the first, where that is of the same shot."""
+    """By position; -1 is the frame before the first, if it belongs to the same shot."""
 
     @property
     def scale(self) -> float:
-        """Image pixels in a frame's pixel."""
-        return self.images_bgr[0].shape[1] / self.frame_hw[1]
+        """Image pixels per frame pixel."""
+        return int(self.images_bgr[0].shape[1]) / self.frame_hw[1]
 
 
 class SparseDetection:
-    """Finds the faces of one video's frames, some consecutive ones at a time.
+    """Detects the faces of one video's frames, a batch of consecutive frames at a time.
 
     Args:
-        detector: looks at whole images and at parts.
-        options: how seldom at whole ones.
+        detector: detects faces in whole images and in parts.
+        options: how often whole frames are detected.
     """
 
     def __init__(self, detector: Detector, options: SparseOptions | None = None) -> None:
@@ -105,39 +106,39 @@ class SparseDetection:
         """The faces of each frame, in its pixels.
 
         Args:
-            images_bgr: (H, W, 3) uint8 BGR each: the frames in the size that the detector wants.
+            images_bgr: (H, W, 3) uint8 BGR each: the frames in the detector's input size.
             frame_hw: height and width of the frames.
-            times_s: of the frames, which follow those of the call before.
-            cuts: whether a new shot begins with the frame.
+            times_s: times of the frames, which follow those of the call before.
+            cuts: whether a new shot begins with each frame.
         """
         stretch = _Stretch(images_bgr, frame_hw, dict(enumerate(times_s)), {})
         if self._last and self._last[0] == frame_hw and not cuts[0]:
             _, stretch.times_s[-1], stretch.faces[-1] = self._last
-        self._detect_whole(stretch, self._detections(stretch, cuts))
+        self._detect_whole(stretch, self._whole_frames(stretch, cuts))
         for left, right in pairwise(sorted(stretch.faces)):
             self._fill(stretch, left, right)
         self._last = frame_hw, times_s[-1], stretch.faces[len(images_bgr) - 1]
         return [stretch.faces[index] for index in range(len(images_bgr))]
 
-    def _detections(self, stretch: _Stretch, cuts: Sequence[bool]) -> list[int]:
-        """The frames to look at as a whole, whatever they show: the first and the last of each shot, and as many
-        between as keep the gaps short."""
-        looks: list[int] = []
+    def _whole_frames(self, stretch: _Stretch, cuts: Sequence[bool]) -> list[int]:
+        """The frames to detect as a whole in any case: the first and last of each shot, and enough in between that no
+        gap is longer than `max_gap_s`."""
+        indices: list[int] = []
         last_s = stretch.times_s.get(-1)
         for index, is_cut in enumerate(cuts):
             is_end = index + 1 == len(cuts) or cuts[index + 1]
             is_due = is_end or stretch.times_s[index + 1] - (last_s or 0.0) > self._options.max_gap_s + TIME_TOLERANCE_S
             if last_s is None or is_cut or is_due:
-                looks.append(index)
+                indices.append(index)
                 last_s = stretch.times_s[index]
-        return looks
+        return indices
 
     def _detect_whole(self, stretch: _Stretch, indices: Sequence[int]) -> None:
         found = self._detector.detect([stretch.images_bgr[index] for index in indices], stretch.frame_hw)
         stretch.faces.update(zip(indices, found, strict=True))
 
     def _fill(self, stretch: _Stretch, left: int, right: int) -> None:
-        """Finds the faces between two frames whose faces are known."""
+        """Detects the faces between two frames whose faces are known."""
         if right - left < 2:
             return
         moves = moves_between(stretch.faces[left], stretch.faces[right])
@@ -148,13 +149,13 @@ class SparseDetection:
             self._fill(stretch, left, middle)
             self._fill(stretch, middle, right)
         else:
-            self._look_around(stretch, range(left + 1, right), moves)
+            self._detect_around(stretch, range(left + 1, right), moves)
 
-    def _look_around(self, stretch: _Stretch, between: range, moves: Moves) -> None:
-        """Finds faces that move by looking around them; where a sure one is not to be found, at the whole frame."""
+    def _detect_around(self, stretch: _Stretch, between: range, moves: Moves) -> None:
+        """Detects moving faces in squares around them; if a sure face is not found, in the whole frame."""
         start_s, stop_s = stretch.times_s[between.start - 1], stretch.times_s[between.stop]
-        lasts_s = max(stop_s - start_s, TIME_TOLERANCE_S)  # broken files may show several frames at one time
-        expected = [moves.at((stretch.times_s[index] - start_s) / lasts_s) for index in between]
+        duration_s = max(stop_s - start_s, TIME_TOLERANCE_S)  # in broken files several frames may have the same time
+        expected = [moves.at((stretch.times_s[index] - start_s) / duration_s) for index in between]
         scale, part_px = stretch.scale, self._options.part_px
         squares = [squares_around(boxes * scale, moves.lengths * scale, part_px) for boxes in expected]
         parts = [
@@ -165,8 +166,8 @@ class SparseDetection:
         found = iter(self._detector.detect_parts(parts))
         missed = []
         for index, boxes, own in zip(between, expected, squares, strict=True):
-            seen = [self._in_frame(next(found), square, scale) for square in own]
-            faces = chosen(seen, boxes, moves.is_sure)
+            candidates = [self._in_frame(next(found), square, scale) for square in own]
+            faces = chosen(candidates, boxes, moves.is_sure)
             if faces is None:
                 missed.append(index)
             else:
@@ -174,7 +175,7 @@ class SparseDetection:
         self._detect_whole(stretch, missed)
 
     def _in_frame(self, faces: Faces, square: IntArray, scale: float) -> Faces:
-        """Faces of a part, in the frame's pixels."""
+        """Faces of a part, in pixels of the frame."""
         corner, zoom = square[:2].astype(np.float32), np.float32(square[2] / self._options.part_px)
 
         def in_frame(xy: FloatArray) -> FloatArray:
@@ -186,31 +187,31 @@ class SparseDetection:
 
 @dataclass(frozen=True)
 class Moves:
-    """Faces from one frame to another."""
+    """The motion of faces from one frame to another."""
 
     first: FloatArray
-    """(N, 4) boxes at the beginning."""
+    """(N, 4) boxes in the first frame."""
     last: FloatArray
-    """(N, 4) at the end."""
+    """(N, 4) boxes in the last frame."""
     is_sure: BoolArray
-    """(N,) whether both frames show the face, and surely."""
+    """(N,) whether both frames show the face with at least `SURE_SCORE`."""
 
     @property
     def lengths(self) -> FloatArray:
-        """(N,) pixels from centre to centre."""
+        """(N,) distance in pixels from centre to centre."""
         return np.asarray(
             np.linalg.norm(geometry.centres(self.last) - geometry.centres(self.first), axis=1), np.float32
         )
 
     def at(self, share: float) -> FloatArray:
-        """(N, 4) boxes after a share of the time, in [0, 1]."""
+        """(N, 4) boxes after a share of the time, in [0, 1], by linear interpolation."""
         return self.first + np.float32(min(max(share, 0.0), 1.0)) * (self.last - self.first)
 
 
 def moves_between(before: Faces, after: Faces) -> Moves | None:
-    """How the faces of one frame become those of another; None where a sure one comes or goes.
+    """The motion of the faces from one frame to another; None if a sure face appears or disappears.
 
-    A doubtful face that only one of the frames shows stays where it is.
+    A face with a low score that only one of the frames shows is kept where it is.
     """
     match_cost = _match_cost(before.boxes, after.boxes)
     pairs = [
@@ -219,10 +220,10 @@ def moves_between(before: Faces, after: Faces) -> Moves | None:
         if match_cost[row, column] <= 1 and match_cost[:, column].argmin() == row
     ]
     rows, columns = (np.array(side, np.int64) for side in (zip(*pairs) if pairs else ((), ())))
-    gone, come = (faces[np.delete(np.arange(len(faces)), own)] for faces, own in ((before, rows), (after, columns)))
-    if max(gone.scores.max(initial=0), come.scores.max(initial=0)) >= SURE_SCORE:
+    gone, new = (faces[np.delete(np.arange(len(faces)), own)] for faces, own in ((before, rows), (after, columns)))
+    if max(gone.scores.max(initial=0), new.scores.max(initial=0)) >= SURE_SCORE:
         return None
-    staying = np.concatenate([gone.boxes, come.boxes])
+    staying = np.concatenate([gone.boxes, new.boxes])
     is_sure = np.minimum(before.scores[rows], after.scores[columns]) >= SURE_SCORE
     return Moves(
         np.concatenate([before.boxes[rows], staying]),
@@ -231,11 +232,19 @@ def moves_between(before: Faces, after: Faces) -> Moves | None:
     )
 
 
-def chosen(seen: Sequence[Faces], expected: FloatArray, is_sure: BoolArray) -> Faces | None:
-    """Of the faces seen around each expected box, (N, 4), the one that it is, best score first; None where a sure one
-    (N,) is missing, or cannot be told from another."""
+def chosen(candidates: Sequence[Faces], expected: FloatArray, is_sure: BoolArray) -> Faces | None:
+    """The best match for each expected box among its candidates.
+
+    Args:
+        candidates: the faces detected around each of the N boxes.
+        expected: (N, 4) boxes.
+        is_sure: (N,) whether the face must be found.
+
+    Returns:
+        The matches, best score first; None if a sure face is missing or cannot be distinguished from another.
+    """
     picked, is_picked_sure = [], []
-    for faces, box, is_needed in zip(seen, expected, is_sure, strict=True):
+    for faces, box, is_needed in zip(candidates, expected, is_sure, strict=True):
         match_cost = _match_cost(box[None], faces.boxes)[0]
         if match_cost.min(initial=np.inf) <= 1:
             picked.append(faces[match_cost.argmin(keepdims=True)])
@@ -248,7 +257,7 @@ def chosen(seen: Sequence[Faces], expected: FloatArray, is_sure: BoolArray) -> F
 
 
 def _match_cost(boxes: FloatArray, others: FloatArray) -> FloatArray:
-    """(N, M) how far boxes (N, 4) and (M, 4) are from being the same face, which they are up to 1."""
+    """(N, M) match cost of boxes (N, 4) and (M, 4); up to 1 they may be the same face."""
     sizes, other_sizes = geometry.sizes(boxes)[:, None], geometry.sizes(others)[None, :]
     shifts = np.linalg.norm(geometry.centres(boxes)[:, None] - geometry.centres(others)[None, :], axis=2)
     low, high = np.minimum(sizes, other_sizes), np.maximum(sizes, other_sizes)
@@ -257,8 +266,10 @@ def _match_cost(boxes: FloatArray, others: FloatArray) -> FloatArray:
 
 
 def squares_around(boxes: FloatArray, shifts: FloatArray, part_px: int) -> IntArray:
-    """(N, 3) left, top and side of squares around boxes (N, 4) that move by `shifts` (N,), in pixels; a side is never
-    below `part_px`, so that nothing is enlarged."""
+    """(N, 3) left, top and side of squares around boxes (N, 4) that move by `shifts` (N,), in pixels.
+
+    A side is at least `part_px`, so that nothing is enlarged.
+    """
     longest = np.maximum(geometry.widths(boxes), geometry.heights(boxes))
     sides = np.maximum(np.ceil((1 + 2 * MARGIN) * longest + shifts), part_px)
     corners = np.round(geometry.centres(boxes) - sides[:, None] / 2)
@@ -266,7 +277,7 @@ def squares_around(boxes: FloatArray, shifts: FloatArray, part_px: int) -> IntAr
 
 
 def cut_square(image_bgr: ImageArray, square: IntArray, part_px: int) -> ImageArray:
-    """(part_px, part_px, 3) uint8 BGR: left, top and side of a square of the image, shrunk, and black beyond it."""
+    """(part_px, part_px, 3) uint8 BGR: the square (left, top, side) of the image, shrunk; black beyond the image."""
     left, top, side = (int(value) for value in square)
     inside = image_bgr[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     if inside.shape[:2] != (side, side):

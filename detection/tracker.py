@@ -1,7 +1,7 @@
-"""Follows faces from sample to sample: two-stage association as in ByteTrack (Zhang et al., ECCV 2022), in seconds.
+"""Tracks faces from sample to sample: two-stage association as in ByteTrack (Zhang et al., ECCV 2022), in seconds.
 
-At 5 samples a second the boxes of one face often no longer overlap, so candidates are weighed by their distance from
-where the motion model expects them, in face sizes, and by the change in size, instead of by overlap.
+At 5 samples a second the boxes of one face often do not overlap. The match cost is therefore not the overlap but the
+distance from the position that the motion model predicts, in face sizes, plus the change in size.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class TrackerOptions:
     """
 
     start_score: float = 0.5
-    """Faces of at least this score are matched first and may begin a track; the others may only continue one."""
+    """Faces of at least this score are matched first and may start a track; the others may only continue one."""
     max_gap_s: float = 1.0
-    """A track ends when its face has been out of sight for longer."""
+    """A track ends when its face has not been seen for longer than this."""
     max_deviations: float = 4.0
-    """How many standard deviations of the motion model a face may lie from where it is expected."""
+    """Largest distance of a face from its predicted position, in standard deviations of the motion model."""
     max_distance: float = 1.5
-    """How many face sizes it may lie from there at most, however uncertain the model is."""
+    """Largest distance in face sizes, however uncertain the model is."""
     max_size_ratio: float = 1.7
-    """How much larger or smaller it may be than it was."""
+    """Largest factor by which its size may change, up or down."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.start_score <= 1:
@@ -46,7 +46,7 @@ class TrackerOptions:
 
 
 class Tracker:
-    """Gives the faces of one video their tracks. Track ids count from 0 and are never used again."""
+    """Assigns the faces of one video to tracks. Track ids count from 0 and are never reused."""
 
     def __init__(self, options: TrackerOptions | None = None) -> None:
         self.options = options or TrackerOptions()
@@ -57,19 +57,19 @@ class Tracker:
         self._seen_until = np.zeros(0)
 
     def update(self, faces: Faces, time_s: float, duration_s: float = 0.0, is_cut: bool = False) -> TrackedFaces:
-        """Takes the faces of the next frame.
+        """Assigns the faces of the next frame.
 
         Args:
-            faces: what was found in it.
+            faces: the faces detected in it.
             time_s: its time; later than that of the frame before.
-            duration_s: how long it stands for: a gap counts from the end of the last frame with the face.
-            is_cut: a new shot begins with this frame, so that all tracks end.
+            duration_s: how long the frame lasts: a gap counts from the end of the last frame with the face.
+            is_cut: whether a new shot begins with this frame, which ends all tracks.
 
         Raises:
-            ValueError: `time_s` is not later than the frame before.
+            ValueError: `time_s` is not later than that of the frame before.
         """
         if time_s <= self._time_s:
-            raise ValueError(f"frames must come in order of time: {time_s} after {self._time_s}")
+            raise ValueError(f"frames must be in order of time: {time_s} after {self._time_s}")
         ended = self._end_where(np.full(len(self._ids), is_cut) | (time_s - self._seen_until > self.options.max_gap_s))
         expected = self._motion.predict(np.full(len(self._ids), time_s - max(self._time_s, 0.0)))
         centres, sizes = (
@@ -89,18 +89,18 @@ class Tracker:
         ids = np.full(len(faces), NO_TRACK, np.int64)
         matched = track_of != NO_TRACK
         ids[matched] = self._ids[track_of[matched]]
-        self._motion = self._corrected(expected, track_of, centres, sizes)
+        self._motion = self._corrected(expected, track_of, centres=centres, sizes=sizes)
         self._seen_until[track_of[matched]] = time_s + duration_s
         ids[sure & ~matched] = self._begin(centres[sure & ~matched], sizes[sure & ~matched], time_s + duration_s)
         self._time_s = time_s
         return TrackedFaces(faces, ids, ended)
 
     def finish(self) -> tuple[int, ...]:
-        """Ends all tracks, as at the end of the video, and returns their ids."""
+        """Ends all tracks at the end of the video and returns their ids."""
         return self._end_where(np.ones(len(self._ids), bool))
 
     def _costs(self, expected: Motion, centres: Array, sizes: Array) -> Array:
-        """(tracks, faces) distance in face sizes plus change of size; infinite where a gate is passed."""
+        """(tracks, faces) match cost: distance in face sizes plus change of size; infinite beyond a limit."""
         distance = np.linalg.norm(expected.centre[:, None] - centres[None], axis=2)
         size = np.sqrt(expected.size[:, None] * sizes[None])
         change = np.abs(np.log(expected.size[:, None] / sizes[None]))
@@ -108,8 +108,8 @@ class Tracker:
         allowed = (distance <= reach) & (change <= np.log(self.options.max_size_ratio))
         return np.where(allowed, distance / size + change, np.inf)
 
-    def _corrected(self, expected: Motion, track_of: npt.NDArray[np.int64], centres: Array, sizes: Array) -> Motion:
-        """The motion of all tracks, in their order, after those with a face were corrected by it."""
+    def _corrected(self, expected: Motion, track_of: npt.NDArray[np.int64], *, centres: Array, sizes: Array) -> Motion:
+        """The motion of all tracks, in their order, with those corrected that have a face."""
         matched = np.flatnonzero(track_of != NO_TRACK)
         seen = track_of[matched]
         unseen = np.delete(np.arange(len(expected)), seen)
@@ -135,7 +135,7 @@ class Tracker:
 
 
 def _assigned(costs: Array) -> list[tuple[int, int]]:
-    """Pairs (row, column) of least total cost; as many as can be had of finite cost."""
+    """Pairs (row, column) of minimum total cost; as many pairs of finite cost as possible."""
     if not costs.size:
         return []
     forbidden = 1e6

@@ -1,1 +1,1 @@
-"""Says something about a face crop: perceived gender and age. Knows crops, never video, boxes or tracks."""
+"""Estimates perceived gender and age from face crops. Knows crops, never video, boxes or tracks."""

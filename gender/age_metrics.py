@@ -1,4 +1,4 @@
-"""How good told ages are, against labels, and the bands of age that results are broken down by."""
+"""Errors of predicted ages against labels, and the age bands that results are broken down by."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Bands = Mapping[str, tuple[int, int]]
 """Ages in years by name, [start, stop)."""
 
 ERROR_BANDS: Bands = {"0-17": (0, 18), "18-29": (18, 30), "30-49": (30, 50), "50-69": (50, 70), "70+": (70, 200)}
-"""Errors of age are told apart by these."""
+"""Age errors are broken down by these."""
 
 LIFE_BANDS: Bands = {"0-3": (0, 4), "4-9": (4, 10), "10-17": (10, 18)} | {
     name: band for name, band in ERROR_BANDS.items() if name != "0-17"
 }
-"""Accuracy of gender is told apart by these: the younger a child, the less its face says."""
+"""Gender accuracy is broken down by these: the younger a child, the less its face shows of gender."""
 
 
 @dataclass(frozen=True)
 class AgeEvaluation:
-    """The errors of N told ages, told minus true."""
+    """The errors of N predicted ages, predicted minus true."""
 
     count: int
     mae_years: float
@@ -34,24 +34,24 @@ class AgeEvaluation:
     mse: float
     """Mean squared error, in squared years."""
     r2: float
-    """The share of the true ages' variance that is explained; below 0 it is worse than telling everybody the mean age.
-    NaN where all true ages are the same."""
+    """The share of the true ages' variance that is explained; below 0 is worse than predicting the mean age for
+    everybody. NaN where all true ages are the same."""
     within_5: float
-    """Share told within 5 years, both ends included."""
+    """Share predicted within 5 years, both ends included."""
     within_10: float
     bias_years: float
-    """Mean error; above 0 people are told too old."""
+    """Mean error; above 0 the predicted ages are too high."""
 
     @classmethod
     def of(cls, true_years: npt.ArrayLike, predicted_years: npt.ArrayLike) -> AgeEvaluation:
-        """Compares (N,) true with (N,) told ages, N > 0.
+        """Compares (N,) true with (N,) predicted ages, N > 0.
 
         Raises:
             ValueError: no ages, shapes that differ, or an age that is not a finite number.
         """
         true, predicted = np.asarray(true_years, np.float64), np.asarray(predicted_years, np.float64)
         if true.ndim != 1 or not len(true) or true.shape != predicted.shape:
-            raise ValueError(f"expected (N,) true and told ages, N > 0, got {true.shape} and {predicted.shape}")
+            raise ValueError(f"expected (N,) true and predicted ages, N > 0, got {true.shape} and {predicted.shape}")
         if not (np.isfinite(true).all() and np.isfinite(predicted).all()):
             raise ValueError("ages must be finite numbers")
         errors = predicted - true
@@ -73,7 +73,7 @@ class AgeEvaluation:
         return math.sqrt(self.mse)
 
     def as_dict(self) -> dict[str, Any]:
-        """All figures, rounded to 5 places, for JSON; None for what is not defined."""
+        """All figures, rounded to 5 decimals, for JSON; None where undefined."""
         figures = {**vars(self), "rmse_years": self.rmse_years}
         return {name: None if math.isnan(value) else round(value, 5) for name, value in figures.items()}
 
@@ -81,10 +81,10 @@ class AgeEvaluation:
 def by_age_band(
     true_years: npt.ArrayLike, predicted_years: npt.ArrayLike, bands: Bands = ERROR_BANDS
 ) -> dict[str, AgeEvaluation]:
-    """The evaluation of each band of true age that occurs; raises ValueError as `AgeEvaluation.of`."""
+    """Evaluates each band of true age that occurs; raises ValueError as `AgeEvaluation.of` does."""
     true, predicted = np.asarray(true_years, np.float64), np.asarray(predicted_years, np.float64)
     if true.shape != predicted.shape:
-        raise ValueError(f"true {true.shape} and told {predicted.shape} ages differ in shape")
+        raise ValueError(f"true {true.shape} and predicted {predicted.shape} ages differ in shape")
     return {name: AgeEvaluation.of(true[mask], predicted[mask]) for name, mask in band_masks(true, bands).items()}
 
 

@@ -1,4 +1,4 @@
-"""Makes probabilities mean what they say: of the answers given with 90 % confidence, 90 % are right."""
+"""Calibrates probabilities: of the predictions with 90 % confidence, 90 % are correct."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ import numpy as np
 import numpy.typing as npt
 
 PENALTY = 1e-3
-"""Pull of the slope towards 1 and of the offset towards 0, beside the mean cross-entropy: keeps separable answers
-finite."""
+"""Weight of the L2 penalty that pulls the slope to 1 and the offset to 0: keeps the fit finite on separable data."""
 LEAST_ERROR = 1e-3
-"""Probability that the surest answers are wrong all the same: labels are, and what smoothing took is found again no
-further."""
+"""Error probability that remains for the most confident predictions: labels contain errors, and label smoothing cannot
+be inverted beyond its range."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A straight line through log-odds (Platt, 1999): calibrated = slope * told + offset.
+    """A straight line through log-odds (Platt, 1999): calibrated = slope * predicted + offset.
 
-    Where a network has learnt from smoothed labels (Szegedy et al., CVPR 2016), this is undone before. Such a network
-    says 0.975, not 1, of faces that leave no doubt, and a line steep enough for these makes too much of the others.
+    Label smoothing during training (Szegedy et al., CVPR 2016) is inverted first. With smoothing 0.05 a network
+    predicts 0.975, not 1, for clear faces; a line steep enough for these would make other predictions overconfident.
 
     Raises:
-        ValueError: slope and offset that are not finite, or a smoothing that is not in [0, 1).
+        ValueError: slope or offset is not finite, or smoothing is not in [0, 1).
     """
 
     slope: float = 1.0
-    """Below 1 where a network is surer than it should be."""
+    """Below 1 where a network is overconfident."""
     offset: float = 0.0
-    """Above 0 where women are taken for men."""
+    """Above 0 where the predicted probability of "female" is too low."""
     smoothing: float = 0.0
-    """The share of each label that was given to both classes evenly."""
+    """The share of each training label that was spread evenly over both classes."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.slope) or not math.isfinite(self.offset):
@@ -41,15 +40,16 @@ class Calibration:
             raise ValueError(f"smoothing must be in [0, 1), got {self}")
 
     def apply(self, log_odds: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """(N,) calibrated log-odds of (N,) as told.
+        """Calibrates (N,) predicted log-odds.
 
-        A further line through a weighted mean of calibrated crops is the same as one through each of them.
+        A line commutes with a weighted mean: a further line gives the same result on the mean of calibrated crops as
+        on each of them.
         """
         return self.slope * _unsmoothed(log_odds.astype(np.float64), self.smoothing) + self.offset
 
 
 def _unsmoothed(log_odds: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray[np.float64]:
-    """The log-odds of p where a network learnt to say (1 - smoothing) * p + smoothing / 2."""
+    """The log-odds of p where a network was trained to predict (1 - smoothing) * p + smoothing / 2."""
     if not smoothing:
         return log_odds
     from scipy.special import expit, logit
@@ -62,21 +62,22 @@ def fit_calibration(
     is_female: npt.NDArray[np.bool_],
     log_odds: npt.NDArray[np.floating],
     spread: float = math.inf,
+    *,
     weight: npt.NDArray[np.floating] | None = None,
     smoothing: float = 0.0,
 ) -> Calibration:
-    """The likeliest line.
+    """Fits the line by penalised maximum likelihood.
 
     Args:
-        is_female: (N,) truths.
-        log_odds: (N,) as told.
-        spread: standard deviation of the slope around 1 and of the offset around 0 that is expected before the truths
-            are seen; where these are few, the line stays near.
-        weight: (N,) of each truth; None: all alike.
-        smoothing: of the labels that were learnt from, undone first.
+        is_female: (N,) labels.
+        log_odds: (N,) predicted.
+        spread: prior standard deviation of the slope around 1 and of the offset around 0; with few labels the line
+            stays near the prior.
+        weight: (N,) weight of each label; None: all equal.
+        smoothing: label smoothing of the training, inverted first.
 
     Raises:
-        ValueError: only one gender is among the truths.
+        ValueError: the labels are all of one gender.
     """
     from scipy.optimize import minimize
 
@@ -89,7 +90,7 @@ def fit_calibration(
     share = share / share.sum()
 
     def cost(line: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        """The mean of the cross-entropy and the pull, and its gradient."""
+        """The mean cross-entropy plus the penalty, and its gradient."""
         odds = inputs @ line
         log_total = np.logaddexp(0, odds)
         entropy = share @ (log_total - is_female * odds)
@@ -101,12 +102,12 @@ def fit_calibration(
 
 
 def best_threshold(is_female: npt.NDArray[np.bool_], log_odds: npt.NDArray[np.floating]) -> float:
-    """The log-odds above which "female" is to be said for the highest macro F1, halfway between two answers."""
+    """The threshold on the log-odds of "female" with the highest macro F1, halfway between two predictions."""
     order = np.argsort(log_odds)
-    predicted, truth = log_odds[order].astype(np.float64), is_female[order]
-    women, men = truth.sum(), (~truth).sum()
-    women_below = np.concatenate([[0], np.cumsum(truth)])  # said male at each of the N + 1 cuts
-    men_below = np.concatenate([[0], np.cumsum(~truth)])
+    predicted, labels = log_odds[order].astype(np.float64), is_female[order]
+    women, men = labels.sum(), (~labels).sum()
+    women_below = np.concatenate([[0], np.cumsum(labels)])  # classified as male at each of N + 1 cuts
+    men_below = np.concatenate([[0], np.cumsum(~labels)])
     women_f1 = 2 * (women - women_below) / (women + (women - women_below) + (men - men_below)).clip(1)
     men_f1 = 2 * men_below / (men + men_below + women_below).clip(1)
     edges = np.concatenate([[predicted[0] - 1], predicted, [predicted[-1] + 1]])

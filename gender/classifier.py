@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from facetally.gender.attributes import Attributes, FloatArray
-from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard
+from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard, Unit
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+Device = Literal["cpu", "cuda"]
+PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 Output = Callable[[FloatArray], FloatArray]
 
 
@@ -19,19 +20,19 @@ class FaceGenderClassifier:
     """Perceived gender and age of aligned face crops.
 
     Args:
-        path: an .onnx or .pth file that our scripts wrote.
+        path: an .onnx or .pth file written by facetally.
         device: "cpu" or "cuda".
         threads: threads of one inference; 0 lets the library choose.
         unit: what the probabilities are calibrated for: "crop", each by itself, or "track", the weighted mean of
-            several crops' log-odds (crops of one face err together, so the mean is surer than it should be).
+            several crops' log-odds (errors on crops of one face are correlated, so the plain mean is overconfident).
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is damaged, of another kind, or without our card.
+        ValueError: the file is damaged, of another kind, or has no model card.
         RuntimeError: `device` is "cuda" and cannot be used.
     """
 
-    def __init__(self, path: Path, device: str = "cpu", threads: int = 0, unit: str = "crop") -> None:
+    def __init__(self, path: Path, device: Device = "cpu", threads: int = 0, unit: Unit = "crop") -> None:
         if not path.is_file():
             raise FileNotFoundError(f"no such file: {path}")
         loaders = {".onnx": _load_onnx, ".pth": _load_torch}
@@ -39,17 +40,17 @@ class FaceGenderClassifier:
             raise ValueError(f"{path} must end in {' or '.join(loaders)}")
         self._output, self.card = loaders[path.suffix](path, device, threads)
         self._calibration = self.card.calibration_of(unit)
-        self._mirrors = self.card.mirrored and unit == "crop"  # a track has several crops, which make up for each other
+        self._mirrors = self.card.mirrored and unit == "crop"  # a track averages over several crops anyway
         self.trained = True
 
     @classmethod
     def untrained(cls, backbone_path: Path) -> FaceGenderClassifier:
-        """An ImageNet trunk with a random head, for trying the pipeline without weights: it answers 0.5 to everything.
+        """An ImageNet backbone with a random head, to try the pipeline without weights: it always predicts 0.5.
 
-        Never chosen by itself: a missing file is an error.
+        Used on explicit request only: a missing file is an error.
 
         Raises:
-            ValueError: the file is no MobileNetV2 trunk.
+            ValueError: the file is not a MobileNetV2 backbone.
         """
         from facetally.gender.model.networks import (
             IMAGENET_MEAN,
@@ -77,7 +78,7 @@ class FaceGenderClassifier:
         return classifier
 
     def output(self, crops: np.ndarray) -> FloatArray:
-        """(N, C) numbers as the network gives them, in the card's layout; takes and raises what `predict` does."""
+        """(N, C) raw network output in the card's layout; takes and raises what `predict` does."""
         side = self.card.crop["size_px"]
         if crops.dtype != np.uint8 or crops.shape[1:] != (side, side, 3):
             raise ValueError(f"crops must be (N, {side}, {side}, 3) uint8, got {crops.shape} {crops.dtype}")
@@ -105,7 +106,7 @@ class FaceGenderClassifier:
         return Attributes(female_prob.astype(np.float32), layout.age_years(output))
 
 
-def _load_onnx(path: Path, device: str, threads: int) -> tuple[Output, ModelCard]:
+def _load_onnx(path: Path, device: Device, threads: int) -> tuple[Output, ModelCard]:
     import onnxruntime
 
     if device not in PROVIDERS:
@@ -129,7 +130,7 @@ def _load_onnx(path: Path, device: str, threads: int) -> tuple[Output, ModelCard
     return lambda batch: session.run(None, {input_name: batch})[0], card
 
 
-def _load_torch(path: Path, device: str, threads: int) -> tuple[Output, ModelCard]:
+def _load_torch(path: Path, device: Device, threads: int) -> tuple[Output, ModelCard]:
     import torch
 
     from facetally.gender.model.checkpoint import load_checkpoint
@@ -142,7 +143,7 @@ def _load_torch(path: Path, device: str, threads: int) -> tuple[Output, ModelCar
     return _torch_output(network, device), card
 
 
-def _torch_output(network: Any, device: str) -> Output:
+def _torch_output(network: Any, device: Device) -> Output:
     import torch
 
     network.to(device)

@@ -1,4 +1,4 @@
-"""How good answers about gender are, against labels: counts and curves first, ratios from them."""
+"""Metrics of predicted gender against labels: confusion counts, and the ratios and curves computed from them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class GenderEvaluation:
-    """The confusion counts of perceived gender: rows truth, columns answer.
+    """The confusion matrix of perceived gender: rows are labels, columns predictions.
 
-    A precision, recall or F1 with nothing to divide by is 0, as in scikit-learn.
+    A precision, recall or F1 with a zero denominator is 0, as in scikit-learn.
     """
 
     male_as_male: int
@@ -26,13 +26,13 @@ class GenderEvaluation:
 
     @classmethod
     def of(cls, is_female: npt.NDArray[np.bool_], predicted_female: npt.NDArray[np.bool_]) -> GenderEvaluation:
-        """Counts (N,) truths against (N,) answers.
+        """Counts (N,) labels against (N,) predictions.
 
         Raises:
             ValueError: shapes differ.
         """
         if is_female.shape != predicted_female.shape:
-            raise ValueError(f"truth {is_female.shape} and answers {predicted_female.shape} differ in shape")
+            raise ValueError(f"labels {is_female.shape} and predictions {predicted_female.shape} differ in shape")
         return cls(
             male_as_male=int((~is_female & ~predicted_female).sum()),
             male_as_female=int((~is_female & predicted_female).sum()),
@@ -66,7 +66,7 @@ class GenderEvaluation:
 
     @property
     def recall_gap(self) -> float:
-        """How much more often men are told right than women; NaN without one of them."""
+        """How much more often men are classified correctly than women; NaN if either is absent."""
         return self.male_recall - self.female_recall if self.male_count and self.female_count else math.nan
 
     @property
@@ -91,7 +91,7 @@ class GenderEvaluation:
 
     @property
     def balance(self) -> float:
-        """The M:F ratio of the answers, divided by that of the truth: 1 is unbiased."""
+        """The male-to-female ratio of the predictions, divided by that of the labels: 1 is unbiased."""
         predicted_male, predicted_female = (
             self.male_as_male + self.female_as_male,
             self.male_as_female + self.female_as_female,
@@ -114,34 +114,34 @@ RATIOS = (
     "macro_f1",
     "balance",
 )
-"""The properties of `GenderEvaluation` that stand in its dictionary, where they are rounded to 5 places."""
+"""The properties of `GenderEvaluation` in its dictionary, rounded to 5 decimals."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often the answers of each confidence are right: a row for each bin that has answers."""
+    """Accuracy by confidence (a reliability diagram): a row for each bin that has predictions."""
 
     confidence: Floats
-    """(B,) mean probability of the likelier gender, in [0.5, 1], rising."""
+    """(B,) mean probability of the more likely gender, in [0.5, 1], ascending."""
     accuracy: Floats
     """(B,) in [0, 1]."""
     counts: npt.NDArray[np.int64]
-    """(B,) answers."""
+    """(B,) predictions."""
 
     @property
     def calibration_error(self) -> float:
-        """The mean distance of confidence from accuracy over all answers."""
+        """The mean distance between confidence and accuracy over all predictions."""
         return float(np.average(np.abs(self.confidence - self.accuracy), weights=self.counts))
 
 
 @dataclass(frozen=True)
 class Roc:
-    """The receiver operating characteristic: what calling more faces female costs and gives."""
+    """The receiver operating characteristic of "female" as the threshold falls."""
 
     false_positive_rate: Floats
-    """(K,) share of the men called women, from 0 to 1, never falling."""
+    """(K,) share of the men classified as women, from 0 to 1, never falling."""
     true_positive_rate: Floats
-    """(K,) share of the women called women."""
+    """(K,) share of the women classified as women."""
 
     @property
     def area(self) -> float:
@@ -152,17 +152,17 @@ class Roc:
 
 @dataclass(frozen=True)
 class CoverageCurve:
-    """What is gained by leaving the least confident answers unknown; a point for each confidence that occurs."""
+    """Accuracy when the least confident predictions become unknown; a point for each confidence that occurs."""
 
     min_confidence: Floats
-    """(K,) falling: less confident answers are unknown."""
+    """(K,) descending: less confident predictions are unknown."""
     coverage: Floats
-    """(K,) share of the faces that are given an answer, rising to 1."""
+    """(K,) share of the faces whose gender is predicted, rising to 1."""
     accuracy: Floats
-    """(K,) of the answers given."""
+    """(K,) accuracy over those faces."""
 
     def widest(self, accuracy: float) -> tuple[float, float]:
-        """The most coverage that has at least this accuracy, and its `min_confidence`; (0, NaN) if none has."""
+        """The largest coverage with at least this accuracy, and its `min_confidence`; (0, NaN) if there is none."""
         reaching = np.flatnonzero(self.accuracy >= accuracy)
         if not len(reaching):
             return 0.0, math.nan
@@ -170,39 +170,42 @@ class CoverageCurve:
 
 
 def reliability(is_female: npt.NDArray[np.bool_], female_prob: npt.ArrayLike, bins: int = 15) -> Reliability:
-    """Groups answers by confidence, in bins of equal width over [0.5, 1].
+    """Groups predictions by confidence, in bins of equal width over [0.5, 1].
 
     Args:
-        is_female: (N,) truths, N > 0.
+        is_female: (N,) labels, N > 0.
         female_prob: (N,) in [0, 1].
         bins: at least 1.
 
     Raises:
-        ValueError: no answers, shapes that differ, or something that is no probability.
+        ValueError: no labels, shapes that differ, or values that are not probabilities.
     """
-    confidence, is_right = _confidence_and_hits(is_female, female_prob)
+    confidence, is_correct = _confidence_and_correctness(is_female, female_prob)
     which = np.digitize(confidence, np.linspace(0.5, 1, bins + 1)[1:-1])
     counts = np.bincount(which, minlength=bins)
     used = counts > 0
-    sums = (np.bincount(which, weights=values, minlength=bins)[used] for values in (confidence, is_right))
+    sums = (np.bincount(which, weights=values, minlength=bins)[used] for values in (confidence, is_correct))
     mean_confidence, accuracy = (total / counts[used] for total in sums)
     return Reliability(mean_confidence, accuracy, counts[used])
 
 
 def expected_calibration_error(is_female: npt.NDArray[np.bool_], female_prob: npt.ArrayLike, bins: int = 15) -> float:
-    """The mean distance of confidence from accuracy, in [0, 1] (Guo et al., ICML 2017); as `reliability`."""
+    """The mean distance between confidence and accuracy, in [0, 1] (Guo et al., ICML 2017).
+
+    Takes the same arguments as `reliability` and raises the same errors.
+    """
     return reliability(is_female, female_prob, bins).calibration_error
 
 
 def roc(is_female: npt.NDArray[np.bool_], female_prob: npt.ArrayLike) -> Roc:
-    """Lowers the probability from which faces are called female, from above all of them to below.
+    """Lowers the threshold for "female" from above all probabilities to below them.
 
     Args:
-        is_female: (N,) truths, of both genders.
+        is_female: (N,) labels, of both genders.
         female_prob: (N,) in [0, 1].
 
     Raises:
-        ValueError: only one gender, shapes that differ, or something that is no probability.
+        ValueError: only one gender, shapes that differ, or values that are not probabilities.
     """
     probs = _checked_probs(is_female, female_prob)
     if is_female.all() or not is_female.any():
@@ -214,22 +217,22 @@ def roc(is_female: npt.NDArray[np.bool_], female_prob: npt.ArrayLike) -> Roc:
 
 
 def accuracy_against_coverage(is_female: npt.NDArray[np.bool_], female_prob: npt.ArrayLike) -> CoverageCurve:
-    """Makes the least confident answers unknown, one confidence after the other.
+    """Makes the least confident predictions unknown, one confidence after the other.
 
     Args:
-        is_female: (N,) truths, N > 0.
+        is_female: (N,) labels, N > 0.
         female_prob: (N,) in [0, 1].
 
     Raises:
-        ValueError: no answers, shapes that differ, or something that is no probability.
+        ValueError: no labels, shapes that differ, or values that are not probabilities.
     """
-    confidence, is_right = _confidence_and_hits(is_female, female_prob)
+    confidence, is_correct = _confidence_and_correctness(is_female, female_prob)
     order, last = _falling(confidence)
     given = last + 1
-    return CoverageCurve(confidence[order][last], given / len(order), np.cumsum(is_right[order])[last] / given)
+    return CoverageCurve(confidence[order][last], given / len(order), np.cumsum(is_correct[order])[last] / given)
 
 
-def _confidence_and_hits(
+def _confidence_and_correctness(
     is_female: npt.NDArray[np.bool_], female_prob: npt.ArrayLike
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
     probs = _checked_probs(is_female, female_prob)
@@ -239,13 +242,13 @@ def _confidence_and_hits(
 def _checked_probs(is_female: npt.NDArray[np.bool_], female_prob: npt.ArrayLike) -> Floats:
     probs = np.asarray(female_prob, np.float64)
     if is_female.ndim != 1 or not len(is_female) or probs.shape != is_female.shape:
-        raise ValueError(f"expected (N,) truths and probabilities, N > 0, got {is_female.shape} and {probs.shape}")
+        raise ValueError(f"expected (N,) labels and probabilities, N > 0, got {is_female.shape} and {probs.shape}")
     if not np.all((probs >= 0) & (probs <= 1)):
         raise ValueError("female_prob must be in [0, 1]")
     return probs
 
 
 def _falling(values: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The order of falling values, and the last place in it of each value that occurs."""
+    """The indices that sort values in descending order, and the last position of each distinct value in that order."""
     order = np.argsort(-values, kind="stable")
     return order, np.append(np.flatnonzero(np.diff(values[order])), len(order) - 1)

@@ -1,3 +1,64 @@
-"""Files, time, people, tables, truth and the command line: everything around `detection` and `gender`."""
+"""facetally: who appears in a folder of videos, for how long, and how sure can you be?
 
-__version__ = "0.1.0"
+    run = facetally.run("videos/", out="out")
+    run.tracks()                                                        # a pandas table, a row for each appearance
+    facetally.validate("out", truth="truth/", target=0.85).verdict
+    facetally.predict("photo.jpg")                                      # the faces with their attributes
+
+The command `facetally` calls the same functions. They are loaded when they are first used, so that importing one module
+of facetally does not load the others.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facetally.errors import ModelError, OptionError, OutputError, PipelineError, TruthError, VideoError
+    from facetally.jobs import compare_runs as compare
+    from facetally.jobs import predict_images as predict
+    from facetally.jobs import report_run as report
+    from facetally.jobs import run_folder as run
+    from facetally.jobs import tally_run as tally
+    from facetally.jobs import validate_run as validate
+    from facetally.options import RunOptions
+    from facetally.results.run_tables import Run
+
+__version__ = "0.2.0"
+__all__ = [
+    "ModelError",
+    "OptionError",
+    "OutputError",
+    "PipelineError",
+    "Run",
+    "RunOptions",
+    "TruthError",
+    "VideoError",
+    "__version__",
+    "compare",
+    "predict",
+    "report",
+    "run",
+    "tally",
+    "validate",
+]
+_PLACES = {
+    **{name: f"facetally.jobs:{name}_run" for name in ("report", "tally", "validate")},
+    **{"compare": "facetally.jobs:compare_runs", "run": "facetally.jobs:run_folder"},
+    **{"predict": "facetally.jobs:predict_images"},
+    **{name: f"facetally.errors:{name}" for name in __all__ if name.endswith("Error")},
+    **{"Run": "facetally.results.run_tables:Run", "RunOptions": "facetally.options:RunOptions"},
+}
+"""Where each name of the front door is defined."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _PLACES[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,7 +1,7 @@
-"""Text in CSV tables that a spreadsheet shows as text, whatever it begins with.
+"""Escapes text in CSV tables so that a spreadsheet does not run it as a formula.
 
-Spreadsheets run a cell that begins with =, +, -, @, a tab or a line break as a formula (CWE-1236). An apostrophe before
-it keeps it text, as typed by hand.
+Spreadsheets run a cell that begins with =, +, -, @, a tab or a line break as a formula (CWE-1236). An apostrophe in
+front makes them show it as text.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ MARK = "'"
 
 
 def as_cell(text: str) -> str:
-    """The text, with an apostrophe before what would run, and before another apostrophe."""
+    """The text, with an apostrophe in front where it begins like a formula or with an apostrophe."""
     return MARK + text if text.startswith((*FORMULA_STARTS, MARK)) else text
 
 
 def of_cell(cell: str) -> str:
-    """The text that `as_cell` made a cell of; cells that people wrote stay as they are."""
+    """Reverses `as_cell`; cells that people wrote stay as they are."""
     return cell[1:] if cell.startswith(MARK) and cell[1:].startswith((*FORMULA_STARTS, MARK)) else cell

@@ -1,10 +1,10 @@
-"""What a user can mend: each error says what is wrong and how to put it right."""
+"""Errors that a user can fix: each states what is wrong and what to do about it."""
 
 from __future__ import annotations
 
 
 class PipelineError(Exception):
-    """A situation of the user's, not a mistake in the program.
+    """A problem with the inputs, options or installation, not a bug in the program.
 
     Args:
         what: what is wrong, naming the file, option or value.
@@ -25,7 +25,7 @@ def _rebuilt(kind: type[PipelineError], what: str, fix: str) -> PipelineError:
 
 
 class VideoError(PipelineError):
-    """A file that is no video, or that cannot be read."""
+    """A file that is not a video, or that cannot be read."""
 
 
 class ModelError(PipelineError):
@@ -37,7 +37,7 @@ class TruthError(PipelineError):
 
 
 class OptionError(PipelineError):
-    """An option with a value that cannot be."""
+    """An option with a value that is not valid."""
 
 
 class OutputError(PipelineError):

@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Formats figures for people."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 
 
 def percent(share: float) -> str:
-    """0.4567 -> "45.7 %"; an en dash where there is nothing to share."""
+    """0.4567 -> "45.7 %"; an en dash for NaN."""
     return "–" if math.isnan(share) else f"{share:.1%}".replace("%", " %")
 
 
 def clock(seconds: float) -> str:
-    """3725.4 -> "1:02:05"; under an hour "2:05"; under a minute with a decimal, "5.4 s"."""
+    """3725.4 -> "1:02:05"; under an hour "2:05"; under a minute with one decimal, "5.4 s"."""
     if 0 < seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

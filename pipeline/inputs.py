@@ -1,4 +1,4 @@
-"""Finds the videos that the command line names: files, folders, globs and @lists."""
+"""Finds the input videos: files, folders, globs and @lists."""
 
 from __future__ import annotations
 
@@ -20,40 +20,41 @@ VIDEO_SUFFIXES = frozenset(
         *("mpe", "mpeg", "mpg", "mts", "mxf", "ogm", "ogv", "qt", "rm", "rmvb", "ts", "vob", "webm", "wmv"),
     )
 )
-"""What counts as a video within a folder; a file that is named itself is always taken."""
+"""Endings of the files that are taken from a folder; a file that is given itself is always taken."""
 
 
 @dataclass(frozen=True)
 class InputVideo:
-    """A file to be worked through."""
+    """A video file to process."""
 
     path: Path
     name: str
-    """Path within the folder that was given, with forward slashes, or the file's name; what does not print is written
-    as escapes. Unique within a run."""
+    """Path within the given folder, with forward slashes, or the file's name; unprintable characters are escaped.
+    Unique within a run."""
 
     @property
     def video_id(self) -> str:
-        """Readable and unique: the name's safe characters and eight digits of its hash."""
+        """A readable, unique file name: the name's safe characters and eight digits of its hash."""
         safe = re.sub(r"[^A-Za-z0-9._-]+", "_", self.name)[:80].strip("._-") or "video"
         return f"{safe}-{hashlib.sha256(self.name.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
 def shown_path(path: Path) -> str:
-    """The absolute path as text that can be printed and stored: no control characters, no lone bytes."""
-    return printable(str(Path(os.path.realpath(path))))  # resolve() gives up on links that go round in circles
+    """The absolute path as text that can be printed and stored: no control characters, no bytes that are not UTF-8."""
+    return printable(str(Path(os.path.realpath(path))))  # resolve() raises an error for circular links
 
 
 def printable(text: str) -> str:
-    r"""Text with escapes in the place of all that does not show, or changes how the rest shows.
+    r"""Escapes all characters that are not visible, or that change how the rest is displayed.
 
-    Line breaks, terminal codes, marks that turn the direction of writing, and bytes that are no UTF-8: "a\nb", "\xff".
+    These are line breaks, terminal codes, marks that change the direction of writing, and bytes that are not UTF-8:
+    "a\nb", "\xff".
     """
     return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
 def _name(relative: str) -> str:
-    return printable(relative.replace("\\", "\\\\"))  # or "a\\nb" could be two names
+    return printable(relative.replace("\\", "\\\\"))  # else "a\\nb" could stand for two names
 
 
 def _escape(character: str) -> str:
@@ -62,13 +63,13 @@ def _escape(character: str) -> str:
 
 
 def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
-    """The videos that `inputs` name, in the order of their names.
+    """The videos that `inputs` stand for, sorted by name.
 
     Args:
-        inputs: files, folders (searched through), globs, and @FILE with one of those a line.
+        inputs: files, folders (searched recursively), globs, and @FILE with one of those per line.
 
     Raises:
-        OptionError: something named does not exist, or nothing is found at all.
+        OptionError: an input does not exist, or no video is found.
     """
     by_path: dict[Path, tuple[Path, str]] = {}
     named = list(named_files(_unlisted(inputs), _is_video))
@@ -77,27 +78,27 @@ def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
     if not by_path:
         raise OptionError(
             f"no video found in {', '.join(inputs) or 'nothing'}",
-            fix="name a video file, or a folder with files that end in .mp4, .mov, .mkv, .avi, ...",
+            fix="give a video file, or a folder with files that end in .mp4, .mov, .mkv, .avi, ...",
         )
     counts = Counter(name for _, name in by_path.values())
     common = Path(os.path.commonpath([path.parent for path in by_path]))
     longer = {full: full.relative_to(common).as_posix() for full in by_path}
     names = {full: name if counts[name] == 1 else longer[full] for full, (_, name) in by_path.items()}
-    if len(set(names.values())) < len(names):  # a longer name met another video's
+    if len(set(names.values())) < len(names):  # a longer name equals the name of another video
         names = longer
     videos = [InputVideo(path, _name(names[full])) for full, (path, _) in by_path.items()]
     return sorted(videos, key=lambda video: video.name)
 
 
 def named_files(inputs: Iterable[str], is_wanted: Callable[[Path], bool]) -> Iterator[tuple[Path, Path]]:
-    """Pairs of the folder that a name is relative to, and the file.
+    """Yields pairs of a folder, which the file's name is relative to, and a file.
 
     Args:
-        inputs: files, folders (searched through) and globs.
-        is_wanted: which files within a folder count; one that is named itself is always taken.
+        inputs: files, folders (searched recursively) and globs.
+        is_wanted: which files of a folder are taken; a file that is given itself is always taken.
 
     Raises:
-        OptionError: something named does not exist.
+        OptionError: an input does not exist.
     """
     for text in inputs:
         path = Path(text)
@@ -110,8 +111,8 @@ def named_files(inputs: Iterable[str], is_wanted: Callable[[Path], bool]) -> Ite
             yield from named_files(matches, is_wanted)
         elif re.search(r"%\d*d", path.name):
             raise OptionError(
-                f"{text} stands for many pictures, and videos are read one file each",
-                fix=f"make a video of them: ffmpeg -framerate 25 -i '{text}' -crf 15 pictures.mp4",
+                f"{text} stands for a sequence of images, which is not read as a video",
+                fix=f"make a video of them: ffmpeg -framerate 25 -i '{text}' -crf 15 images.mp4",
             )
         else:
             raise OptionError(f"no such file or folder: {text}", fix="check the path; quote it if it has spaces")
@@ -122,7 +123,7 @@ def _is_video(path: Path) -> bool:
 
 
 def _unlisted(inputs: Iterable[str]) -> Iterator[str]:
-    """The inputs, with what each @FILE lists in its place."""
+    """The inputs, with each @FILE replaced by the lines in it."""
     for text in inputs:
         if text.startswith("@") and not Path(text).exists():
             yield from _unlisted(_listed(Path(text[1:])))
@@ -132,6 +133,6 @@ def _unlisted(inputs: Iterable[str]) -> Iterator[str]:
 
 def _listed(list_path: Path) -> list[str]:
     if not list_path.is_file():
-        raise OptionError(f"no such list: {list_path}", fix="give @FILE with one video or folder a line")
+        raise OptionError(f"no such list: {list_path}", fix="give @FILE with one video or folder per line")
     lines = (line.strip() for line in list_path.read_text(encoding="utf-8-sig").splitlines())
     return [line for line in lines if line and not line.startswith("#")]

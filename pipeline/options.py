@@ -1,6 +1,6 @@
-"""What a run can be told. Defaults live here and beside the detector and tracker they configure, nowhere else.
+"""The options of a run. Defaults are defined here, and beside the detector and tracker that they configure.
 
-Light on purpose: the command line reads its defaults here before anything heavy is loaded.
+This module imports no heavy library: the command line reads its defaults here before it loads anything else.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from facetally.errors import OptionError
 
@@ -19,24 +19,29 @@ if TYPE_CHECKING:
     from facetally.detection.tracker import TrackerOptions
 
 
+Device = Literal["auto", "cpu", "cuda"]
+"""Where networks are asked to run; auto: on a GPU if onnxruntime can use one."""
+ComputeDevice = Literal["cpu", "cuda"]
+"""Where networks run, after auto is resolved."""
 TIME_TOLERANCE_S = 1e-6
-"""Times of frames are compared with so much to spare: they are rounded in files."""
+"""Tolerance for comparing times of frames: they are rounded in files."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which frames of a video are looked at.
+    """Which frames of a video are sampled.
 
     Raises:
-        OptionError: a negative interval.
+        OptionError: an interval outside of 0 to 3600 s, or a patience outside of [0, 1].
     """
 
     every_s: float = 0.2
-    """Seconds between two sampled frames; 0 takes every frame."""
+    """Seconds between two sampled frames; 0 samples every frame."""
     keyframes: bool = False
     """Only keyframes, however far apart: fastest, and coarse."""
     patience: float = 0.25
-    """Of `every_s`: as much later than due a frame may be looked at, where that spares decoding another; in [0, 1]."""
+    """How much later than due a frame may be sampled if that avoids decoding another one, as a share of `every_s` in
+    [0, 1]."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.patience <= 1:
@@ -44,12 +49,15 @@ class Sampling:
         if not 0 <= self.every_s <= 3600:
             raise OptionError(
                 f"--every {self.every_s:g} is not a number of seconds from 0 to 3600",
-                fix="give the seconds between two looks, for example --every 0.2",
+                fix="give the seconds between two sampled frames, for example --every 0.2",
             )
 
     def is_due(self, before_s: float, time_s: float) -> bool:
-        """Whether a frame is looked at, given the time of the frame before: the first one at or after each multiple of
-        `every_s` is. A fixed grid, so that rounding never adds up."""
+        """Whether the frame at `time_s` is sampled, given the time of the frame before it.
+
+        The first frame at or after each multiple of `every_s` is. The grid is fixed, so that rounding errors do not
+        accumulate.
+        """
         if not self.every_s or self.keyframes:
             return True
         return int((time_s + TIME_TOLERANCE_S) / self.every_s) > int((before_s + TIME_TOLERANCE_S) / self.every_s)
@@ -62,25 +70,25 @@ class FollowOptions:
     batch_frames: int = 8
     """Frames that go through the detector together."""
     best_crops: int = 4
-    """Crops kept of each track, the best by quality: more of them tell no better."""
+    """Crops kept of each track, the best by quality: more of them do not improve accuracy."""
     min_screen_time_s: float = 0.3
-    """A track seen for less is no appearance: most are flickers of the detector."""
+    """Shorter tracks are not appearances: most are false detections."""
 
 
 @dataclass(frozen=True)
 class PeopleOptions:
-    """When an answer is good enough to be given."""
+    """How crops are classified, and when a gender is predicted rather than unknown."""
 
     batch_crops: int = 64
     """Crops that go through the classifier together, across tracks and videos."""
     min_confidence: float = 0.75
-    """The probability of the likelier gender below which the answer is unknown: three to one. Of those above, more than
-    95 in 100 are right on either half of the sources of labelled video (`scripts/choose_thresholds.py`)."""
+    """Gender is unknown if the more likely one has a lower probability. At 0.75 more than 95 % of the predicted genders
+    are correct on either half of the sources of labelled video (`scripts/choose_thresholds.py`)."""
     min_face_height_px: float = 16.0
-    """Smaller faces, by the mean height of a track, are unknown."""
+    """Gender is unknown if the mean height of the track's faces is less."""
     min_age_years: float = 4.0
-    """Younger faces, by the told age, are unknown: labels of infants are little better than guesses, and so is what a
-    network learns from them (`reports/MODELS.md`, accuracy by age)."""
+    """Gender is unknown if the predicted age is less: labels of infants are little better than guesses, and so are the
+    predictions of a network trained on them (`reports/MODELS.md`, accuracy by age)."""
 
 
 def _scrfd() -> ScrfdOptions:
@@ -109,7 +117,7 @@ def _tracker() -> TrackerOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Everything that a run's results depend on, besides videos and weights."""
+    """Everything that the results of a run depend on, besides videos and weights."""
 
     detector: str = "ours"
     """A name from the manifest, "ours", or the path of an ONNX file."""
@@ -124,23 +132,23 @@ class RunOptions:
     people: PeopleOptions = field(default_factory=PeopleOptions)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain nested values."""
+        """All options as nested dictionaries."""
         return asdict(self)
 
     def digest(self, model_hashes: dict[str, str]) -> str:
-        """Tells whether a result was made with these options and weights: 16 hexadecimal digits."""
+        """Identifies these options and weights: 16 hexadecimal digits."""
         text = json.dumps([self.as_dict(), model_hashes], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """How many videos are worked on side by side, and when one is given up; results do not depend on it."""
+    """How many videos are processed at the same time, and when one is given up. Results do not depend on these."""
 
     count: int = 1
     stall_s: float = 60.0
-    """A video of which nothing new is decoded for so long is given up."""
+    """A video is given up after this many seconds without progress."""
     share: int = 100
     """Videos after which a worker is replaced."""
     threads: int = 0
-    """Of each worker, for decoding and for inference; 0 lets the libraries choose."""
+    """Threads of each worker, for decoding and for inference; 0 lets the libraries choose."""

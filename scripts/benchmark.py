@@ -1,4 +1,4 @@
-"""Times facetally against decoding alone and against the loop one would write with insightface, and where time goes.
+"""Times facetally against decoding alone and against a simple loop with insightface, and measures time by stage.
 
     python -m scripts.benchmark whole-job ../shared/videos
     python -m scripts.benchmark films ../shared/videos
@@ -6,8 +6,8 @@
     python -m scripts.benchmark scaling ../shared/videos
     python -m scripts.benchmark models
 
-Repeats are interleaved and medians compared, so that a noisy machine disturbs all alike: the ratios within a run mean
-something, the seconds less. Each writes JSON into reports/benchmarks.
+Repeats are interleaved and medians compared, so that noise on the machine affects all jobs equally: the ratios within a
+run are more reliable than the seconds. Each command writes JSON into reports/benchmarks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from facetally.batch.worker_pool import allocate_workers, available_cores
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.inputs import InputVideo, find_videos
 from facetally.models.engines import Engines, load_engines
-from facetally.options import RunOptions, Sampling, WorkerOptions
+from facetally.options import ComputeDevice, RunOptions, Sampling, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
 from scripts.long_films import Film, looped
 from scripts.provenance import machine
@@ -56,8 +56,11 @@ FILMS = {
 }
 CLIP_COUNTS = (1, 2, 4, 8, 16, 32, 64)
 INPUT_SIZES_PX = (320, 480, 640)
-BATCHES = {"cpu": ((8,), (1, 8, 32)), "cuda": ((1, 8, 32, 64), (1, 8, 32, 256))}
-"""Frames of a call of the detector, and faces of a call of the classifier, by device."""
+BATCHES: dict[ComputeDevice, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "cpu": ((8,), (1, 8, 32)),
+    "cuda": ((1, 8, 32, 64), (1, 8, 32, 256)),
+}
+"""Frames per call of the detector, and faces per call of the classifier, by device."""
 CALLS = 5
 
 INPUTS = click.argument("inputs", nargs=-1, required=True)
@@ -111,7 +114,7 @@ def whole_job(inputs: tuple[str, ...], repeats: int, detector: str, every_s: flo
 @MINUTES
 @DETECTOR
 @click.option("--film", "names", type=click.Choice(list(FILMS)), multiple=True, default=list(FILMS))
-@click.option("--count", default=1, show_default=True, help="Films of each size, which are one job.")
+@click.option("--count", default=1, show_default=True, help="Films of each size, processed as one job.")
 @click.option("--every", "intervals", type=float, multiple=True, default=[1.0, 0.2, 0.0], show_default=True)
 @REPORTS
 def films(
@@ -136,8 +139,8 @@ def films(
             ]
             jobs: Jobs = {DECODING: partial(decode_all, videos)}
             for every_s in intervals:
-                said = f"every {every_s:g} s" if every_s else "every frame"
-                jobs[said] = whole_job_of(videos, RunOptions(detector=detector, sampling=Sampling(every_s)))
+                label = f"every {every_s:g} s" if every_s else "every frame"
+                jobs[label] = whole_job_of(videos, RunOptions(detector=detector, sampling=Sampling(every_s)))
             results[name] = compared(jobs, repeats, name)
     figures = {"minutes": minutes, "count": count, "detector": detector, "films": results}
     write(reports, f"films-{count}", figures)
@@ -151,7 +154,7 @@ def films(
 @click.option("--film", "name", type=click.Choice(list(FILMS)), default="1080p", show_default=True)
 @REPORTS
 def stages(inputs: tuple[str, ...], minutes: float, detector: str, every_s: float, name: str, reports: Path) -> None:
-    """Where the time of one film goes. Stages in two threads overlap; "waits" is that of the one that looks."""
+    """Time by stage for one film. Stages in two threads overlap; "waits" is the detection thread waiting for frames."""
     options = RunOptions(detector=detector, sampling=Sampling(every_s))
     engines = load_engines(options, device="cpu")
     task = WorkerTask(engines.detector, engines.recipe, options)
@@ -164,7 +167,7 @@ def stages(inputs: tuple[str, ...], minutes: float, detector: str, every_s: floa
                 for track in getattr(event, "ended", ()):
                     engines.classifier.predict(track.crops)
         wall_s, core_s = time.perf_counter() - wall_s, time.process_time() - core_s
-    table = Table("stage", "s", "of the whole")
+    table = Table("stage", "s", "share of total")
     for stage, seconds in clock.seconds.most_common():
         table.add_row(stage, f"{seconds:.1f}", f"{seconds / wall_s:.0%}")
     table.add_row("whole", f"{wall_s:.1f}", f"{core_s / wall_s:.2f} cores")
@@ -182,7 +185,7 @@ def stages(inputs: tuple[str, ...], minutes: float, detector: str, every_s: floa
 def scaling(
     inputs: tuple[str, ...], detector: str, counts: tuple[int, ...], worker_counts: tuple[int, ...], reports: Path
 ) -> None:
-    """Time over the number of clips, for one worker and more; the exponent is that of a power law through the times."""
+    """Time over the number of clips, by number of workers; the exponent is that of a power law fitted to the times."""
     options = RunOptions(detector=detector)
     results: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -203,8 +206,8 @@ def scaling(
 @DETECTOR
 @click.option("--device", type=click.Choice(list(BATCHES)), default="cpu", show_default=True)
 @REPORTS
-def models(repeats: int, detector: str, device: str, reports: Path) -> None:
-    """Frames a second of the detector, and faces a second of the classifier, by size and batch."""
+def models(repeats: int, detector: str, device: ComputeDevice, reports: Path) -> None:
+    """Frames per second of the detector, and faces per second of the classifier, by input size and batch."""
     engines = load_engines(RunOptions(detector=detector), device)
     frame_counts, crop_counts = BATCHES[device]
     rng = np.random.default_rng(0)
@@ -225,7 +228,7 @@ def models(repeats: int, detector: str, device: str, reports: Path) -> None:
     seconds, counts = figures["median_s"], figures["counts"]
     per_s = {name: round(counts[name]["frames"] / median_s) for name, median_s in seconds.items()}
     live = {name: round(rate * Sampling.every_s) for name, rate in per_s.items() if name.startswith("detector")}
-    shown = Table("", "a second", f"live streams, a look every {Sampling.every_s:g} s")
+    shown = Table("", "per second", f"live streams, sampled every {Sampling.every_s:g} s")
     for name, rate in per_s.items():
         shown.add_row(name, str(rate), str(live.get(name, "")))
     Console(width=100).print(shown)
@@ -234,14 +237,14 @@ def models(repeats: int, detector: str, device: str, reports: Path) -> None:
 
 
 def count_of(function: Callable[..., Any], *arguments: Any) -> Figures:
-    """A few calls."""
+    """Calls the function `CALLS` times and returns the number of processed items."""
     for _ in range(CALLS):
         function(*arguments)
     return {"frames": CALLS * len(arguments[0])}
 
 
 def compared(jobs: Jobs, repeats: int, title: str = "") -> Figures:
-    """Runs all jobs again and again; prints and returns seconds, medians, and these as multiples of the first job's."""
+    """Repeats all jobs; prints and returns seconds, medians, and medians as multiples of the first job's median."""
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     counts: dict[str, Figures] = {}
     for _ in range(repeats):
@@ -251,7 +254,7 @@ def compared(jobs: Jobs, repeats: int, title: str = "") -> Figures:
             seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     first_s = next(iter(medians.values()))
-    table = Table(title, "median s", "x the first", "frames", "looked at", "faces")
+    table = Table(title, "median s", "x the first", "frames", "sampled", "faces")
     for name, median_s in medians.items():
         shown = (str(counts[name].get(key, "")) for key in ("frames", "sampled", "faces"))
         table.add_row(name, f"{median_s:.2f}", f"{median_s / first_s:.2f}", *shown)
@@ -275,7 +278,7 @@ def write(reports: Path, name: str, figures: Figures) -> None:
 
 
 def decode_all(videos: Sequence[InputVideo]) -> Figures:
-    """Every frame of every video through PyAV on FFmpeg's threads, nothing else."""
+    """Only decodes every frame of every video, through PyAV with FFmpeg's threads."""
     frame_count = 0
     for video in videos:
         with av.open(str(video.path)) as container:
@@ -286,20 +289,20 @@ def decode_all(videos: Sequence[InputVideo]) -> Figures:
 
 
 def whole_job_of(videos: Sequence[InputVideo], options: RunOptions, workers: int = 0) -> Callable[[], Figures]:
-    """What `facetally run` does with these videos, its models loaded already."""
-    workers, threads = allocate_workers(available_cores(), len(videos), workers)
-    engines = load_engines(options, "cpu", threads)
+    """A job that does the work of `facetally run` on these videos; its models are already loaded."""
+    workers, threads = allocate_workers(available_cores(), len(videos), workers=workers)
+    engines = load_engines(options, "cpu", threads=threads)
     return partial(run_whole_job, videos, engines, options, WorkerOptions(workers, threads=threads))
 
 
 def run_whole_job(
     videos: Sequence[InputVideo], engines: Engines, options: RunOptions, workers: WorkerOptions
 ) -> Figures:
-    """Tables and ledger included, into a folder that is thrown away."""
+    """A whole run, with tables and ledger, into a temporary folder."""
     with tempfile.TemporaryDirectory() as out:
         ledger = Ledger(Path(out))
         plan = plan_run(videos, ledger, options.digest(engines.model_hashes))
-        rows = run_videos(plan, ledger, engines, options, Silent(), workers)
+        rows = run_videos(plan, ledger, engines, options=options, progress=Silent(), workers=workers)
     return {
         "frames": sum(row.frame_count for row in rows),
         "sampled": sum(row.sampled_count for row in rows),
@@ -308,7 +311,7 @@ def run_whole_job(
 
 
 def run_insightface_loop(videos: Sequence[InputVideo], engines: Engines, options: RunOptions) -> Figures:
-    """OpenCV decodes, insightface's SCRFD looks at every sampled frame at 640, each face is classified by itself."""
+    """OpenCV decodes, insightface's SCRFD runs on every sampled frame at 640 px, and each face is classified alone."""
     from insightface.model_zoo.scrfd import SCRFD
     from insightface.utils.face_align import norm_crop
 
@@ -336,7 +339,7 @@ def run_insightface_loop(videos: Sequence[InputVideo], engines: Engines, options
 
 
 def distinct_copy(clip: Path, number: int) -> Path:
-    """A copy of an mp4 with other bytes at its end, which players pass over: the same content would not be redone."""
+    """A copy of an mp4 with a distinct, ignored box at its end, because identical files are processed only once."""
     path = clip.with_name(f"{number:03}_{clip.name}")
     path.write_bytes(clip.read_bytes() + (12).to_bytes(4, "big") + b"free" + number.to_bytes(4, "big"))
     return path

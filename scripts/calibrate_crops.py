@@ -1,9 +1,9 @@
-"""Calibrates a classifier's answers for single crops anew, on what its training selected by, as `facetally train` does.
+"""Recalibrates a classifier for single crops on the selection split of its training, as `facetally train` does.
 
     python -m scripts.calibrate_crops models/facetally.pth --data utk=UTKFace.zip --data fairface=... --cache work/crops
 
-The line is stored in the card of the checkpoint and of its ONNX twin, and whether a crop is told with its mirror image
-is taken from the recipe. Answers for tracks stay as they are.
+The line is stored in the card of the checkpoint and of its exported ONNX copy. Whether a crop is classified together
+with its mirror image is taken from the recipe. The calibration for tracks does not change.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 import rich_click as click
 
-from facetally.cli.train import ALIGNED, CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
+from facetally.cli.options import DETECTOR, MODELS_DIR
+from facetally.cli.train import ALIGNED, CACHE, DATA, detector_path, parsed_sources
 from facetally.cli.training_progress import shown_training
 from facetally.detection.crops import CropRecipe
 from facetally.gender.model.checkpoint import load_checkpoint
@@ -48,7 +49,7 @@ def main(
         selection = held_out_faces(sets, card, "selection")
         recipe = replace(RECIPES[card.name], size_px=crops.size_px)
         line = calibrations(network, selection, recipe, "cpu")["crop"]
-    click.echo(f"before: {card.calibration.get('crop')}\nnow: {line}, by {len(selection)} faces")
+    click.echo(f"before: {card.calibration.get('crop')}\nnow: {line}, fitted on {len(selection)} faces")
     lines = card.calibration | {"crop": line}
     save_both(checkpoint, network, replace(card, mirrored=recipe.mirrored, calibration=lines))
 

@@ -1,10 +1,10 @@
-"""Calibrates a classifier's answers for tracks on one half of the sources of a labelled run, and reports both halves.
+"""Calibrates a classifier for tracks on one half of the sources of a labelled run, and reports both halves.
 
     facetally run ../shared/videos -o out
     python -m scripts.calibrate_tracks out --truth ../shared/truth --report reports/models/facetally_on_video.json
 
-The line is stored in the card of models/facetally.pth and of its ONNX twin; the run is then to be made again. Run once
-more on the new OUT, it finds a line near slope 1 and offset 0, and reports what then holds (--dry-run changes nothing).
+The line is stored in the card of models/facetally.pth and of its exported ONNX copy; the run must then be repeated. On
+the new OUT this script finds a line near slope 1 and offset 0, and reports the new figures (--dry-run changes nothing).
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from facetally.validation.validate import ValidateOptions, validate_run
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
 BINS = 5
-"""Of the calibration error: the tracks are few."""
+"""Of the calibration error; few, because the tracks are few."""
 SPREAD = 0.25
-"""Of the line beforehand: half of the sources hold a hundred tracks and a few errors, which must not bend it far."""
+"""Prior spread of the line: half of the sources have a hundred tracks and a few errors, which must not dominate it."""
 
 
 @click.command(help=__doc__)
@@ -65,7 +65,7 @@ def main(out: Path, truth: Path, checkpoint: Path, report: Path | None, dry_run:
 
 
 def half_figures(tracks: Sequence[TrackOutcome], people: Sequence[PersonOutcome], line: Calibration) -> dict[str, Any]:
-    """Accuracy of people, and how well the tracks' probabilities hold as they are and along the line."""
+    """Accuracy of people, and the calibration error of the tracks' probabilities before and after applying the line."""
     is_female, predicted = _trials(tracks)
     errors = {}
     for name, odds in {"calibration_error": predicted, "calibration_error_along_line": line.apply(predicted)}.items():
@@ -74,7 +74,7 @@ def half_figures(tracks: Sequence[TrackOutcome], people: Sequence[PersonOutcome]
 
 
 def store(checkpoint: Path, line: Calibration) -> None:
-    """Puts the line after the one that the card has, and exports again."""
+    """Composes the line with the one in the card, and exports again."""
     network, card = load_checkpoint(checkpoint)
     before = card.calibration_of("track")
     both = replace(before, slope=line.slope * before.slope, offset=line.slope * before.offset + line.offset)
@@ -82,8 +82,8 @@ def store(checkpoint: Path, line: Calibration) -> None:
 
 
 def save_both(checkpoint: Path, network: FaceNetwork, card: ModelCard) -> None:
-    """Writes a checkpoint and its ONNX twin, and the twin's hash into the manifest beside them."""
-    card = replace(card, format_version=FORMAT_VERSION)  # whatever was read: it is written with today's fields
+    """Writes a checkpoint and its exported ONNX copy, and the hash of the copy into the manifest beside them."""
+    card = replace(card, format_version=FORMAT_VERSION)  # an older card is written with the current fields
     save_checkpoint(checkpoint, network, card)
     onnx = checkpoint.with_suffix(".onnx")
     export_onnx(onnx, network, card)
@@ -91,7 +91,7 @@ def save_both(checkpoint: Path, network: FaceNetwork, card: ModelCard) -> None:
 
 
 def _trials(tracks: Sequence[TrackOutcome]) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) whether each is a woman, and (N,) told log-odds of it."""
+    """(N,) whether each is a woman, and (N,) predicted log-odds of it."""
     is_female = np.array([track.truth == "female" for track in tracks])
     return is_female, log_odds(np.array([track.female_prob for track in tracks]))
 

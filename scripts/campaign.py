@@ -1,10 +1,10 @@
-"""Tries to lose a night's run: kills, damaged files, a full disk, two runs at once, an hour of video, mad labels.
+"""Tests runs under faults: kills, damaged files, a full disk, two runs at once, an hour of video, malformed labels.
 
     python -m scripts.campaign ../shared/videos --report reports/campaign.json
 
-Every run is `facetally run` in processes of its own, as users start it. The long form takes about two hours on 2 cores;
---kills, --mutants, --minutes and --examples shorten it. The same seed does the same. The report is written anew after
-each part, as JSON and, beside it, in Markdown.
+Every run is `facetally run` in a separate process, as users start it. The full campaign takes about two hours on 2
+cores; --kills, --mutants, --minutes and --examples shorten it. The same seed gives the same faults. The report is
+rewritten after each part, as JSON and, beside it, in Markdown.
 """
 
 from __future__ import annotations
@@ -44,25 +44,25 @@ from scripts.provenance import machine
 FILE = click.Path(path_type=Path, dir_okay=False)
 KILLED_CLIPS = 40
 KILLS_A_RUN = 10
-"""After so many a run may come to its end."""
+"""After this many kills a run may finish."""
 BATCH = 100
-"""Damaged files that one run gets."""
+"""Damaged files per run."""
 STALL_S = 10
 HOSTILE = Path(__file__).resolve().parent.parent / "tests" / "pipeline" / "test_hostile_input.py"
 TOO_MUCH_MB = 1500
 Result = dict[str, Any]
-"""`passed`, and figures by their names."""
+"""`passed`, and figures by name."""
 
 
 @click.command(help=__doc__)
 @click.argument("videos", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--kills", default=200, show_default=True)
 @click.option("--mutants", default=2000, show_default=True)
-@click.option("--minutes", default=60.0, show_default=True, help="Of 1080p video; 0: none.")
+@click.option("--minutes", default=60.0, show_default=True, help="Length of the 1080p video; 0: no such video.")
 @click.option("--examples", default=5000, show_default=True, help="For each parser of labels, settings and names.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--report", type=FILE, help="JSON to write.")
-@click.option("--part", "only", multiple=True, help="Only this one; what the report holds of the others stays.")
+@click.option("--part", "only", multiple=True, help="Run only this part; the report keeps its results of the others.")
 def main(
     videos: Path,
     kills: int,
@@ -93,8 +93,8 @@ def main(
         if examples:
             parts["parsers"] = partial(parsers, examples)
         if unknown := set(only) - set(parts):
-            asked, known = ", ".join(sorted(unknown)), ", ".join(parts)
-            raise click.BadParameter(f"{asked}; there are: {known}", param_hint="--part")
+            given, known = ", ".join(sorted(unknown)), ", ".join(parts)
+            raise click.BadParameter(f"{given}; choose from: {known}", param_hint="--part")
         for name in only or parts:
             part = parts[name]
             started_s = time.monotonic()
@@ -121,19 +121,19 @@ def write_report(results: dict[str, Result], path: Path) -> None:
 
 
 def as_markdown(figures: dict[str, Any], results: dict[str, Result]) -> str:
-    """The report as people read it: a section a part, a line a figure."""
-    lines = ["# Campaign: what was done to lose a run, and what came of it", ""]
+    """The report as Markdown: one section per part, one line per figure."""
+    lines = ["# Campaign: faults injected into runs, and the results", ""]
     lines += [f"{figures['date']}, {figures['machine']}: `{figures['command']}`", ""]
     lines += ["| part | passed |", "|---|---|"]
     lines += [f"| {name} | {'yes' if result['passed'] else '**no**'} |" for name, result in results.items()]
     for name, result in results.items():
         lines += ["", f"## {name[0].upper()}{name[1:]}", "", *result["what"].splitlines(), ""]
-        lines += [f"- {key}: {said(value)}" for key, value in result.items() if key not in ("what", "passed")]
+        lines += [f"- {key}: {as_text(value)}" for key, value in result.items() if key not in ("what", "passed")]
     return "\n".join(lines) + "\n"
 
 
-def said(value: Any) -> str:
-    """A figure as people write it."""
+def as_text(value: Any) -> str:
+    """A figure as text."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
     if isinstance(value, list):
@@ -142,7 +142,7 @@ def said(value: Any) -> str:
 
 
 def linked(paths: Sequence[Path], folder: Path) -> Path:
-    """A folder with links to these files, numbered, so that no two share a name."""
+    """A folder with numbered links to these files, so that no two have the same name."""
     folder.mkdir(parents=True)
     for number, path in enumerate(paths):
         (folder / f"{number:02}_{path.name}").symlink_to(path)
@@ -158,8 +158,8 @@ def started(videos: Path, out: Path, **options: Any) -> subprocess.Popen[str]:
 def finished(videos: Path, out: Path, **options: Any) -> tuple[int, str]:
     """Exit code and stderr of a run."""
     process = started(videos, out, **options)
-    said = process.communicate()[1]
-    return process.returncode, said
+    stderr = process.communicate()[1]
+    return process.returncode, stderr
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -169,7 +169,7 @@ def contents(out: Path) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Unbroken:
-    """What a run gives that nobody disturbs."""
+    """The result of an undisturbed run."""
 
     exit_code: int
     tables: dict[str, bytes]
@@ -183,9 +183,9 @@ def unbroken_run(videos: Path, out: Path) -> Unbroken:
 
 
 def killed_runs(videos: Path, folder: Path, whole: Unbroken, count: int, rng: random.Random) -> Result:
-    """Kills (-9) runs of 40 clips, or in one of four cases a worker, at random moments, and resumes them to their end.
+    """Kills (-9) runs of 40 clips, or in one of four cases a worker, at random moments, and resumes until they finish.
 
-    Passed if all Parquet tables have the bytes of an unbroken run.
+    Passed if all Parquet tables are byte-identical to those of an undisturbed run.
     """
     kills, completed, differing = 0, 0, 0
     while kills < count:
@@ -205,7 +205,7 @@ def killed_runs(videos: Path, folder: Path, whole: Unbroken, count: int, rng: ra
 
 
 def kill_someone(process: subprocess.Popen[str], rng: random.Random) -> None:
-    """kill -9 for the run, or in one of four cases for a process that works for it; waits for the run's end."""
+    """Sends kill -9 to the run, or in one of four cases to one of its workers; waits until the run has ended."""
     ours = psutil.Process(process.pid)
     workers = [child for child in ours.children(recursive=True) if child.is_running()]
     if workers and rng.random() < 0.25:
@@ -216,7 +216,7 @@ def kill_someone(process: subprocess.Popen[str], rng: random.Random) -> None:
 
 
 def mutants_of(clips: Sequence[Path], folder: Path, count: int, rng: random.Random) -> Iterator[Path]:
-    """Damaged copies: cut off, bytes changed, parts of another spliced in."""
+    """Damaged copies: truncated, bytes changed, or parts of another file spliced in."""
     folder.mkdir(parents=True)
     for number in range(count):
         source, other = (bytearray(rng.choice(clips).read_bytes()) for _ in range(2))
@@ -235,9 +235,9 @@ def mutants_of(clips: Sequence[Path], folder: Path, count: int, rng: random.Rand
 
 
 def damaged_files(clips: Sequence[Path], folder: Path, count: int, rng: random.Random) -> Result:
-    """Runs over clips that are cut off, have bytes changed, or a part of another in them, 100 at a time.
+    """Runs over clips that are truncated, have bytes changed, or contain a part of another, 100 at a time.
 
-    Passed if each is in the ledger, no process outlives its run, every exit code is 0 or 1, and the later half of the
+    Passed if each is in the ledger, no process outlives its run, every exit code is 0 or 1, and the second half of the
     runs needs no more memory than the first (within 20 %).
     """
     statuses: Counter[str] = Counter()
@@ -272,26 +272,26 @@ def damaged_files(clips: Sequence[Path], folder: Path, count: int, rng: random.R
 
 
 def full_disk(videos: Path, folder: Path, whole: Unbroken) -> Result:
-    """The largest table finds no room.
+    """There is no space for the largest table.
 
-    Passed if the error says its fix, no half file is left, and the same command makes the unbroken run's tables once
-    there is room.
+    Passed if the error states its fix, no partial file is left, and the same command writes the tables of an
+    undisturbed run once there is space.
     """
     out, room_bytes = folder / "out", max(map(len, whole.tables.values())) - 1
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, room_bytes))
 
-    code, said = finished(videos, out, preexec_fn=limited)
-    is_predicted = code == 1 and "Error: cannot write" in said and "Fix: free space" in said
+    code, stderr = finished(videos, out, preexec_fn=limited)
+    is_reported = code == 1 and "Error: cannot write" in stderr and "Fix: free space" in stderr
     readable = sum(1 for _ in Ledger(out).rows()) if Ledger(out).video_ids() else 0
     parts = len(list(out.rglob("*.part")))
     finished(videos, out)
     is_same = contents(out) == whole.tables
-    passed = is_predicted and not parts and is_same
+    passed = is_reported and not parts and is_same
     return {
         "passed": passed,
-        "predicted": is_predicted,
+        "told": is_reported,
         "stored before": readable,
         "half files": parts,
         "same after": is_same,
@@ -299,42 +299,42 @@ def full_disk(videos: Path, folder: Path, whole: Unbroken) -> Result:
 
 
 def vanished_folder(videos: Path, folder: Path) -> Result:
-    """The output folder is deleted under a run.
+    """The output folder is deleted during a run.
 
-    Passed if that ends with exit code 0 or 1, and no traceback.
+    Passed if the run ends with exit code 0 or 1, and without a traceback.
     """
     out = folder / "out"
     process = started(videos, out)
     while not Ledger(out).video_ids() and process.poll() is None:
         time.sleep(0.05)
     shutil.rmtree(out, ignore_errors=True)
-    said = process.communicate()[1]
-    is_clean = "Traceback" not in said
+    stderr = process.communicate()[1]
+    is_clean = "Traceback" not in stderr
     return {"passed": is_clean and process.returncode in (0, 1), "exit code": process.returncode, "clean": is_clean}
 
 
 def two_runs(videos: Path, folder: Path, whole: Unbroken) -> Result:
     """A second run into the same folder.
 
-    Passed if it is refused, and the first ends as if alone.
+    Passed if it is refused, and the first run ends as if there were no other.
     """
     out = folder / "out"
     first = started(videos, out)
     while not (out / "run.json").exists() and first.poll() is None:
         time.sleep(0.01)
-    first.send_signal(signal.SIGSTOP)  # or it might be done before the second asks
-    code, said = finished(videos, out)
+    first.send_signal(signal.SIGSTOP)  # otherwise it might finish before the second starts
+    code, stderr = finished(videos, out)
     first.send_signal(signal.SIGCONT)
     first.communicate()
-    is_refused = code == 1 and "another run is writing" in said
+    is_refused = code == 1 and "another run is writing" in stderr
     is_same = first.returncode == whole.exit_code and contents(out) == whole.tables
     return {"passed": is_refused and is_same, "refused": is_refused, "first as if alone": is_same}
 
 
 def long_video(clips: Sequence[Path], folder: Path, minutes: float) -> Result:
-    """One long video: half a minute of 1080p again and again, a look a second.
+    """One long video: half a minute of 1080p, repeated, sampled once per second.
 
-    Passed if run and workers together stay under 1.5 GB, and need at most 5 % more in the second half.
+    Passed if the run and its workers together stay under 1.5 GB, and need at most 5 % more in the second half.
     """
     path = looped(clips, folder / "in" / "hour.mp4", minutes, Film())
     watch = watched(started(path.parent, folder / "out"))
@@ -350,9 +350,9 @@ def long_video(clips: Sequence[Path], folder: Path, minutes: float) -> Result:
 
 
 def parsers(examples: int) -> Result:
-    """`hypothesis` drives the readers of truth, of CVAT, MOT and Label Studio exports, of settings and of names.
+    """`hypothesis` tests the readers of truth, of CVAT, MOT and Label Studio exports, of settings and of names.
 
-    Passed if each gives an answer, or an error that says its fix, for every example.
+    Passed if each returns a result, or an error that states its fix, for every example.
     """
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HOSTILE)]
     done = subprocess.run(words, env=os.environ | {"FACETALLY_EXAMPLES": str(examples)}, capture_output=True, text=True)
@@ -362,13 +362,13 @@ def parsers(examples: int) -> Result:
 
 @dataclass(frozen=True)
 class Watched:
-    """A run that has come to its end."""
+    """A finished run."""
 
     exit_code: int
     samples_mb: list[float]
     """Memory of the run and its workers, every half second."""
     left_over: list[psutil.Process]
-    """Who outlived it."""
+    """Processes that outlived the run."""
 
     @property
     def peak_mb(self) -> float:
@@ -376,8 +376,8 @@ class Watched:
 
 
 def watched(process: subprocess.Popen[str]) -> Watched:
-    """Follows a run to its end."""
-    reader = threading.Thread(target=process.communicate)  # or it would wait for somebody to read what it says
+    """Monitors a run until it ends."""
+    reader = threading.Thread(target=process.communicate)  # otherwise the run would block on a full pipe
     reader.start()
     ours = psutil.Process(process.pid)
     family: dict[int, psutil.Process] = {}
@@ -395,7 +395,9 @@ def watched(process: subprocess.Popen[str]) -> Watched:
 def print_table(results: dict[str, Result]) -> None:
     table = Table("what", "passed", "figures")
     for name, result in results.items():
-        figures = ", ".join(f"{key}: {said(value)}" for key, value in result.items() if key not in ("what", "passed"))
+        figures = ", ".join(
+            f"{key}: {as_text(value)}" for key, value in result.items() if key not in ("what", "passed")
+        )
         table.add_row(name, "yes" if result["passed"] else "NO", figures)
     Console(width=160).print(table)
 

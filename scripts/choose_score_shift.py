@@ -1,11 +1,11 @@
-"""Chooses how far our detector's scores are moved, on one half of the sources of labelled runs; reports the other.
+"""Chooses the shift of our detector's scores on one half of the sources of labelled runs, and reports the other half.
 
     python -m scripts.train_scrfd ... -o DIR --score-shift 0.3
     facetally run ../shared/videos -o OUT_0.3 --detector DIR/facetally_scrfd_500m.onnx
     python -m scripts.choose_score_shift --run 0=OUT_0 --run 0.3=OUT_0.3 --truth ../shared/truth
 
-A network that learned for days and not for weeks is less sure of what it sees than others. The shift chosen is the one
-with most people found, less a fifth of its tracks on nobody: those are short, and most get no answer.
+A network trained for a short time gives lower scores than one trained for long. The chosen shift maximises the number
+of people found minus a fifth of the number of tracks on nobody: those tracks are short, and most remain unknown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from facetally.validation.outcomes import NOBODY, Outcomes
 from facetally.validation.validate import ValidateOptions, validate_run
 
 ON_NOBODY_COST = 0.2
-"""What a track on nobody counts, in people found."""
+"""Cost of a track on nobody, in people found."""
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -83,7 +83,7 @@ def finds(outcomes: Outcomes, sources: frozenset[str]) -> Finds:
 
 
 def chosen_shift(by_shift: Mapping[float, Finds]) -> float:
-    """The shift of most worth, and of several such the smallest."""
+    """The shift with the highest `worth`; of equal ones the smallest shift."""
     return max(by_shift, key=lambda shift: (by_shift[shift].worth, -abs(shift)))
 
 

@@ -3,9 +3,9 @@
     facetally run ../shared/videos -o out
     python -m scripts.choose_thresholds out --truth ../shared/truth
 
-Two thresholds of `pipeline/options.py`: `PeopleOptions.min_confidence` is the lowest at which answers are right 95
-times in 100; `FollowOptions.min_screen_time_s` the highest that loses no more than one in a hundred of the people
-found. The run must have been made with a screen time no higher than those looked for.
+Two thresholds of `pipeline/options.py`: `PeopleOptions.min_confidence` is the lowest at which 95 % of the predictions
+are correct; `FollowOptions.min_screen_time_s` is the highest that loses at most 1 % of the people found. The run must
+have been made with a minimum screen time no higher than the lowest candidate.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def main(out: Path, truth: Path) -> None:
 
 
 def chosen_screen_time_s(tracks: Sequence[TrackOutcome]) -> float:
-    """The highest of `SCREEN_TIMES_S` that loses no more than `MAX_LOST` of the people that the lowest finds."""
+    """The highest of `SCREEN_TIMES_S` that loses at most `MAX_LOST` of the people that the lowest one finds."""
     found = {screen_time_s: found_count(tracks, screen_time_s) for screen_time_s in SCREEN_TIMES_S}
     return max(s for s in SCREEN_TIMES_S if found[s] >= (1 - MAX_LOST) * found[SCREEN_TIMES_S[0]])
 
 
 def found_count(tracks: Sequence[TrackOutcome], min_screen_time_s: float) -> int:
-    """People with a track that lasts so long."""
+    """Number of people with a track of at least this screen time."""
     kept = [track for track in tracks if track.counts and track.screen_time_s >= min_screen_time_s - 1e-6]
     return len({(track.video, track.person) for track in kept})
 
@@ -67,7 +67,7 @@ def found_count(tracks: Sequence[TrackOutcome], min_screen_time_s: float) -> int
 def _print_confidences(
     chosen_on: Sequence[TrackOutcome], reported_on: Sequence[TrackOutcome], chosen: float | None
 ) -> None:
-    table = Table("min_confidence", "chosen on: right", "answered", "reported on: right", "answered")
+    table = Table("min_confidence", "chosen on: accuracy", "coverage", "reported on: accuracy", "coverage")
     for threshold in sorted({*CONFIDENCES, *([chosen] if chosen else [])}):
         cells = []
         for tracks in (chosen_on, reported_on):

@@ -1,9 +1,9 @@
-"""From nothing to a tally and a report, on real faces: what `make demo` runs.
+"""Runs facetally from videos to a tally and a report on real faces: the program behind `make demo`.
 
     python -m scripts.demo
 
-Takes a dozen of the clips in ../shared/videos where they are; else renders a clip from public-domain photographs that
-ship inside scikit-image (Eileen Collins) and matplotlib (Grace Hopper).
+Uses a dozen of the clips in ../shared/videos if they exist. Otherwise it renders a clip from public-domain photographs
+that are included in scikit-image (Eileen Collins) and matplotlib (Grace Hopper).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(out: Path) -> None:
 
 
 def rendered_clip(path: Path) -> Path:
-    """Writes a clip of 8 s: a slow move over each photograph, with a cut between."""
+    """Writes a clip of 8 s: a slow pan over each photograph, with a cut between them."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.width, stream.height = CLIP_WH
@@ -71,13 +71,13 @@ def photographs() -> Iterator[np.ndarray]:
     import matplotlib.cbook
     import skimage.data
 
-    yield skimage.data.astronaut()
+    yield np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]  # scikit-image has no types
     hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     yield np.asarray(cv2.imread(str(hopper), cv2.IMREAD_COLOR_RGB))
 
 
 def slow_move(photograph: np.ndarray, seconds: float) -> Iterator[np.ndarray]:
-    """Frames of `CLIP_WH` that glide down over the upper part of a photograph."""
+    """Frames of size `CLIP_WH` that pan down over the upper part of a photograph."""
     width, height = CLIP_WH
     scale = width / photograph.shape[1]
     scaled = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

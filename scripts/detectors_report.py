@@ -1,4 +1,4 @@
-"""Writes reports/DETECTORS.md: the detectors side by side, and whether ours may be the default.
+"""Writes reports/DETECTORS.md: the detectors side by side, and whether ours meets the targets for the default.
 
     python -m scripts.detectors_report
 
@@ -22,11 +22,11 @@ Figures = Mapping[str, Any]
 FILE = click.Path(path_type=Path, dir_okay=False)
 OURS, PEER, TEACHER = "ours", "scrfd_500m", "scrfd_2.5g"
 STAGE = "ours@"
-"""How the names of our detector at stages of its training begin; then comes "14 epochs"."""
+"""Prefix of the names of our detector at stages of its training, followed by, for example, "14 epochs"."""
 ASKED_LEVELS = ("easy", "medium")
-"""Of the average precision: those that have a target."""
+"""Levels of average precision that have a target."""
 PEER_SHARE = 0.95
-"""The share of the official 500M's precision that ours should reach."""
+"""The share of the average precision of the official 500M that ours should reach."""
 
 
 @click.command(help=__doc__)
@@ -39,9 +39,9 @@ def main(figures: Path, weights: Path, page: Path) -> None:
 
 
 def detectors_page(figures: Figures, losses: Sequence[float]) -> str:
-    """The page's text, from what `scripts.evaluate_detector` wrote and the loss of each epoch."""
+    """The page's text, from the JSON of `scripts.evaluate_detector` and the loss of each epoch."""
     counts = figures["pictures"]
-    compare_runs, learning = (
+    finished, stages = (
         {name: own for name, own in figures["detectors"].items() if name.startswith(STAGE) == is_stage}
         for is_stage in (False, True)
     )
@@ -49,50 +49,58 @@ def detectors_page(figures: Figures, losses: Sequence[float]) -> str:
         "# Face detectors\n\nWritten by `python -m scripts.detectors_report` from `detectors.json`, of "
         f"{figures['date']}, {figures['machine']}.\n\n```\n{figures['command']}\n```",
         HEADER + "\n" + "\n".join(target.row(figures) for target in TARGETS),
-        f"## Pictures\n\nAverage precision on {counts['wider_val']} of WIDER FACE's validation pictures (long side "
+        f"## Images\n\nAverage precision on {counts['wider_val']} of WIDER FACE's validation images (long side "
         f"512 px; its own easy, medium and hard faces) and {counts['fddb']} of FDDB, at an input of 640 px; recall of "
-        "WIDER's faces by their height in the stored picture, at a score of 0.5; milliseconds of a 640 x 360 frame.\n\n"
-        + image_table(compare_runs),
+        "WIDER's faces by their height in the stored image, at a score of 0.5; milliseconds per 640 x 360 frame.\n\n"
+        + image_table(finished),
         "## Labelled video\n\nThe same run with each detector over the hand-labelled clips.\n\n"
         + video_table(figures["video"]),
     ]
-    if learning:
-        stages = {int(name.removeprefix(STAGE).split()[0]): own for name, own in learning.items()}
-        parts.append("## Learning\n\n" + learning_section(stages, losses, compare_runs[PEER]))
+    if stages:
+        by_epochs = {int(name.removeprefix(STAGE).split()[0]): own for name, own in stages.items()}
+        parts.append("## Learning\n\n" + learning_section(by_epochs, losses, finished[PEER]))
     return "\n\n".join(parts) + "\n"
 
 
 def precision_ratio(level: str) -> Callable[[Figures], float]:
-    """Our average precision as a share of the official 500M's."""
+    """Our average precision divided by that of the official 500M."""
     return lambda figures: (
         figures["detectors"][OURS]["wider_val"][level] / figures["detectors"][PEER]["wider_val"][level]
     )
 
 
 def people_ratio(figures: Figures) -> float:
-    """Of the people with faces of 30 px or more that the official 500M finds, the share that ours finds."""
+    """The share of the people with faces of 30 px or more found by the official 500M that ours finds too."""
     return float(figures["video"][OURS]["of_those_found_by"][PEER])
 
 
 def false_track_ratio(figures: Figures) -> float:
-    """Our tracks on nobody, in those of the official 500M."""
+    """Our number of tracks on nobody divided by that of the official 500M."""
     return float(figures["video"][OURS]["tracks_on_nobody"] / max(1, figures["video"][PEER]["tracks_on_nobody"]))
 
 
 def accuracy_loss(figures: Figures) -> float:
-    """How much fewer people are told right than with the official 2.5G; of those found."""
+    """The accuracy over people found with the official 2.5G, minus that with our detector."""
     ours, teacher = (figures["video"][name]["people"]["accuracy"] for name in (OURS, TEACHER))
     return float(teacher - ours)
 
 
 TARGETS = (
-    Target("easy: of the official 500M's precision", ">= 95 %", precision_ratio("easy"), ".1%", at_least(PEER_SHARE)),
     Target(
-        "medium: of the official 500M's precision", ">= 95 %", precision_ratio("medium"), ".1%", at_least(PEER_SHARE)
+        "easy: share of the official 500M's precision", ">= 95 %", precision_ratio("easy"), ".1%", at_least(PEER_SHARE)
     ),
-    Target("people from 30 px: of those the official 500M finds", ">= 97 %", people_ratio, ".1%", at_least(0.97)),
-    Target("tracks on nobody, in those of the official 500M", "<= 1.5", false_track_ratio, ".2f", at_most(1.5)),
-    Target("people told right, less than with the official 2.5G", "<= 1 point", accuracy_loss, ".1%", at_most(0.01)),
+    Target(
+        "medium: share of the official 500M's precision",
+        ">= 95 %",
+        precision_ratio("medium"),
+        ".1%",
+        at_least(PEER_SHARE),
+    ),
+    Target(
+        "people from 30 px: share of those found by the official 500M", ">= 97 %", people_ratio, ".1%", at_least(0.97)
+    ),
+    Target("tracks on nobody, relative to the official 500M", "<= 1.5", false_track_ratio, ".2f", at_most(1.5)),
+    Target("accuracy of people, loss against the official 2.5G", "<= 1 point", accuracy_loss, ".1%", at_most(0.01)),
 )
 
 
@@ -109,11 +117,11 @@ PRECISION = {
     **{f"WIDER {level}": _share("wider_val", level) for level in ("easy", "medium", "hard")},
     "FDDB": _share("fddb", "all"),
 }
-"""Average precision: rows of a table."""
+"""Rows of average precision in a table."""
 
 
 def image_table(detectors: Figures) -> str:
-    """A line a figure, a column a detector."""
+    """One row per figure, one column per detector."""
     heights = list(next(iter(detectors.values()))["wider_val"]["recall_by_height_px"])
     rows: dict[str, Callable[[Figures], str]] = {
         **PRECISION,
@@ -121,16 +129,16 @@ def image_table(detectors: Figures) -> str:
             f"recall at {height.replace('-10000', ' and more')} px": _share("wider_val", "recall_by_height_px", height)
             for height in heights
         },
-        "ms a frame": lambda figures: f"{figures['milliseconds']:.1f}",
+        "ms per frame": lambda figures: f"{figures['milliseconds']:.1f}",
     }
     return _table(detectors, rows)
 
 
 def learning_section(stages: Mapping[int, Figures], losses: Sequence[float], peer: Figures) -> str:
-    """Precision after so many epochs, the loss of each, and how many epochs more the targets would take."""
+    """Precision by number of training epochs, the loss of each epoch, and the epochs that the targets would need."""
     text = (
-        "Ours after trainings of so many epochs, each to the end of its learning rate's fall, on the same pictures; "
-        "the loss of each epoch of the last: " + ", ".join(f"{loss:.2f}" for loss in losses) + ".\n\n"
+        "Ours by number of training epochs, each training with a complete learning rate schedule, on the same images; "
+        "the loss of each epoch of the longest: " + ", ".join(f"{loss:.2f}" for loss in losses) + ".\n\n"
     )
     text += _table({f"{epochs} epochs": own for epochs, own in sorted(stages.items())}, PRECISION)
     wanted = {level: PEER_SHARE * peer["wider_val"][level] for level in ASKED_LEVELS}
@@ -138,17 +146,17 @@ def learning_section(stages: Mapping[int, Figures], losses: Sequence[float], pee
         f"{level} {share:.1%}": epochs_to({n: own["wider_val"][level] for n, own in stages.items()}, share)
         for level, share in wanted.items()
     }
-    said = ", ".join(f"{name} after {epochs:.0f}" for name, epochs in needed.items() if math.isfinite(epochs))
-    if said:
+    reached = ", ".join(f"{name} after {epochs:.0f}" for name, epochs in needed.items() if math.isfinite(epochs))
+    if reached:
         text += (
-            f"\n\nIf every doubling of the epochs went on giving what it gave between the last two, these would be "
-            f"reached: {said} epochs. Gains mostly shrink, so that this is the least that it takes."
+            "\n\nIf every further doubling of the epochs gained as much as the last one, these would be reached: "
+            f"{reached} epochs. Gains usually shrink, so this is a lower limit."
         )
     return text
 
 
 def epochs_to(precision: Mapping[int, float], wanted: float) -> float:
-    """Epochs at which the precision is as wanted on the line, over the epochs' logarithm, through the last two."""
+    """Epochs needed for a precision, extrapolated linearly in log(epochs) from the last two stages."""
     if len(precision) < 2:
         return math.inf
     (before, low), (after, high) = sorted(precision.items())[-2:]
@@ -157,17 +165,17 @@ def epochs_to(precision: Mapping[int, float], wanted: float) -> float:
 
 
 def video_table(runs: Figures) -> str:
-    """The same of the runs over video."""
-    asked = next(iter(runs.values()))["people_from_30_px"]
+    """One row per figure of the runs over video, one column per detector."""
+    large = next(iter(runs.values()))["people_from_30_px"]
     return _table(
         runs,
         {
             "people found": lambda run: f"{run['found']} of {run['people']['labelled']}",
-            "with faces from 30 px": lambda run: f"{run['found_from_30_px']} of {asked}",
-            "told right, of those found": _share("people", "accuracy"),
+            "with faces from 30 px": lambda run: f"{run['found_from_30_px']} of {large}",
+            "accuracy of people found": _share("people", "accuracy"),
             "women": _share("people", "female", "accuracy"),
             "men": _share("people", "male", "accuracy"),
-            "told right, of all": _share("people", "end_to_end", "accuracy"),
+            "accuracy over all people": _share("people", "end_to_end", "accuracy"),
             "tracks": lambda run: str(run["tracks"]),
             "tracks on nobody": lambda run: str(run["tracks_on_nobody"]),
         },

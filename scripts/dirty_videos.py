@@ -1,9 +1,10 @@
-"""Writes videos as bad as they come, and what each must give.
+"""Writes unusual and damaged videos, with the expected result of each.
 
     python -m scripts.dirty_videos FOLDER
 
-Every file is made by PyAV (FFmpeg's libraries) as its function says, two seconds at 25 frames/s of a light square that
-moves over a dark ground, unless it says otherwise. `expected.csv` says status, seconds, size and coverage of each.
+Every file is written by PyAV (FFmpeg's libraries) as described by its function. Unless stated otherwise it has two
+seconds at 25 frames/s of a light square that moves over a dark background. `expected.csv` has the status, seconds and
+size of each.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ UNEVEN_MS = (0, 40, 140, 640, 700, 1100, 1960)
 
 @dataclass(frozen=True)
 class Expected:
-    """What a run must say of a file."""
+    """The expected result of a run for one file."""
 
     file: str
     status: str = "ok"
-    """ok, partial, failed; or, where a decoder may give more or less, several with a slash between."""
+    """ok, partial or failed; several separated by slashes where decoders may differ."""
     seconds: float = SECONDS
-    """That can be decoded; where partial, at most."""
+    """Length that can be decoded; the maximum for a partial file."""
     width_px: int = SIZE_WH[0]
     height_px: int = SIZE_WH[1]
     """As displayed."""
@@ -43,25 +44,25 @@ class Expected:
 
 @dataclass(frozen=True)
 class DirtyVideo:
-    """How a file is made, and what must come of it."""
+    """How to write a file, and its expected result."""
 
     expected: Expected
     make: Callable[[Path], None]
     needs: str
-    """An encoder that the build of FFmpeg may lack."""
+    """The encoder, which a build of FFmpeg may lack."""
 
 
 DIRTY: list[DirtyVideo] = []
 
 
 def dirty(expected: Expected, needs: str = "libx264") -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
-    """Notes a function that writes such a file."""
+    """Registers a function that writes a file with this expected result."""
 
-    def noted(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    def registered(make: Callable[[Path], None]) -> Callable[[Path], None]:
         DIRTY.append(DirtyVideo(expected, make, needs))
         return make
 
-    return noted
+    return registered
 
 
 @click.command(help=__doc__)
@@ -85,7 +86,7 @@ def write_all(folder: Path) -> list[Expected]:
 
 
 def drawn_images(count: int = round(FPS * SECONDS), size_wh: tuple[int, int] = SIZE_WH) -> Iterable[np.ndarray]:
-    """(H, W, 3) uint8 RGB: a light square, a quarter as high as the picture, that moves to the right."""
+    """(H, W, 3) uint8 RGB: a light square, a quarter as high as the image, that moves to the right."""
     width, height = size_wh
     ground = np.random.default_rng(0).integers(20, 60, (height // 8 + 1, width // 8 + 1, 3)).astype(np.uint8)
     for number in range(count):
@@ -109,13 +110,13 @@ def encode(
     """Writes a video.
 
     Args:
-        path: the ending says the container.
+        path: the suffix determines the container.
         images: those of `drawn_images` by default.
         pts: presentation times in `time_base`; 0, 1, 2, ... by default.
-        codec, pixels, options: encoder, pixel format, and what the encoder is told.
-        muxer: what the container is told.
-        time_base: a frame by default.
-        more: done with the stream before the first picture.
+        codec, pixels, options: encoder, pixel format, and options of the encoder.
+        muxer: options of the container.
+        time_base: the duration of a frame by default.
+        more: called with the stream before the first frame.
     """
     images = list(drawn_images() if images is None else images)
     with av.open(str(path), "w", options=muxer or {}) as container:
@@ -137,7 +138,7 @@ def encode(
 def turn(path: Path, a: int, b: int, c: int, d: int) -> None:
     """Writes a display matrix into an mp4's track header."""
     content = bytearray(path.read_bytes())
-    at = content.index(b"tkhd") + 4 + 40  # behind version, times, id, duration, layer and volume
+    at = content.index(b"tkhd") + 4 + 40  # after version, times, id, duration, layer and volume
     content[at : at + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
     path.write_bytes(content)
 
@@ -154,13 +155,13 @@ def sound(container: Any, codec: str = "aac") -> None:
 
 @dirty(Expected("uneven.mp4"))
 def uneven_rate(path: Path) -> None:
-    """Pictures at 0, 40, 140, 640, 700, 1100 and 1960 ms; the last one lasts a 25th of a second."""
+    """Frames at 0, 40, 140, 640, 700, 1100 and 1960 ms; the last one lasts 1/25 s."""
     encode(path, list(drawn_images(len(UNEVEN_MS))), UNEVEN_MS, time_base=Fraction(1, 1000))
 
 
 @dirty(Expected("turned_90.mp4", width_px=120, height_px=160))
 def turned_90(path: Path) -> None:
-    """As phones write it: stored lying, displayed standing."""
+    """As phones write it: stored in landscape, displayed in portrait."""
     encode(path)
     turn(path, 0, 1, -1, 0)
 
@@ -174,7 +175,7 @@ def turned_180(path: Path) -> None:
 
 @dirty(Expected("turned_270.mp4", width_px=120, height_px=160))
 def turned_270(path: Path) -> None:
-    """The other way round."""
+    """Rotated in the other direction."""
     encode(path)
     turn(path, 0, -1, 1, 0)
 
@@ -194,25 +195,25 @@ def late_start(path: Path) -> None:
 
 @dirty(Expected("starts_before_0.mkv"))
 def negative_start(path: Path) -> None:
-    """The first fifth of a second lies before 0."""
+    """The first fifth of a second has negative times."""
     encode(path, pts=range(-5, 45), muxer={"avoid_negative_ts": "disabled"})
 
 
 @dirty(Expected("b_frames.mp4"))
 def b_frames(path: Path) -> None:
-    """Stored in another order than displayed."""
+    """Frames stored in another order than displayed."""
     encode(path, options={"bf": "3", "b_strategy": "0"})
 
 
 @dirty(Expected("open_gop.mp4"))
 def open_gop(path: Path) -> None:
-    """Pictures before a keyframe that need it and the one before."""
+    """Frames before a keyframe that depend on it and on the previous one."""
     encode(path, options={"bf": "3", "x264-params": "open-gop=1:keyint=12:min-keyint=12"})
 
 
 @dirty(Expected("interlaced.mp4"))
 def interlaced(path: Path) -> None:
-    """Two fields a picture."""
+    """Two fields per frame."""
     encode(path, options={"flags": "+ildct+ilme", "x264-params": "tff=1"})
 
 
@@ -254,7 +255,7 @@ def tiny(path: Path) -> None:
 
 @dirty(Expected("8k.mp4", seconds=0.12, width_px=7680, height_px=4320))
 def eight_k(path: Path) -> None:
-    """Three pictures of 33 million pixels."""
+    """Three frames of 33 million pixels."""
     encode(path, drawn_images(3, (7680, 4320)), options={"preset": "ultrafast"})
 
 
@@ -270,7 +271,7 @@ def anamorphic(path: Path) -> None:
 
 @dirty(Expected("grows.h264"))
 def size_change(path: Path) -> None:
-    """Half of it 160 x 120, half 320 x 240: two streams, one after the other."""
+    """First half 160 x 120, second half 320 x 240: two concatenated streams."""
     parts = []
     for size_wh in (SIZE_WH, (320, 240)):
         encode(path, drawn_images(FPS, size_wh))
@@ -287,7 +288,7 @@ def no_index(path: Path) -> None:
 
 
 def cut_off(tenths: int) -> None:
-    """The first so many tenths of a file whose index comes first."""
+    """Registers a file truncated to `tenths` tenths of its length; its index comes first."""
     status = "failed" if not tenths else "partial/failed"
 
     @dirty(Expected(f"cut_at_{tenths}0_percent.mp4", status, SECONDS * tenths / 10 + 0.2))
@@ -303,7 +304,7 @@ for _tenths in range(10):
 
 @dirty(Expected("flipped_bytes.mp4", "ok/partial/failed"))
 def flipped_bytes(path: Path) -> None:
-    """A byte in a hundred is another."""
+    """One byte in a hundred is changed."""
     encode(path, muxer={"movflags": "faststart"})
     content = np.frombuffer(path.read_bytes(), np.uint8).copy()
     rng = np.random.default_rng(0)
@@ -321,7 +322,7 @@ def sound_only(path: Path) -> None:
 
 @dirty(Expected("cover.mp3", "failed", 0.0), needs="libmp3lame")
 def cover(path: Path) -> None:
-    """Sound with a picture in its ID3 tag, which FFmpeg gives as a stream of one picture."""
+    """Sound with a cover image in its ID3 tag, which FFmpeg presents as a video stream of one frame."""
     with av.open(str(path), "w", options={"write_id3v2": "0"}) as container:
         sound(container, "libmp3lame")
     jpeg = cv2.imencode(".jpg", next(iter(drawn_images(1))))[1].tobytes()
@@ -333,7 +334,7 @@ def cover(path: Path) -> None:
 
 @dirty(Expected("two_streams.mkv"))
 def two_streams(path: Path) -> None:
-    """A small picture and a large one; players show the first."""
+    """A small video stream and a large one; players show the first."""
     with av.open(str(path), "w") as container:
         streams: list[Any] = [container.add_stream("libx264", rate=FPS) for _ in range(2)]
         films = [list(drawn_images(size_wh=size)) for size in (SIZE_WH, (320, 240))]
@@ -363,7 +364,7 @@ def one_frame(path: Path) -> None:
 
 @dirty(Expected("alpha.mov"), needs="png")
 def alpha(path: Path) -> None:
-    """Pictures that are partly transparent."""
+    """Frames with an alpha channel."""
     encode(path, codec="png", pixels="rgba")
 
 
@@ -374,7 +375,7 @@ def gif(path: Path) -> None:
 
 @dirty(Expected("animation.webp", "ok/failed"), needs="libwebp_anim")
 def webp(path: Path) -> None:
-    """Not every FFmpeg reads them; then it is said."""
+    """Not every build of FFmpeg can read this format; the file then fails."""
     encode(path, codec="libwebp_anim")
 
 

@@ -1,11 +1,11 @@
-"""Compares face detectors: average precision and recall by face height on the same pictures, people of video, time.
+"""Compares face detectors on the same images: average precision, recall by face height, people in video, and time.
 
     python -m scripts.evaluate_detector --pictures ../shared/data/faces.zip --table ../shared/data/faces.csv.gz \\
         --detector ours=models/facetally_scrfd_500m.onnx --detector scrfd_500m=PATH --run ours=OUT \\
         --run scrfd_500m=OUT --truth ../shared/truth --report reports/detectors.json
 
-WIDER FACE's easy, medium and hard faces are those of its authors. The pictures are a subset of its validation set, at
-512 px, so that figures compare with each other and not with published ones. A run is a folder of `facetally run`.
+WIDER FACE's easy, medium and hard faces are those of its authors. The images are a subset of its validation set at
+512 px, so the figures can be compared with each other but not with published ones. OUT is a folder of `facetally run`.
 """
 
 from __future__ import annotations
@@ -44,35 +44,35 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 Detect = Callable[[ImageArray], Faces]
 OPTIONS = ScrfdOptions(input_px=640, min_score=0.02, max_overlap=0.45, wide_px=0)
-"""All but the least likely faces, so that the whole curve is seen; one pass at the protocol's size."""
+"""A low minimum score, so that the whole precision-recall curve is covered; one pass at the protocol's size."""
 CORPORA = ("wider_val", "fddb")
 LEVELS = ("easy", "medium", "hard")
 HEIGHTS_PX = (8, 12, 16, 24, 32, 48, 64, 96, 10_000)
-"""Limits of the face heights, in pixels of the stored pictures."""
+"""Limits of the face heights, in pixels of the stored images."""
 RECALL_AT = 0.5
-"""Score from which on a face counts as found in the recall by height."""
+"""Minimum score at which a face counts as found in the recall by height."""
 TIMED_OPTIONS = replace(OPTIONS, min_score=RunOptions().detection.min_score)
-"""As a run has it; with thousands of unlikely faces, suppressing them would be what is timed."""
+"""With a run's minimum score; otherwise the suppression of thousands of unlikely faces would dominate the time."""
 TIMED_WH = (640, 360)
 FOUND_FROM_PX = 30
-"""Height of the labelled faces from which on every person should be found."""
+"""Height of the labelled faces from which every person should be found."""
 
 
 @dataclass(frozen=True)
-class FrameImage:
-    """A picture with its labelled faces."""
+class LabelledImage:
+    """An image with its labelled faces."""
 
     name: str
     image: ImageArray
     boxes: np.ndarray
     """(F, 4)"""
     asked: Mapping[str, np.ndarray]
-    """(F,) bool by level; "all": those that are not to be ignored."""
+    """(F,) bool by level: the faces that count; "all": those that the labels do not mark as ignored."""
 
 
 @click.command(help=__doc__)
-@click.option("--images", type=FILE, required=True, help="The zip.")
-@click.option("--table", type=FILE, required=True, help="Its rows, as faces.csv.gz.")
+@click.option("--pictures", "images", type=FILE, required=True, help="A .zip of images.")
+@click.option("--table", type=FILE, required=True, help="Labels of the images, in the form of faces.csv.gz.")
 @click.option("--detector", "detectors", multiple=True, help="NAME=ONNX, or `haar`: OpenCV's cascade.")
 @click.option("--run", "runs", multiple=True, help="NAME=OUT of a run with this detector over labelled video.")
 @click.option("--truth", type=FOLDER, help="The labels of that video.")
@@ -106,19 +106,19 @@ def main(
     report.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def labelled_images(images: Path, table: Path, prefix: str) -> Iterator[FrameImage]:
-    """The pictures whose names begin with `prefix` and that no detector here has learnt from."""
+def labelled_images(images: Path, table: Path, prefix: str) -> Iterator[LabelledImage]:
+    """The images whose names begin with `prefix` and that are in no detector's training split."""
     rows = read_face_rows(table, lambda row: row["file"].startswith(prefix) and row["split"] != "train")
     for name, content in read_images(images):
         if name in rows:
             yield labelled_image(name, Scene(name, content).image_bgr(), rows[name])
 
 
-def labelled_image(name: str, image: ImageArray, rows: Sequence[FaceRow]) -> FrameImage:
-    """A picture with the faces of its rows."""
+def labelled_image(name: str, image: ImageArray, rows: Sequence[FaceRow]) -> LabelledImage:
+    """An image with the faces of its rows."""
     asked = {"all": np.array([row["ignore"] != "1" for row in rows])}
     asked |= {level: np.array([row[level] == "1" for row in rows]) for level in LEVELS}
-    return FrameImage(name, image, boxes_of(rows), asked)
+    return LabelledImage(name, image, boxes_of(rows), asked)
 
 
 def scrfd(path: Path, options: ScrfdOptions = OPTIONS) -> Detect:
@@ -128,7 +128,7 @@ def scrfd(path: Path, options: ScrfdOptions = OPTIONS) -> Detect:
 
 
 def haar() -> Detect:
-    """The cascade that comes with OpenCV 4; its scores are only good for their order.
+    """The cascade that is included in OpenCV 4; its scores are only meaningful as a ranking.
 
     Raises:
         UsageError: OpenCV 5 has no cascades.
@@ -149,7 +149,7 @@ def haar() -> Detect:
     return detect
 
 
-def set_figures(detect: Detect, corpus: list[FrameImage]) -> dict[str, Any]:
+def set_figures(detect: Detect, corpus: list[LabelledImage]) -> dict[str, Any]:
     """Average precision of each level that has faces, and recall by face height."""
     found = [detect(image.image) for image in corpus]
 
@@ -170,12 +170,12 @@ def set_figures(detect: Detect, corpus: list[FrameImage]) -> dict[str, Any]:
 
 
 def is_high(boxes: np.ndarray, low_px: float, high_px: float) -> np.ndarray:
-    """(F,) bool: whether a box is of this height."""
+    """(F,) bool: whether the height of a box is in [low_px, high_px)."""
     return np.asarray((heights(boxes) >= low_px) & (heights(boxes) < high_px))
 
 
 def milliseconds(detect: Detect, image: ImageArray, repeats: int = 30) -> float:
-    """Median time of a picture, all of the machine's cores."""
+    """Median time per image, on all cores of the machine."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -185,7 +185,7 @@ def milliseconds(detect: Detect, image: ImageArray, repeats: int = 30) -> float:
 
 
 def video_figures(runs: Mapping[str, Outcomes]) -> dict[str, Any]:
-    """People found and told right, and tracks on nobody, in runs over the same labelled video, by detector."""
+    """People found, their accuracy, and tracks on nobody, by detector, in runs over the same labelled video."""
     large = {name: large_people_found(outcomes) for name, outcomes in runs.items()}
     figures = {}
     for name, outcomes in runs.items():
@@ -205,7 +205,7 @@ def video_figures(runs: Mapping[str, Outcomes]) -> dict[str, Any]:
 
 
 def large_people_found(outcomes: Outcomes) -> set[tuple[str, str]]:
-    """Video and name of everyone found whose face is large enough to be asked for."""
+    """Video and name of each person found whose face is at least `FOUND_FROM_PX` high."""
     return {
         (person.label.video, person.label.person)
         for person in outcomes.people

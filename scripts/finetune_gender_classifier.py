@@ -1,11 +1,11 @@
-"""Fine-tunes MobileNetV2 on UTKFace and writes our first gender weights, their ONNX twin and their report.
+"""Fine-tunes MobileNetV2 on UTKFace and writes our first gender weights, their exported ONNX copy and their report.
 
     python -m scripts.finetune_gender_classifier --data ../shared/data/UTKFace.zip \
         --backbone ../shared/models/mobilenet_v2_imagenet_trunk.pth \
         --detector ../shared/models/scrfd/scrfd_2.5g_kps.onnx
 
-This is `facetally train gender-utkface` with a report of its own. Every epoch leaves a checkpoint under --work; the
-same command goes on from there. The test faces are set apart by content before anything else, and choose nothing.
+This is `facetally train gender-utkface` with its own report. Every epoch writes a checkpoint under --work, from which
+the same command resumes. The test faces are split off by content first and are not used for model selection.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--reports", type=FOLDER, default=Path("reports"), show_default=True)
 @click.option("--work", type=FOLDER, default=Path("work/gender_utkface"), show_default=True, help="Crops, checkpoints.")
 @click.option("--epochs", default=10, show_default=True)
-@click.option("--limit", type=int, help="Use only this many pictures (a smoke run).")
+@click.option("--limit", type=int, help="Use at most this many images (a smoke run).")
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path,

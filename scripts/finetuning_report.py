@@ -19,17 +19,17 @@ from facetally.training.train import TrainedModel
 
 @dataclass(frozen=True)
 class FinetuningFacts:
-    """All that the report says."""
+    """The content of the report."""
 
     trained: TrainedModel
     reading: ReadingReport
     onnx_path: Path
     seconds: float
-    """Of the whole command."""
+    """Duration of the whole command."""
 
 
 def onnx_milliseconds_per_face(onnx_path: Path, repeats: int = 200) -> float:
-    """Median time of the answer for one crop by itself, through onnxruntime on one CPU thread."""
+    """Median time to classify one crop, with onnxruntime on one CPU thread."""
     classifier = FaceGenderClassifier(onnx_path, threads=1)
     side = classifier.card.crop["size_px"]
     crop = np.zeros((1, side, side, 3), np.uint8)
@@ -68,29 +68,29 @@ def write_report(facts: FinetuningFacts, reports: Path) -> None:
 ```
 
 MobileNetV2 started from {card.data["backbone"]}, the first {card.training["stages"][0]["frozen_blocks"]} of 19 blocks
-frozen, tuned on UTKFace, ages {card.data["ages"][0]}-{card.data["ages"][1]}. The test faces are set apart by content before
-anything else, never augmented, and choose nothing: the last epoch is the result.
+frozen, fine-tuned on UTKFace, ages {card.data["ages"][0]}-{card.data["ages"][1]}. The test faces are split off by content first,
+are never augmented, and are not used for model selection: the last epoch is the result.
 
 | | target | result |
 |---|---|---|
-| test accuracy, ages {card.data["ages"][0]}-{card.data["ages"][1]} | >= 94 % | **{gender["accuracy"]:.2%}** ({gender["count"]} pictures) |
-| men told right / women told right | | {gender["male_recall"]:.2%} / {gender["female_recall"]:.2%} |
-| M:F of the answers over M:F of the truth | 0.8 - 1.25 | {gender["balance"]:.3f} ({predicted_male}:{gender["count"] - predicted_male} told) |
+| test accuracy, ages {card.data["ages"][0]}-{card.data["ages"][1]} | >= 94 % | **{gender["accuracy"]:.2%}** ({gender["count"]} images) |
+| recall of men / of women | | {gender["male_recall"]:.2%} / {gender["female_recall"]:.2%} |
+| M:F predicted over M:F labelled | 0.8 - 1.25 | {gender["balance"]:.3f} ({predicted_male}:{gender["count"] - predicted_male} predicted) |
 | one face, ONNX, one CPU thread | < 10 ms | {milliseconds:.1f} ms |
 | file, .onnx | < 20 MB | {facts.onnx_path.stat().st_size / 1e6:.1f} MB |
 | the whole command, crops included | < 30 min | {facts.seconds / 60:.1f} min |
-| before tuning (the same trunk, random head) | | {trained.baseline_accuracy:.2%} |
+| before fine-tuning (the same backbone, random head) | | {trained.baseline_accuracy:.2%} |
 
 ## Confusion
 
-| truth | told male | told female |
+| labelled | predicted male | predicted female |
 |---|---|---|
 | male | {gender["male_as_male"]} | {gender["male_as_female"]} |
 | female | {gender["female_as_male"]} | {gender["female_as_female"]} |
 
 ## By age
 
-| years | pictures | accuracy | men | women |
+| years | images | accuracy | men | women |
 |---|---|---|---|---|
 {ages}
 
@@ -104,10 +104,10 @@ anything else, never augmented, and choose nothing: the last epoch is the result
 
 ## Data
 
-{reading.images_read} pictures read; {len(reading.malformed_names)} with malformed names, {reading.duplicates_removed} further copies of
-a picture and {reading.contradictions_dropped} copies with contradictory labels left out; {reading.outside_ages} outside the ages.
-{counts["train"]} to train, {counts["selection"]} looked at after each epoch, {counts["test"]} tested. Fingerprint
-`{card.data["fingerprint"]}`. UTKFace is for non-commercial research. Its pictures are photographs: on video frames expect less (see
-`LOG.md`).
+{reading.images_read} images read; {len(reading.malformed_names)} with malformed names, {reading.duplicates_removed} further copies of
+an image and {reading.contradictions_dropped} copies with contradictory labels left out; {reading.outside_ages} outside the age range.
+{counts["train"]} for training, {counts["selection"]} evaluated after each epoch, {counts["test"]} for the test. Fingerprint
+`{card.data["fingerprint"]}`. UTKFace is for non-commercial research. Its images are photographs: expect a lower accuracy on video
+frames (see `LOG.md`).
 """
     (reports / "GENDER_FINETUNING_RESULTS.md").write_text(text)

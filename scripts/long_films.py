@@ -1,4 +1,4 @@
-"""Makes long videos of short ones: half a minute of frames, encoded once, and their packets again and again."""
+"""Makes long videos from short ones: half a minute of frames, encoded once, with the packets repeated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Film:
 
 
 def looped(clips: Sequence[Path], path: Path, minutes: float, film: Film) -> Path:
-    """Writes a video of so many minutes at 25 frames/s: three seconds of each clip, until half a minute is full."""
+    """Writes a video of `minutes` at 25 frames/s: up to three seconds of each clip, half a minute in all, repeated."""
     path.parent.mkdir(parents=True, exist_ok=True)
     once = path.with_name(f"once_{path.name}")
     encode(once, _frames(clips, film.size_wh), codec=film.codec, options=film.options)

@@ -1,10 +1,10 @@
-"""Measures a classifier on held-out faces of the sets it was trained on, and writes what MODELS.md needs as JSON.
+"""Measures a classifier on held-out faces of its training sets, and writes the figures for MODELS.md as JSON.
 
     python -m scripts.measure_classifier models/facetally.onnx --data utk=UTKFace.zip --data fairface=... \
         --cache work/crops --report reports/models/facetally.json
 
-Besides the figures of `facetally evaluate --held-out`: accuracy by face height, people of the sets that name them (a
-vote over their crops), milliseconds and megabytes.
+It adds to the figures of `facetally evaluate --held-out`: accuracy by face height, accuracy by person for the sets that
+name people (a vote over their crops), milliseconds and megabytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 import rich_click as click
 
-from facetally.cli.train import CACHE, DATA, DETECTOR, MODELS_DIR, detector_path, parsed_sources
+from facetally.cli.options import DETECTOR, MODELS_DIR
+from facetally.cli.train import CACHE, DATA, detector_path, parsed_sources
 from facetally.cli.training_progress import shown_training
 from facetally.detection.crops import CropRecipe
 from facetally.gender.classifier import FaceGenderClassifier
@@ -36,7 +37,7 @@ from scripts.provenance import machine
 
 FACE_HEIGHTS_PX = (10, 15, 20, 25, 30, 40, 50, 75, 100)
 FACE_HEIGHT_SHARE = 0.83
-"""Height of SCRFD's box in a crop, in its sides: median over FairFace's crops."""
+"""Height of SCRFD's box as a share of the crop's side: median over FairFace's crops."""
 HEIGHT_SET = "fairface"
 
 
@@ -63,7 +64,7 @@ def main(
         )
         test = held_out_faces(sets, card)
         metrics = evaluate_classifier(classifier, test, Path(folder) / "evaluation")
-    tells_gender = card.layout.gender != "none"
+    has_gender = card.layout.gender != "none"
     measured = {
         "date": str(date.today()),
         "machine": machine(),
@@ -72,8 +73,8 @@ def main(
         },
         "cutting": {name: asdict(counts) for name, counts in cutting.items()},
         "metrics": metrics,
-        "by_face_height_px": by_face_height(classifier, test) if tells_gender else {},
-        "people": by_person(classifier, test) if tells_gender else {},
+        "by_face_height_px": by_face_height(classifier, test) if has_gender else {},
+        "people": by_person(classifier, test) if has_gender else {},
         "milliseconds_per_face": round(onnx_milliseconds_per_face(model), 2),
         "megabytes": round(model.stat().st_size / 1e6, 2),
     }
@@ -83,7 +84,7 @@ def main(
 
 
 def by_face_height(classifier: FaceGenderClassifier, test: FaceCorpus) -> dict[str, Any]:
-    """Accuracy on one set's faces, shrunk until the face is so many pixels high and enlarged again."""
+    """Accuracy on the faces of `HEIGHT_SET`, shrunk to each of `FACE_HEIGHTS_PX` and enlarged again."""
     faces = test.only(test.faces["set"] == HEIGHT_SET)
     if not len(faces):
         return {}
@@ -96,7 +97,7 @@ def by_face_height(classifier: FaceGenderClassifier, test: FaceCorpus) -> dict[s
 
 
 def shrunk(crop: ImageArray, side_px: int) -> ImageArray:
-    """The crop as a camera with fewer pixels would have it, at its old size."""
+    """The crop shrunk to a side of `side_px` and enlarged to its old size."""
     if side_px >= crop.shape[0]:
         return crop
     small = cv2.resize(crop, (side_px, side_px), interpolation=cv2.INTER_AREA)
@@ -106,13 +107,13 @@ def shrunk(crop: ImageArray, side_px: int) -> ImageArray:
 def gender_of(
     classifier: FaceGenderClassifier, faces: FaceCorpus, change: Callable[[ImageArray], ImageArray]
 ) -> GenderEvaluation:
-    """The confusion on crops that `change` has been at."""
+    """The confusion matrix on crops after `change`."""
     predicted_female = predictions_for(classifier, faces, change).female_prob > 0.5
     return GenderEvaluation.of(faces.faces["female"].to_numpy() == 1, predicted_female)
 
 
 def by_person(classifier: FaceGenderClassifier, test: FaceCorpus) -> dict[str, Any]:
-    """For each set that names its people: how many are told right by the mean log-odds of their crops."""
+    """For each set that names its people: the accuracy by person, with the mean log-odds over the person's crops."""
     named = test.only(test.faces["person"] != "")
     if not len(named):
         return {}

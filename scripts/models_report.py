@@ -1,4 +1,4 @@
-"""Writes reports/MODELS.md: every recipe's target beside its result, and what the production model is worth.
+"""Writes reports/MODELS.md: every recipe's targets beside its results, and the evaluation of the production model.
 
     python -m scripts.models_report
 
@@ -21,22 +21,22 @@ Figures = Mapping[str, Any]
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PRODUCTION = "facetally"
 INA_BY_HEIGHT = {10: 63.7, 15: 76.9, 20: 83.5, 25: 88.5, 30: 90.9, 40: 93.3, 50: 94.3, 75: 95.0, 100: 95.4}
-"""Percent right of inaFaceAnalyzer on FairFace shrunk to a face height in pixels, by its authors."""
+"""Accuracy of inaFaceAnalyzer in percent, by its authors, on FairFace shrunk to a face height in pixels."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A figure to be reached."""
+    """A figure to reach."""
 
     what: str
     wanted: str
     value: Callable[[Figures], float | None]
-    """From a recipe's report; None where it has no such figure."""
+    """Reads the figure from a recipe's report; None if it has none."""
     form: str
     is_met: Callable[[float], bool]
 
     def row(self, report: Figures) -> str:
-        """A line of the table target / result."""
+        """A row of the table of targets and results."""
         value = self.value(report)
         if value is None:
             return f"| {self.what} | {self.wanted} | not measured | |"
@@ -58,7 +58,7 @@ def within(limit: float) -> Callable[[float], bool]:
 def figure(
     kind: str, key: str, set_name: str | None = None, part: str | None = None
 ) -> Callable[[Figures], float | None]:
-    """Reads a figure of "gender" or "age": of all faces, or of a set, or of a part of it such as "adults"."""
+    """Returns a function that reads a figure of "gender" or "age": over all faces, a set, or a part such as "adults"."""
 
     def read(report: Figures) -> float | None:
         figures = report["metrics"][kind]
@@ -70,7 +70,7 @@ def figure(
 
 
 def lowest_cell(report: Figures) -> float | None:
-    """The lowest accuracy of FairFace's race and gender cells."""
+    """The lowest accuracy over FairFace's cells of race and gender."""
     groups = report["metrics"]["gender"]["by_set"].get("fairface", {}).get("by_group", {})
     cells = [group[name]["accuracy"] for group in groups.values() for name in ("female", "male") if name in group]
     return min(cells, default=None)
@@ -85,19 +85,19 @@ def megabytes(report: Figures) -> float:
 
 
 AGE_TARGETS = (
-    Target("mean error of age, years", "4 - 6", figure("age", "mae_years"), ".2f", at_most(6)),
+    Target("mean age error, years", "4 - 6", figure("age", "mae_years"), ".2f", at_most(6)),
     Target("within 5 years", "65 - 75 %", figure("age", "within_5"), ".1%", at_least(0.65)),
     Target("within 10 years", "85 - 90 %", figure("age", "within_10"), ".1%", at_least(0.85)),
 )
 TARGETS = {
     "gender-utkface": (
         Target("accuracy, 18-80 years", ">= 94 %", figure("gender", "accuracy"), ".2%", at_least(0.94)),
-        Target("ms a face", "< 10", milliseconds, ".1f", at_most(10)),
+        Target("ms per face", "< 10", milliseconds, ".1f", at_most(10)),
     ),
     "genderage": (
         Target("accuracy", "93 - 95 %", figure("gender", "accuracy"), ".2%", at_least(0.93)),
-        Target("mean error of age, years", "4 - 6", figure("age", "mae_years"), ".2f", at_most(6)),
-        Target("ms a face", "15 - 20", milliseconds, ".1f", at_most(20)),
+        Target("mean age error, years", "4 - 6", figure("age", "mae_years"), ".2f", at_most(6)),
+        Target("ms per face", "15 - 20", milliseconds, ".1f", at_most(20)),
     ),
     "age-resnet50": AGE_TARGETS,
     "age-resnet34": AGE_TARGETS,
@@ -107,7 +107,7 @@ TARGETS = {
         Target("macro F1", "0.90", figure("gender", "macro_f1"), ".3f", at_least(0.9)),
     ),
     "gender-age-128": (
-        Target("mean error of age, years", "3.7", figure("age", "mae_years"), ".2f", at_most(3.7)),
+        Target("mean age error, years", "3.7", figure("age", "mae_years"), ".2f", at_most(3.7)),
         Target("accuracy", "0.75", figure("gender", "accuracy"), ".3f", at_least(0.75)),
     ),
 }
@@ -116,16 +116,24 @@ PRODUCTION_TARGETS = (
     Target("UTKFace, all ages", ">= 94.5 %", figure("gender", "accuracy", "utk"), ".2%", at_least(0.945)),
     Target("FairFace's validation set", ">= 92.5 %", figure("gender", "accuracy", "fairface"), ".2%", at_least(0.925)),
     Target(
-        "men less women, UTKFace 18-80",
+        "recall of men minus women, UTKFace 18-80",
         "<= 2 points",
         figure("gender", "recall_gap", "utk", "adults"),
         ".2%",
         within(0.02),
     ),
-    Target("men less women, UTKFace", "<= 2 points", figure("gender", "recall_gap", "utk"), ".2%", within(0.02)),
-    Target("men less women, FairFace", "<= 2 points", figure("gender", "recall_gap", "fairface"), ".2%", within(0.02)),
+    Target(
+        "recall of men minus women, UTKFace", "<= 2 points", figure("gender", "recall_gap", "utk"), ".2%", within(0.02)
+    ),
+    Target(
+        "recall of men minus women, FairFace",
+        "<= 2 points",
+        figure("gender", "recall_gap", "fairface"),
+        ".2%",
+        within(0.02),
+    ),
     Target("lowest race and gender cell of FairFace", ">= 88 %", lowest_cell, ".1%", at_least(0.88)),
-    Target("mean error of age on UTKFace, years", "<= 4.8", figure("age", "mae_years", "utk"), ".2f", at_most(4.8)),
+    Target("mean age error on UTKFace, years", "<= 4.8", figure("age", "mae_years", "utk"), ".2f", at_most(4.8)),
     Target("calibration error, UTKFace", "<= 0.02", figure("gender", "calibration_error", "utk"), ".3f", at_most(0.02)),
     Target(
         "calibration error, FairFace",
@@ -134,7 +142,7 @@ PRODUCTION_TARGETS = (
         ".3f",
         at_most(0.02),
     ),
-    Target("ms a face, one CPU thread", "< 10", milliseconds, ".1f", at_most(10)),
+    Target("ms per face, one CPU thread", "< 10", milliseconds, ".1f", at_most(10)),
     Target("MB", "< 20", megabytes, ".1f", at_most(20)),
 )
 HEADER = "| what | target | result | met |\n|---|---|---|---|"
@@ -154,12 +162,12 @@ def models_page(reports: Mapping[str, Figures]) -> str:
     """The page's text.
 
     Args:
-        reports: what `scripts.measure_classifier` wrote, by recipe; and as "facetally_on_video" what
-            `scripts.calibrate_tracks` wrote.
+        reports: the JSON of `scripts.measure_classifier` by recipe, and as "facetally_on_video" that of
+            `scripts.calibrate_tracks`.
     """
     parts = [
-        "# Models: targets and results\n\nWritten by `python -m scripts.models_report` from `models/*.json`. All figures are of single "
-        "crops that were neither learnt from nor selected by, unless it says so.",
+        "# Models: targets and results\n\nWritten by `python -m scripts.models_report` from `models/*.json`. Unless stated otherwise, all "
+        "figures are for single crops that were used neither for training nor for model selection.",
         "## The production model",
         production_part(reports[PRODUCTION], reports.get("facetally_on_video"))
         if PRODUCTION in reports
@@ -171,9 +179,9 @@ def models_page(reports: Mapping[str, Figures]) -> str:
 
 
 def recipe_part(name: str, targets: tuple[Target, ...], report: Figures | None) -> str:
-    """A recipe's heading, table and circumstances."""
+    """A recipe's heading, table, and how it was measured."""
     if report is None:
-        return f"### {name}\n\nNot trained for real yet; `facetally train {name} --data UTKFace.zip -o {name}` does it."
+        return f"### {name}\n\nNot trained yet; train it with `facetally train {name} --data UTKFace.zip -o {name}`."
     card = report["card"]
     rows = "\n".join(target.row(report) for target in targets)
     epochs = " + ".join(str(stage["epochs"]) for stage in card["training"]["stages"])
@@ -184,9 +192,9 @@ def recipe_part(name: str, targets: tuple[Target, ...], report: Figures | None) 
 
 
 def circumstances(report: Figures) -> str:
-    """When and where it was measured, and the commands that made the weights."""
+    """Date and machine of the measurement, and the commands that made the weights."""
     commands = "\n".join(commands_of(report["card"]["training"]))
-    commands = commands.replace(" --trunk ", " --backbone ")  # its name before 0.2
+    commands = commands.replace(" --trunk ", " --backbone ")  # the option's name in older reports
     return f"{report['date']}, {report['machine']}.\n\n```\n{commands}\n```"
 
 
@@ -195,7 +203,7 @@ def test_count(report: Figures) -> int:
 
 
 def production_part(report: Figures, on_video: Figures | None) -> str:
-    """Targets, and then sets, cells, ages, face heights, named people and clips."""
+    """Targets, then the tables by set, cell, age, face height, named person and clip."""
     parts = [
         circumstances(report),
         HEADER + "\n" + "\n".join(target.row(report) for target in PRODUCTION_TARGETS),
@@ -204,7 +212,7 @@ def production_part(report: Figures, on_video: Figures | None) -> str:
         + cell_table(report["metrics"]["gender"]["by_set"]["fairface"]["by_group"]),
         "### By age\n\n" + age_table(report),
         "### By face height\n\n" + height_table(report["by_face_height_px"]),
-        "### People that the sets name, by all of their crops\n\n" + people_table(report["people"]),
+        "### People named in the sets, by all of their crops\n\n" + people_table(report["people"]),
     ]
     if on_video:
         parts.append("### People in labelled video\n\n" + video_table(on_video))
@@ -217,7 +225,7 @@ def percents(figures: Figures) -> str:
 
 def set_table(report: Figures) -> str:
     rows = [
-        "| set | faces | accuracy | women | men | calibration error | mean error of age |",
+        "| set | faces | accuracy | women | men | calibration error | mean age error |",
         "|---|---|---|---|---|---|---|",
     ]
     ages = report["metrics"]["age"]["by_set"]
@@ -230,7 +238,7 @@ def set_table(report: Figures) -> str:
 
 
 def cell_table(groups: Figures) -> str:
-    rows = ["| race, as FairFace labels it | women | men |", "|---|---|---|"]
+    rows = ["| race, as labelled in FairFace | women | men |", "|---|---|---|"]
     for name, group in groups.items():
         rows.append(f"| {name} | {group['female']['accuracy']:.1%} | {group['male']['accuracy']:.1%} |")
     return "\n".join(rows)
@@ -243,7 +251,10 @@ def age_table(report: Figures) -> str:
         if name in ("utk", "fairface")
     }
     bands = list(dict.fromkeys(band for by_age in sets.values() for band in by_age))
-    rows = ["| years | " + " | ".join(f"{name}: right (faces)" for name in sets) + " |", "|---" * (1 + len(sets)) + "|"]
+    rows = [
+        "| years | " + " | ".join(f"{name}: accuracy (faces)" for name in sets) + " |",
+        "|---" * (1 + len(sets)) + "|",
+    ]
     for band in bands:
         cells = [by_age.get(band, {"count": 0}) for by_age in sets.values()]
         rows.append(
@@ -271,8 +282,8 @@ def people_table(people: Figures) -> str:
 
 
 def video_table(on_video: Figures) -> str:
-    rows = ["| sources | people found | right | women | men |", "|---|---|---|---|---|"]
-    names = {"fitted_on": "calibrated on", "reported_on": "the other half", "all": "all"}
+    rows = ["| sources | people found | accuracy | women | men |", "|---|---|---|---|---|"]
+    names = {"fitted_on": "calibration half", "reported_on": "other half", "all": "all"}
     for key, name in names.items():
         people = on_video[key]["people"]
         shares = [people, people["female"], people["male"]]

@@ -1,11 +1,11 @@
-"""Measures where the time of a run goes, by stage."""
+"""Measures the time of a run by stage."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
@@ -22,7 +22,7 @@ from facetally.video.reader import FrameImage
 
 
 class StageClock:
-    """Measures stages, each without those that it calls."""
+    """Measures the seconds of each stage, without those of the stages that it calls."""
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
@@ -30,7 +30,7 @@ class StageClock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """While this lasts the stages are measured."""
+        """Measures the stages within the context."""
         places: list[tuple[Any, str, str]] = [
             (Decoder, "_decoded", "decode"),
             (FrameImage, "bgr", "convert"),
@@ -65,7 +65,8 @@ class StageClock:
                         return
                 yield item
         finally:
-            items.close()  # type: ignore[attr-defined]
+            if isinstance(items, Generator):
+                items.close()
 
     @contextmanager
     def _stage(self, stage: str) -> Iterator[None]:

@@ -1,10 +1,10 @@
-"""Trains a face detector of our own, SCRFD-500M, and exports it.
+"""Trains our face detector, SCRFD-500M, and exports it.
 
     python -m scripts.train_scrfd --labelled ../shared/data/faces.zip+../shared/data/faces.csv.gz \\
-        --unlabelled PICTURES --teacher ../shared/models/scrfd/scrfd_2.5g_kps.onnx -o models
+        --unlabelled IMAGES --teacher ../shared/models/scrfd/scrfd_2.5g_kps.onnx -o models
 
-Boxes come from the labels; five points, and all in pictures without labels, from the teacher. A stopped training goes
-on with the same command, and a finished one is only written again.
+Boxes come from the labels. Landmarks, and boxes in images without labels, come from the teacher. A stopped training
+resumes with the same command; a finished one is only exported again.
 """
 
 from __future__ import annotations
@@ -36,20 +36,27 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 PLACE = click.Path(path_type=Path, exists=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 START_SCENES = 128
-"""Scenes that show how large the numbers within a network are, where it starts from exported weights."""
+"""Scenes for estimating activation statistics when training starts from exported weights."""
 
 
 @click.command(help=__doc__)
-@click.option("--labelled", type=str, multiple=True, help="PICTURES+TABLE, the table as faces.csv.gz; its train rows.")
-@click.option("--unlabelled", type=PLACE, multiple=True, help="A folder, .zip or .tar of pictures for the teacher.")
-@click.option("--faceless", type=PLACE, multiple=True, help="The same of pictures that show nobody.")
-@click.option("--teacher", type=FILE, help="SCRFD weights with five points to learn from.")
-@click.option("-o", "--output", type=FOLDER, required=True, help="Gets the weights.")
-@click.option("--work", type=FOLDER, help="Keeps the training's state.  [default: OUTPUT]")
-@click.option("--start", type=FILE, help="Weights that this has exported; the training goes on from them.")
+@click.option(
+    "--labelled",
+    type=str,
+    multiple=True,
+    help="IMAGES+TABLE, the table in the form of faces.csv.gz; only its train rows are used.",
+)
+@click.option(
+    "--unlabelled", type=PLACE, multiple=True, help="A folder, .zip or .tar of images for the teacher to label."
+)
+@click.option("--faceless", type=PLACE, multiple=True, help="A folder, .zip or .tar of images without people.")
+@click.option("--teacher", type=FILE, help="SCRFD weights with five landmarks, for distillation.")
+@click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the weights.")
+@click.option("--work", type=FOLDER, help="Folder for the training's state.  [default: OUTPUT]")
+@click.option("--start", type=FILE, help="Weights exported by this script, to continue from.")
 @click.option("--epochs", type=click.IntRange(1), default=ScrfdRecipe.epochs, show_default=True)
 @click.option("--score-shift", type=float, default=0.0, show_default=True, help="See scripts.choose_score_shift.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many pictures of each source, for a trial.")
+@click.option("--limit", type=click.IntRange(1), help="Use at most this many images per source, for a trial.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True)
 def main(
@@ -72,7 +79,7 @@ def main(
     recipe = replace(ScrfdRecipe(), epochs=epochs, epoch_scenes=min(ScrfdRecipe.epoch_scenes, len(scenes)))
     data = fingerprint(scenes)
     identity = data + "".join(sha256_of(weights) for weights in (teacher, start) if weights)
-    click.echo(f"{len(scenes)} pictures, {sum(scene.is_labelled for scene in scenes)} of them labelled", err=True)
+    click.echo(f"{len(scenes)} images, {sum(scene.is_labelled for scene in scenes)} of them labelled", err=True)
     for folder in (output, work or output):
         folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
@@ -82,8 +89,8 @@ def main(
         images = np.stack([first[position][0].image for position in range(min(START_SCENES, len(first)))])
         start_from(network, start, as_input(torch.from_numpy(images)))
     state = (work or output) / f"{recipe.name}.state"
-    known = Teacher(teacher) if teacher else None
-    trainer = ScrfdTrainer(network, scenes, recipe, seed, state, known, identity, workers)
+    distilled_from = Teacher(teacher) if teacher else None
+    trainer = ScrfdTrainer(network, scenes, recipe, seed, state, distilled_from, identity, workers)
     for result in trainer.run():
         click.echo(f"epoch {result.epoch}: loss {result.loss:.3f}, {result.seconds:.0f} s", err=True)
     card = {
@@ -105,13 +112,13 @@ def main(
 
 
 def some(scenes: Iterator[Scene], limit: int | None) -> list[Scene]:
-    """At most `limit` scenes, evenly from all."""
+    """At most `limit` scenes, evenly spaced over all."""
     every = list(scenes)
     return every if limit is None else every[:: max(1, -(-len(every) // limit))]
 
 
 def labelled_scenes(images: Path, table: Path) -> Iterator[Scene]:
-    """The pictures of a table's rows with split "train"; a picture without a row is left out."""
+    """The images of a table's rows with split "train"; images without a row are left out."""
     rows = read_face_rows(table, lambda row: row["split"] == "train")
     for name, content in read_images(images):
         if name in rows:
@@ -119,13 +126,13 @@ def labelled_scenes(images: Path, table: Path) -> Iterator[Scene]:
 
 
 def whole_scenes(place: Path, is_labelled: bool) -> Iterator[Scene]:
-    """Every picture of a place without a box: labelled, it shows nobody; otherwise the teacher must say whom."""
+    """Every image of a folder or archive, without boxes: of nobody if labelled, otherwise for the teacher to label."""
     for name, content in read_images(place):
         yield Scene(name, content, is_labelled=is_labelled)
 
 
 def fingerprint(scenes: list[Scene]) -> str:
-    """SHA-256 over all pictures and boxes."""
+    """SHA-256 over all images and boxes."""
     digest = hashlib.sha256()
     for scene in scenes:
         digest.update(scene.content + scene.boxes.tobytes() + scene.is_ignored.tobytes())

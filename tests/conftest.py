@@ -1,4 +1,4 @@
-"""Fixtures that several files need."""
+"""Fixtures that are shared by several files."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ with suppress(ImportError):
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with real clips, weights and truth; a skip where it is absent, a failure under FACETALLY_REAL=1."""
+    """The folder with real clips, weights and labels; if absent, skips, or fails under FACETALLY_REAL=1."""
     folder = Path(os.environ.get("FACETALLY_SHARED") or ROOT.parent / "shared")
     if not folder.is_dir():
         if os.environ.get("FACETALLY_REAL") == "1":
-            pytest.fail(f"needs ../shared: {folder} is not there, and FACETALLY_REAL=1 asks for it")
+            pytest.fail(f"needs ../shared: {folder} does not exist, and FACETALLY_REAL=1 requires it")
         pytest.skip("needs ../shared")
     return folder
 

@@ -1,4 +1,4 @@
-"""Drawn pictures with faces: bright discs with two dark eyes, on dark noise."""
+"""Drawn images with faces: bright discs with two dark eyes, on dark noise."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from facetally.detection.training.scenes import Scene
 DISC_BGR = (90, 160, 230)
 
 
-def drawn_scene(boxes: np.ndarray, height_px: int = 120, width_px: int = 160, seed: int = 0) -> Scene:
-    """A picture with a disc in each of the (F, 4) boxes."""
+def drawn_scene(boxes: np.ndarray, height_px: int = 120, width_px: int = 160, *, seed: int = 0) -> Scene:
+    """An image with a disc in each of the (F, 4) boxes."""
     image = np.random.default_rng(seed).integers(0, 60, (height_px, width_px, 3)).astype(np.uint8)
     for x1, y1, x2, y2 in boxes.tolist():
         centre, axes = (round((x1 + x2) / 2), round((y1 + y2) / 2)), (round((x2 - x1) / 2), round((y2 - y1) / 2))
@@ -24,7 +24,7 @@ def drawn_scene(boxes: np.ndarray, height_px: int = 120, width_px: int = 160, se
 
 
 def drawn_scenes(count: int, seed: int = 0) -> list[Scene]:
-    """Pictures with one disc each, of 24 to 60 pixels, anywhere."""
+    """Images with one disc each, of 24 to 60 pixels, at a random place."""
     rng = np.random.default_rng(seed)
     scenes = []
     for number in range(count):

@@ -1,6 +1,7 @@
-"""A drawn world: coloured squares on a textured background as real video files, and engines that read them exactly.
+"""A synthetic world for tests: coloured squares on a textured background in real video files, and networks for them.
 
-A red square is a woman, a blue one a man, and everything that a run says about them can be worked out by hand.
+A red square is a woman, a blue one a man. A detector and a classifier recognise them exactly, so the expected results
+of a run can be computed by hand.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import cv2
@@ -30,8 +31,9 @@ from facetally.video.reader import FrameImage
 WIDTH_PX, HEIGHT_PX = 160, 120
 FPS = 25
 CODEC = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-COLOURS_BGR = {"red": (20, 20, 220), "blue": (220, 20, 20)}
-FEMALE_PROB = {"red": 0.97, "blue": 0.03}
+Colour = Literal["red", "blue"]
+COLOURS_BGR: dict[Colour, tuple[int, int, int]] = {"red": (20, 20, 220), "blue": (220, 20, 20)}
+FEMALE_PROB: dict[Colour, float] = {"red": 0.97, "blue": 0.03}
 SCORE = 0.9
 
 
@@ -39,8 +41,7 @@ SCORE = 0.9
 class Square:
     """A person: a square that moves in a straight line."""
 
-    colour: str
-    """red or blue."""
+    colour: Colour
     start_xy: tuple[float, float] = (60.0, 40.0)
     """Top left corner in pixels at `from_s`."""
     velocity: tuple[float, float] = (0.0, 0.0)
@@ -48,10 +49,10 @@ class Square:
     size_px: int = 40
     from_s: float = 0.0
     to_s: float = math.inf
-    """In the picture at from_s <= t < to_s, in seconds of its shot."""
+    """Visible at from_s <= t < to_s, in seconds of its shot."""
 
     def draw(self, image: ImageArray, time_s: float) -> None:
-        """Draws the square on a picture of its shot; corners are even, as colour is stored at half resolution."""
+        """Draws the square on an image of its shot; corners are even, as colour is stored at half resolution."""
         if not self.from_s - 1e-9 <= time_s < self.to_s - 1e-9:
             return
         seconds = time_s - self.from_s
@@ -61,17 +62,17 @@ class Square:
 
 @dataclass(frozen=True)
 class Shot:
-    """A take before one background."""
+    """A part of a film with one background."""
 
     seconds: float
     squares: tuple[Square, ...] = ()
     grey: int = 70
-    """Mean of the background, 30-220; two shots that follow each other need different ones to be told apart."""
+    """Mean of the background, 30-220; consecutive shots need different values for the cut to be detected."""
 
 
 @dataclass(frozen=True)
 class Film:
-    """Shots in a row."""
+    """A sequence of shots."""
 
     shots: tuple[Shot, ...]
 
@@ -80,7 +81,7 @@ class Film:
         return sum(shot.seconds for shot in self.shots)
 
     def image(self, time_s: float) -> ImageArray:
-        """(HEIGHT_PX, WIDTH_PX, 3) uint8 BGR at a time of the film."""
+        """(HEIGHT_PX, WIDTH_PX, 3) uint8 BGR at a time of the film in seconds."""
         start_s = 0.0
         for shot in self.shots:
             if time_s < start_s + shot.seconds - 1e-9:
@@ -89,10 +90,10 @@ class Film:
                     square.draw(image, time_s - start_s)
                 return image
             start_s += shot.seconds
-        raise ValueError(f"the film has {self.seconds} s, asked for {time_s}")
+        raise ValueError(f"the film is {self.seconds} s long, got a time of {time_s} s")
 
     def images(self, fps: int = FPS) -> list[ImageArray]:
-        """All pictures at a constant rate."""
+        """All images at a constant frame rate."""
         return [self.image(index / fps) for index in range(round(self.seconds * fps))]
 
 
@@ -103,8 +104,8 @@ def background(grey: int) -> ImageArray:
     return np.ascontiguousarray(np.repeat(texture[:, :, None], 3, axis=2))
 
 
-def one_person(colour: str = "red", seconds: float = 2.0) -> Film:
-    """The shortest film: one square that drifts to the right."""
+def one_person(colour: Colour = "red", seconds: float = 2.0) -> Film:
+    """The simplest film: one square that moves slowly to the right."""
     return Film((Shot(seconds, (Square(colour, (40, 40), (10, 0)),)),))
 
 
@@ -114,11 +115,11 @@ MIXED = Film(
         Shot(1.6, (Square("red", (120, 20), size_px=12), Square("blue", (40, 50))), grey=190),
     )
 )
-"""A woman for 2.0 s, beside her a man for 0.8 s; then a man for 1.6 s and someone too small to be told."""
+"""A woman for 2.0 s, beside her a man for 0.8 s; then a man for 1.6 s and someone too small to be classified."""
 
 
 def filmed(path: Path, film: Film, fps: int = FPS) -> Path:
-    """Encodes a film at a constant rate and returns its path."""
+    """Encodes a film at a constant frame rate and returns its path."""
     return encoded(path, film.images(fps), fps=fps)
 
 
@@ -126,28 +127,29 @@ def encoded(
     path: Path,
     images: Iterable[ImageArray],
     pts: Iterable[int] | None = None,
+    *,
     fps: Fraction | int = FPS,
     time_base: Fraction | None = None,
     codec: str = CODEC,
     options: dict[str, str] | None = None,
     muxer: dict[str, str] | None = None,
 ) -> Path:
-    """Writes pictures as a video file and returns its path.
+    """Writes images as a video file and returns its path.
 
     Args:
-        path: the ending says the container.
+        path: its ending selects the container.
         images: (H, W, 3) uint8 BGR, all of one size.
         pts: presentation times in units of `time_base`; 0, 1, 2, ... by default.
         fps: nominal rate.
         time_base: 1 / `fps` by default.
-        codec, options: the encoder and what it is told; a keyframe every second by default.
-        muxer: what the container is told.
+        codec, options: the encoder and its options; a keyframe every second by default.
+        muxer: options of the container.
     """
     images = list(images)
     pixels = "rgb8" if codec == "gif" else "yuv420p"
-    predicted = {"preset": "ultrafast", "crf": "12"} if codec == "libx264" else {}
+    defaults = {"preset": "ultrafast", "crf": "12"} if codec == "libx264" else {}
     with av.open(str(path), "w", options=muxer or {}) as container:
-        stream: Any = container.add_stream(codec, rate=fps, options=predicted | (options or {}))
+        stream: Any = container.add_stream(codec, rate=fps, options=defaults | (options or {}))
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = pixels
         stream.codec_context.gop_size = round(fps)
@@ -161,7 +163,7 @@ def encoded(
 
 
 class StillImage(FrameImage):
-    """A picture that never was in a file."""
+    """A frame's image that comes from an array instead of a file."""
 
     def __init__(self, image_bgr: ImageArray) -> None:
         super().__init__(av.VideoFrame.from_ndarray(image_bgr, format="bgr24"))
@@ -181,11 +183,11 @@ class SquareDetector:
 
 
 class FailingDetector(SquareDetector):
-    """Breaks down on bright backgrounds, as in the second shot of the mixed film.
+    """Fails on bright backgrounds, such as the second shot of the mixed film.
 
     Args:
-        how: raise, hang, run out of "memory", or the name of a signal that ends the process.
-        pid_path: gets the number of the process that breaks down.
+        how: "raise", "hang", "memory" (run out of it), or the name of a signal that ends the process.
+        pid_path: file that gets the id of the process that fails.
     """
 
     def __init__(self, how: str, pid_path: Path | None = None) -> None:
@@ -209,13 +211,13 @@ class FailingDetector(SquareDetector):
 
 
 class UnstartableDetector(FailingDetector):
-    """Cannot be made in another process."""
+    """Cannot be unpickled in another process."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _not_here, ()
+        return _fail_to_load, ()
 
 
-def _not_here() -> None:
+def _fail_to_load() -> None:
     raise RuntimeError("no memory for the weights")
 
 
@@ -234,14 +236,14 @@ def _squares_in(image_bgr: ImageArray) -> Faces:
 def faces_at(boxes: FloatArray, score: float = SCORE) -> Faces:
     """Frontal faces in (N, 4) boxes: eyes, nose and mouth as in the ArcFace template around the box's middle."""
     offsets = ((ARCFACE_TEMPLATE_112 - 56) / 112).astype(np.float32)  # (5, 2), the middle of the square is 0
-    offsets[:, 0] -= offsets[2, 0]  # the template's nose is a trifle off the middle
+    offsets[:, 0] -= offsets[2, 0]  # the template's nose is slightly off the middle
     sizes = (boxes[:, 2:] - boxes[:, :2])[:, None]
     landmarks = (boxes[:, :2] + boxes[:, 2:])[:, None] / 2 + offsets * sizes
     return Faces(boxes, np.full(len(boxes), score, np.float32), landmarks.astype(np.float32))
 
 
 class ColourClassifier:
-    """Reads the colour in the middle of each crop: red is female, blue is male, anything else says nothing."""
+    """Reads the colour in the middle of each crop: red is female, blue is male, anything else has probability 0.5."""
 
     def predict(self, crops: np.ndarray) -> Attributes:
         """The attributes of (N, S, S, 3) uint8 RGB crops."""
@@ -252,7 +254,7 @@ class ColourClassifier:
 
 
 class Silent:
-    """Progress that nobody looks at."""
+    """Progress that ignores all notifications."""
 
     def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None: ...
 
@@ -262,7 +264,7 @@ class Silent:
 
 
 def engines() -> Engines:
-    """What a run in the drawn world computes with."""
+    """The networks of a run in the drawn world."""
     models = {
         role: ModelFile(f"drawn_{role}", Path(f"drawn_{role}.onnx"), digit * 64, "none")
         for role, digit in (("detector", "d"), ("classifier", "c"))

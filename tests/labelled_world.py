@@ -1,4 +1,4 @@
-"""Labels and what a run found, built from a few numbers: one video of faces in a row, and people already judged."""
+"""Labels and results of a run, built from a few numbers: one video of faces in a row, and evaluated people."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pyarrow as pa
 from facetally.options import RunOptions, Sampling
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TRACKS
-from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
-from facetally.validation.outcomes import MISSED, PersonOutcome, TrackOutcome, likelier
+from facetally.truth.label_rows import GENDER_WORDS
+from facetally.truth.labels import BoxRow, LabelledBoxes, LabelledPerson, Truth
+from facetally.validation.outcomes import MISSED, NOBODY, PersonOutcome, TrackOutcome, likelier
 
 VIDEO = "film/a.mp4"
 EVERY_S = 0.2
@@ -25,7 +26,8 @@ CLASSIFIER = "c" * 64
 """SHA-256 of the weights that made a run."""
 
 Row = dict[str, Any]
-BoxRow = tuple[str, float, tuple[float, ...], int]
+LabelledTrack = tuple[str, float, float]
+"""True gender, female_prob (NaN: missed) and seconds in view of a person."""
 
 
 def box_at(x: float, size_px: float = HEIGHT_PX) -> tuple[float, float, float, float]:
@@ -34,13 +36,13 @@ def box_at(x: float, size_px: float = HEIGHT_PX) -> tuple[float, float, float, f
 
 
 def times(start_s: float, stop_s: float, every_s: float = EVERY_S) -> list[float]:
-    """start_s, start_s + every_s, ... below stop_s; exact to the decimals that people write."""
+    """start_s, start_s + every_s, ... below stop_s; rounded to microseconds."""
     return [round(start_s + step * every_s, 6) for step in range(math.ceil((stop_s - start_s) / every_s - 1e-9))]
 
 
 def person(name: str, gender: str = "female", *intervals_s: tuple[float, float], video: str = VIDEO) -> LabelledPerson:
-    """A label, by time where times are given."""
-    return LabelledPerson(video, name, gender, intervals_s=intervals_s)
+    """A labelled person, by time where times are given."""
+    return LabelledPerson(video, name, GENDER_WORDS[gender], intervals_s=intervals_s)
 
 
 def boxes_of(name: str, at_s: Sequence[float], x: float = 0.0, size_px: float = HEIGHT_PX) -> list[BoxRow]:
@@ -70,13 +72,13 @@ def face_rows(
 
 def faces_of(*rows: list[Row]) -> pd.DataFrame:
     """The table faces/ as it is read back."""
-    return pa.Table.from_pylist([row for some in rows for row in some], schema=FACES).to_pandas()
+    return pa.Table.from_pylist([row for group in rows for row in group], schema=FACES).to_pandas()
 
 
 def track_row(
     track_id: int, female_prob: float, seconds: float = 2.0, height_px: float = HEIGHT_PX, age_band: str = "young"
 ) -> Row:
-    """A row of tracks/; its answer is the likelier gender."""
+    """A row of tracks/; its gender is the likelier one."""
     return {
         **{"video_id": "v", "track_id": track_id, "first_s": 0.0, "last_s": seconds - EVERY_S, "quality": 0.5},
         **{"screen_time_s": seconds, "face_count": round(seconds / EVERY_S), "face_height_px": height_px},
@@ -96,37 +98,37 @@ def stored(
     failed: Sequence[str] = (),
     options: RunOptions | None = None,
 ) -> Ledger:
-    """A run from the rows of tracks/ and faces/ of each video, by name."""
+    """A run from the rows of tracks/ and faces/ of each video, by the video's name."""
     ledger = Ledger(out)
     models = {"classifier": {"name": "drawn", "sha256": CLASSIFIER, "licence": "free"}}
     made = {"version": "1", "options": (options or RunOptions()).as_dict(), "models": models}
     for name in [*tracks, *failed]:
         row = VideoRow(f"id-{name.replace('/', '_')}", name, f"/in/{name}", "failed" if name in failed else "ok")
-        tables = [
+        face_table, track_table = (
             pa.Table.from_pylist(list(rows.get(name, ())), schema=schema)
             for rows, schema in ((faces or {}, FACES), (tracks, TRACKS))
-        ]
-        ledger.store(row, *tables, made)
+        )
+        ledger.store(row, face_table, track_table, provenance=made)
     return ledger
 
 
 def corpus(
-    out: Path, videos: Mapping[str, Sequence[tuple[str, float, float]]], options: RunOptions | None = None
+    out: Path, videos: Mapping[str, Sequence[LabelledTrack]], options: RunOptions | None = None
 ) -> tuple[Ledger, Truth]:
-    """A run and its labels from (true gender, female_prob, seconds in view) of the people of each video; NaN: missed.
+    """A run and its labels from the people of each video.
 
-    They stand side by side, in view from the beginning, and are called p0, p1, ...
+    They are side by side, in view from the beginning, and named p0, p1, ...
     """
     labels: dict[str, tuple[LabelledPerson, ...]] = {}
     boxes: dict[str, LabelledBoxes] = {}
     faces: dict[str, list[Row]] = {}
     tracks: dict[str, list[Row]] = {}
     for video, people in videos.items():
-        place_tracks = [(i, 100.0 * i, *who) for i, who in enumerate(people)]
-        found = [(i, x, prob, seconds) for i, x, _, prob, seconds in place_tracks if not math.isnan(prob)]
-        labels[video] = tuple(person(f"p{i}", gender, video=video) for i, _, gender, _, _ in place_tracks)
+        placed = [(i, 100.0 * i, *who) for i, who in enumerate(people)]
+        found = [(i, x, prob, seconds) for i, x, _, prob, seconds in placed if not math.isnan(prob)]
+        labels[video] = tuple(person(f"p{i}", gender, video=video) for i, _, gender, _, _ in placed)
         boxes[video] = LabelledBoxes.of(
-            row for i, x, _, _, seconds in place_tracks for row in boxes_of(f"p{i}", times(0, seconds, 0.5), x)
+            row for i, x, _, _, seconds in placed for row in boxes_of(f"p{i}", times(0, seconds, 0.5), x)
         )
         faces[video] = [row for i, x, _, seconds in found for row in face_rows(i, times(0, seconds), x)]
         tracks[video] = [track_row(i, prob, seconds) for i, _, prob, seconds in found]
@@ -135,13 +137,13 @@ def corpus(
 
 
 def person_outcome(gender: str, female_prob: float = math.nan, source: str = "s", name: str = "p") -> PersonOutcome:
-    """Someone in view alone for two seconds; missed without a probability."""
+    """A person in view alone for two seconds; missed without a probability."""
     is_found = not math.isnan(female_prob)
     return PersonOutcome(
-        label=LabelledPerson(f"{source}/a.mp4", name, gender),
+        label=LabelledPerson(f"{source}/a.mp4", name, GENDER_WORDS[gender]),
         source=source,
         labelled_s=2.0,
-        company="one",
+        people_in_view="one",
         box_count=4,
         found_count=4 * is_found,
         face_height_px=HEIGHT_PX,
@@ -152,20 +154,20 @@ def person_outcome(gender: str, female_prob: float = math.nan, source: str = "s"
     )
 
 
-def aged(someone: PersonOutcome, true: str, predicted: str) -> PersonOutcome:
+def aged(outcome: PersonOutcome, true: str, predicted: str) -> PersonOutcome:
     """The same person with age bands."""
-    return replace(someone, label=replace(someone.label, age_band=true), predicted_age_band=predicted)
+    return replace(outcome, label=replace(outcome.label, age_band=true), predicted_age_band=predicted)
 
 
 def track_outcome(truth: str, female_prob: float, source: str = "s", seconds: float = 2.0) -> TrackOutcome:
-    """A track of someone, or on nobody; its answer is the likelier gender."""
+    """A track of a person, or on nobody; the prediction is the likelier gender."""
     return TrackOutcome(
         video=f"{source}/a.mp4",
         source=source,
         track_id=0,
-        person="" if truth == "nobody" else "p",
-        truth=truth,
-        people_count=int(truth != "nobody"),
+        person="" if truth == NOBODY else "p",
+        truth=NOBODY if truth == NOBODY else GENDER_WORDS[truth],
+        people_count=int(truth != NOBODY),
         female_prob=female_prob,
         predicted=likelier(female_prob),
         screen_time_s=seconds,

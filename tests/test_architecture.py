@@ -17,23 +17,24 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"facetally": "pipeline", "facetally.detection": "detection", "facetally.gender": "gender"}
 """Where the packages lie; `setup.cfg` maps them alike. Scripts are imported by their folder's name."""
 INNER = ("facetally.detection", "facetally.gender")
-"""Rooms that know nothing of ours but themselves."""
+"""Rooms that know nothing of ours but themselves, and how to write a file whole."""
 LEVELS = (
     {"errors", "child_processes", "formatting", "csv_cells", "datasets"},
-    {"options", "inputs"},
+    {"options", "inputs", "files", "log"},
     {"video"},
     {"tracks"},
     {"models", "results"},
     {"batch", "images", "training", "truth"},
     {"quantification"},
     {"validation", "tallies"},
+    {"jobs"},
     {"cli"},
     {"__main__"},
 )
 """What lies in `pipeline/`, the lowest first: each imports only itself and what lies on levels below its own."""
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 MAX_MODULE_LINES = 350
-MAX_BODY_LINES = 51
+MAX_BODY_LINES = 45
 HEAVY = ("torch", "onnxruntime", "cv2", "pandas", "pyarrow", "numpy", "scipy", "av", "jinja2")
 
 
@@ -99,7 +100,7 @@ def test_an_inner_room_knows_only_itself(room: str) -> None:
     own = [name for name in OURS if name.startswith(room)]
     assert own
     for name in own:
-        others = {other for other in imports_of(name) if not other.startswith(room)}
+        others = {other for other in imports_of(name) - {"facetally.files"} if not other.startswith(room)}
         assert not others, f"{name} must not import {others}: join the two in pipeline/, and hand a function down"
 
 

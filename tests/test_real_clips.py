@@ -1,4 +1,4 @@
-"""Real clips through the whole pipeline with the real detector: one of each container and codec that we were given."""
+"""Real clips through the whole pipeline with a real detector: one of each available container and codec."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def results(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Led
     engines = load_engines(OPTIONS, device="cpu", models_dir=shared / "models" / "scrfd")
     videos = find_videos([str(shared / "videos" / name) for name in CLIPS.values()])
     plan = plan_run(videos, ledger, OPTIONS.digest(engines.model_hashes))
-    rows = run_videos(plan, ledger, engines, OPTIONS, LineProgress())
+    rows = run_videos(plan, ledger, engines, options=OPTIONS, progress=LineProgress())
     assert len(rows) == len(CLIPS)
     return ledger, {row.video: row for row in rows}
 
 
 @pytest.mark.parametrize(("codec", "container"), CLIPS)
-def test_a_real_clip_is_read_to_its_end_and_its_people_found(
+def test_a_real_clip_is_read_to_its_end_and_its_people_are_found(
     shared: Path, results: tuple[Ledger, dict[str, VideoRow]], codec: str, container: str
 ) -> None:
     name = CLIPS[codec, container]
@@ -63,7 +63,7 @@ def test_a_real_clip_is_read_to_its_end_and_its_people_found(
     assert people["screen_time_s"].max() <= row.decoded_s + 0.01
 
 
-def test_the_people_of_real_clips_are_found_and_the_run_is_checked_against_their_labels(
+def test_a_run_over_real_clips_is_validated_against_their_labels(
     shared: Path, results: tuple[Ledger, dict[str, VideoRow]]
 ) -> None:
     labels = read_truth(shared / "truth")

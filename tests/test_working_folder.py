@@ -1,4 +1,4 @@
-"""The installed command imports nothing from the folder it is started in, and neither do its child processes."""
+"""The installed command and its child processes import nothing from the working folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LABELS = "video,person,gender,start_s,end_s\nred.mp4,ann,female,0,2\n"
 
 @pytest.fixture(scope="module")
 def inputs(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip, its truth, an image, and drawn portraits to train with."""
+    """A clip and its hand labels, an image, and drawn portraits to train with."""
     folder = tmp_path_factory.mktemp("inputs")
     (folder / "red.mp4").write_bytes(clip.read_bytes())
     (folder / "people.csv").write_text(LABELS)
@@ -37,7 +37,7 @@ def inputs(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fill_with_traps(folder: Path) -> None:
-    """A module of every name that Python, our libraries or we ourselves could import, as a file or a folder."""
+    """Writes a module for every name that Python, the libraries or facetally could import, as a file or a folder."""
     for name in {*sys.stdlib_module_names, *OURS, *LIBRARIES, *MORE_LIBRARIES}:
         (folder / f"{name}.py").write_text(CODE)
     for name in ("detection", "cv2", "random"):
@@ -45,30 +45,50 @@ def fill_with_traps(folder: Path) -> None:
         (folder / name / "__init__.py").write_text(CODE)
 
 
-def facetally(folder: Path, words: Sequence[str]) -> tuple[int, str]:
-    done = subprocess.run([COMMAND, *words], cwd=folder, capture_output=True, text=True)
-    assert done.returncode in (0, NOT_ENOUGH_LABELS), done.stderr
-    return done.returncode, done.stdout
+@pytest.fixture
+def trapped(tmp_path: Path) -> Path:
+    """A working folder full of traps."""
+    (tmp_path / "trapped").mkdir()
+    fill_with_traps(tmp_path / "trapped")
+    return tmp_path / "trapped"
 
 
-def commands(inputs: Path) -> list[list[str]]:
-    training = ["--aligned", "--epochs", "1", "--workers", "1", "-o", "model"]
-    return [
+def results_in(folders: Sequence[Path], words: Sequence[str]) -> list[tuple[int, str]]:
+    """Exit code and stdout of a command that is run in all folders at the same time."""
+    processes = [
+        subprocess.Popen([COMMAND, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for folder in folders
+    ]
+    results = []
+    for process in processes:
+        printed, errors = process.communicate()
+        assert process.returncode in (0, NOT_ENOUGH_LABELS), errors
+        results.append((process.returncode, printed))
+    return results
+
+
+def assert_no_trap_was_run(folder: Path, command: str) -> None:
+    assert not (folder / MARK).exists(), f"{command} ran {(folder / MARK).read_text()}"
+
+
+def test_files_in_the_working_folder_are_never_executed(inputs: Path, trapped: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for words in (
         ["run", str(inputs / "red.mp4"), "-o", "out", "--workers", "2"],
         ["predict", str(inputs / "image.png")],
         ["report", "out"],
         ["validate", "out", "--truth", str(inputs)],
-        ["train", "gender-utkface", "--data", f"drawn={inputs / 'portraits'}", *training],
-    ]
+    ):
+        results = results_in([trapped, empty], words)
+        assert_no_trap_was_run(trapped, words[0])
+        assert results[0] == results[1], words[0]
 
 
-def test_files_beside_the_user_are_never_executed(inputs: Path, tmp_path: Path) -> None:
+def test_a_training_executes_no_file_in_the_working_folder(inputs: Path, trapped: Path) -> None:
     pytest.importorskip("torchvision")
-    trapped, empty = tmp_path / "trapped", tmp_path / "empty"
-    trapped.mkdir()
-    empty.mkdir()
-    fill_with_traps(trapped)
-    for words in commands(inputs):
-        result = facetally(trapped, words)
-        assert not (trapped / MARK).exists(), f"{words[0]} ran {(trapped / MARK).read_text()}"
-        assert result == facetally(empty, words), words[0]
+    options = ["--aligned", "--epochs", "1", "--workers", "1", "-o", "model"]
+    words = ["train", "gender-utkface", "--data", f"drawn={inputs / 'portraits'}", *options]
+    ((exit_code, _),) = results_in([trapped], words)
+    assert_no_trap_was_run(trapped, "train")
+    assert exit_code == 0

@@ -1,8 +1,8 @@
-"""Writes hand labels as other tools would have: the way back is `facetally.truth.formats.importer`.
+"""Writes hand labels in the formats of other tools; `facetally.truth.formats.importer` reads them back.
 
-Each writer takes the truth, the name of one of its videos, the times of all pictures of that video, its size as
+Each writer takes the labels, the name of one of the videos, the times of all frames of that video, its size as
 displayed, and the path of the file to write. Labels up to a second apart belong together; a longer gap means that the
-person has been away.
+person was out of view.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ MAX_GAP_S = 1.0
 ATTRIBUTES = ("gender", "age_band", "face_quality", "note")
 
 Label = tuple[int, float, tuple[float, ...]]
-"""Picture, time in seconds, and x1, y1, x2, y2."""
+"""Frame number, time in seconds, and x1, y1, x2, y2."""
 
 
 def images_of(path: Path) -> tuple[list[float], tuple[int, int]]:
-    """The times of all pictures of a video in seconds, and its width and height as displayed."""
+    """The times of all frames of a video in seconds, and its width and height as displayed."""
     decoder = Decoder(path)
     images = decoder.images()
     first = next(images)
@@ -54,7 +54,7 @@ def stretches(truth: Truth, video: str, person: str, times_s: Sequence[float]) -
 
 
 def write_cvat(truth: Truth, video: str, times_s: Sequence[float], size_px: tuple[int, int], path: Path) -> None:
-    """CVAT for video 1.1, with an interpolated box on every picture between the keyframes, as CVAT exports it."""
+    """CVAT for video 1.1, with an interpolated box on every frame between the keyframes, as CVAT exports it."""
     root = ElementTree.Element("annotations")
     task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
     for name, text in (("id", "7"), ("name", "faces"), ("size", str(len(times_s))), ("source", video)):
@@ -95,7 +95,7 @@ def _cvat_box(
 
 
 def write_mot(truth: Truth, video: str, times_s: Sequence[float], size_px: tuple[int, int], path: Path) -> Path:
-    """A MOTChallenge gt.txt with seqinfo.ini beside it, and the CSV file with attributes, whose path is returned."""
+    """A MOTChallenge gt.txt with seqinfo.ini beside it, and a CSV file with attributes, whose path is returned."""
     rows = []
     for person in truth.people[video]:
         for stretch in stretches(truth, video, person.person, times_s):
@@ -118,7 +118,7 @@ def write_label_studio(
     path: Path,
     fps: float | None = None,
 ) -> None:
-    """Label Studio's JSON export, labelled at a frame rate that shows every picture, or at `fps`."""
+    """Label Studio's JSON export, labelled at a frame rate that shows every frame, or at `fps`."""
     fps = fps or 1 / float(np.diff(times_s).min())
     duration_s = times_s[-1] + float(np.median(np.diff(times_s)))
     length = {"framesCount": math.ceil(duration_s * fps - 1e-6), "duration": duration_s}
@@ -133,15 +133,15 @@ def write_label_studio(
         results.append(region | {"type": "videorectangle", "from_name": "box", "value": value})
         for name in ("person", *ATTRIBUTES):
             kind, key = ("textarea", "text") if name in ("person", "note") else ("choices", "choices")
-            prediction = length | {"sequence": sequence, key: [getattr(person, name)]}
-            results.append(region | {"type": kind, "from_name": name, "value": prediction})
+            attribute = length | {"sequence": sequence, key: [getattr(person, name)]}
+            results.append(region | {"type": kind, "from_name": name, "value": attribute})
     task = {"id": 5, "data": {"video": f"/data/local-files/?d={video}"}, "annotations": [{"result": results}]}
     path.write_text(json.dumps([task]), encoding="utf-8")
 
 
 def _label_studio_item(label: Label, size_px: tuple[int, int], fps: float) -> dict[str, float]:
     _, time_s, (x1, y1, x2, y2) = label
-    frame = math.ceil(time_s * fps - 0.25) + 1  # the first one at which the picture is on show
+    frame = math.ceil(time_s * fps - 0.25) + 1  # the first tick at which the frame is displayed
     place = {
         "x": x1 / size_px[0],
         "y": y1 / size_px[1],
@@ -152,7 +152,7 @@ def _label_studio_item(label: Label, size_px: tuple[int, int], fps: float) -> di
 
 
 def write_intervals(truth: Truth, video: str, times_s: Sequence[float], size_px: tuple[int, int], path: Path) -> None:
-    """One row for each time in view, from the first label to the end of the last label's picture; no boxes."""
+    """One row for each time in view, from the first label to the end of the last label's frame; no boxes."""
     del size_px
     ends_s = [*times_s[1:], times_s[-1] + float(np.median(np.diff(times_s)))]
     rows = [

@@ -1,1 +1,1 @@
-"""Trains SCRFD detectors of our own: network, assignment, losses, pictures, loop and evaluation, in plain torch."""
+"""Trains SCRFD detectors in plain torch: network, anchor assignment, losses, scenes, training loop and export."""

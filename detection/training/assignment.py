@@ -1,7 +1,7 @@
-"""Which anchors answer for which face: adaptive training sample selection (ATSS; Zhang et al., CVPR 2020).
+"""Assigns anchors to faces: adaptive training sample selection (ATSS; Zhang et al., CVPR 2020).
 
-Of each face's nearest anchors on every stride, those are positive whose overlap with it is above the mean plus one
-standard deviation of these overlaps, and whose cell lies inside it.
+The candidates are each face's nearest anchors on every stride. A candidate is positive if its overlap with the face is
+at least the mean plus one standard deviation of the candidates' overlaps, and its cell is inside the face.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from facetally.detection.training.network import ANCHORS_PER_CELL, STRIDES
 ANCHOR_SIZES_PX = {8: (16, 32), 16: (64, 128), 32: (256, 512)}
 """Sides of the square anchors of each stride."""
 NEAREST = 9
-"""Anchors considered for a face on each stride."""
+"""Number of candidate anchors per face and stride."""
 
 
 def anchor_centres(height_px: int, width_px: int) -> torch.Tensor:
@@ -45,7 +45,7 @@ def iou_matrix(boxes: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
 
 
 def assign(centres: torch.Tensor, anchors: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
-    """Finds the face of each anchor.
+    """Assigns a face to each anchor.
 
     Args:
         centres: (n, 3) of `anchor_centres`.
@@ -53,7 +53,7 @@ def assign(centres: torch.Tensor, anchors: torch.Tensor, faces: torch.Tensor) ->
         faces: (F, 4) x1, y1, x2, y2 in pixels.
 
     Returns:
-        (n,) int64 row of the face that an anchor answers for, -1 for none.
+        (n,) int64 row of the face assigned to each anchor, -1 for none.
     """
     owner = torch.full((len(anchors),), -1)
     if not len(faces):

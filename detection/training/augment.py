@@ -1,4 +1,4 @@
-"""Random square parts of pictures with faces, as poor as video is. Never used on held-out pictures."""
+"""Random square parts of images with faces, degraded to video quality. Never used on held-out images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from facetally.detection.training.scenes import FloatArray, ImageArray, Scene
 
 @dataclass(frozen=True)
 class SceneAugmentOptions:
-    """How far each change may go; probabilities are a picture's."""
+    """The range of each change; probabilities are per image."""
 
     scales: tuple[float, ...] = (0.3, 0.3, 0.4, 0.4, 0.5, 0.5, 0.6, 0.6, 0.8, 0.8, 1.0, 1.0, 1.2, 1.4, 2.0)
-    """Side of the square, in the picture's shorter side (the paper's sample redistribution). The paper's squares get
-    twice the pixels: small ones come more often here, so that faces are seen as large as there."""
+    """Sides of the square to choose from, relative to the image's shorter side (the paper's sample redistribution). The
+    paper trains at twice the resolution: small squares are more frequent here, so that faces are as large as there."""
     mirror_prob: float = 0.5
     max_brightness: float = 0.3
     max_contrast: float = 0.3
@@ -26,7 +26,7 @@ class SceneAugmentOptions:
     blur_prob: float = 0.15
     max_blur_px: int = 9
     shrink_prob: float = 0.25
-    """Of fewer pixels, enlarged again."""
+    """Probability of a lower resolution: the image is shrunk, then enlarged again."""
     min_shrink: float = 0.3
     jpeg_prob: float = 0.3
     jpeg_quality: tuple[int, int] = (15, 80)
@@ -36,7 +36,7 @@ class SceneAugmentOptions:
 
 @dataclass(frozen=True)
 class Sample:
-    """A square picture, ready to be learnt from."""
+    """A square training image and its boxes."""
 
     image: ImageArray
     """(S, S, 3) uint8 BGR."""
@@ -46,37 +46,38 @@ class Sample:
     """(F,)"""
 
 
-def augment(scene: Scene, size_px: int, options: SceneAugmentOptions, rng: np.random.Generator) -> Sample:
+def augment(scene: Scene, size_px: int, *, options: SceneAugmentOptions, rng: np.random.Generator) -> Sample:
     """Draws one random version of a scene, `size_px` wide and high."""
-    sample = square_part(scene, size_px, options, rng)
+    sample = square_part(scene, size_px, options=options, rng=rng)
     if rng.random() < options.mirror_prob:
         sample = mirrored(sample)
     return replace(sample, image=degrade(relight(sample.image, options, rng), options, rng))
 
 
-def square_part(scene: Scene, size_px: int, options: SceneAugmentOptions, rng: np.random.Generator) -> Sample:
-    """A random square of the picture, with grey around it where it reaches beyond, at `size_px`.
+def square_part(scene: Scene, size_px: int, *, options: SceneAugmentOptions, rng: np.random.Generator) -> Sample:
+    """A random square of the image, resized to `size_px`; grey where it extends beyond the image.
 
-    If faces are labelled it holds the middle of at least one.
+    If faces are labelled, it contains the centre of at least one.
     """
     image = scene.image_bgr()
     height, width = image.shape[:2]
     side = float(rng.choice(options.scales)) * min(height, width)
     faces = scene.boxes[~scene.is_ignored]
     face = rng.choice(faces) if len(faces) else None
-    left = _start(width, side, None if face is None else (face[0] + face[2]) / 2, rng)
-    top = _start(height, side, None if face is None else (face[1] + face[3]) / 2, rng)
+    left = _start(width, side, None if face is None else (face[0] + face[2]) / 2, rng=rng)
+    top = _start(height, side, None if face is None else (face[1] + face[3]) / 2, rng=rng)
     zoom = size_px / side
     matrix = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
-    if zoom < 0.5:  # or warping would leave pixels out
+    if zoom < 0.5:  # otherwise warping would skip pixels
         image = np.asarray(cv2.blur(image, (round(1 / zoom),) * 2), np.uint8)
     part = cv2.warpAffine(image, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderValue=(127, 127, 127))
     boxes = (scene.boxes - np.array([left, top, left, top], np.float32)) * np.float32(zoom)
-    return Sample(np.asarray(part, np.uint8), *within(boxes.astype(np.float32), scene.is_ignored, size_px, options))
+    visible, ignored = within(boxes.astype(np.float32), scene.is_ignored, size_px, options=options)
+    return Sample(np.asarray(part, np.uint8), visible, ignored)
 
 
-def _start(length: int, side: float, middle: float | None, rng: np.random.Generator) -> float:
-    """Where a square of this side begins along a picture's length: anywhere, or anywhere with `middle` in it."""
+def _start(length: int, side: float, middle: float | None, *, rng: np.random.Generator) -> float:
+    """A random start of a square of this side along an image's length, such that it contains `middle` if given."""
     low, high = sorted((0.0, length - side))
     if middle is not None:
         low, high = max(low, middle - side), min(high, middle)
@@ -84,9 +85,9 @@ def _start(length: int, side: float, middle: float | None, rng: np.random.Genera
 
 
 def within(
-    boxes: FloatArray, is_ignored: npt.NDArray[np.bool_], size_px: int, options: SceneAugmentOptions
+    boxes: FloatArray, is_ignored: npt.NDArray[np.bool_], size_px: int, *, options: SceneAugmentOptions
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """The boxes cut off at the picture's border; ignored are those whose middle lies outside, or that are too small."""
+    """The boxes clipped to the image; those with their centre outside, and those too small, become ignored."""
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     is_outside = ((middles < 0) | (middles >= size_px)).any(axis=1)
     cut = boxes.clip(0, size_px)
@@ -97,14 +98,14 @@ def within(
 
 
 def mirrored(sample: Sample) -> Sample:
-    """Left and right changed."""
+    """The mirror image of a sample, with its boxes."""
     boxes = sample.boxes.copy()
     boxes[:, [0, 2]] = sample.image.shape[1] - sample.boxes[:, [2, 0]]
     return replace(sample, image=np.ascontiguousarray(sample.image[:, ::-1]), boxes=boxes)
 
 
 def relight(image: ImageArray, options: SceneAugmentOptions, rng: np.random.Generator) -> ImageArray:
-    """Brightness, contrast, and saturation or grey, as one matrix of colours."""
+    """Changes brightness, contrast and saturation (or to grey) with one colour matrix."""
     brightness = 1 + rng.uniform(-1, 1) * options.max_brightness
     contrast = 1 + rng.uniform(-1, 1) * options.max_contrast
     saturation = 0.0 if rng.random() < options.grey_prob else 1 + rng.uniform(-1, 1) * options.max_saturation
@@ -114,7 +115,7 @@ def relight(image: ImageArray, options: SceneAugmentOptions, rng: np.random.Gene
 
 
 def degrade(image: ImageArray, options: SceneAugmentOptions, rng: np.random.Generator) -> ImageArray:
-    """Motion blur (mostly sideways), fewer pixels, and compression."""
+    """Applies motion blur (mostly horizontal), lower resolution and compression at random."""
     side = image.shape[0]
     if rng.random() < options.blur_prob:
         length = int(rng.integers(2, options.max_blur_px + 1))

@@ -11,14 +11,15 @@ import torch
 from torch import nn
 
 from facetally.detection.training.network import STRIDES, ScrfdNetwork
+from facetally.files import whole_file
 
 COARSEST = STRIDES[-1]
 MAX_CELLS = 512
-"""Of the coarsest stride, in height and width; the exporter wants a limit."""
+"""Largest number of cells of the coarsest stride, in height and width; the exporter needs a limit."""
 
 
 class _NineOutputs(nn.Module):
-    """Scores in [0, 1], boxes and points, each at strides 8, 16 and 32."""
+    """Returns scores in [0, 1], boxes and points, each at strides 8, 16 and 32."""
 
     def __init__(self, network: ScrfdNetwork, score_shift: float) -> None:
         super().__init__()
@@ -30,19 +31,19 @@ class _NineOutputs(nn.Module):
 
 
 def export_scrfd(network: ScrfdNetwork, path: Path, metadata: Mapping[str, str], score_shift: float = 0.0) -> None:
-    """Writes an ONNX file: `input` (B, 3, H, W) in, score_8 to kps_32 out; B, and H and W in whole cells, are free.
+    """Writes an ONNX file with input `input` (B, 3, H, W) and outputs score_8 to kps_32; B, H and W are dynamic.
 
     Args:
         network: put into evaluation mode.
-        path: of the file; one that is there is replaced.
-        metadata: stored in it, as name, data, command.
-        score_shift: added to the scores' logits, so that the same threshold finds about as much as with other
+        path: the file to write; an existing file is replaced.
+        metadata: stored in the file, such as name, data and command.
+        score_shift: added to the scores' logits, so that the same threshold finds about as many faces as with other
             detectors.
     """
     names = [f"{role}_{stride}" for role in ("score", "bbox", "kps") for stride in STRIDES]
     rows, columns = (COARSEST * torch.export.Dim(name, min=1, max=MAX_CELLS) for name in ("rows", "columns"))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter speaks of its own deprecations
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
         program = torch.onnx.export(
             _NineOutputs(network, score_shift).eval(),
             (torch.zeros(2, 3, 2 * COARSEST, 3 * COARSEST),),
@@ -54,11 +55,10 @@ def export_scrfd(network: ScrfdNetwork, path: Path, metadata: Mapping[str, str],
             verbose=False,
         )
     proto = cast(torch.onnx.ONNXProgram, program).model_proto
-    for item in (*proto.graph.node, *proto.functions):  # file names and traces of the exporting machine
+    for item in (*proto.graph.node, *proto.functions):  # file names and stack traces of the exporting machine
         del item.metadata_props[:]
     proto.graph.ClearField("metadata_props")
     for key, value in metadata.items():
         proto.metadata_props.add(key=key, value=value)
-    part = path.with_suffix(".part")
-    part.write_bytes(proto.SerializeToString())
-    part.replace(path)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(proto.SerializeToString())

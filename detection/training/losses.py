@@ -1,4 +1,4 @@
-"""What the network is trained to make small: quality focal loss, DIoU and smooth L1, against labels and a teacher."""
+"""The training loss: quality focal loss, DIoU and smooth L1, against labels and a teacher's predictions."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from facetally.detection.training.network import LevelOutput
 
 @dataclass(frozen=True)
 class LossOptions:
-    """The terms and their weights; those of the paper, and the teacher's."""
+    """The terms and their weights: those of the paper, and those of the teacher."""
 
     focal_beta: float = 2.0
     box_weight: float = 2.0
     point_weight: float = 0.1
     point_beta: float = 1 / 9
-    """Where the smooth L1 of the points, in strides, turns from square to straight."""
+    """Error, in strides, at which the smooth L1 of the points changes from quadratic to linear."""
     teacher_weight: float = 1.0
-    """Of the terms that follow the teacher; 0 learns from labels alone."""
+    """Weight of the distillation terms; 0: labels only."""
     teacher_score: float = 0.3
-    """From this score on the teacher's boxes and points are learnt too."""
+    """Boxes and points are distilled where the teacher's score is at least this."""
 
 
 @dataclass(frozen=True)
 class AnchorTargets:
-    """What labels say of every anchor of a batch."""
+    """The labels at every anchor of a batch."""
 
     positive: torch.Tensor
-    """(B, n) bool: a face is here."""
+    """(B, n) bool: assigned to a face."""
     ignored: torch.Tensor
-    """(B, n) bool: nobody knows whether a face is here; no term counts it."""
+    """(B, n) bool: unknown whether it is a face; excluded from every term."""
     boxes: torch.Tensor
-    """(B, n, 4) distances in strides, where `positive`."""
+    """(B, n, 4) distances in strides, valid where `positive`."""
 
 
 @dataclass(frozen=True)
 class TeacherPredictions:
-    """What another detector with the same anchors says at each of them."""
+    """The predictions of another detector with the same anchors."""
 
     scores: torch.Tensor
     """(B, n) in [0, 1]."""
@@ -50,7 +50,7 @@ class TeacherPredictions:
 
 
 def joined(levels: list[LevelOutput]) -> LevelOutput:
-    """The outputs of all strides as one: (B, n), (B, n, 4), (B, n, 10)."""
+    """The outputs of all strides, concatenated: (B, n), (B, n, 4), (B, n, 10)."""
     scores, boxes, points = zip(*levels, strict=True)
     return torch.cat(scores, dim=1), torch.cat(boxes, dim=1), torch.cat(points, dim=1)
 
@@ -58,8 +58,8 @@ def joined(levels: list[LevelOutput]) -> LevelOutput:
 def label_loss(output: LevelOutput, targets: AnchorTargets, options: LossOptions) -> torch.Tensor:
     """The loss of a batch against labelled boxes; a scalar.
 
-    Scores follow the overlap of their own box with the face (quality focal loss; Li et al., NeurIPS 2020), and boxes
-    weigh as much as the score that goes with them.
+    The target of a score is the overlap of its own box with the face (quality focal loss; Li et al., NeurIPS 2020). The
+    box losses are weighted by the scores.
     """
     logits, boxes, _ = output
     at = targets.positive
@@ -73,9 +73,9 @@ def label_loss(output: LevelOutput, targets: AnchorTargets, options: LossOptions
 
 
 def teacher_loss(
-    output: LevelOutput, teacher: TeacherPredictions, ignored: torch.Tensor, options: LossOptions
+    output: LevelOutput, teacher: TeacherPredictions, *, ignored: torch.Tensor, options: LossOptions
 ) -> torch.Tensor:
-    """The loss of a batch against a teacher's answers at the same anchors; a scalar. `ignored` (B, n) count nothing."""
+    """The loss of a batch against a teacher's predictions, except at `ignored` (B, n) anchors; a scalar."""
     logits, boxes, points = output
     at = (teacher.scores >= options.teacher_score) & ~ignored
     weight = teacher.scores[at]
@@ -93,8 +93,10 @@ def _focal(logits: torch.Tensor, quality: torch.Tensor, beta: float) -> torch.Te
 
 
 def _overlap_and_diou(boxes: torch.Tensor, faces: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two (k,): the intersection over union, and the DIoU loss (Zheng et al., AAAI 2020), of boxes given by distances
-    left, top, right and bottom from one point."""
+    """Two (k,): the intersection over union and the DIoU loss (Zheng et al., AAAI 2020) of pairs of boxes.
+
+    Boxes are distances left, top, right and bottom from a common point.
+    """
     inner = torch.minimum(boxes, faces)
     outer = torch.maximum(boxes, faces)
     shared = _area(inner)

@@ -1,8 +1,8 @@
 """The SCRFD networks of Guo et al., "Sample and Computation Redistribution for Efficient Face Detection" (ICLR 2022).
 
-A backbone gives maps at strides 4, 8, 16 and 32; a path aggregation pyramid (PAFPN; Liu et al., CVPR 2018) mixes the
-last three; a head a stride says for each of two anchors a cell how likely a face is, how far its four sides lie from
-the cell's corner, and where its five points are, all in strides.
+A backbone computes maps at strides 4, 8, 16 and 32; a path aggregation pyramid (PAFPN; Liu et al., CVPR 2018) mixes
+the last three. A head per stride predicts, for each of two anchors per cell, the score of a face, the distances of its
+four sides from the cell's corner, and the offsets of its five points, in strides.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from torch.nn import functional
 STRIDES = (8, 16, 32)
 ANCHORS_PER_CELL = 2
 PRIOR = 0.01
-"""Score of every anchor before training, so that the many without a face do not drown the few with one."""
+"""Initial score of every anchor, so that the many anchors without a face do not dominate the loss at first."""
 
 
 @dataclass(frozen=True)
 class ScrfdNetworkOptions:
-    """How wide and how deep."""
+    """Width and depth of the network."""
 
     stem_planes: tuple[int, int] = (16, 16)
     stage_blocks: tuple[int, int, int, int] = (2, 3, 2, 6)
@@ -36,7 +36,7 @@ class ScrfdNetworkOptions:
 
 
 SCRFD_500M = ScrfdNetworkOptions()
-"""The layout that the paper's search found for half a billion multiplications at 640 x 480."""
+"""The architecture that the paper's search found for half a billion multiply-adds at 640 x 480."""
 
 LevelOutput = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """(B, n) score logits, (B, n, 4) distances left, top, right, bottom and (B, n, 10) x, y of five points, in strides."""
@@ -104,7 +104,7 @@ class Pyramid(nn.Module):
 
 
 class Head(nn.Module):
-    """What one stride says: shared convolutions, then one for scores, boxes and points each."""
+    """The predictions of one stride: shared convolutions, then one each for scores, boxes and points."""
 
     def __init__(self, options: ScrfdNetworkOptions) -> None:
         super().__init__()
@@ -114,9 +114,9 @@ class Head(nn.Module):
             nn.Conv2d(planes[-1], ANCHORS_PER_CELL * channels, 3, 1, 1) for channels in (1, 4, 10)
         )
         self.box_scale = nn.Parameter(torch.ones(()))
-        rare = -math.log((1 - PRIOR) / PRIOR)
-        wide = 1.0  # two strides wide and high: a box that overlaps something from the start
-        for conv, bias in ((self.scores, rare), (self.boxes, wide), (self.points, 0.0)):
+        prior_logit = -math.log((1 - PRIOR) / PRIOR)
+        half_side = 1.0  # two strides wide and high: a box that overlaps something from the start
+        for conv, bias in ((self.scores, prior_logit), (self.boxes, half_side), (self.points, 0.0)):
             nn.init.normal_(conv.weight, std=0.01)
             conv.bias = nn.Parameter(torch.full((conv.out_channels,), bias))
 
@@ -127,7 +127,7 @@ class Head(nn.Module):
 
 
 class ScrfdNetwork(nn.Module):
-    """(B, 3, H, W) RGB, (value - 127.5) / 128, H and W multiples of 32 -> one `LevelOutput` a stride."""
+    """(B, 3, H, W) RGB, (value - 127.5) / 128, H and W multiples of 32 -> one `LevelOutput` per stride."""
 
     def __init__(self, options: ScrfdNetworkOptions = SCRFD_500M) -> None:
         super().__init__()

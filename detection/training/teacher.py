@@ -1,4 +1,4 @@
-"""Another SCRFD with the same anchors, as the one to learn from (knowledge distillation; Hinton et al., 2015)."""
+"""Another SCRFD with the same anchors as a teacher (knowledge distillation; Hinton et al., 2015)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Teacher:
     """Runs an SCRFD in ONNX on batches.
 
     Args:
-        model_path: weights with five points and two anchors a cell.
-        threads: of one inference; 0 lets onnxruntime choose.
+        model_path: an ONNX file of an SCRFD with five points and two anchors per cell.
+        threads: threads of one inference; 0 lets onnxruntime choose.
 
     Raises:
-        ValueError: the file is no such network.
+        ValueError: the file is not such a network.
     """
 
     def __init__(self, model_path: Path, threads: int = 0) -> None:
@@ -29,10 +29,10 @@ class Teacher:
         self._input = self._session.get_inputs()[0].name
         self._outputs = ScrfdOutputs.probe(self._session)
         if (anchors := self._outputs.anchors_per_cell) != ANCHORS_PER_CELL:
-            raise ValueError(f"{model_path} has {anchors} anchors a cell, not {ANCHORS_PER_CELL}")
+            raise ValueError(f"{model_path} has {anchors} anchors per cell, not {ANCHORS_PER_CELL}")
 
     def predictions(self, images_bgr: torch.Tensor) -> TeacherPredictions:
-        """For (B, S, S, 3) uint8 BGR."""
+        """The predictions for (B, S, S, 3) uint8 BGR."""
         batch = cv2.dnn.blobFromImages(list(images_bgr.numpy()), 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
         raw = self._session.run(None, {self._input: batch})
         parts = (

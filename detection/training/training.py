@@ -1,4 +1,4 @@
-"""The training loop of a detector: epochs over random squares of pictures, a checkpoint after each, resumable."""
+"""The training loop of a detector: epochs over random squares of images, with a checkpoint after each, resumable."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from facetally.detection.training.network import LevelOutput, ScrfdNetwork
 from facetally.detection.training.recipe import ScrfdRecipe
 from facetally.detection.training.scenes import Scene
 from facetally.detection.training.teacher import Teacher
+from facetally.files import whole_file
 
 OnStep = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch cost and gave."""
+    """The metrics of one epoch."""
 
     epoch: int
     """From 1."""
     learning_rate: float
-    """At its end."""
+    """At the end of the epoch."""
     loss: float
     """Mean over its batches."""
     seconds: float
@@ -41,19 +42,19 @@ class ScrfdTrainer:
     """Trains a detector.
 
     Args:
-        network: changed in place; holds the averaged weights once `run` is through.
-        scenes: what is learnt from.
-        recipe: how.
+        network: trained in place; holds the averaged weights when `run` has finished.
+        scenes: the training images.
+        recipe: network, loss, augmentation and schedule.
         seed: of order and augmentation.
-        state_path: where the state lies after each epoch; if it is there, training goes on from it. Beside it, as
-            "held_" and its name, stays the one before the learning rate fell: put in its place, it is what a training
-            of more epochs goes on from.
-        teacher: whose answers are learnt too; None: labels alone.
-        identity: what the state belongs to besides recipe and seed: the pictures and the teacher.
-        workers: processes that prepare pictures; 0: none but this one.
+        state_path: the training state, saved after each epoch; if the file exists, training resumes from it. A second
+            file with the prefix "held_" keeps the state before the learning rate fell: moved to `state_path`, it lets
+            a training with more epochs resume.
+        teacher: a detector to distil; None: labels only.
+        identity: what identifies the training besides recipe and seed: the images and the teacher.
+        workers: processes that prepare images; 0: only this process.
 
     Raises:
-        ValueError: too few scenes, scenes without labels and no teacher, or the state belongs to another training.
+        ValueError: too few scenes, unlabelled scenes without a teacher, or the state belongs to another training.
     """
 
     def __init__(
@@ -82,10 +83,10 @@ class ScrfdTrainer:
         self._belongs_to = {"recipe": repr(replace(recipe, epochs=0)), "seed": seed, "identity": identity}
 
     def run(self, on_step: OnStep = lambda *_: None) -> Iterator[EpochResult]:
-        """Yields the result of every epoch: first of those done before, then of each new one once it is saved.
+        """Yields the result of every epoch: first of those already done, then of each new one once it is saved.
 
         Args:
-            on_step: called with (step, steps in all, loss) after each batch.
+            on_step: called with (step, total steps, loss) after each batch.
         """
         self._load()
         yield from self.results
@@ -109,9 +110,9 @@ class ScrfdTrainer:
 
     def _batches(self, epoch: int) -> DataLoader[Any]:
         if self.workers:
-            cv2.setNumThreads(1)  # a forked process would wait for OpenCV's threads, which stay behind
+            cv2.setNumThreads(1)  # OpenCV's threads do not survive a fork: the child would wait for them forever
         return DataLoader(
-            EpochScenes(self.scenes, self.recipe, self.seed, epoch),
+            EpochScenes(self.scenes, self.recipe, self.seed, epoch=epoch),
             self.recipe.batch_size,
             num_workers=self.workers,
             collate_fn=Collator(self.recipe.size_px),
@@ -124,7 +125,7 @@ class ScrfdTrainer:
         output = joined(self.network(as_input(batch.images)))
         loss = self._loss(output, batch)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation for it
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.max_gradient)
         self.optimizer.step()
         decay = min(self.recipe.average_decay, (1 + step) / (10 + step))
@@ -141,12 +142,14 @@ class ScrfdTrainer:
         if labelled.any():
             own = AnchorTargets(*(part[labelled] for part in vars(batch.targets).values()))
             loss = loss + label_loss((output[0][labelled], output[1][labelled], output[2][labelled]), own, options)
-        targets = ~(labelled & ~batch.targets.positive.any(dim=1))  # where labels say that nobody is there, nobody is
-        if self.teacher and options.teacher_weight and targets.any():
-            predictions = self.teacher.predictions(batch.images[targets])
-            own_output = output[0][targets], output[1][targets], output[2][targets]
-            terms = teacher_loss(own_output, predictions, batch.targets.ignored[targets], options)
-            loss = loss + options.teacher_weight * terms
+        distilled = ~(labelled & ~batch.targets.positive.any(dim=1))  # labels without a face are trusted
+        if self.teacher and options.teacher_weight and distilled.any():
+            predictions = self.teacher.predictions(batch.images[distilled])
+            own_output = output[0][distilled], output[1][distilled], output[2][distilled]
+            ignored = batch.targets.ignored[distilled]
+            loss = loss + options.teacher_weight * teacher_loss(
+                own_output, predictions, ignored=ignored, options=options
+            )
         return loss
 
     def _rate(self, step: int) -> float:
@@ -163,29 +166,29 @@ class ScrfdTrainer:
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
         }
-        part = self.state_path.with_suffix(".part")
-        torch.save(state, part)
-        if len(self.results) == self.recipe.held_epochs:
-            shutil.copyfile(part, self.held_path)
-        part.replace(self.state_path)
+        with whole_file(self.state_path) as temporary:
+            torch.save(state, temporary)
+            if len(self.results) == self.recipe.held_epochs:
+                shutil.copyfile(temporary, self.held_path)
 
     def _load(self) -> None:
         if not self.state_path.exists():
             return
         state = torch.load(self.state_path, map_location="cpu", weights_only=True)
         if differing := [name for name, value in self._belongs_to.items() if state[name] != value]:
-            raise ValueError(f"{self.state_path} is of another training: its {', '.join(differing)} differ")
+            raise ValueError(f"{self.state_path} belongs to another training: its {', '.join(differing)} differ")
         held = min(self.recipe.held_epochs, replace(self.recipe, epochs=state["epochs"]).held_epochs)
         if state["epochs"] != self.recipe.epochs and len(state["results"]) > held:
             raise ValueError(
-                f"{self.state_path} is of a training of {state['epochs']} epochs whose learning rate has fallen; "
-                f"for {self.recipe.epochs} put {self.held_path} in its place, if it is not past their fall"
+                f"{self.state_path} belongs to a training of {state['epochs']} epochs whose learning rate has fallen; "
+                f"for {self.recipe.epochs} epochs put {self.held_path} in its place, if it has at most "
+                f"{self.recipe.held_epochs} of them"
             )
         self.results = [EpochResult(**result) for result in state["results"]]
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
-        if len(self.results) == self.recipe.held_epochs:  # made shorter just here
+        if len(self.results) == self.recipe.held_epochs:  # resumed with fewer epochs: the rate falls from here
             shutil.copyfile(self.state_path, self.held_path)
 
 

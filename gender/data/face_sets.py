@@ -1,4 +1,4 @@
-"""Aligned face crops with labels, from several sets, and which of them are learnt from, selected by and reported."""
+"""Aligned face crops with labels from several data sets, and their training, selection and test splits."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from facetally.gender.data.splits import SPLITS, HeldOut, drawn_split
 ImageArray = npt.NDArray[np.uint8]
 
 LABEL_COLUMNS = ("file", "female", "age_years", "person", "group", "own_split", "digest")
-"""file: name in its set; female: 1, 0, or NaN; age_years: NaN without; person: "" where everybody is someone else;
-group: whatever results are broken down by, as race in FairFace; own_split: "train", "val" or "" of the set's authors;
-digest: SHA-256 of the pixels of the picture that the face was cut from, which no processor's rounding changes."""
+"""file: name in its set; female: 1, 0, or NaN; age_years: NaN if unknown; person: "" where every face is of another
+person; group: what results are broken down by, such as race in FairFace; own_split: "train", "val" or "", as the set's
+authors chose; digest: SHA-256 of the pixels of the original image, so that it does not depend on the rounding of the
+processor that cut the crop."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ class FaceSet:
     """The crops of one data set.
 
     Raises:
-        ValueError: crops of another shape or dtype, crops and labels differ in number, or a column is missing.
+        ValueError: wrong shape or dtype, crops and labels differ in number, or a column is missing.
     """
 
     name: str
     crops: ImageArray
-    """(N, O, O, 3) uint8 RGB with O = size + 2 margins; may be mapped from a file."""
+    """(N, O, O, 3) uint8 RGB with O = size + 2 margins; may be memory-mapped."""
     labels: pd.DataFrame
     """N rows of `LABEL_COLUMNS`."""
     margin_px: int
@@ -42,7 +43,7 @@ class FaceSet:
         if dtype != np.uint8 or len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3:
             raise ValueError(f"{self.name}: crops must be (N, O, O, 3) uint8, got {shape} {dtype}")
         if len(self.crops) != len(self.labels):
-            raise ValueError(f"{self.name}: {len(self.crops)} crops do not go with {len(self.labels)} labels")
+            raise ValueError(f"{self.name}: {len(self.crops)} crops do not match {len(self.labels)} labels")
         if missing := set(LABEL_COLUMNS) - set(self.labels.columns):
             raise ValueError(f"{self.name}: labels without {', '.join(sorted(missing))}")
 
@@ -53,13 +54,13 @@ def pixel_digest(image: ImageArray) -> str:
 
 
 def middle(crop: ImageArray, size_px: int, margin_share: float) -> ImageArray:
-    """(S, S, 3) uint8 RGB: a crop without its margin, resized where it is of another size."""
+    """(S, S, 3) uint8 RGB: a crop without its margin, resized if it has another size."""
     margin = round(margin_share * crop.shape[0])
     inner = crop[margin : crop.shape[0] - margin, margin : crop.shape[1] - margin]
     if inner.shape[0] == size_px:
         return np.ascontiguousarray(inner)
-    way = cv2.INTER_AREA if size_px < inner.shape[0] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(inner, (size_px, size_px), interpolation=way), np.uint8)
+    interpolation = cv2.INTER_AREA if size_px < inner.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(inner, (size_px, size_px), interpolation=interpolation), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,18 @@ class FaceCorpus:
 
     sets: tuple[FaceSet, ...]
     faces: pd.DataFrame
-    """One row a face used: `LABEL_COLUMNS` and set (name), set_index, row (in its set), split."""
+    """One row for each face in use: `LABEL_COLUMNS` and set (name), set_index, row (in its set), split."""
 
     @property
     def margin_share(self) -> float:
         """The margin on each side of a crop, as a share of its side."""
-        return self.sets[0].margin_px / self.sets[0].crops.shape[1]
+        return self.sets[0].margin_px / int(self.sets[0].crops.shape[1])
 
     def crop(self, index: int) -> ImageArray:
-        """(O, O, 3) uint8 RGB of the face in a row of `faces`, counted from 0."""
+        """(O, O, 3) uint8 RGB of the face in this row of `faces`, counted from 0."""
         part, row = self.faces["set_index"].iat[index], self.faces["row"].iat[index]
-        return self.sets[part].crops[row]
+        crops = self.sets[part].crops
+        return np.asarray(crops[row])
 
     def batches(self, size: int) -> Iterator[range]:
         """The indices of all faces in order, `size` at a time; the last batch may be smaller."""
@@ -86,7 +88,7 @@ class FaceCorpus:
             yield range(start, min(start + size, len(self)))
 
     def middles(self, indices: Iterable[int], size_px: int) -> ImageArray:
-        """(B, S, S, 3) uint8 RGB of at least one face, without the margins."""
+        """(B, S, S, 3) uint8 RGB of one or more faces, without the margins."""
         return np.stack([middle(self.crop(index), size_px, self.margin_share) for index in indices])
 
     def only(self, mask: npt.NDArray[np.bool_] | pd.Series) -> FaceCorpus:
@@ -101,7 +103,7 @@ class FaceCorpus:
         return len(self.faces)
 
     def fingerprint(self) -> str:
-        """SHA-256 over all pictures, labels and splits, however the pictures were cut."""
+        """SHA-256 over all original images, labels and splits; independent of how the crops were cut."""
         columns = self.faces[["set", "digest", "female", "age_years", "split"]]
         lines = sorted(" ".join(map(str, row)) for row in columns.itertuples(index=False))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -110,24 +112,24 @@ class FaceCorpus:
 def join_sets(
     sets: Sequence[FaceSet], seed: int, ages: tuple[int, int] = (0, 200), before: HeldOut | None = None
 ) -> FaceCorpus:
-    """Puts sets together, each picture once, and says what each face is for.
+    """Joins sets, each image once, and assigns every face to a split.
 
-    A set's own "val" is its test split. Elsewhere the person, or where everybody is someone else the content of the
-    picture, draws the split. Copies that disagree about the gender are all left out; of others one is kept, of the
-    split farthest from training, so that no copy can be on two sides.
+    A set's own "val" is its test split. Otherwise the split is drawn by person, or by the content of the image where
+    every face is of another person. Copies of an image that disagree about the gender are all dropped; of other copies
+    one is kept, in the split farthest from training, so that no image is in two splits.
 
     Args:
-        sets: at least one.
+        sets: one or more.
         seed: of the draw.
         ages: youngest and oldest, both included; faces without an age are kept.
-        before: what an earlier training held out; of a set that it knew, all else is to be learnt from.
+        before: what an earlier training held out; all other images of the sets it used go to "train".
 
     Raises:
-        ValueError: crops of different sizes or margins, or no face left.
+        ValueError: crops differ in size or margin, or no face is left.
     """
     faces = _table(sets)
     keys = zip(faces["own_split"], faces["set"], faces["person"], faces["digest"], strict=True)
-    faces["split"] = [drawn_split(*key, seed) for key in keys]
+    faces["split"] = [drawn_split(*key, seed=seed) for key in keys]
     if before:
         was = faces["digest"].map(before.split_of)
         known = was.notna().groupby(faces["set"]).transform("any")
@@ -142,12 +144,12 @@ def join_sets(
 
 
 def all_faces(sets: Sequence[FaceSet]) -> FaceCorpus:
-    """Puts sets together with every copy, all of them to be reported."""
+    """Joins sets with every copy, all in the test split."""
     return FaceCorpus(tuple(sets), _table(sets).assign(split="test"))
 
 
 def _table(sets: Sequence[FaceSet]) -> pd.DataFrame:
-    """One row a face of every set, with its place."""
+    """One row for each face of every set, with its set and its row there."""
     if len({(s.crops.shape[1:], s.margin_px) for s in sets}) != 1:
         raise ValueError("all sets must be cut to the same size with the same margin")
     places = ({"set": s.name, "set_index": index, "row": np.arange(len(s.labels))} for index, s in enumerate(sets))
@@ -155,7 +157,7 @@ def _table(sets: Sequence[FaceSet]) -> pd.DataFrame:
 
 
 def new_crops(folder: Path, count: int, side_px: int) -> ImageArray:
-    """An array on disk for up to `count` crops, to be filled from the front before `save_labels`; makes the folder."""
+    """An array on disk for up to `count` crops: fill it from the start, then call `save_labels`. Makes the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     return np.lib.format.open_memmap(folder / "crops.npy", "w+", np.uint8, (count, side_px, side_px, 3))
 
@@ -166,7 +168,7 @@ def save_labels(folder: Path, labels: pd.DataFrame) -> None:
 
 
 def load_face_set(folder: Path, name: str, margin_px: int) -> FaceSet:
-    """Reads a folder of `new_crops` and `save_labels`; the crops stay on disk and are read as they are needed."""
+    """Reads a folder of `new_crops` and `save_labels`; the crops stay on disk and are read when needed."""
     crops = np.load(folder / "crops.npy", mmap_mode="r")
     labels = pd.read_parquet(folder / "labels.parquet")
     return FaceSet(name, crops[: len(labels)], labels, margin_px)

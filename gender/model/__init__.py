@@ -1,1 +1,1 @@
-"""Networks, their weights files and what these say about themselves."""
+"""Networks, weights files and their model cards."""

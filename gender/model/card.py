@@ -1,70 +1,74 @@
-"""What every weights file says about itself, in .pth and in .onnx alike: how to cut, normalise and read."""
+"""The model card inside every weights file, .pth or .onnx: how to cut and normalise crops and read the output."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from facetally.gender.attributes import GENDERS, FloatArray
+from facetally.gender.attributes import GENDERS, FloatArray, Gender
 from facetally.gender.calibration import Calibration
 from facetally.gender.data.splits import HeldOut
 from facetally.gender.model.outputs import OutputLayout
 
 ONNX_METADATA_KEY = "facetally"
-UNITS = ("crop", "track")
-"""What a probability may be calibrated for: one crop by itself, or the pooled crops of a track."""
+Unit = Literal["crop", "track"]
+
+UNITS: tuple[Unit, ...] = ("crop", "track")
+"""What a probability may be calibrated for: a single crop, or the pooled crops of a track."""
 FORMAT_VERSION = 6
-"""1 had no `network`, `outputs` and `calibration`: a linear head with two logits; 2 no `held_out`; 3 no `mirrored`;
-4 no `smoothing` in a calibration; 5 called a backbone a trunk."""
+"""1 had no `network`, `outputs` or `calibration`: a linear head with two logits; 2 had no `held_out`; 3 no `mirrored`;
+4 no `smoothing` in a calibration; 5 called the backbone "trunk"."""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The facts that use depends on, and those a reader wants to know.
+    """What running the model depends on, and what its users want to know.
 
     Raises:
-        ValueError: a class name that is not a gender, a calibration of something else than `UNITS`, or a format this
+        ValueError: class names that are not the two genders, a calibration for an unknown unit, or a format that this
             version cannot read.
     """
 
     name: str
     architecture: str
-    """The trunk, as `facetally.gender.model.networks.BACKBONES` calls it."""
-    class_names: tuple[str, ...]
+    """The backbone, a key of `facetally.gender.model.networks.BACKBONES`."""
+    class_names: tuple[Gender, ...]
     """The order of the logits: 0 is male in UTKFace and FairFace, female in others."""
     crop: dict[str, Any]
     """The fields of the crop recipe that cut the training crops."""
     pixel_mean: tuple[float, float, float]
     """RGB in [0, 1]."""
     pixel_std: tuple[float, float, float]
-    outputs: dict[str, str] = field(default_factory=dict)
-    """The fields of `OutputLayout` that are not its defaults."""
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """The fields of `OutputLayout` that differ from its defaults."""
     network: dict[str, Any] = field(default_factory=dict)
-    """The fields of `facetally.gender.model.networks.NetworkOptions` that are not its defaults."""
+    """The fields of `facetally.gender.model.networks.NetworkOptions` that differ from its defaults."""
     calibration: dict[str, dict[str, float]] = field(default_factory=dict)
-    """The fields of `Calibration` of the log-odds of "female", for a single "crop" and for each crop of a "track"."""
+    """By unit, the fields of `Calibration`: for a single "crop", and for each crop of a "track"."""
     mirrored: bool = False
-    """Whether a single crop is told by the mean of what the network says of it and of its mirror image."""
+    """Whether the prediction for a single crop is the mean over the crop and its mirror image."""
     metrics: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
-    """What it was trained on: names, counts, terms, and a fingerprint of pictures and labels."""
+    """Training data: names, counts, terms, and a fingerprint of images and labels."""
     training: dict[str, Any] = field(default_factory=dict)
-    """Command, options, seed; SHA-256 of its teachers; as "before" all that of the training that it went on from."""
+    """Command, options, seed; SHA-256 of the teachers; as "before", the same of the training that it continued."""
     held_out: dict[str, str] = field(default_factory=dict)
-    """The fields of `HeldOut`: which pictures were not learnt from; empty where nobody has noted it."""
+    """The fields of `HeldOut`: which images were not trained on; empty if unknown."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
         if not 1 <= self.format_version <= FORMAT_VERSION:
-            raise ValueError(f"format {self.format_version} is not known to this version (it reads {FORMAT_VERSION})")
+            raise ValueError(
+                f"format {self.format_version} is not known to this version (the latest is {FORMAT_VERSION})"
+            )
         if sorted(self.class_names) != sorted(GENDERS):
             raise ValueError(f"class names must be {GENDERS} in some order, got {self.class_names}")
         if unknown := set(self.calibration) - set(UNITS):
-            raise ValueError(f"calibrations are of {UNITS}, got {sorted(unknown)}")
+            raise ValueError(f"calibrations must be for {UNITS}, got {sorted(unknown)}")
 
     @property
     def female_index(self) -> int:
@@ -73,26 +77,26 @@ class ModelCard:
 
     @property
     def layout(self) -> OutputLayout:
-        """What the columns of the output mean."""
+        """The meaning of the output columns."""
         return OutputLayout(**self.outputs)
 
     @property
     def images_held_out(self) -> HeldOut:
-        """The pictures of its data that it has not learnt from."""
+        """The images of its data sets that it was not trained on."""
         return HeldOut.from_dict(self.held_out)
 
-    def calibration_of(self, unit: str) -> Calibration:
-        """That of one of `UNITS`; where none was fitted, the log-odds stay as they are.
+    def calibration_of(self, unit: Unit) -> Calibration:
+        """The calibration for a unit; the identity if none was fitted.
 
         Raises:
-            ValueError: another unit.
+            ValueError: an unknown unit.
         """
         if unit not in UNITS:
             raise ValueError(f"unit must be one of {UNITS}, got {unit!r}")
         return Calibration(**self.calibration.get(unit, {}))
 
     def normalised(self, crops: np.ndarray) -> FloatArray:
-        """(N, S, S, 3) uint8 RGB -> (N, 3, S, S) float32, as the network wants it."""
+        """(N, S, S, 3) uint8 RGB -> (N, 3, S, S) float32, the network's input."""
         mean, std = np.array(self.pixel_mean, np.float32), np.array(self.pixel_std, np.float32)
         scaled = (crops.astype(np.float32) * np.float32(1 / 255) - mean) / std
         return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
@@ -118,7 +122,7 @@ class ModelCard:
             if values.get("format_version", 1) < 6:
                 values = _with_backbone(values)
             card = cls(**(values | tuples))
-            # raise what they cannot
+            # these raise for values that this version cannot use
             card.layout, card.crop["size_px"], [card.calibration_of(unit) for unit in UNITS], card.images_held_out
             return card
         except (KeyError, TypeError, AttributeError) as error:
@@ -131,18 +135,18 @@ class ModelCard:
 
 
 def _with_backbone(value: Any) -> Any:
-    """A card before format 6, or a part of it, with the key "trunk" as it is called now."""
+    """A card before format 6, or a part of it, with the key "trunk" renamed to "backbone"."""
     if isinstance(value, dict):
         return {"backbone" if key == "trunk" else key: _with_backbone(part) for key, part in value.items()}
     return [_with_backbone(part) for part in value] if isinstance(value, list) else value
 
 
 def trainings_of(training: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """A card's `training` and those that it went on from, first to last."""
+    """A card's `training` and those that it continued, first to last."""
     before = training.get("before")
     return [*(trainings_of(before) if before else ()), training]
 
 
 def commands_of(training: Mapping[str, Any]) -> list[str]:
-    """What made weights, first to last, by the card's `training`."""
+    """The training commands that made the weights, first to last, from the card's `training`."""
     return [each["command"] for each in trainings_of(training)]

@@ -1,4 +1,4 @@
-"""Reads and writes .pth checkpoints: a network's weights and its card, nothing that could run code."""
+"""Reads and writes .pth checkpoints: weights and model card only, nothing that could run code."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from pathlib import Path
 
 import torch
 
+from facetally.files import whole_file
 from facetally.gender.model.card import ModelCard
 from facetally.gender.model.networks import FaceNetwork, NetworkOptions
 
 MAX_BYTES = 2**30
-"""What a checkpoint may unpack to; our largest recipe takes 100 MB."""
+"""The largest unpacked size of a checkpoint; the largest recipe takes 100 MB."""
 
 
 def save_checkpoint(path: Path, network: torch.nn.Module, card: ModelCard) -> None:
-    """Writes weights and card to a temporary name, then renames: a kill leaves the old file or the new one."""
-    temporary = path.with_name(path.name + ".part")
-    torch.save({"card": card.to_dict(), "weights": network.state_dict()}, temporary)
-    temporary.replace(path)
+    """Writes weights and card; an interruption leaves the old file or the new one."""
+    with whole_file(path) as temporary:
+        torch.save({"card": card.to_dict(), "weights": network.state_dict()}, temporary)
 
 
 def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
     """Builds the network of a checkpoint, in evaluation mode on the CPU.
 
     Raises:
-        ValueError: the file is damaged, holds more than tensors and plain values, or another architecture.
+        ValueError: the file is damaged, holds more than tensors and plain values, or is of another architecture.
     """
     try:
         _refuse_bomb(path)
@@ -39,7 +39,7 @@ def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
 
 
 def _refuse_bomb(path: Path) -> None:
-    """A few kilobytes of zip can unpack to more than any memory holds."""
+    """Guards against zip bombs: a few kilobytes can unpack to more than fits in memory."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             size_bytes = sum(member.file_size for member in archive.infolist())

@@ -1,4 +1,4 @@
-"""Writes the ONNX twin of a checkpoint, which the pipeline runs without torch."""
+"""Exports a checkpoint to ONNX, which the pipeline runs without torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 
+from facetally.files import whole_file
 from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard
 
 INPUT_NAME = "input"
@@ -15,7 +16,7 @@ OUTPUT_NAME = "output"
 
 
 def export_onnx(path: Path, network: torch.nn.Module, card: ModelCard) -> None:
-    """Exports with a dynamic batch and the card in the metadata; written to a temporary name, then renamed."""
+    """Exports with a dynamic batch size and the card in the metadata; never leaves half a file."""
     import onnx
 
     side = card.crop["size_px"]
@@ -24,14 +25,13 @@ def export_onnx(path: Path, network: torch.nn.Module, card: ModelCard) -> None:
     entry = model.metadata_props.add()
     entry.key, entry.value = ONNX_METADATA_KEY, card.to_json()
     onnx.checker.check_model(model, full_check=True)
-    temporary = path.with_name(path.name + ".part")
-    onnx.save(model, str(temporary))
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        onnx.save(model, str(temporary))
 
 
 def _exported(network: torch.nn.Module, example: torch.Tensor) -> bytes:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter speaks of its own deprecations
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
         program = torch.onnx.export(
             network,
             (example,),
@@ -43,7 +43,7 @@ def _exported(network: torch.nn.Module, example: torch.Tensor) -> bytes:
             verbose=False,
         )
     proto = cast(torch.onnx.ONNXProgram, program).model_proto
-    for item in (*proto.graph.node, *proto.functions):  # file names and traces of the exporting machine
+    for item in (*proto.graph.node, *proto.functions):  # file names and stack traces of the exporting machine
         del item.metadata_props[:]
     proto.graph.ClearField("metadata_props")
     return bytes(proto.SerializeToString())

@@ -1,4 +1,4 @@
-"""The networks, in torch. Used for training, export and .pth checkpoints; the pipeline itself runs ONNX."""
+"""The networks, in torch. Used for training, export and .pth checkpoints; the pipeline runs the ONNX export."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """A trunk and the head on it; together with the number of outputs they determine every tensor's shape."""
+    """A backbone and its head; together with the number of outputs they determine every tensor's shape."""
 
     backbone: str = "mobilenet_v2"
     hidden: int | None = None
@@ -32,9 +32,9 @@ class NetworkOptions:
 
 
 class FaceNetwork(nn.Module):
-    """A convolutional trunk, an average over its maps, and a head.
+    """A convolutional backbone, global average pooling, and a head.
 
-    Input (B, 3, S, S) float32 RGB, normalised as the card says; output (B, C).
+    Input (B, 3, S, S) float32 RGB, normalised as the card states; output (B, C).
     """
 
     def __init__(self, options: NetworkOptions, output_count: int) -> None:
@@ -42,8 +42,10 @@ class FaceNetwork(nn.Module):
         self.features, width = BACKBONES[options.backbone]()
         self.classifier = _head(options, width, output_count)
         self._frozen_count = 0
-        self._frozen: tuple[nn.Module, ...] = ()  # in a tuple, so that it is no part of the state dict
-        self.register_load_state_dict_post_hook(lambda network, _: network._fold_frozen())
+        self._frozen: tuple[nn.Module, ...] = ()  # a tuple keeps it out of the state dict
+        self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]  # torch has no annotation for it
+            lambda network, _: network._fold_frozen()
+        )
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
@@ -54,7 +56,7 @@ class FaceNetwork(nn.Module):
         return output
 
     def freeze_first(self, block_count: int | None) -> None:
-        """Keeps the first blocks of `features`, or all (None), as they are: no gradient, fixed batch-norm statistics.
+        """Freezes the first blocks of `features`, or all (None): no gradient, fixed batch-norm statistics.
 
         They run as a copy with the batch norms folded into the convolutions, nearly twice as fast on a CPU.
         """
@@ -71,7 +73,8 @@ class FaceNetwork(nn.Module):
             self._frozen = (fuse(self.features[: self._frozen_count].eval()),)
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> FaceNetwork:
-        super()._apply(fn, recurse)  # .to() and its like do not see the copy
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch has no annotation for it
+        # .to() and the like do not reach the copy
         self._fold_frozen()
         return self
 
@@ -111,7 +114,7 @@ def _resnet(depth: int, width: int) -> tuple[nn.Sequential, int]:
 
 
 def _five_blocks() -> tuple[nn.Sequential, int]:
-    """Five of 3x3 convolution, batch norm, ReLU: the first with stride 2, each further one after a 2x2 max pool."""
+    """Five blocks of 3x3 convolution, batch norm and ReLU: the first with stride 2, the others after a 2x2 max pool."""
     widths = (3, 32, 64, 128, 256, 512)
     blocks = []
     for index, (before, after) in enumerate(pairwise(widths)):
@@ -131,7 +134,7 @@ BACKBONES: dict[str, Callable[[], tuple[nn.Sequential, int]]] = {
 
 
 RESNET_BLOCKS = re.compile(r"^(conv1|bn1|layer\d)(?=\.)")
-"""The blocks of a ResNet by torchvision's names."""
+"""Matches the blocks of a ResNet in torchvision's names."""
 
 
 def _resnet_block(match: re.Match[str]) -> str:
@@ -140,10 +143,10 @@ def _resnet_block(match: re.Match[str]) -> str:
 
 
 def load_backbone(network: FaceNetwork, path: Path) -> None:
-    """Fills `features` from a file in torchvision's names, those of a ResNet too; the head stays as it was initialised.
+    """Fills `features` from a file in torchvision's names (also of a ResNet); the head keeps its initialisation.
 
     Raises:
-        ValueError: the file does not hold exactly the trunk's tensors.
+        ValueError: the file does not hold exactly the backbone's tensors.
     """
     head = {name: value for name, value in network.state_dict().items() if not name.startswith("features.")}
     try:
@@ -151,4 +154,4 @@ def load_backbone(network: FaceNetwork, path: Path) -> None:
         renamed = {RESNET_BLOCKS.sub(_resnet_block, name): value for name, value in state.items()}
         network.load_state_dict(head | {name: value for name, value in renamed.items() if name.startswith("features.")})
     except Exception as error:  # torch raises pickle, zip, attribute and runtime errors for other files
-        raise ValueError(f"{path.name} is not a trunk of this network: {error}") from error
+        raise ValueError(f"{path.name} is not a backbone of this network: {error}") from error

@@ -1,1 +1,1 @@
-"""How each known system is trained: recipes, losses, and the one loop."""
+"""Trains the classifiers: recipes, losses, and the training loop."""

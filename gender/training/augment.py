@@ -1,9 +1,8 @@
-"""Random changes to training crops, so that photographs look like video. Never used on held-out pictures.
+"""Random augmentation of training crops, so that photographs look like video. Never used on held-out images.
 
-A crop is moved first (mirror, turn, shear, zoom, shift), as imprecise landmarks move it. Then comes what lies between
-a face and its pixels, in the order of the world: something covers it, the light changes it, the lens and the shutter
-blur it, the sensor shrinks it and adds noise, the codec throws detail away, and the decoder's picture is enlarged to
-the crop again.
+A crop is moved first (mirror, rotation, shear, zoom, shift), as imprecise landmarks would. Then the imaging chain is
+simulated in its physical order: occlusion, lighting, lens and motion blur, lower resolution and sensor noise,
+compression, and finally enlargement to the size of the crop.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ ImageArray = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class AugmentOptions:
-    """How far each change may go. Half-widths are of uniform draws around "no change"; probabilities are a crop's."""
+    """The range of each change: half-widths of uniform draws around "no change", and probabilities per crop."""
 
     mirror_prob: float = 0.5
     max_turn_degrees: float = 12.0
@@ -28,31 +27,31 @@ class AugmentOptions:
     max_shift: float = 0.04
     """As a share of the crop's side."""
     zoom: tuple[float, float] = (0.92, 1.08)
-    """Lowest and highest magnification, drawn evenly in its logarithm; below 1 shows more around the face."""
+    """Lowest and highest magnification, log-uniform; below 1 shows more around the face."""
     max_brightness: float = 0.3
     max_contrast: float = 0.3
     max_saturation: float = 0.4
     max_tint: float = 0.0
     gamma_prob: float = 0.0
     max_gamma_log: float = 0.8
-    """Half-width of the logarithm of the exponent."""
+    """Half-width of the logarithm of the gamma exponent."""
     grey_prob: float = 0.0
     cover_prob: float = 0.0
     """One plain rectangle over part of the crop."""
     record_prob: float = 1.0
-    """Of all that lens, sensor and codec do, below; the other crops stay as sharp as they are."""
+    """Probability of any of the lens, sensor and codec effects below; the other crops stay sharp."""
     blur_prob: float = 0.0
     max_blur_share: float = 0.1
     """Longest path of the motion blur, as a share of the side."""
     shrink_prob: float = 0.0
     min_side_px: int = 14
-    """Smallest side that the crop is shrunk to before it is enlarged again."""
+    """Smallest side to which the crop is shrunk before it is enlarged again."""
     noise_prob: float = 0.0
     max_noise: float = 0.07
     """Highest standard deviation, as a share of white."""
     jpeg_prob: float = 0.0
     jpeg_quality: tuple[int, int] = (15, 90)
-    """[lowest, highest) quality, at the shrunk size, as a codec sees it."""
+    """[lowest, highest) quality, applied at the shrunk size, as a codec would."""
 
 
 VIDEO = AugmentOptions(
@@ -67,34 +66,34 @@ VIDEO = AugmentOptions(
     noise_prob=0.35,
     jpeg_prob=0.5,
 )
-"""What makes web photographs look like frames of a video."""
+"""Makes web photographs look like video frames."""
 
 
 def augment(
-    crop: ImageArray, size_px: int, margin: float, options: AugmentOptions, rng: np.random.Generator
+    crop: ImageArray, size_px: int, margin: float, *, options: AugmentOptions, rng: np.random.Generator
 ) -> ImageArray:
     """Draws one random version of a crop.
 
     Args:
-        crop: (O, O, 3) uint8 RGB, with a margin to turn and shift in.
+        crop: (O, O, 3) uint8 RGB, with a margin to rotate and shift in.
         size_px: S, the side of the result.
         margin: the margin on each side, as a share of O.
-        options: how far.
+        options: ranges and probabilities.
         rng: the source of randomness.
 
     Returns:
         (S, S, 3) uint8 RGB.
     """
-    moved = move(crop, size_px, margin, options, rng)
+    moved = move(crop, size_px, margin, options=options, rng=rng)
     covered = cover(moved, options, rng)
     lit = relight(covered, options, rng)
     return record(lit, options, rng)
 
 
 def move(
-    crop: ImageArray, size_px: int, margin: float, options: AugmentOptions, rng: np.random.Generator
+    crop: ImageArray, size_px: int, margin: float, *, options: AugmentOptions, rng: np.random.Generator
 ) -> ImageArray:
-    """Mirror, turn, shear, zoom and shift in one bilinear resampling; shapes as in `augment`."""
+    """Mirrors, rotates, shears, zooms and shifts in one bilinear resampling; shapes as in `augment`."""
     outer = crop.shape[0]
     angle = math.radians(rng.uniform(-1, 1) * options.max_turn_degrees)
     zoom = math.exp(rng.uniform(*np.log(options.zoom))) * size_px / (outer * (1 - 2 * margin))
@@ -110,7 +109,7 @@ def move(
 
 
 def cover(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator) -> ImageArray:
-    """Perhaps hides a rectangle of a tenth to a half of each side behind one colour."""
+    """With `cover_prob`, fills a rectangle of a tenth to a half of each side with one colour."""
     if rng.random() >= options.cover_prob:
         return crop
     side = crop.shape[0]
@@ -122,7 +121,7 @@ def cover(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator) -
 
 
 def relight(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator) -> ImageArray:
-    """Gamma, brightness, saturation or grey, contrast and tint, as one table and one matrix of colours."""
+    """Changes gamma, brightness, saturation (or to grey), contrast and tint, with one lookup table and one matrix."""
     if rng.random() < options.gamma_prob:
         exponent = math.exp(rng.uniform(-1, 1) * options.max_gamma_log)
         table = (255 * np.linspace(0, 1, 256) ** exponent + 0.5).astype(np.uint8)
@@ -131,15 +130,17 @@ def relight(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator)
     saturation = 0.0 if rng.random() < options.grey_prob else 1 + rng.uniform(-1, 1) * options.max_saturation
     contrast = 1 + rng.uniform(-1, 1) * options.max_contrast
     tint = 1 + rng.uniform(-1, 1, 3) * options.max_tint
-    mix = np.full((3, 3), (1 - saturation) / 3) + np.eye(3) * saturation  # towards the pixel's mean and back
+    mix = (
+        np.full((3, 3), (1 - saturation) / 3) + np.eye(3) * saturation
+    )  # interpolates between the pixel's mean and its colour
     matrix = brightness * contrast * tint[:, None] * mix
-    level = brightness * float(np.mean(cv2.mean(crop)[:3]))  # contrast turns around the crop's mean
+    level = brightness * float(np.mean(cv2.mean(crop)[:3]))  # contrast is relative to the crop's mean
     offset = (1 - contrast) * level * tint
     return np.asarray(cv2.transform(crop, np.column_stack([matrix, offset])), np.uint8)
 
 
 def record(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator) -> ImageArray:
-    """Perhaps motion blur, fewer pixels, noise and compression, then enlarged to the same size again."""
+    """Applies motion blur, lower resolution, noise and compression at random, then enlarges to the same size again."""
     size_px = crop.shape[0]
     if rng.random() >= options.record_prob:
         return crop
@@ -157,13 +158,13 @@ def record(crop: ImageArray, options: AugmentOptions, rng: np.random.Generator) 
         _, packed = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         crop = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB), np.uint8)
     if side != size_px:
-        way = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
-        crop = np.asarray(cv2.resize(crop, (size_px, size_px), interpolation=way), np.uint8)
+        interpolation = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+        crop = np.asarray(cv2.resize(crop, (size_px, size_px), interpolation=interpolation), np.uint8)
     return crop
 
 
 def _motion_kernel(size_px: int, options: AugmentOptions, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """A straight path through the middle of a square, summing to 1."""
+    """A straight line through the centre of a square kernel, summing to 1."""
     side = int(rng.integers(2, max(int(options.max_blur_share * size_px), 2) + 1))
     angle = rng.uniform(0, math.pi)
     along = np.linspace(-1, 1, 3 * side) * (side - 1) / 2
@@ -171,4 +172,4 @@ def _motion_kernel(size_px: int, options: AugmentOptions, rng: np.random.Generat
     rows = np.rint((side - 1) / 2 + along * math.sin(angle)).astype(int)
     columns = np.rint((side - 1) / 2 + along * math.cos(angle)).astype(int)
     kernel[rows, columns] = 1
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum(), np.float32)

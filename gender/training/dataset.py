@@ -1,4 +1,4 @@
-"""Which faces an epoch shows to the network, in which order, how changed and with which weight."""
+"""The faces of an epoch: their order, augmentation and weights."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FaceItem = tuple[ImageArray, np.float32, np.float32, np.float32, FloatArray]
 
 
 class EpochFaces(Dataset[FaceItem]):
-    """The augmented faces of one epoch, in its order; the same whichever process asks.
+    """The augmented faces of one epoch, in order; the same in every process.
 
-    Items are (S, S, 3) uint8 RGB, 1 for women or 0 for men (NaN without), age in years (NaN without), the weight, and
-    the row of `targets`, (N, 102) or (N, 0).
+    Items are (S, S, 3) uint8 RGB, 1 for women or 0 for men (NaN if unknown), age in years (NaN if unknown), the weight,
+    and the row of `targets`, (N, 102) or (N, 0).
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class EpochFaces(Dataset[FaceItem]):
         corpus: FaceCorpus,
         recipe: Recipe,
         size_px: int,
+        *,
         seed: int,
         epoch: int,
         step_count: int,
@@ -37,7 +38,7 @@ class EpochFaces(Dataset[FaceItem]):
         self._age_years = corpus.faces["age_years"].to_numpy(np.float32)
         self._weight = face_weights(corpus, recipe)
         self._targets = np.zeros((len(corpus), 0), np.float32) if targets is None else targets
-        self._order = epoch_order(corpus, recipe, seed, epoch, step_count * recipe.batch_size)
+        self._order = epoch_order(corpus, recipe, seed=seed, epoch=epoch, count=step_count * recipe.batch_size)
 
     def __len__(self) -> int:
         return len(self._order)
@@ -46,13 +47,16 @@ class EpochFaces(Dataset[FaceItem]):
         index = self._order[position]
         rng = np.random.default_rng([*self._seed, position])
         share = self._corpus.margin_share
-        crop = augment(self._corpus.crop(index), self._size_px, share, self._recipe.augment, rng)
+        crop = augment(self._corpus.crop(index), self._size_px, share, options=self._recipe.augment, rng=rng)
         return crop, self._female[index], self._age_years[index], self._weight[index], self._targets[index]
 
 
-def epoch_order(corpus: FaceCorpus, recipe: Recipe, seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
-    """(count,) rows of the faces of an epoch: consecutive parts of shuffled passes over all of them, or random draws
-    that show women and men equally often under "oversample"."""
+def epoch_order(corpus: FaceCorpus, recipe: Recipe, *, seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
+    """(count,) rows of the faces of an epoch.
+
+    Epochs are consecutive parts of shuffled passes over all faces. Under "oversample" faces are drawn at random such
+    that women and men are equally frequent.
+    """
     if recipe.balance == "oversample":
         return np.random.default_rng([seed, epoch]).choice(len(corpus), count, p=_oversampling(corpus))
     start, total = epoch * count, len(corpus)
@@ -62,7 +66,7 @@ def epoch_order(corpus: FaceCorpus, recipe: Recipe, seed: int, epoch: int, count
 
 
 def face_weights(corpus: FaceCorpus, recipe: Recipe) -> npt.NDArray[np.float32]:
-    """(N,) weights in the gender loss: 1, or under "weights" such that women and men of each set weigh alike."""
+    """(N,) weights in the gender loss: 1, or under "weights" such that women and men of each set have equal weight."""
     weights = np.ones(len(corpus), np.float32)
     if recipe.balance == "weights":
         shares = corpus.faces.groupby("set")["female"].transform("mean").to_numpy(np.float32)
@@ -72,8 +76,8 @@ def face_weights(corpus: FaceCorpus, recipe: Recipe) -> npt.NDArray[np.float32]:
 
 
 def _oversampling(corpus: FaceCorpus) -> npt.NDArray[np.float64]:
-    """(N,) chances that add up to 1, half of them women's."""
+    """(N,) probabilities that sum to 1, half of it on women."""
     female = corpus.faces["female"].to_numpy()
     counts = {value: max((female == value).sum(), 1) for value in (0.0, 1.0)}
-    chances = np.where(female == 1, 1 / counts[1.0], 1 / counts[0.0])
-    return chances / chances.sum()
+    probs = np.where(female == 1, 1 / counts[1.0], 1 / counts[0.0])
+    return np.asarray(probs / probs.sum())

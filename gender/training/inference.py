@@ -1,4 +1,4 @@
-"""A network's answers to the crops of a corpus, in torch."""
+"""A network's predictions for the crops of a corpus, in torch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ def predict_output(
     recipe: Recipe,
     size_px: int,
     device: str = "cpu",
+    *,
     batch_size: int = 256,
     mirrored: bool = False,
 ) -> npt.NDArray[np.float32]:
-    """(N, C) output for the crops' middle, never augmented; `mirrored`: the mean of that and of its mirror image's."""
+    """(N, C) output for the crops' middle, without augmentation; `mirrored`: the mean over it and its mirror image."""
     network.eval()
     parts = []
     with torch.inference_mode():
@@ -37,5 +38,5 @@ def normalise(crops: torch.Tensor, recipe: Recipe) -> torch.Tensor:
     """(B, S, S, 3) uint8 RGB -> (B, 3, S, S) float32, by the recipe's mean and standard deviation."""
     mean = torch.tensor(recipe.pixel_mean, device=crops.device) * 255
     std = torch.tensor(recipe.pixel_std, device=crops.device) * 255
-    # the memory stays channels last, the faster layout for convolutions on a CPU
+    # the memory layout stays channels last, which is faster for convolutions on a CPU
     return ((crops.float() - mean) / std).permute(0, 3, 1, 2)

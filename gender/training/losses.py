@@ -1,4 +1,4 @@
-"""What a network is trained to make small: one term for gender, one for age, over the faces that have the label."""
+"""The training loss: one term for gender and one for age, each over the faces that have the label."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ class LossOptions:
 
     gender_weight: float = 1.0
     gender_smoothing: float = 0.0
-    """Label smoothing (Szegedy et al., CVPR 2016): the share of each label given to the classes evenly."""
+    """Label smoothing (Szegedy et al., CVPR 2016): the share of each label spread evenly over both classes."""
     focal_gamma: float = 0.0
     """Focusing exponent of the focal loss (Lin et al., ICCV 2017); 0 is cross-entropy."""
     focal_alpha: float = 0.5
-    """Weight of women in the focal loss, men having 1 - alpha; 0.5 with gamma 0 is cross-entropy."""
+    """Weight of women in the focal loss; men have 1 - alpha. 0.5 with gamma 0 is cross-entropy."""
     age_weight: float = 1.0
     focal_age_gamma: float = 0.0
-    """Exponent of the focal squared error of "per_100": weights of (|error| / 10 years)^gamma, at most 1."""
+    """Exponent of the focal squared error of "per_100": weights (|error| / 10 years)^gamma, at most 1."""
     age_spread_years: float = 3.0
-    """Standard deviation of the bell that stands for an age as a distribution."""
+    """Standard deviation of the Gaussian target distribution around an age."""
     expectation_weight: float = 0.05
-    """Of the expectation's absolute error in years, beside the distribution's cross-entropy."""
+    """Weight of the expectation's absolute error in years, beside the distribution's cross-entropy."""
     teachers_share: float = 0.7
-    """Of the teachers' answers beside the labels, where there are teachers."""
+    """Share of the distillation loss where there are teachers; the rest is the loss against labels."""
 
 
 def face_loss(
@@ -37,6 +37,7 @@ def face_loss(
     female: torch.Tensor,
     age_years: torch.Tensor,
     weight: torch.Tensor,
+    *,
     layout: OutputLayout,
     options: LossOptions,
     female_index: int = 1,
@@ -46,13 +47,13 @@ def face_loss(
 
     Args:
         output: (B, C) of the network.
-        female: (B,) 1 for women, 0 for men, NaN without the label.
-        age_years: (B,), NaN without the label.
+        female: (B,) 1 for women, 0 for men, NaN if unlabelled.
+        age_years: (B,), NaN if unlabelled.
         weight: (B,) of each face in the gender term.
         layout: the meaning of the columns.
         options: terms and weights.
         female_index: which of two logits is female.
-        targets: (B, 102) as `facetally.gender.training.distillation` makes it, where teachers' answers are learnt too.
+        targets: (B, 102) of `facetally.gender.training.distillation`; None: labels only.
 
     Returns:
         A scalar; faces without a label add nothing to its term.
@@ -61,37 +62,35 @@ def face_loss(
     gender, age = output[:, : layout.gender_count], output[:, layout.gender_count :]
     if layout.gender == "two_logits" and female_index == 0:
         gender = gender.flip(1)
-    predicted = ~female.isnan()
-    if layout.gender_count and predicted.any():
-        losses = gender_losses(gender[predicted], female[predicted], options)
-        total = total + options.gender_weight * (losses * weight[predicted]).mean()
-    aged = ~age_years.isnan()
-    if age.shape[1] and aged.any():
-        losses = (distribution_losses if layout.age == "distribution" else squared_losses)(
-            age[aged], age_years[aged], options
-        )
+    has_gender, has_age = ~female.isnan(), ~age_years.isnan()
+    if layout.gender_count and has_gender.any():
+        losses = gender_losses(gender[has_gender], female[has_gender], options)
+        total = total + options.gender_weight * (losses * weight[has_gender]).mean()
+    if age.shape[1] and has_age.any():
+        age_losses = distribution_losses if layout.age == "distribution" else squared_losses
+        losses = age_losses(age[has_age], age_years[has_age], options)
         total = total + options.age_weight * losses.mean()
     if targets is None:
         return total
-    distillation_targets = teachers_losses(gender, age, targets, weight, options).mean()
-    return (1 - options.teachers_share) * total + options.teachers_share * distillation_targets
+    distillation = distillation_losses(gender, age, targets, weight=weight, options=options).mean()
+    return (1 - options.teachers_share) * total + options.teachers_share * distillation
 
 
-def teachers_losses(
-    gender: torch.Tensor, age: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor, options: LossOptions
+def distillation_losses(
+    gender: torch.Tensor, age: torch.Tensor, targets: torch.Tensor, *, weight: torch.Tensor, options: LossOptions
 ) -> torch.Tensor:
-    """(B,) both terms together, with the teachers' answers for labels.
+    """(B,) sum of both terms, with the teachers' predictions as labels.
 
     Args:
         gender: (B, 2) logits with "female" second.
         age: (B, 101) logits of the years.
-        targets: (B, 102) as `facetally.gender.training.distillation` makes it.
+        targets: (B, 102) of `facetally.gender.training.distillation`.
         weight: (B,) of each face in the gender term.
         options: terms and weights.
     """
     odds = gender[:, 1] - gender[:, 0]
     genders = functional.binary_cross_entropy_with_logits(odds, targets[:, 0], weight, reduction="none")
-    ages = _distribution_losses(age, targets[:, 1:], targets[:, 1:] @ _years(age), options)
+    ages = _distribution_losses(age, targets[:, 1:], targets[:, 1:] @ _years(age), options=options)
     return options.gender_weight * genders + options.age_weight * ages
 
 
@@ -101,8 +100,8 @@ def gender_losses(logits: torch.Tensor, female: torch.Tensor, options: LossOptio
     target = female * (1 - options.gender_smoothing) + options.gender_smoothing / 2
     losses = functional.binary_cross_entropy_with_logits(odds, target, reduction="none")
     if options.focal_gamma:
-        right = torch.where(female > 0.5, odds, -odds).sigmoid()
-        losses = losses * (1 - right) ** options.focal_gamma
+        label_prob = torch.where(female > 0.5, odds, -odds).sigmoid()
+        losses = losses * (1 - label_prob) ** options.focal_gamma
     return losses * 2 * torch.where(female > 0.5, options.focal_alpha, 1 - options.focal_alpha)
 
 
@@ -115,15 +114,18 @@ def squared_losses(output: torch.Tensor, age_years: torch.Tensor, options: LossO
 
 
 def distribution_losses(logits: torch.Tensor, age_years: torch.Tensor, options: LossOptions) -> torch.Tensor:
-    """(B,) losses of (B, 101) logits: cross-entropy to a bell around the age (label distribution learning, Geng et al.,
-    TPAMI 2013), and the expectation's absolute error (DEX, Rothe et al., IJCV 2018)."""
+    """(B,) losses of (B, 101) logits.
+
+    Cross-entropy to a Gaussian around the age (label distribution learning, Geng et al., TPAMI 2013), plus the absolute
+    error of the expectation (DEX, Rothe et al., IJCV 2018).
+    """
     age = age_years.clamp(0, OLDEST_YEARS)
-    bell = torch.softmax(-0.5 * ((_years(logits) - age[:, None]) / options.age_spread_years) ** 2, dim=1)
-    return _distribution_losses(logits, bell, age, options)
+    gaussian = torch.softmax(-0.5 * ((_years(logits) - age[:, None]) / options.age_spread_years) ** 2, dim=1)
+    return _distribution_losses(logits, gaussian, age, options=options)
 
 
 def _distribution_losses(
-    logits: torch.Tensor, target: torch.Tensor, age_years: torch.Tensor, options: LossOptions
+    logits: torch.Tensor, target: torch.Tensor, age_years: torch.Tensor, *, options: LossOptions
 ) -> torch.Tensor:
     log_probs = logits.log_softmax(dim=1)
     expected = log_probs.exp() @ _years(logits)

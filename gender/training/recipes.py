@@ -1,35 +1,40 @@
-"""How each known system is trained: one frozen value a recipe, by the name that `facetally train` takes."""
+"""The training recipes: one frozen value for each, by the name that `facetally train` takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
+from facetally.gender.attributes import Gender
 from facetally.gender.model.networks import IMAGENET_MEAN, IMAGENET_STD, NetworkOptions
 from facetally.gender.model.outputs import OutputLayout
 from facetally.gender.training.augment import VIDEO, AugmentOptions
 from facetally.gender.training.losses import LossOptions
 
+Schedule = Literal["cosine", "plateau", "constant"]
+Balance = Literal["weights", "oversample", "none"]
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a training, with an optimizer and a schedule of its own."""
+    """A part of a training, with its own optimizer and schedule."""
 
     epochs: int
-    """At most; early stopping may end the stage before."""
+    """At most; early stopping may end the stage earlier."""
     learning_rate: float
     """At the start."""
     frozen_blocks: int | None = 0
-    """Leading blocks of the trunk kept as they are; None: the whole trunk."""
+    """Number of leading blocks of the backbone to freeze; None: the whole backbone."""
     size_px: int | None = None
-    """Side of the crops in this stage, where it is not the recipe's: small crops are learnt from much faster."""
+    """Side of the crops in this stage; None: the recipe's. Small crops train much faster."""
     start_share: float = 0.0
-    """Of the weights that the stage starts from in its result, at most 1; the rest are those it ends with. What lies
-    between two good sets of weights is often better than both (WiSE-FT, Wortsman et al., CVPR 2022)."""
+    """Weight, at most 1, of the starting weights in the stage's result; the rest is the final weights. The average of
+    two good sets of weights is often better than either (WiSE-FT, Wortsman et al., CVPR 2022)."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that determines a training besides data, starting weights and seed."""
+    """Everything that determines a training except data, starting weights and seed."""
 
     name: str
     network: NetworkOptions
@@ -38,33 +43,33 @@ class Recipe:
     loss: LossOptions = field(default_factory=LossOptions)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
     size_px: int = 112
-    """Side of the crops that the finished network reads."""
+    """Side of the input crops of the finished network."""
     pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
     pixel_std: tuple[float, float, float] = IMAGENET_STD
-    class_names: tuple[str, str] = ("male", "female")
+    class_names: tuple[Gender, Gender] = ("male", "female")
     """The order of two logits."""
     ages: tuple[int, int] = (0, 200)
-    """Youngest and oldest face trained and evaluated on, both included; faces without an age always are."""
+    """Youngest and oldest age to train and evaluate on, both included; faces without an age are always included."""
     batch_size: int = 64
     epoch_faces: int | None = None
-    """Faces of an epoch; None: each once. Shorter epochs mean more frequent checkpoints."""
+    """Faces per epoch; None: each face once. Shorter epochs mean more frequent checkpoints."""
     weight_decay: float = 0.0
     """Of AdamW; 0 is Adam."""
-    schedule: str = "cosine"
+    schedule: Schedule = "cosine"
     """"cosine" to zero over a stage, "plateau" (halved when the selection loss stops falling), or "constant"."""
     patience_epochs: int = 5
-    """Of the plateau."""
+    """Patience of the "plateau" schedule."""
     early_stop_epochs: int | None = None
-    """A stage ends after so many epochs without a lower selection loss, and the best epoch's weights are kept;
+    """A stage ends after this many epochs without a lower selection loss, and the best epoch's weights are kept;
     None: the last epoch is the result."""
-    balance: str = "none"
-    """Women and men made equal: by "weights" in the loss of each set, by an "oversample" of the rarer, or "none"."""
+    balance: Balance = "none"
+    """How to balance women and men: "weights" in the loss, per set; "oversample" the rarer gender; or "none"."""
     average_decay: float | None = None
-    """Of the running average of the weights that is evaluated and kept (EMA); None: the weights themselves."""
+    """Decay of the exponential moving average of the weights that is evaluated and kept; None: no averaging."""
     tune_threshold: bool = False
-    """Choose the decision threshold on the selection split; otherwise it is a probability of 0.5."""
+    """Choose the decision threshold on the selection split; otherwise the threshold is a probability of 0.5."""
     mirrored: bool = False
-    """Tell a single crop by the mean of the outputs for it and for its mirror image, which takes twice as long."""
+    """Average the output for a single crop with that for its mirror image, which takes twice as long."""
 
     @property
     def female_index(self) -> int:
@@ -72,24 +77,24 @@ class Recipe:
         return self.class_names.index("female")
 
     def last_stage(self) -> Recipe:
-        """What a finished network goes on with."""
+        """The recipe for continuing a finished training: its last stage only."""
         return replace(self, stages=self.stages[-1:])
 
     def thawed(self) -> Recipe:
-        """For a network that nothing has taught yet: keeping random features as they are teaches nothing."""
+        """The recipe without frozen blocks, for a network that is not pretrained: random features must be trained."""
         return replace(self, stages=tuple(replace(stage, frozen_blocks=0) for stage in self.stages))
 
     def open_ended(self) -> Recipe:
-        """What a training shares with a longer one that goes on from it: all but the end of the last stage.
+        """What a training has in common with a longer one that resumes it: all but the length of the last stage.
 
-        A cosine schedule comes down to the end, and so every epoch of it hangs on how many there are.
+        Under a cosine schedule every epoch depends on the total number, so such a training cannot be made longer.
         """
         if self.schedule == "cosine":
             return self
         return replace(self, stages=(*self.stages[:-1], replace(self.stages[-1], epochs=0)))
 
     def shortened(self, epochs: int | None) -> Recipe:
-        """With at most so many epochs a stage, to try things out; None: as it is."""
+        """The recipe with at most this many epochs per stage, for a quick trial; None: unchanged."""
         if epochs is None:
             return self
         return replace(self, stages=tuple(replace(stage, epochs=min(epochs, stage.epochs)) for stage in self.stages))

@@ -7,7 +7,7 @@ import math
 from facetally.gender.training.recipes import Recipe, Stage
 
 WARM_UP_STEPS = 100
-"""The learning rate of a stage rises to its start over so many steps."""
+"""The learning rate of a stage rises to its initial value over this many steps."""
 
 
 class LearningRateSchedule:
@@ -28,7 +28,7 @@ class LearningRateSchedule:
         return self._stage.learning_rate * factor
 
     def next_rate(self) -> float:
-        """The rate of the next step, which is then past."""
+        """Returns the rate of the next step and advances by one step."""
         rate = self.rate()
         self._state["step"] += 1
         return rate
@@ -45,9 +45,9 @@ class LearningRateSchedule:
             self._state |= {"factor": self._state["factor"] / 2, "stale": 0}
 
     def state_dict(self) -> dict[str, float]:
-        """All that changes."""
+        """Everything that changes during training."""
         return dict(self._state)
 
     def load_state_dict(self, state: dict[str, float]) -> None:
-        """Goes on from `state_dict`."""
+        """Resumes from a `state_dict`."""
         self._state = dict(state)

@@ -1,4 +1,4 @@
-"""The one training loop: stages of epochs over aligned crops, a checkpoint after each epoch, resumable."""
+"""The training loop: stages of epochs over aligned crops, with a checkpoint after each epoch, resumable."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from facetally.files import whole_file
 from facetally.gender.attributes import FloatArray
 from facetally.gender.data.face_sets import FaceCorpus
 from facetally.gender.model.networks import FaceNetwork
@@ -28,26 +29,26 @@ from facetally.gender.training.schedule import LearningRateSchedule
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 OnStep = Callable[[int, int, float], None]
 Weights = dict[str, torch.Tensor]
-"""As `state_dict` gives them."""
+"""Tensors by name, as in a `state_dict`."""
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch cost and gave."""
+    """The metrics of one epoch."""
 
     stage: int
     """From 0."""
     epoch: int
     """Of the whole training, from 1."""
     learning_rate: float
-    """At its start."""
+    """At the start of the epoch."""
     train_loss: float
-    """On augmented crops, while learning."""
+    """On augmented crops, during training."""
     selection_loss: float
     selection_accuracy: float
-    """Of gender; NaN where the network does not tell it."""
+    """Accuracy of gender; NaN where the network does not predict it."""
     selection_age_mae: float
-    """Years; NaN where the network does not tell age, or no face has one."""
+    """In years; NaN where the network does not predict age, or no face has an age label."""
     seconds: float
 
 
@@ -55,17 +56,16 @@ class Trainer:
     """Trains a network by a recipe.
 
     Args:
-        network: changed in place; holds the result once `run` is through.
-        corpus: its "train" faces are learnt from, its "selection" faces looked at after each epoch, no others.
-        recipe: how.
+        network: trained in place; holds the result when `run` has finished.
+        corpus: trains on its "train" faces and evaluates on its "selection" faces after each epoch; no others are used.
+        recipe: network, loss, augmentation, stages and schedule.
         seed: of order, augmentation and dropout.
-        state_path: where the state lies after each epoch; if it is there, training goes on from it.
-        identity: what the state belongs to besides recipe, data and seed: the starting weights, what cut the crops, and
-            the teachers.
+        state_path: the training state, saved after each epoch; if the file exists, training resumes from it.
+        identity: what identifies the training besides recipe, data and seed: the starting weights, the detector that
+            cut the crops, and the teachers.
         device: "cpu" or "cuda".
-        workers: processes that prepare crops; 0: none but this one.
-        targets: (N, 102) of `facetally.gender.training.distillation`, a row for each "train" face; None: labels are
-            all there is to learn.
+        workers: processes that prepare crops; 0: only this process.
+        targets: (N, 102) of `facetally.gender.training.distillation`, a row for each "train" face; None: labels only.
 
     Raises:
         ValueError: a split has too few faces, or the state belongs to another training.
@@ -90,16 +90,16 @@ class Trainer:
         self.steps_per_epoch = faces_per_epoch // recipe.batch_size
         if not self.steps_per_epoch or not len(self.selection):
             raise ValueError(
-                f"{len(self.train_faces)} faces to train and {len(self.selection)} to select by are too few: "
+                f"{len(self.train_faces)} faces to train on and {len(self.selection)} to select by are too few: "
                 f"at least a batch of {recipe.batch_size} and one are needed"
             )
         network.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(network.state_dict()) if recipe.average_decay else None
         self.results: list[EpochResult] = []
         self.best: dict[str, Any] = {}
-        """Under early stopping: loss, epoch and weights (averaged, where they are) of this stage's best epoch."""
+        """Under early stopping: loss, epoch and (averaged) weights of this stage's best epoch."""
         self.stage_start: Weights = {}
-        """The weights (averaged, where they are) that this stage started from, where its result has a share of them."""
+        """The (averaged) weights that this stage started from, if its result has a share of them."""
         self._belongs_to = {
             "recipe": repr(recipe.open_ended()),
             "seed": seed,
@@ -108,10 +108,10 @@ class Trainer:
         }
 
     def run(self, on_step: OnStep = lambda *_: None) -> Iterator[EpochResult]:
-        """Yields the result of every epoch: first of those done before, then of each new one once it is saved.
+        """Yields the result of every epoch: first of those already done, then of each new one once it is saved.
 
         Args:
-            on_step: called with (step, steps in all, loss) after each batch.
+            on_step: called with (step, total steps, loss) after each batch.
         """
         resumed = self._load()
         yield from self.results
@@ -122,7 +122,7 @@ class Trainer:
             done = sum(result.stage == index for result in self.results)
             if done:
                 self.optimizer.load_state_dict(resumed["optimizer"])
-                self.pace.load_state_dict(resumed["pace"])
+                self.schedule.load_state_dict(resumed["pace"])
             elif stage.start_share:
                 self.stage_start = copy.deepcopy(self._evaluated())
             while done < stage.epochs and not self._is_stale():
@@ -139,7 +139,7 @@ class Trainer:
         learnable = [p for p in self.network.parameters() if p.requires_grad]
         kind = torch.optim.AdamW if self.recipe.weight_decay else torch.optim.Adam
         self.optimizer = kind(learnable, stage.learning_rate, weight_decay=self.recipe.weight_decay)
-        self.pace = LearningRateSchedule(self.recipe, stage, self.steps_per_epoch)
+        self.schedule = LearningRateSchedule(self.recipe, stage, self.steps_per_epoch)
 
     def _evaluated(self) -> Weights:
         return self.network.state_dict() if self.average is None else self.average
@@ -164,9 +164,9 @@ class Trainer:
         started = time.perf_counter()
         epoch, size_px = len(self.results), stage.size_px or self.recipe.size_px
         total_steps = self.steps_per_epoch * sum(s.epochs for s in self.recipe.stages)
-        torch.manual_seed(self.seed * 1000 + epoch)  # dropout; so that a resumed epoch is the same
+        torch.manual_seed(self.seed * 1000 + epoch)  # for dropout: the same when an epoch is resumed
         self.network.train()
-        rate, loss_sum = self.pace.rate(), 0.0
+        rate, loss_sum = self.schedule.rate(), 0.0
         for step, batch in enumerate(self._batches(epoch, size_px), start=epoch * self.steps_per_epoch + 1):
             loss = self._step(batch)
             self._add_to_average(step)
@@ -177,34 +177,49 @@ class Trainer:
             if self.recipe.early_stop_epochs and loss < self.best.get("loss", math.inf):
                 weights = copy.deepcopy(self.network.state_dict())
                 self.best = {"loss": loss, "epoch": epoch + 1, "weights": weights}
-        self.pace.after_epoch(loss)
+        self.schedule.after_epoch(loss)
         seconds = time.perf_counter() - started
         return EpochResult(index, epoch + 1, rate, loss_sum / self.steps_per_epoch, loss, accuracy, age_mae, seconds)
 
     def _batches(self, epoch: int, size_px: int) -> DataLoader[FaceItem]:
-        faces = EpochFaces(self.train_faces, self.recipe, size_px, self.seed, epoch, self.steps_per_epoch, self.targets)
-        ahead = 8 if self.workers else None
+        faces = EpochFaces(
+            self.train_faces,
+            self.recipe,
+            size_px,
+            seed=self.seed,
+            epoch=epoch,
+            step_count=self.steps_per_epoch,
+            targets=self.targets,
+        )
+        prefetch_factor = 8 if self.workers else None
         if self.workers:
-            cv2.setNumThreads(1)  # a forked process would wait for OpenCV's threads, which stay behind
-        return DataLoader(faces, self.recipe.batch_size, num_workers=self.workers, prefetch_factor=ahead)
+            cv2.setNumThreads(1)  # OpenCV's threads do not survive a fork: the child would wait for them forever
+        return DataLoader(faces, self.recipe.batch_size, num_workers=self.workers, prefetch_factor=prefetch_factor)
 
     def _step(self, batch: Batch) -> float:
         crops, female, age_years, weight, targets = (part.to(self.device) for part in batch)
-        self.optimizer.param_groups[0]["lr"] = self.pace.next_rate()
+        self.optimizer.param_groups[0]["lr"] = self.schedule.next_rate()
         with autocast(self.device):
             output = self.network(normalise(crops, self.recipe))
-        recipe, distillation_targets = self.recipe, None if self.targets is None else targets
-        labels = female, age_years, weight
-        loss = face_loss(output.float(), *labels, recipe.layout, recipe.loss, recipe.female_index, distillation_targets)
+        loss = face_loss(
+            output.float(),
+            female,
+            age_years,
+            weight,
+            layout=self.recipe.layout,
+            options=self.recipe.loss,
+            female_index=self.recipe.female_index,
+            targets=None if self.targets is None else targets,
+        )
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation for it
         self.optimizer.step()
         return float(loss.item())
 
     def _add_to_average(self, step: int) -> None:
         if self.average is None or self.recipe.average_decay is None:
             return
-        decay = min(self.recipe.average_decay, (1 + step) / (10 + step))  # short at first, when all is new
+        decay = min(self.recipe.average_decay, (1 + step) / (10 + step))  # a short average at first
         move_towards(self.average, self.network.state_dict(), 1 - decay)
 
     @contextlib.contextmanager
@@ -225,11 +240,10 @@ class Trainer:
             "best": self.best,
             "stage_start": self.stage_start,
             "optimizer": self.optimizer.state_dict(),
-            "pace": self.pace.state_dict(),
+            "pace": self.schedule.state_dict(),  # the schedule, under its name in existing files
         }
-        temporary = self.state_path.with_name(self.state_path.name + ".part")
-        torch.save(content, temporary)
-        temporary.replace(self.state_path)
+        with whole_file(self.state_path) as temporary:
+            torch.save(content, temporary)
 
     def _load(self) -> dict[str, Any]:
         if not self.state_path.exists():
@@ -237,16 +251,16 @@ class Trainer:
         try:
             content: dict[str, Any] = torch.load(self.state_path, map_location=self.device, weights_only=True)
         except Exception as error:  # torch raises pickle, zip and runtime errors for a damaged file
-            raise ValueError(f"{self.state_path} is damaged; delete it to start anew: {error}") from error
+            raise ValueError(f"{self.state_path} is damaged; delete it to start again: {error}") from error
         if any(content.get(key) != value for key, value in self._belongs_to.items()):
             raise ValueError(
-                f"{self.state_path} belongs to a training with other options or data; delete it to start anew"
+                f"{self.state_path} belongs to a training with other options or data; delete it to start again"
             )
         last = len(self.recipe.stages) - 1
         done = sum(values["stage"] == last for values in content["results"])
         if done > self.recipe.stages[last].epochs:
             raise ValueError(
-                f"{self.state_path} is {done} epochs into the last stage already: ask for as many or more, or delete it"
+                f"{self.state_path} is already {done} epochs into the last stage: ask for at least that, or delete it"
             )
         self.network.load_state_dict(content["network"])
         self.average, self.best, self.stage_start = content["average"], content["best"], content["stage_start"]
@@ -255,7 +269,7 @@ class Trainer:
 
 
 def move_towards(weights: Weights, others: Weights, share: float) -> None:
-    """Moves weights that share of the way to others, in place; counters, which have no halves, become the others'."""
+    """Interpolates weights by `share` towards others, in place; integer counters are copied from the others."""
     for name, value in others.items():
         if value.dtype.is_floating_point:
             weights[name].lerp_(value, share)
@@ -264,25 +278,25 @@ def move_towards(weights: Weights, others: Weights, share: float) -> None:
 
 
 def autocast(device: str) -> torch.autocast:
-    """bfloat16 where the hardware multiplies it, on GPUs and CPUs with AMX or AVX-512 BF16; elsewhere it is far slower
-    than float32."""
-    multiplies = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or multiplies)
+    """bfloat16 on GPUs and on CPUs with AMX or AVX-512 BF16; elsewhere it is far slower than float32."""
+    has_bfloat16 = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or has_bfloat16)
 
 
 def evaluate_network(
     network: FaceNetwork, corpus: FaceCorpus, recipe: Recipe, size_px: int, device: str
 ) -> tuple[float, float, float]:
-    """Loss, accuracy of gender and mean absolute error of age on faces; NaN for what is not told."""
+    """Loss, accuracy of gender and mean absolute error of age in years; NaN for what is not predicted or labelled."""
     output = predict_output(network, corpus, recipe, size_px, device)
     female = corpus.faces["female"].to_numpy(np.float32)
     age_years = corpus.faces["age_years"].to_numpy(np.float32)
     labels = torch.from_numpy(female), torch.from_numpy(age_years)
     weight = torch.ones(len(corpus))
     predictions = torch.from_numpy(output)
-    loss = face_loss(predictions, *labels, weight, recipe.layout, recipe.loss, recipe.female_index).item()
-    predicted, aged = ~np.isnan(female), ~np.isnan(age_years)
-    right = (recipe.layout.female_log_odds(output, recipe.female_index) > 0) == (female == 1)
-    accuracy = float(right[predicted].mean()) if recipe.layout.gender != "none" and predicted.any() else math.nan
-    errors = np.abs(recipe.layout.age_years(output) - age_years)[aged]
-    return loss, accuracy, float(errors.mean()) if recipe.layout.age != "none" and aged.any() else math.nan
+    layout, female_index = recipe.layout, recipe.female_index
+    loss = face_loss(predictions, *labels, weight, layout=layout, options=recipe.loss, female_index=female_index).item()
+    has_gender, has_age = ~np.isnan(female), ~np.isnan(age_years)
+    is_correct = (layout.female_log_odds(output, female_index) > 0) == (female == 1)
+    accuracy = float(is_correct[has_gender].mean()) if layout.gender != "none" and has_gender.any() else math.nan
+    errors = np.abs(layout.age_years(output) - age_years)[has_age]
+    return loss, accuracy, float(errors.mean()) if layout.age != "none" and has_age.any() else math.nan

@@ -1,1 +1,1 @@
-"""Many videos, each in a process of its own, with nothing lost when one of them fails."""
+"""Processes many videos in worker processes; a video that fails does not affect the others."""

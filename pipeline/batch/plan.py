@@ -1,4 +1,4 @@
-"""What a run will do: which videos are new or changed, which are done, and which are copies of others."""
+"""Plans a run: which videos are new or changed, which are done, and which are copies of others."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from facetally.results.ledger import Ledger, VideoRow
 
 @dataclass(frozen=True)
 class Copy:
-    """A video with the content of another, whose results it gets."""
+    """A video with the same content as another one, whose results are copied."""
 
     row: VideoRow
     of_id: str
+    """Id of the video with the same content."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,21 @@ class Plan:
 
     @property
     def new(self) -> list[VideoRow]:
-        """The rows of all that are not done, as far as they are known."""
+        """The rows of all videos that are not done, filled in as far as is known before decoding."""
         return [job.row for job in self.todo] + [copy.row for copy in self.copies]
 
 
-def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, force: bool = False) -> Plan:
-    """Hashes every file and sets apart what an earlier run has done, and what is in the folder twice.
+def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, *, force: bool = False) -> Plan:
+    """Hashes every file and separates the videos that are done, and copies of the same content, from those to process.
 
     Args:
-        videos: what to work through.
+        videos: the videos to process.
         ledger: the output folder.
         digest: of options and weights.
-        force: do everything again.
+        force: process all videos again.
 
     Raises:
-        OutputError: the folder holds another file's results under the same name.
+        OutputError: the folder holds results of another file under the same name.
     """
     plan = Plan([], [], [])
     known_ids = {row.video_id: row for video_id in ledger.video_ids() if (row := ledger.row(video_id))}
@@ -55,7 +56,7 @@ def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, force: b
     new: list[Job] = []
     for video in videos:
         row = _hashed(video, digest)
-        if earlier := known_paths.get(row.path):  # keeps its name, whatever else is named beside it this time
+        if earlier := known_paths.get(row.path):  # keeps its name, whichever other inputs are given this time
             row = replace(row, video_id=earlier.video_id, video=earlier.video)
         known = known_ids.get(row.video_id)
         _refuse_namesake(ledger.out, known, row)
@@ -63,9 +64,9 @@ def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, force: b
             plan.done.append(known)
         else:
             new.append(Job(video.path, row))
-    lasting = known_ids.keys() - {job.row.video_id for job in new}  # nothing is copied from what is about to change
+    unchanged = known_ids.keys() - {job.row.video_id for job in new}  # no copies of results that are about to change
     usable = [row for row in known_ids.values() if row.status != "failed" and row.options_digest == digest]
-    source_ids = {} if force else {row.content_sha256: row.video_id for row in usable if row.video_id in lasting}
+    source_ids = {} if force else {row.content_sha256: row.video_id for row in usable if row.video_id in unchanged}
     for job in new:
         row = job.row
         if not row.reason and row.content_sha256 in source_ids:
@@ -78,31 +79,33 @@ def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, force: b
 
 
 def _hashed(video: InputVideo, digest: str) -> VideoRow:
-    """A video's row with size and hash, or with the reason why it has none."""
+    """A video's row with the size and hash of its file, or with the reason why it could not be read."""
     row = VideoRow(video.video_id, video.name, shown_path(video.path), options_digest=digest)
     try:
         status = video.path.stat()
         if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
-            return row.failed(f"{row.path} is no regular file", "leave it out, or copy what it gives into a file")
+            return row.failed(
+                f"{row.path} is not a regular file", "leave it out, or save its content to a regular file"
+            )
         return replace(row, size_bytes=status.st_size, content_sha256=sha256_of(video.path))
     except OSError as error:
-        return row.failed(f"{row.path} cannot be read: {error.strerror}", "check the file's rights and its disk")
+        return row.failed(f"{row.path} cannot be read: {error.strerror}", "check the file's permissions and the disk")
 
 
 def _refuse_namesake(out: Path, known: VideoRow | None, row: VideoRow) -> None:
-    """Raises OutputError where the results of another file would be written over."""
+    """Raises OutputError where the results of another file would be overwritten."""
     if known and known.path != row.path and known.content_sha256 != row.content_sha256 and Path(known.path).exists():
         raise OutputError(
-            f"{out} already holds {known.video} from {known.path}; {row.path} would take its place",
+            f"{out} already holds {known.video} from {known.path}; {row.path} would overwrite it",
             fix="choose another folder with -o, or name both folders in one run",
         )
 
 
 def check_output(out: Path) -> None:
-    """Makes the output folder, so that a run does not fail at its first result.
+    """Creates the output folder and checks that it is writable, so that a run does not fail at its first result.
 
     Raises:
-        OutputError: it cannot be made or written.
+        OutputError: it cannot be created or written.
     """
     try:
         (out / "videos").mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""The batch: every video once, whatever happens to one of them, and on again from where it stopped.
+"""Processes all videos of a plan, each once; one that fails does not stop the others.
 
-Workers decode, detect and track, a process each; this process classifies finished tracks in batches across videos and
-writes each video's tables as soon as its last track has its answer.
+Each worker process decodes, detects and tracks one video at a time. This process classifies the finished tracks in
+batches across videos, and writes a video's tables as soon as its last track is classified.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any, Protocol
 
 from facetally import __version__
 from facetally.batch.plan import Plan
-from facetally.batch.worker import VideoFinished, WorkerTask
+from facetally.batch.worker import Job, VideoFinished, WorkerTask
 from facetally.batch.worker_pool import run_workers
 from facetally.errors import VideoError
+from facetally.log import LOGGER
 from facetally.models.engines import Engines
 from facetally.options import RunOptions, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
@@ -27,13 +28,13 @@ from facetally.tracks.follow import FaceRows, FollowedFrame, Track
 from facetally.tracks.people import Person, people_of
 
 MIN_COVERAGE = 0.95
-"""A video of which less could be decoded is partial."""
+"""A video with less coverage is partial."""
 MAX_WAIT_S = 5.0
-"""A finished video waits no longer than this for a full batch of crops before it is stored."""
+"""A finished video waits at most this long for a full batch of crops before it is stored."""
 
 
 class Progress(Protocol):
-    """Told how the batch goes; does nothing by default."""
+    """Is notified how the batch proceeds."""
 
     def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None: ...
 
@@ -44,19 +45,19 @@ class Progress(Protocol):
 
 @dataclass
 class _OpenVideo:
-    """What has come of a video so far."""
+    """The results of a video so far."""
 
     row: VideoRow
     rows: list[FaceRows] = field(default_factory=list)
     people: list[Person] = field(default_factory=list)
     waiting_count: int = 0
-    """Tracks not classified yet."""
+    """Tracks that are not classified yet."""
     ended: VideoFinished | None = None
     ended_at_s: float = math.inf
     """On the monotonic clock."""
 
     def add(self, event: FollowedFrame | VideoFinished) -> tuple[Track, ...]:
-        """Notes what came; returns the tracks that ended with it."""
+        """Stores an event; returns the tracks that ended with it."""
         if isinstance(event, VideoFinished):
             self.ended, self.ended_at_s = event, time.monotonic()
             return ()
@@ -69,81 +70,119 @@ def run_videos(
     plan: Plan,
     ledger: Ledger,
     engines: Engines,
+    *,
     options: RunOptions,
     progress: Progress,
     workers: WorkerOptions | None = None,
 ) -> list[VideoRow]:
-    """Works through `plan.todo` and returns the new rows, in the order they were finished.
+    """Processes `plan.todo` and returns the new rows, in the order in which the videos were finished.
 
     Raises:
-        OutputError: the output folder cannot be written; what was finished before stays.
+        OutputError: the output folder cannot be written; videos that were finished before stay stored.
     """
-    provenance: dict[str, Any] = {"version": __version__, "options": options.as_dict(), "models": engines.provenance()}
-    progress.planned(plan.new, plan.done)
-    open_videos: dict[str, _OpenVideo] = {}
-    waiting: list[tuple[str, Track]] = []
-    rows: list[VideoRow] = []
-    copies: defaultdict[str, list[VideoRow]] = defaultdict(list)
-    for copy in plan.copies:
-        copies[copy.of_id].append(copy.row)
-
-    def classify() -> None:
-        people = people_of([track for _, track in waiting], engines.classifier, options.people)
-        for (video_id, _), person in zip(waiting, people, strict=True):
-            open_videos[video_id].people.append(person)
-            open_videos[video_id].waiting_count -= 1
-        waiting.clear()
-
-    def finish(row: VideoRow) -> None:
-        rows.append(row)
-        progress.finished(row)
-
-    def finish_copies(of_id: str) -> None:
-        for row in copies.pop(of_id, ()):
-            finish(ledger.store_copy(row, of_id))
-
-    def store_finished() -> None:
-        for video_id, video in list(open_videos.items()):
-            if video.ended and not video.waiting_count:
-                finish(_stored(ledger, open_videos.pop(video_id), video.ended, provenance))
-                finish_copies(video_id)
-
-    for of_id in sorted(copies.keys() - {job.row.video_id for job in plan.todo}):
-        finish_copies(of_id)
     workers = workers or WorkerOptions()
+    batch = _Batch(ledger, engines, options=options, progress=progress)
+    progress.planned(plan.new, plan.done)
+    batch.expect_copies(plan)
     task = WorkerTask(engines.detector, engines.recipe, options, workers.threads)
     with closing(run_workers(plan.todo, task, workers)) as events:
-        for news in events:
-            if news:
-                job, event = news
-                video = open_videos.setdefault(job.row.video_id, _OpenVideo(job.row))
-                waiting += [(job.row.video_id, track) for track in video.add(event)]
-                if isinstance(event, FollowedFrame):
-                    progress.advanced(job.row.video_id, event.rows.time_s)
-            is_full = sum(len(track.crops) for _, track in waiting) >= options.people.batch_crops
-            oldest_s = min((video.ended_at_s for video in open_videos.values()), default=math.inf)
-            if is_full or time.monotonic() - oldest_s > MAX_WAIT_S:
-                classify()
-            store_finished()
-    classify()
-    store_finished()
-    return rows
+        for event in events:
+            if event:
+                batch.take(*event)
+            batch.store_finished()
+    batch.store_finished(is_last=True)
+    return batch.finished
 
 
-def _stored(ledger: Ledger, video: _OpenVideo, ended: VideoFinished, provenance: dict[str, Any]) -> VideoRow:
-    """Writes a finished video's files and returns its row; what was found before a failure is no result."""
+class _Batch:
+    """Collects the events of the workers, classifies tracks in batches, and stores each video when it is complete.
+
+    Args:
+        ledger: where results are stored.
+        engines: with the classifier.
+        options: of the run.
+        progress: is notified.
+    """
+
+    def __init__(self, ledger: Ledger, engines: Engines, *, options: RunOptions, progress: Progress) -> None:
+        self.finished: list[VideoRow] = []
+        self._ledger, self._engines, self._options, self._progress = ledger, engines, options, progress
+        self._provenance: dict[str, Any] = {
+            **{"version": __version__, "options": options.as_dict(), "models": engines.provenance()}
+        }
+        self._open: dict[str, _OpenVideo] = {}
+        self._waiting: list[tuple[str, Track]] = []
+        self._copies: defaultdict[str, list[VideoRow]] = defaultdict(list)
+
+    def expect_copies(self, plan: Plan) -> None:
+        """Stores the copies of videos that are done; the others are stored once their original is."""
+        for copy in plan.copies:
+            self._copies[copy.of_id].append(copy.row)
+        for of_id in sorted(self._copies.keys() - {job.row.video_id for job in plan.todo}):
+            self._store_copies(of_id)
+
+    def take(self, job: Job, event: FollowedFrame | VideoFinished) -> None:
+        """Takes an event of a job."""
+        video_id = job.row.video_id
+        video = self._open.setdefault(video_id, _OpenVideo(job.row))
+        self._waiting += [(video_id, track) for track in video.add(event)]
+        if isinstance(event, FollowedFrame):
+            self._progress.advanced(video_id, event.rows.time_s)
+
+    def store_finished(self, is_last: bool = False) -> None:
+        """Stores the videos that are complete.
+
+        Classifies the waiting tracks first if they fill a batch, if a finished video has waited for `MAX_WAIT_S`, or
+        if `is_last`.
+        """
+        crop_count = sum(len(track.crops) for _, track in self._waiting)
+        oldest_s = min((video.ended_at_s for video in self._open.values()), default=math.inf)
+        if is_last or crop_count >= self._options.people.batch_crops or time.monotonic() - oldest_s > MAX_WAIT_S:
+            self._classify()
+        for video_id, video in list(self._open.items()):
+            if video.ended and not video.waiting_count:
+                self._finish(_stored(self._ledger, self._open.pop(video_id), video.ended, provenance=self._provenance))
+                self._store_copies(video_id)
+
+    def _classify(self) -> None:
+        people = people_of([track for _, track in self._waiting], self._engines.classifier, self._options.people)
+        for (video_id, _), person in zip(self._waiting, people, strict=True):
+            self._open[video_id].people.append(person)
+            self._open[video_id].waiting_count -= 1
+        self._waiting.clear()
+
+    def _store_copies(self, of_id: str) -> None:
+        for row in self._copies.pop(of_id, ()):
+            self._finish(self._ledger.store_copy(row, of_id))
+
+    def _finish(self, row: VideoRow) -> None:
+        self.finished.append(row)
+        LOGGER.info("%s: %s%s", row.video, row.status, f": {row.reason}" if row.reason else "")
+        self._progress.finished(row)
+
+
+def _stored(ledger: Ledger, video: _OpenVideo, ended: VideoFinished, *, provenance: dict[str, Any]) -> VideoRow:
+    """Writes a finished video's files and returns its row; a failed video gets empty tables."""
     row = _final_row(video, ended)
+    _log_problems(row, ended)
     rows, people = ([], []) if row.status == "failed" else (video.rows, video.people)
     tracks = tracks_table(row.video_id, people)
     faces = faces_table(row.video_id, rows, [person.track_id for person in people])
-    ledger.store(row, faces, tracks, provenance)
+    ledger.store(row, faces, tracks, provenance=provenance)
     return row
+
+
+def _log_problems(row: VideoRow, ended: VideoFinished) -> None:
+    for warning, count in ended.decoder_warnings.items():
+        LOGGER.warning("%s: %d times: %s", row.video, count, warning)
+    if ended.traceback:
+        LOGGER.error("%s: unexpected error\n%s", row.video, ended.traceback)
 
 
 def _final_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
     row, info, stats = video.row, ended.info, ended.stats
     if info is None or stats is None:
-        error = ended.error or VideoError("nothing was decoded", fix="play the file to see whether it is whole")
+        error = ended.error or VideoError("nothing was decoded", fix="play the file to check that it is complete")
         return row.failed(error.what, error.fix)
     row = replace(
         row,
@@ -162,7 +201,7 @@ def _final_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
         face_count=sum(len(rows.tracked.faces) for rows in video.rows),
         track_count=len(video.people),
     )
-    fix = f"copy the file again from its source; or re-encode what is left of it: ffmpeg -i '{row.path}' repaired.mp4"
+    fix = f"copy the file again from its source; or re-encode the rest of it: ffmpeg -i '{row.path}' repaired.mp4"
     if not stats.frame_count:
         return row.failed("no frame could be decoded", fix)
     if ended.error:

@@ -1,4 +1,4 @@
-"""A worker's side: takes jobs, follows each video, and sends what comes of it."""
+"""The worker process: receives jobs, detects and tracks the faces of each video, and sends the results."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -26,16 +27,16 @@ from facetally.video.prefetch import read_ahead
 from facetally.video.reader import DecodeStats, Frame, VideoReader
 
 AHEAD_FRAMES = 12
-"""Sampled frames that are decoded while a batch of others is looked at, ..."""
+"""Sampled frames that are decoded ahead while a batch of others goes through the detector, ..."""
 AHEAD_BYTES = 2**26
-"""... and what they may take: a frame of 1080p takes 3 MB, one of 8K 50."""
+"""... and the memory they may take: a frame of 1080p takes 3 MB, one of 8K 50 MB."""
 HEARTBEAT_S = 0.5
-"""A worker says so often that it gets on, if it does."""
+"""Seconds between two heartbeats of a worker that makes progress."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A video and its row as far as it is known before decoding."""
+    """A video to process, and its row filled in as far as is known before decoding."""
 
     path: Path
     row: VideoRow
@@ -43,16 +44,20 @@ class Job:
 
 @dataclass(frozen=True)
 class VideoFinished:
-    """The last word on a video."""
+    """The last event of a video."""
 
     info: VideoInfo | None = None
     stats: DecodeStats | None = None
     error: PipelineError | None = None
+    decoder_warnings: dict[str, int] = field(default_factory=dict)
+    """Messages of FFmpeg about what it could not read or decode, and how often each came."""
+    traceback: str = ""
+    """Of an unexpected error; empty without one."""
 
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """What a worker needs to know; travels to it once."""
+    """What a worker needs for all of its jobs; sent to it once, when it starts."""
 
     detector: Detector
     recipe: CropRecipe
@@ -61,30 +66,31 @@ class WorkerTask:
     """For decoding and OpenCV; 0 lets them choose."""
 
     def events(self, job: Job, heartbeat: Heartbeat) -> Iterator[FollowedFrame | VideoFinished]:
-        """Follows one video to its `VideoFinished`; whatever goes wrong with it stays with it."""
+        """The events of one video, up to its `VideoFinished`; errors are part of that, and are not raised."""
         if job.row.reason:
             yield VideoFinished(error=VideoError(job.row.reason, fix=job.row.fix))
             return
-        info, stats, error = None, None, None
+        info, stats, error, warnings, trace = None, None, None, {}, ""
         try:
             with VideoReader(job.path, self.options.sampling, self.threads) as reader:
                 info = reader.info
                 heartbeat.reader = reader
                 try:
                     with closing(read_ahead(self._converted(reader), _frames_ahead(info))) as frames:
-                        yield from follow(frames, self.detector, self.recipe, self.options)
+                        yield from follow(frames, self.detector, recipe=self.recipe, options=self.options)
                 finally:
                     heartbeat.reader = None
-                    stats = reader.stats
+                    stats, warnings = reader.stats, reader.decoder_warnings
         except PipelineError as problem:
             error = problem
-        except Exception as problem:  # a bad video never stops the batch
+        except Exception as problem:  # a bad video must not stop the batch
             what = f"{type(problem).__name__} while reading {job.path}: {problem}"
-            error = VideoError(what, fix="report it with the file, if it can be shared")
-        yield VideoFinished(info, stats, error)
+            error = VideoError(what, fix="the traceback is in log.txt beside the tables; please report both")
+            trace = traceback.format_exc()
+        yield VideoFinished(info, stats, error, warnings, trace)
 
     def _converted(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames, each converted to the detector's size already: beside inference, as decoding is."""
+        """The frames, already converted to the detector's size: this runs beside inference, as decoding does."""
         for frame in frames:
             frame.image.bgr(self.detector.input_wh(frame.image.hw))
             yield frame
@@ -97,7 +103,7 @@ def _frames_ahead(info: VideoInfo) -> int:
 
 @dataclass
 class Heartbeat:
-    """What the worker reads just now, for whoever wants to know whether it gets on."""
+    """The video that the worker reads at present, to see whether it makes progress."""
 
     reader: VideoReader | None = None
 
@@ -107,40 +113,40 @@ class Heartbeat:
         return stats.frame_count + stats.bad_packet_count if stats else 0
 
 
-def _work(connection: Connection, task: WorkerTask, folder: Path) -> None:
-    """A worker's life: takes jobs and says what comes of them, until nobody listens."""
+def work(connection: Connection, task: WorkerTask, folder: Path) -> None:
+    """Main function of a worker process: receives jobs and sends their events until the connection is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     os.chdir(folder)
     if task.threads:
         cv2.setNumThreads(task.threads)
     heartbeat, lock = Heartbeat(), threading.Lock()
 
-    def say(event: FollowedFrame | VideoFinished | None) -> None:
+    def send(event: FollowedFrame | VideoFinished | None) -> None:
         with lock:
             connection.send(event)
 
-    for target in (_leave_with_the_parent, lambda: _send_heartbeats(heartbeat, say)):
+    for target in (_exit_with_parent, lambda: _send_heartbeats(heartbeat, send)):
         threading.Thread(target=target, daemon=True).start()
     with suppress(EOFError, OSError):
-        say(None)  # ready: loading weights is no stall
+        send(None)  # ready: the time to load the weights does not count as a stall
         while True:
             for event in task.events(connection.recv(), heartbeat):
-                say(event)
+                send(event)
 
 
-def _send_heartbeats(heartbeat: Heartbeat, say: Callable[[None], None]) -> None:
-    """Lets the parent know that decoding gets on, also where hardly a frame is sampled."""
+def _send_heartbeats(heartbeat: Heartbeat, send: Callable[[None], None]) -> None:
+    """Tells the parent that decoding makes progress, also while no frame is sampled."""
     last = 0
     with suppress(OSError):
         while True:
             time.sleep(HEARTBEAT_S)
             if (count := heartbeat.count()) != last:
-                say(None)
+                send(None)
             last = count
 
 
-def _leave_with_the_parent() -> None:
-    """A parent that was killed stops nobody; its workers must not go on decoding for no one."""
+def _exit_with_parent() -> None:
+    """Ends this process when its parent ends: a parent that is killed cannot stop its workers."""
     parent = multiprocessing.parent_process()
     assert parent
     wait([parent.sentinel])

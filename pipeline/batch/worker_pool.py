@@ -1,7 +1,8 @@
-"""Follows videos in processes of their own: what crashes, hangs or runs out of memory costs its video and no other.
+"""Processes videos in worker processes: a crash, a hang or a lack of memory costs only the video that caused it.
 
-The parent hands out jobs and reads what comes of them. A worker that dies or says nothing for too long is replaced,
-and its video is told as failed; one that has done its share is replaced too, so that nothing leaks for long.
+The parent sends jobs to the workers and receives their events. A worker that dies or sends nothing for too long is
+replaced, and its video is reported as failed. A worker is also replaced after a number of videos, so that memory leaks
+stay small.
 """
 
 from __future__ import annotations
@@ -17,36 +18,37 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from facetally.batch.worker import Job, VideoFinished, WorkerTask, _work
-from facetally.child_processes import safe_import_path
+from facetally.batch.worker import Job, VideoFinished, WorkerTask, work
+from facetally.child_processes import safe_import_path, without_main_module
 from facetally.errors import OptionError, VideoError
 from facetally.options import WorkerOptions
 from facetally.tracks.follow import FollowedFrame
 
 TICK_S = 0.5
-"""Nobody waits longer than this without a look at the clock."""
+"""The parent waits at most this long for an event before it checks for stalled workers."""
 PATIENCE_S = 2.0
-"""What a worker gets to go home by itself before it is killed."""
+"""Time that a worker has to exit by itself before it is killed."""
 MAX_CHOSEN_WORKERS = 4
-"""More are started only where that is asked for: each takes half a gigabyte for 1080p."""
+"""More are started only on request: each takes half a gigabyte for 1080p."""
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 PRELOADED = ["onnxruntime", "facetally.batch.worker"]
-"""Imported once, by the server that workers are forked from."""
+"""Modules that are imported once, by the server that workers are forked from."""
 
 
 def available_cores() -> int:
-    """Cores that this process may use: fewer than the machine has, where it was given only some."""
+    """Cores that this process may use; these may be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def allocate_workers(cores: int, videos: int, workers: int = 0, threads: int = 0) -> tuple[int, int]:
-    """How many workers, and threads of each, keep the cores busy with none having two to serve.
+def allocate_workers(cores: int, videos: int, *, workers: int = 0, threads: int = 0) -> tuple[int, int]:
+    """The number of workers, and of threads per worker, that keep all cores busy without oversubscribing them.
 
     Args:
-        cores: to keep busy.
-        videos: to be worked on.
-        workers: 0 where it is to be chosen. One video leaves cores idle, at its beginning and end more than else.
-        threads: 0 where it is to be chosen; 0 is chosen for one worker alone, whose libraries then do.
+        cores: the cores to use.
+        videos: the number of videos to process.
+        workers: the number asked for; 0: one for each core, but at most `MAX_CHOSEN_WORKERS`.
+        threads: the number asked for; 0: the cores are divided among the workers. For a single worker 0 is returned,
+            which lets the libraries choose.
     """
     workers = min(workers or min(cores, MAX_CHOSEN_WORKERS), max(1, videos))
     return workers, threads or (max(1, cores // workers) if workers > 1 else 0)
@@ -55,11 +57,9 @@ def allocate_workers(cores: int, videos: int, workers: int = 0, threads: int = 0
 def run_workers(
     jobs: Sequence[Job], task: WorkerTask, options: WorkerOptions
 ) -> Generator[tuple[Job, FollowedFrame | VideoFinished] | None]:
-    """What comes of the jobs, as it comes; each job's last event is its `VideoFinished`.
+    """Yields each event with its job as it arrives, and None when nothing arrived for `TICK_S`.
 
-    None: nothing new for `TICK_S`.
-
-    Closing the generator stops all workers at once.
+    The last event of each job is its `VideoFinished`. Closing the generator stops all workers at once.
     """
     left = list(reversed(jobs))
     workers: list[_Worker] = []
@@ -73,11 +73,11 @@ def run_workers(
             for worker in workers:
                 if left and not worker.job:
                     worker.take(left.pop())
-            speaking = _with_news([worker for worker in workers if worker.job], options.stall_s)
-            for job, event in [worker.news() for worker in speaking]:
+            ready = _ready_workers([worker for worker in workers if worker.job], options.stall_s)
+            for job, event in [worker.receive() for worker in ready]:
                 if event:
                     yield job, event
-            if not speaking:
+            if not ready:
                 yield None
     finally:
         for worker in workers:
@@ -85,24 +85,24 @@ def run_workers(
 
 
 class _Worker:
-    """A process, as the parent sees it."""
+    """The parent's handle of a worker process."""
 
     def __init__(self, task: WorkerTask) -> None:
         context: Any = multiprocessing.get_context(METHOD)
         if METHOD == "forkserver":
             context.set_forkserver_preload(PRELOADED)
-        self.connection, theirs = context.Pipe()
-        arguments = theirs, task, Path.cwd()
-        self._process = context.Process(target=_work, args=arguments, daemon=True, name="facetally-worker")
-        with safe_import_path():
+        self.connection, child_connection = context.Pipe()
+        arguments = child_connection, task, Path.cwd()
+        self._process = context.Process(target=work, args=arguments, daemon=True, name="facetally-worker")
+        with safe_import_path(), without_main_module():
             self._process.start()
-        theirs.close()  # the worker's end is then the only one, and its death is heard
+        child_connection.close()  # the worker then holds the only copy of its end, and its death closes the connection
         self.job: Job | None = None
         self.heard_s = math.inf
-        """When it last got or said anything, on the monotonic clock; infinite until it is ready."""
+        """When it last received or sent anything, on the monotonic clock; infinite until it is ready."""
         self._is_ready = False
         self._is_lost = False
-        """A killed process is alive for a moment yet, and must get no other job."""
+        """Whether it died or was killed. A killed process stays alive for a moment, and must get no other job."""
         self._taken_count = 0
 
     def is_over(self, share: int) -> bool:
@@ -114,14 +114,14 @@ class _Worker:
         self._taken_count += 1
         if self._is_ready:
             self.heard_s = time.monotonic()
-        with suppress(OSError):  # a dead worker is noticed when it is listened to
+        with suppress(OSError):  # a dead worker is noticed when its events are received
             self.connection.send(job)
 
-    def news(self) -> tuple[Job, FollowedFrame | VideoFinished | None]:
-        """What it has to say of its job; None: that it gets on. One that has nothing to say is stopped.
+    def receive(self) -> tuple[Job, FollowedFrame | VideoFinished | None]:
+        """The next event of its job; None for a heartbeat. A worker that has sent nothing is stopped as stalled.
 
         Raises:
-            OptionError: it died before it took up any job, as the next one would.
+            OptionError: it died before it was ready, as a replacement would.
         """
         job, event = self.job, None
         assert job
@@ -138,7 +138,7 @@ class _Worker:
                 if not self._is_ready:
                     raise OptionError(
                         f"a worker could not be started (exit code {self._process.exitcode})",
-                        fix="its own words stand above; with less memory or another device: --workers 1 --device cpu",
+                        fix="see its output above; to use less memory or another device: --workers 1 --device cpu",
                     ) from None
                 event = VideoFinished(error=_died(job.path, self._process.exitcode))
         self._is_ready = True
@@ -147,7 +147,7 @@ class _Worker:
         return job, event
 
     def stop(self) -> None:
-        """Ends the process, whatever it does."""
+        """Ends the process, whatever it is doing."""
         self.connection.close()
         self._process.terminate()
         self._process.join(PATIENCE_S)
@@ -157,20 +157,20 @@ class _Worker:
         self._process.close()
 
 
-def _with_news(busy: Sequence[_Worker], stall_s: float) -> list[_Worker]:
-    """The workers that have something to say, be it by dying, or that have been silent for too long."""
-    speaking = wait([worker.connection for worker in busy], timeout=TICK_S)
+def _ready_workers(busy: Sequence[_Worker], stall_s: float) -> list[_Worker]:
+    """The workers that have sent something or died, and those that have sent nothing for `stall_s`."""
+    readable = wait([worker.connection for worker in busy], timeout=TICK_S)
     now_s = time.monotonic()
     for worker in busy:
-        if worker.connection in speaking:
+        if worker.connection in readable:
             worker.heard_s = now_s
-    return [worker for worker in busy if worker.connection in speaking or now_s - worker.heard_s >= stall_s]
+    return [worker for worker in busy if worker.connection in readable or now_s - worker.heard_s >= stall_s]
 
 
 def _stalled(path: Path, silent_s: float) -> VideoError:
     return VideoError(
-        f"nothing of {path} could be decoded for {silent_s:.0f} s, and it was given up",
-        fix=f"play it to see whether it is whole; if the machine was busy: --stall {2 * max(1, round(silent_s))}",
+        f"{path} was given up after {silent_s:.0f} s without progress",
+        fix=f"play it to check that it is complete; if the machine was busy: --stall {2 * max(1, round(silent_s))}",
     )
 
 
@@ -183,5 +183,5 @@ def _died(path: Path, exit_code: int | None) -> VideoError:
     reason = signal.Signals(-exit_code).name if exit_code and exit_code < 0 else f"exit code {exit_code}"
     return VideoError(
         f"the process that read {path} crashed ({reason})",
-        fix=f"re-encode it where it plays: ffmpeg -i '{path}' -c:v libx264 repaired.mp4",
+        fix=f"if it plays, re-encode it: ffmpeg -i '{path}' -c:v libx264 repaired.mp4",
     )

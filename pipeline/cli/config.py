@@ -1,4 +1,4 @@
-"""Settings from a TOML file: flags by their names, and a table for each stage of the run.
+"""Reads settings from a TOML file: flags by their names, and a table for each stage of the run.
 
     detector = "scrfd_2.5g"
     workers = 2
@@ -6,7 +6,7 @@
     [people]
     min_confidence = 0.8
 
-What `facetally run --show-options` prints is such a file.
+`facetally run --show-options` prints such a file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from facetally.options import RunOptions
 
 @dataclass(frozen=True)
 class Config:
-    """What a file of settings says."""
+    """The content of a settings file."""
 
     flags: dict[str, Any]
     """By name, without the dashes."""
@@ -34,40 +34,43 @@ class Config:
 
 
 def read_config(path: Path, flags: Collection[str]) -> Config:
-    """Reads a file of settings.
+    """Reads a settings file.
 
     Args:
         path: of the file.
-        flags: the names that it may set beside the stages' tables.
+        flags: names of the flags that it may set, besides the tables of the stages.
 
     Raises:
-        OptionError: no such file, not TOML, or a name that is not known.
+        OptionError: no such file, not TOML, or an unknown name.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}", fix="check the path") from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, a number of 5,000 digits, too deep a list
-        fix = "write lines like workers = 2; facetally run --show-options prints a whole file"
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # not UTF-8, not TOML, a number of 5,000 digits, a list nested too deep
+        fix = "write lines like workers = 2; facetally run --show-options prints a complete file"
         raise OptionError(f"{path} is not TOML: {error}", fix=fix) from error
     stages = stage_options(RunOptions())
     for name, value in content.items():
         is_table = isinstance(value, dict)
         known = stages.keys() if is_table else flags
         if name not in known:
-            raise _unknown(f"{'table' if is_table else 'option'} {name!r}", name, known, path)
+            raise _unknown(f"{'table' if is_table else 'option'} {name!r}", name, known=known, path=path)
         for key in value if is_table else ():
             if key not in stages[name]:
-                raise _unknown(f"option {key!r} in [{name}]", key, stages[name], path)
+                raise _unknown(f"option {key!r} in [{name}]", key, known=stages[name], path=path)
     tables = {name: value for name, value in content.items() if isinstance(value, dict)}
     return Config({name: value for name, value in content.items() if name not in tables}, tables)
 
 
 def with_stages(options: RunOptions, stages: Mapping[str, Mapping[str, Any]]) -> RunOptions:
-    """The options with those of some stages replaced.
+    """The options with some options of the stages replaced.
 
     Raises:
-        OptionError: a value of the wrong kind, or out of range.
+        OptionError: a value of the wrong type, or out of range.
     """
     for name, changes in stages.items():
         stage = getattr(options, name)
@@ -82,11 +85,12 @@ def with_stages(options: RunOptions, stages: Mapping[str, Mapping[str, Any]]) ->
             converted = {key: type(getattr(stage, key))(value) for key, value in changes.items()}
             options = replace(options, **{name: replace(stage, **converted)})
         except (ValueError, OverflowError) as error:
-            raise OptionError(f"[{name}]: {error}", fix="give a value in that range") from error
+            raise OptionError(f"[{name}]: {error}", fix="give a value in this range") from error
     return options
 
 
-WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
+WORDS = {bool: "true or false", int: "an integer", float: "a number", str: "a string in quotes"}
+"""Types of options, for error messages."""
 
 
 def stage_options(options: RunOptions) -> dict[str, dict[str, Any]]:
@@ -95,7 +99,7 @@ def stage_options(options: RunOptions) -> dict[str, dict[str, Any]]:
 
 
 def as_toml(flags: Mapping[str, Any], options: RunOptions) -> str:
-    """A file of settings that says all of this."""
+    """The text of a settings file with these flags and options."""
     parts = [_lines(flags)]
     parts += [f"[{name}]\n{_lines(values)}" for name, values in stage_options(options).items()]
     return "\n".join(parts)
@@ -106,7 +110,7 @@ def _lines(values: Mapping[str, Any]) -> str:
     return "".join(f"{name} = {text}\n" for name, text in texts.items())
 
 
-def _unknown(what: str, name: str, known: Collection[str], path: Path) -> OptionError:
+def _unknown(what: str, name: str, *, known: Collection[str], path: Path) -> OptionError:
     close = difflib.get_close_matches(name, known, 1)
     fix = f"did you mean {close[0]}?" if close else f"choose from: {', '.join(sorted(known))}"
     return OptionError(f"{path}: no {what} is known", fix=fix)

@@ -10,7 +10,7 @@ from facetally.errors import PipelineError
 
 
 class Commands(click.RichGroup):
-    """Prints a `PipelineError` as two lines, and leaves tracebacks to the program's own mistakes."""
+    """A group of commands that prints a `PipelineError` as two lines; only unexpected errors get a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

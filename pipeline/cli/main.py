@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported here: each command loads what it needs when it runs."""
+"""The command line. No heavy library is imported here: each command loads what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facetally import __version__
 from facetally.child_processes import safe_import_path
 from facetally.cli.errors import Commands
 from facetally.cli.models import models
-from facetally.cli.options import MODELS_DIR
+from facetally.cli.options import MODELS_DIR, VERBOSE
 from facetally.cli.predict import predict
 from facetally.cli.run import run, status
 from facetally.cli.tally import report, tally
@@ -21,9 +21,10 @@ from facetally.cli.truth import compare, truth, validate
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="facetally")
+@VERBOSE
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Who is shown in a folder of videos, how much, and how sure are we?
+    """Who appears in a folder of videos, for how long, and how sure can you be?
 
     Example: facetally run videos/ -o out && facetally report out
     """
@@ -33,7 +34,7 @@ def main(context: click.Context) -> None:
 @main.command()
 @click.argument("video", type=click.Path(path_type=Path))
 def info(video: Path) -> None:
-    """Shows what a video's container says, and whether it decodes to its end.
+    """Shows what a video's container states, and whether the video decodes to its end.
 
     Example: facetally info clip.mp4
     """
@@ -45,19 +46,18 @@ def info(video: Path) -> None:
 @main.command()
 @MODELS_DIR
 def doctor(models_dir: Path | None) -> None:
-    """Checks the installation: libraries, devices, weights; exit code 1 where something is missing.
+    """Lists what is missing in the installation and the command that fixes it; exit code 1 if anything is.
 
     Example: facetally doctor
     """
     from facetally.models.doctor import findings
 
-    trouble = False
-    for finding in findings(models_dir):
-        click.echo(f"{'ok ' if finding.ok else 'BAD'}  {finding.text}")
-        if not finding.ok:
-            click.echo(f"     Fix: {finding.fix}")
-            trouble = True
-    sys.exit(int(trouble))
+    found = list(findings(models_dir))
+    for finding in found:
+        click.echo(f"{finding.status:<7}  {finding.text}")
+        if finding.fix:
+            click.echo(f"         Fix: {finding.fix}")
+    sys.exit(int(any(finding.fix for finding in found)))
 
 
 for command in (tally, report, models, run, status, validate, compare, truth, predict, train, evaluate):

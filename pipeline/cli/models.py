@@ -12,7 +12,7 @@ from facetally.cli.options import MODELS_DIR
 
 @click.group(cls=Commands)
 def models() -> None:
-    """Lists, verifies, fetches and bundles weights.
+    """Lists, verifies, downloads and bundles weights.
 
     Example: facetally models list
     """
@@ -48,7 +48,7 @@ def models_verify(models_dir: Path | None) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Accept the licence without being asked.")
 def models_pull(name: str, yes: bool) -> None:
-    """Fetches official weights from their makers, after showing their licence.
+    """Downloads official weights from their makers, after showing their licence.
 
     Example: facetally models pull scrfd_500m --yes
     """
@@ -64,19 +64,19 @@ def models_pull(name: str, yes: bool) -> None:
 @models.command("bundle")
 @click.option(
     "-o",
-    "--output",
+    "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("facetally-models.zip"),
     show_default=True,
 )
 @MODELS_DIR
-def models_bundle(output: Path, models_dir: Path | None) -> None:
-    """Packs the weights of this machine for one without a network: unpack there, set FACETALLY_MODELS to the folder.
+def models_bundle(out: Path, models_dir: Path | None) -> None:
+    """Packs all weights for a machine without a network: unpack them there and set FACETALLY_MODELS to that folder.
 
     Example: facetally models bundle -o weights.zip
     """
     from facetally.models.weights import bundle
 
-    for file in bundle(output, models_dir):
+    for file in bundle(out, models_dir):
         click.echo(f"{file.name}  {file.path.name}  licence: {file.licence}")
-    click.echo(output)
+    click.echo(out)

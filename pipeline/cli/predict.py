@@ -1,27 +1,30 @@
-"""The command that looks at pictures instead of videos."""
+"""The command for images instead of videos."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR
-from facetally.options import PeopleOptions, RunOptions
+from facetally.options import Device, PeopleOptions
 
 if TYPE_CHECKING:
-    from facetally.images.predict import PredictedImage, UnreadImage
+    from facetally.images.predict import PredictedImage
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True)
 @click.option("--format", "format_name", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option("--annotate", type=FOLDER, metavar="FOLDER", help="Write copies there with boxes and answers drawn in.")
+@click.option(
+    "--annotate", type=FOLDER, metavar="FOLDER", help="Write copies to this folder with boxes and predictions drawn in."
+)
 @DETECTOR
 @CLASSIFIER
 @DEVICE
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0.5, 1),
     default=PeopleOptions.min_confidence,
     show_default=True,
-    help="Answers below are unknown.",
+    help="Genders of a lower probability are unknown.",
 )
 def predict(
     images: tuple[str, ...],
@@ -39,68 +42,57 @@ def predict(
     annotate: Path | None,
     detector: str,
     classifier: str,
-    device: str,
+    device: Device,
     models_dir: Path | None,
     min_confidence: float,
 ) -> None:
-    """Finds the faces in pictures and tells perceived gender and age of each.
+    """Finds the faces in images and estimates perceived gender and age of each.
 
-    IMAGES are files, folders (searched through) or globs. A picture that cannot be read is named at the end, and the
-    exit code is 1.
+    IMAGES are files, folders (searched recursively) or globs. Images that cannot be read are listed at the end, and
+    the exit code is then 1.
 
-    Example: facetally predict photos/ --annotate seen/
+    Example: facetally predict photos/ --annotate annotated/
     """
-    from facetally.images.annotate import annotated_paths
-    from facetally.images.predict import (
-        STILL_DETECTION,
-        PredictedImage,
-        UnreadImage,
-        find_images,
-        predict_images,
-    )
-    from facetally.models.engines import load_engines
+    from facetally.cli.progress import models_line
+    from facetally.jobs import predict_images
 
-    people = PeopleOptions(min_confidence=min_confidence)
-    options = RunOptions(detector=detector, classifier=classifier, detection=STILL_DETECTION, people=people)
-    paths = find_images(images)
-    targets = annotated_paths(paths, annotate) if annotate else {}
-    engines = load_engines(options, device, 0, models_dir, unit="crop")
-    models = ", ".join(f"{role} {model.name}" for role, model in engines.models.items())
-    click.echo(f"{models}, on {engines.device}", err=True)
-    predictions = list(_followed(predict_images(paths, engines, options.people), len(paths), targets))
-    predicted = [prediction for prediction in predictions if isinstance(prediction, PredictedImage)]
-    unread = [prediction for prediction in predictions if isinstance(prediction, UnreadImage)]
+    with _shown_bar() as on_image:
+        predictions = predict_images(
+            images,
+            detector=detector,
+            classifier=classifier,
+            device=device,
+            models_dir=models_dir,
+            min_confidence=min_confidence,
+            annotate=annotate,
+            on_loaded=lambda engines: click.echo(models_line(engines), err=True),
+            on_image=on_image,
+        )
     if format_name == "json":
-        click.echo(json.dumps([image.as_dict() for image in predicted], indent=2))
+        click.echo(json.dumps([image.as_dict() for image in predictions.images], indent=2))
     else:
-        _print_table(predicted)
+        _print_table(predictions.images)
     if annotate:
-        click.echo(f"Annotated copies are in {annotate}: {len(predicted)}", err=True)
-    for bad in unread:
+        click.echo(f"Annotated copies are in {annotate}: {len(predictions.images)}", err=True)
+    for bad in predictions.unread:
         click.echo(f"failed: {click.format_filename(bad.path)}: {bad.reason}\n  Fix: {bad.fix}", err=True)
-    if unread:
+    if predictions.unread:
         sys.exit(1)
 
 
-def _followed(
-    predictions: Iterable[PredictedImage | UnreadImage], count: int, targets: Mapping[Path, Path]
-) -> Iterator[PredictedImage | UnreadImage]:
-    """Passes `count` answers on, with a bar on a terminal, and writes the annotated copies on the way."""
+@contextmanager
+def _shown_bar() -> Iterator[Callable[[object, int], None]]:
+    """Shows a progress bar on a terminal; gives a function to call after each image."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    from facetally.images.annotate import write_annotated
-    from facetally.images.predict import PredictedImage
-
-    hidden = not sys.stderr.isatty()
-    for prediction in track(predictions, "pictures", count, console=Console(stderr=True), disable=hidden):
-        if targets and isinstance(prediction, PredictedImage):
-            write_annotated(prediction, targets[prediction.path])
-        yield prediction
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("images", total=None)
+        yield lambda _, count: bar.update(task, advance=1, total=count)
 
 
 def _print_table(predicted: Sequence[PredictedImage]) -> None:
-    """A line for each face; a picture's name stands on the first of its lines."""
+    """Prints a line for each face; the image's name is on the first of its lines only."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
@@ -109,7 +101,7 @@ def _print_table(predicted: Sequence[PredictedImage]) -> None:
     from facetally.formatting import percent
 
     numbers = (Column(name, justify="right") for name in ("score", "gender", "female", "age"))
-    table = Table(Column("picture", overflow="fold"), "face at x1, y1, x2, y2", *numbers)
+    table = Table(Column("image", overflow="fold"), "face at x1, y1, x2, y2", *numbers)
     for image in predicted:
         name = escape(click.format_filename(image.path))
         if not image.faces:

@@ -1,4 +1,4 @@
-"""What the commands print: tables on stdout, in plain words."""
+"""Prints the results of the commands on stdout, as tables and sentences."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal, get_args
 
 import click
 import pandas as pd
@@ -18,7 +19,7 @@ from facetally.models.weights import located, manifest_by_name
 from facetally.options import Sampling
 from facetally.quantification.correction import Correction
 from facetally.quantification.run_shares import METHODS
-from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.ledger import Ledger, Status, VideoRow
 from facetally.tallies.aggregator import Amounts, grouped
 from facetally.validation.metrics import Figures
 from facetally.video.reader import VideoReader
@@ -26,15 +27,16 @@ from facetally.video.reader import VideoReader
 COLUMNS = ("appearances", "women", "men", "unknown", "share of women", "screen time", "share of women")
 UNIT_NAMES = {"appearances": "appearance", "screen_time_s": "screen time"}
 PLAIN_WIDTH = 120
-"""Columns where stdout is no terminal."""
+"""Width of tables in characters if stdout is not a terminal."""
+Grouping = Literal["all", "video", "time"]
 
 
-def print_tally(tallies: pd.DataFrame, by: str) -> None:
+def print_tally(tallies: pd.DataFrame, by: Grouping) -> None:
     """Prints a tally.
 
     Args:
         tallies: with the columns of `tables.TALLIES`.
-        by: all (one line), video, or time (a line a time bin).
+        by: all (one line), video, or time (a line per time bin).
     """
     lines: list[tuple[str, Amounts, Amounts]] = []
     if by == "video":
@@ -61,13 +63,13 @@ def print_tally(tallies: pd.DataFrame, by: str) -> None:
 
 
 def print_corrections(corrected: dict[str, dict[str, Correction]]) -> None:
-    """Prints shares of women as counted and as corrected, side by side.
+    """Prints counted and corrected shares of women side by side.
 
     Args:
-        corrected: as from `calibration.run_corrections`.
+        corrected: as from `run_shares.run_corrections`.
     """
     methods = list(dict.fromkeys(name for by_method in corrected.values() for name in by_method))
-    table = Table("women, unknowns judged too", *(Column(METHODS[name], justify="right") for name in methods))
+    table = Table("share of women, unknowns included", *(Column(METHODS[name], justify="right") for name in methods))
     refusals = []
     for unit, by_method in corrected.items():
         table.add_row(f"by {UNIT_NAMES[unit]}", *(_corrected_cell(by_method[name]) for name in methods))
@@ -85,15 +87,15 @@ def _corrected_cell(correction: Correction) -> str:
 
 
 def print_validation(figures: Figures) -> None:
-    """Prints the verdict and the figures that it rests on."""
-    table = Table("", *(Column(name, justify="right") for name in ("right", "of", "accuracy", "95 % interval")))
+    """Prints the verdict and the figures it is based on."""
+    table = Table("", *(Column(name, justify="right") for name in ("correct", "of", "accuracy", "95 % interval")))
     people = figures["people"]
     for label, group in (
         ("people found", people),
         ("  women", people["female"]),
         ("  men", people["male"]),
-        ("  given an answer", people["predicted"]),
-        ("end to end, a miss is an error", people["end_to_end"]),
+        ("  gender predicted", people["predicted"]),
+        ("end to end, a missed person is an error", people["end_to_end"]),
         ("tracks", figures["tracks"]),
     ):
         _add_ratio(table, label, group)
@@ -101,7 +103,7 @@ def print_validation(figures: Figures) -> None:
     for unit, name in (("appearance", "share"), ("screen time", "screen_time")):
         women = figures[name]["female"]
         predicted, true = (percent(math.nan if women[key] is None else women[key]) for key in ("raw", "true"))
-        click.echo(f"Women by {unit}: told {predicted}, true {true}")
+        click.echo(f"Share of women by {unit}: predicted {predicted}, labelled {true}")
     click.echo(f"Target {percent(figures['target'])}: {figures['verdict']}{_advice(figures)}")
 
 
@@ -109,12 +111,12 @@ def _advice(figures: Figures) -> str:
     if figures["exit_code"] != 3:
         return ""
     more = figures["further_people"]
-    return f"; label about {more} more people" if more else "; no number of labels would settle it at this accuracy"
+    return f"; label about {more} more people" if more else "; more labels would not decide it at this accuracy"
 
 
 def print_comparison(figures: Figures, first: str, second: str) -> None:
     """Prints two runs' accuracy over the same people, and the difference."""
-    table = Table("", *(Column(name, justify="right") for name in ("right", "of", "accuracy", "95 % interval")))
+    table = Table("", *(Column(name, justify="right") for name in ("correct", "of", "accuracy", "95 % interval")))
     _add_ratio(table, first, figures["first"])
     _add_ratio(table, second, figures["second"])
     _console().print(table)
@@ -122,7 +124,7 @@ def print_comparison(figures: Figures, first: str, second: str) -> None:
     low, high = difference["low"], difference["high"]
     click.echo(
         f"Difference {difference['points']:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}); "
-        f"right only in the first {figures['only_first_right']}, only in the second {figures['only_second_right']}"
+        f"correct only in the first {figures['only_first_right']}, only in the second {figures['only_second_right']}"
     )
     better = second if low > 0 else first if high < 0 else ""
     click.echo(f"{better} is better" if better else "The difference may be chance")
@@ -135,39 +137,39 @@ def _add_ratio(table: Table, label: str, figures: Figures) -> None:
 
 
 def print_status(ledger: Ledger) -> bool:
-    """Prints where a run stands; whether every video is done, and none failed.
+    """Prints the state of a run; returns whether every video is done and none failed.
 
     Raises:
-        OutputError: nothing was ever run into the folder, or it is damaged.
+        OutputError: the folder holds no results, or a damaged file.
     """
     names = ledger.names()
     rows = {row.video_id: row for row in ledger.rows()} if ledger.video_ids() or not names else {}
     left = [name for video_id, name in names.items() if video_id not in rows]
     counts = Counter(row.status for row in rows.values())
-    parts = [f"{counts[status]} {status}" for status in ("ok", "partial", "failed") if counts[status]]
+    parts = [f"{counts[status]} {status}" for status in get_args(Status) if counts[status]]
     parts += [f"{len(left)} to do"] if left else []
-    at_work = "; a run is at work" if ledger.is_locked else ""
-    click.echo(f"{len(rows) + len(left)} videos: {', '.join(parts)}{at_work}")
+    in_progress = "; a run is in progress" if ledger.is_locked else ""
+    click.echo(f"{len(rows) + len(left)} videos: {', '.join(parts)}{in_progress}")
     if copies := sum(bool(row.same_as) for row in rows.values()):
-        click.echo(f"{copies} of them have the same content as others, were not processed again, and count again")
-    print_trouble(rows.values())
-    if left and not at_work:
-        click.echo("The same `facetally run` goes on with the rest.")
+        click.echo(f"{copies} of them have the same content as others: not processed again, but counted")
+    print_problems(rows.values())
+    if left and not in_progress:
+        click.echo("The same `facetally run` command continues with the others.")
     return not left and not counts["failed"]
 
 
-def print_trouble(rows: Iterable[VideoRow]) -> None:
-    """Names the videos that are not ok, with reason and fix, on stderr."""
+def print_problems(rows: Iterable[VideoRow]) -> None:
+    """Prints the videos that are not ok on stderr, with reason and fix."""
     for row in rows:
         if row.status != "ok":
             click.echo(f"{row.status}: {row.video}: {row.reason}\n  Fix: {row.fix}", err=True)
 
 
 def print_info(path: Path) -> None:
-    """Prints what a container says and what decoding all of it gives.
+    """Prints what a video's container states, and the result of decoding it completely.
 
     Raises:
-        VideoError: no video.
+        VideoError: the file is not a video.
     """
     with VideoReader(path, Sampling(every_s=1.0)) as reader:
         shown = ["{1}x{0}".format(*frame.image.hw) for frame in reader]
@@ -183,12 +185,12 @@ def print_info(path: Path) -> None:
 
 
 def print_models(models_dir: Path | None) -> None:
-    """Prints the known weights and where they lie."""
+    """Prints the known weights and their paths on this machine."""
     table = Table("name", "for", "licence", Column("on this machine", overflow="fold"))
     here = located(models_dir)
     for name, entries in manifest_by_name().items():
-        can_be_fetched = any(model.url for model in entries)
-        missing = f"no; fetch: facetally models pull {name}" if can_be_fetched else "no"
+        can_be_downloaded = any(model.url for model in entries)
+        missing = f"no; download: facetally models pull {name}" if can_be_downloaded else "no"
         where = str(here[name][0][0]) if here[name] else missing
         table.add_row(name, entries[0].kind, entries[0].licence, escape(where))
     _console().print(table)

@@ -1,4 +1,4 @@
-"""Shows how a run goes, on stderr: a bar with the time left on a terminal, plain lines elsewhere."""
+"""Shows the progress of a run on stderr: a bar with the remaining time on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from facetally.models.engines import Engines
 from facetally.results.ledger import VideoRow
 
 
 @contextmanager
 def shown_progress() -> Iterator[LineProgress | BarProgress]:
-    """The fitting kind of progress for where stderr goes."""
+    """Progress as a bar on a terminal, as lines elsewhere."""
     if not sys.stderr.isatty():
         yield LineProgress()
         return
@@ -38,11 +39,16 @@ def shown_progress() -> Iterator[LineProgress | BarProgress]:
         yield BarProgress(bar)
 
 
+def models_line(engines: Engines) -> str:
+    """A line about the networks of a run and their device."""
+    return f"{', '.join(f'{role} {model.name}' for role, model in engines.models.items())}, on {engines.device}"
+
+
 def outcome(row: VideoRow) -> str:
-    """A line on what came of a video."""
+    """A line about a finished video."""
     people = "1 appearance" if row.track_count == 1 else f"{row.track_count} appearances"
-    predicted = f"{people}, {row.decoded_s:.1f} s" if row.status != "failed" else row.reason
-    return f"{row.status:<7} {row.video}: {predicted}"
+    found = f"{people}, {row.decoded_s:.1f} s" if row.status != "failed" else row.reason
+    return f"{row.status:<7} {row.video}: {found}"
 
 
 class LineProgress:
@@ -52,12 +58,15 @@ class LineProgress:
         self._started = time.monotonic()
         self._total = self._finished = 0
 
+    def loaded(self, engines: Engines) -> None:
+        print(models_line(engines), file=sys.stderr)
+
     def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None:
         self._total = len(todo)
         print(f"{len(todo)} videos to do, {len(done)} done before", file=sys.stderr)
 
     def advanced(self, video_id: str, time_s: float) -> None:
-        """Lines tell of finished videos only."""
+        """Prints nothing: only finished videos get a line."""
 
     def finished(self, row: VideoRow) -> None:
         self._finished += 1
@@ -66,11 +75,14 @@ class LineProgress:
 
 
 class BarProgress:
-    """A bar that grows with each finished video, and a line on what came of it."""
+    """A bar that grows with each finished video, and a line about it."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
         self._task = bar.add_task("videos", total=None)
+
+    def loaded(self, engines: Engines) -> None:
+        self._bar.console.print(escape(models_line(engines)), highlight=False)
 
     def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None:
         self._bar.update(self._task, total=len(todo))

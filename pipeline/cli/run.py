@@ -1,4 +1,4 @@
-"""The commands that work through videos and tell how far they are."""
+"""The commands that process videos and show the state of a run."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR, OUT
-from facetally.options import RunOptions, Sampling, WorkerOptions
+from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR, OUT, VERBOSE
+from facetally.options import Device, RunOptions, Sampling, WorkerOptions
 
 if TYPE_CHECKING:
     from facetally.batch.plan import Plan
-    from facetally.models.engines import Engines
-    from facetally.results.ledger import Ledger, VideoRow
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-UNSETTABLE = ("inputs", "out", "config", "show-options")
-"""What a file of settings cannot set."""
+"""Exit code after Ctrl-C, by the convention of shells."""
+UNSETTABLE = ("inputs", "out", "config", "show-options", "verbose")
+"""Flags that a settings file cannot set."""
 
 
 def settings_read(context: click.Context, _: click.Parameter, path: Path | None) -> dict[str, dict[str, Any]]:
-    """Makes a file's flags the command's defaults; returns what it says of the stages."""
+    """Makes the flags of a settings file the command's defaults; returns its options of the stages."""
     from facetally.cli.config import read_config
 
     if path is None:
@@ -40,38 +38,39 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)
 @click.option("-o", "--out", type=FOLDER, required=True, help="Output folder.")
+@click.option("--force", is_flag=True, help="Process videos again even if they are done.")
 @click.option(
     "--config",
     "stages",
     type=click.Path(path_type=Path, dir_okay=False),
     is_eager=True,
     callback=settings_read,
-    help="Settings in TOML; flags go before them.",
+    help="Read settings from this TOML file; flags override the file.",
 )
-@click.option("--show-options", is_flag=True, help="Only print all settings, as a file for --config.")
+@DETECTOR
+@CLASSIFIER
+@MODELS_DIR
 @click.option(
     "--every",
     "every_s",
     type=float,
-    help=f"Seconds between two looks; 0: every frame.  [default: {Sampling.every_s}]",
+    help=f"Seconds between two sampled frames; 0: every frame.  [default: {Sampling.every_s}]",
 )
-@click.option("--keyframes", is_flag=True, default=None, help="Look at keyframes only: fastest, and coarse.")
-@DETECTOR
-@CLASSIFIER
+@click.option("--keyframes", is_flag=True, default=None, help="Sample keyframes only: fastest, and coarse.")
 @DEVICE
 @click.option(
     "--workers",
     type=click.IntRange(0, 64),
     default=0,
     show_default=True,
-    help="Videos worked on side by side; 0: as many as there are cores, but at most 4.",
+    help="Videos processed at the same time; 0: one for each core, but at most 4.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(0),
     default=WorkerOptions.threads,
     show_default=True,
-    help="Threads with which each worker decodes and looks; 0: shared out, so that no core has two to serve.",
+    help="Threads per worker; 0: divide the cores among the workers.",
 )
 @click.option(
     "--stall",
@@ -79,17 +78,24 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
     type=click.FloatRange(1),
     default=WorkerOptions.stall_s,
     show_default=True,
-    help="Give a video up after so many seconds in which nothing new of it could be decoded.",
+    help="Give up on a video after this many seconds without progress.",
 )
-@MODELS_DIR
+@VERBOSE
+@click.option("--show-options", is_flag=True, help="Only print all settings, as a file for --config.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be done.")
 @click.option(
     "--allow-untrained",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="TRUNK",
-    help="Try the pipeline without a classifier: an ImageNet trunk, every answer unknown.",
+    metavar="BACKBONE",
+    help="Run without a classifier, on an ImageNet backbone: every gender is unknown.",
 )
-@click.option("--force", is_flag=True, help="Do again what is done already.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option_panel("Input and output", options=["inputs", "--out", "--force", "--config"])
+@click.option_panel("Models", options=["--detector", "--classifier", "--models-dir"])
+@click.option_panel("Sampling", options=["--every", "--keyframes"])
+@click.option_panel("Machine", options=["--device", "--workers", "--threads", "--stall"])
+@click.option_panel(
+    "Trying things out", options=["--dry-run", "--show-options", "--allow-untrained", "--verbose", "--help"]
+)
 def run(
     inputs: tuple[str, ...],
     out: Path,
@@ -99,7 +105,7 @@ def run(
     keyframes: bool | None,
     detector: str,
     classifier: str,
-    device: str,
+    device: Device,
     workers: int,
     threads: int,
     stall_s: float,
@@ -108,46 +114,35 @@ def run(
     force: bool,
     dry_run: bool,
 ) -> None:
-    """Finds, follows and labels the people in videos; writes Parquet tables and their tallies to OUT.
+    """Finds, tracks and classifies the people in videos; writes Parquet tables and their tallies to OUT.
 
-    INPUTS are files, folders, globs, or @FILE with one of these a line. What OUT already holds is not done again, so
-    a run that was stopped goes on with the same command.
+    INPUTS are files, folders, globs, or @FILE with one of these per line. Videos that are already done in OUT are not
+    processed again, so a run that was stopped resumes with the same command.
 
     Example: facetally run videos/ -o out --every 0.5 --workers 2
     """
-    from facetally.batch.plan import check_output, plan_run
-    from facetally.batch.worker_pool import allocate_workers, available_cores
     from facetally.cli.config import as_toml, with_stages
-    from facetally.inputs import find_videos
-    from facetally.models.engines import load_engines
-    from facetally.results.ledger import Ledger
 
     options = with_stages(RunOptions(detector=detector, classifier=classifier), stages)
-    given: dict[str, Any] = {"every_s": every_s, "keyframes": keyframes}
-    given = {name: value for name, value in given.items() if value is not None}
-    options = replace(options, sampling=replace(options.sampling, **given))
+    if every_s is not None:
+        options = replace(options, sampling=replace(options.sampling, every_s=every_s))
+    if keyframes is not None:
+        options = replace(options, sampling=replace(options.sampling, keyframes=keyframes))
     if show_options:
         engine_flags = {"detector": detector, "classifier": classifier, "device": device}
         flags = engine_flags | {"workers": workers, "threads": threads, "stall": stall_s}
         click.echo(as_toml(flags, options), nl=False)
         return
-    videos = find_videos(inputs)
-    workers, threads = allocate_workers(available_cores(), len(videos), workers, threads)
-    engines = load_engines(options, device, threads, models_dir, allow_untrained)
-    ledger, digest = Ledger(out), options.digest(engines.model_hashes)
+    given: dict[str, Any] = {
+        **{"options": options, "device": device, "models_dir": models_dir},
+        **{"untrained_backbone": allow_untrained, "force": force},
+    }
     if dry_run:
-        _print_plan(plan_run(videos, ledger, digest, force))
+        from facetally.jobs import plan_folder
+
+        _print_plan(plan_folder(inputs, out, **given))
         return
-    check_output(out)
-    models = ", ".join(f"{role} {model.name}" for role, model in engines.models.items())
-    click.echo(f"{models}, on {engines.device}", err=True)
-    with ledger.locked():
-        plan = plan_run(videos, ledger, digest, force)
-        ledger.store_names({row.video_id: row.video for row in [*plan.done, *plan.new]})
-        rows = _worked_through(plan, ledger, engines, options, WorkerOptions(workers, stall_s, threads=threads))
-        _print_sums(ledger, [*rows, *plan.done])
-    if any(row.status == "failed" for row in rows):
-        sys.exit(1)
+    _run_and_print(inputs, out, given | {"workers": workers, "threads": threads, "stall_s": stall_s})
 
 
 def _print_plan(plan: Plan) -> None:
@@ -159,38 +154,30 @@ def _print_plan(plan: Plan) -> None:
         click.echo(f"done  {row.video}")
 
 
-def _worked_through(
-    plan: Plan, ledger: Ledger, engines: Engines, options: RunOptions, workers: WorkerOptions
-) -> list[VideoRow]:
-    """The new rows; being told to stop ends the program with what is finished stored."""
-    from facetally.batch.run import run_videos
+def _run_and_print(inputs: tuple[str, ...], out: Path, given: dict[str, Any]) -> None:
+    """Runs and prints the tally; after Ctrl-C or SIGTERM the finished videos stay stored."""
+    from facetally.cli.printing import print_problems, print_tally
     from facetally.cli.progress import shown_progress
+    from facetally.jobs import run_folder
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be told to stop is Ctrl-C, however it is said
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with shown_progress() as progress:
-            return run_videos(plan, ledger, engines, options, progress, workers)
+            finished = run_folder(inputs, out, progress=progress, **given)
     except KeyboardInterrupt:
-        click.echo("Stopped. What was finished is stored; the same command goes on from there.", err=True)
+        click.echo("Stopped. Finished videos are stored; the same command continues with the others.", err=True)
         sys.exit(INTERRUPTED)
-
-
-def _print_sums(ledger: Ledger, rows: list[VideoRow]) -> None:
-    """Writes the tallies of all that the folder holds, and tells what came of these videos."""
-    from facetally.cli.printing import print_tally, print_trouble
-    from facetally.tallies.aggregator import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
-
-    tallies = tally_videos(ledger, ledger.rows(), bin_s := parse_bin(DEFAULT_BIN))
-    write_tallies(ledger, tallies, bin_s)
-    print_tally(tallies, "all")
-    print_trouble(rows)
-    click.echo(f"Tables are in {ledger.out}. Next: facetally report {ledger.out}", err=True)
+    print_tally(finished.tallies(), "all")
+    print_problems([*finished.new, *finished.done])
+    click.echo(f"Tables are in {out}. Next: facetally report {out}", err=True)
+    if finished.failed:
+        sys.exit(1)
 
 
 @click.command()
 @OUT
 def status(out: Path) -> None:
-    """Tells where a run stands: what is done, what failed and why, what is left; exit code 1 unless all is well.
+    """Shows the state of a run: what is done, what failed and why, what is left; exit code 1 unless all is done.
 
     Example: facetally status out
     """

@@ -1,4 +1,4 @@
-"""The commands that make and judge classifiers."""
+"""The commands that train and evaluate classifiers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import rich_click as click
 
 from facetally.cli.options import DETECTOR, FOLDER, MODELS_DIR
 from facetally.errors import OptionError
+from facetally.options import ComputeDevice
 
 if TYPE_CHECKING:
     from facetally.datasets.labelled_images import ImageSource
@@ -23,33 +24,33 @@ DATA = click.option(
     "sources",
     multiple=True,
     required=True,
-    metavar="[NAME=]PICTURES[+TABLE]",
-    help="Folder, .zip or .tar: UTKFace, male/ and female/ folders, or anything with a table (.csv) joined by '+'.",
+    metavar="[NAME=]IMAGES[+TABLE]",
+    help="Folder, .zip or .tar: UTKFace, male/ and female/ folders, or any images with a table (.csv) joined by '+'.",
 )
-ALIGNED = click.option("--aligned", is_flag=True, help="The pictures are aligned crops already: only resize them.")
-CACHE = click.option("--cache", type=FOLDER, help="Keep the cut crops here.  [default: OUTPUT/crops]")
-LIMIT = click.option("--limit", type=click.IntRange(1), help="Only so many pictures of each source, to try things out.")
+ALIGNED = click.option("--aligned", is_flag=True, help="The images are aligned crops already: only resize them.")
+CACHE = click.option("--cache", type=FOLDER, help="Keep the face crops here.  [default: OUT/crops]")
+LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this many images per source.")
 
 
 @click.command()
 @click.argument("recipe_name", metavar="RECIPE")
 @DATA
-@click.option("-o", "--output", type=FOLDER, required=True, help="Folder for weights, card and evaluation.")
-@click.option("--backbone", type=FILE, help="Start from these weights of the backbone.  [default: from scratch]")
-@click.option("--start", type=FILE, help="Go on from a finished .pth of RECIPE, with the recipe's last stage only.")
+@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for weights, card and evaluation.")
+@click.option("--backbone", type=FILE, help="Start from these backbone weights.  [default: from scratch]")
+@click.option("--start", type=FILE, help="Continue from a finished .pth of RECIPE, with the recipe's last stage only.")
 @click.option(
     "--teacher",
     "teachers",
     type=FILE,
     multiple=True,
-    help="Learn what these weights (.onnx, .pth) say of the pictures beside the labels; may be repeated.",
+    help="Also learn the predictions of these weights (.onnx, .pth) for the images; may be repeated.",
 )
 @DETECTOR
 @ALIGNED
 @MODELS_DIR
 @CACHE
 @LIMIT
-@click.option("--epochs", type=click.IntRange(1), help="At most so many epochs a stage.")
+@click.option("--epochs", type=click.IntRange(1), help="At most this many epochs per stage.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option(
@@ -58,7 +59,7 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Only so many pictu
 def train(
     recipe_name: str,
     sources: tuple[str, ...],
-    output: Path,
+    out: Path,
     backbone: Path | None,
     start: Path | None,
     teachers: tuple[Path, ...],
@@ -69,14 +70,14 @@ def train(
     limit: int | None,
     epochs: int | None,
     seed: int,
-    device: str,
+    device: ComputeDevice,
     workers: int,
 ) -> None:
     """Trains a classifier by RECIPE and writes its weights, card and evaluation.
 
     RECIPE is one of gender-utkface, genderage, age-resnet50, age-resnet34, age-efficientnet-b0, gender-focal,
-    gender-age-128, facetally. The same command goes on where a stopped training was; more --epochs go on
-    from fewer, where a recipe's learning rate does not come down to the end on a cosine.
+    gender-age-128, facetally. A training that was stopped resumes with the same command. With more --epochs a finished
+    training continues, unless the recipe's learning rate falls to zero on a cosine.
 
     Example: facetally train genderage --data UTKFace.zip -o genderage
     """
@@ -90,7 +91,7 @@ def train(
         ) from error
 
     if backbone and start:
-        raise OptionError("--backbone and --start are two beginnings", fix="give one of them")
+        raise OptionError("--backbone and --start both give the first weights", fix="give one of them")
     recipe = _recipe(recipe_name)
     if start:
         recipe = recipe.last_stage()
@@ -100,7 +101,7 @@ def train(
     job = TrainingJob(
         recipe=recipe.shortened(epochs),
         sources=parsed_sources(sources),
-        out=output,
+        out=out,
         detector=None if aligned else detector_path(detector, models_dir),
         backbone=backbone,
         start=start,
@@ -118,19 +119,19 @@ def train(
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="[NAME=]PICTURES[+TABLE]...")
+@click.argument("sources", nargs=-1, required=True, metavar="[NAME=]IMAGES[+TABLE]...")
 @click.option("--model", default="facetally", show_default=True, help="Name, .onnx or .pth file.")
-@click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the evaluation.")
+@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for the evaluation.")
 @DETECTOR
 @ALIGNED
 @MODELS_DIR
 @CACHE
 @LIMIT
-@click.option("--held-out", is_flag=True, help="Only what the model's training held back of these sets.")
+@click.option("--held-out", is_flag=True, help="Only use the images of these sets that the model's training held out.")
 def evaluate(
     sources: tuple[str, ...],
     model: str,
-    output: Path,
+    out: Path,
     detector: str,
     aligned: bool,
     models_dir: Path | None,
@@ -138,11 +139,11 @@ def evaluate(
     limit: int | None,
     held_out: bool,
 ) -> None:
-    """Judges a classifier on labelled pictures: accuracy by class, set, group and age, plots, and its worst mistakes.
+    """Evaluates a classifier on labelled images: accuracy by class, set, group and age, plots, and its worst mistakes.
 
-    Faces are found and aligned first; pictures without a face are counted and left out.
+    Faces are found and aligned first; images without a face are counted and left out.
 
-    Example: facetally evaluate pictures/ --model facetally -o evaluation
+    Example: facetally evaluate images/ --model facetally -o evaluation
     """
     from facetally.cli.training_progress import print_evaluation, shown_training
     from facetally.detection.crops import CropRecipe
@@ -159,37 +160,37 @@ def evaluate(
             parsed_sources(sources),
             None if aligned else detector_path(detector, models_dir),
             CropRecipe(**classifier.card.crop),
-            cache or output / "crops",
-            limit,
-            watcher.cutting,
+            cache=cache or out / "crops",
+            limit=limit,
+            on_image=watcher.cutting,
         )
     faces = held_out_faces(sets, classifier.card) if held_out else all_faces(sets)
-    print_evaluation(evaluate_classifier(classifier, faces, output), cutting)
-    click.echo(f"Written to {output}", err=True)
+    print_evaluation(evaluate_classifier(classifier, faces, out), cutting)
+    click.echo(f"Written to {out}", err=True)
 
 
 def _recipe(name: str) -> Recipe:
     from facetally.gender.training.recipes import RECIPES
 
     if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise OptionError(f"no recipe is called {name!r}", fix=f"{meant}choose one of: {', '.join(RECIPES)}")
+        close = difflib.get_close_matches(name, RECIPES, n=1)
+        suggestion = f"did you mean {close[0]}? " if close else ""
+        raise OptionError(f"no recipe is called {name!r}", fix=f"{suggestion}choose one of: {', '.join(RECIPES)}")
     return RECIPES[name]
 
 
 def parsed_sources(texts: tuple[str, ...]) -> tuple[ImageSource, ...]:
-    """The values of --data; raises OptionError for one that is no source."""
+    """Parses the values of --data; raises OptionError for an invalid one."""
     from facetally.datasets.labelled_images import ImageSource
 
     try:
         return tuple(ImageSource.parse(text) for text in texts)
     except ValueError as error:
-        raise OptionError(str(error), fix="write NAME=PICTURES+TABLE, as in fairface=train.zip+labels.csv") from error
+        raise OptionError(str(error), fix="write NAME=IMAGES+TABLE, as in fairface=train.zip+labels.csv") from error
 
 
 def detector_path(name: str, models_dir: Path | None) -> Path:
-    """The value of --detector; raises ModelError where it is not here."""
+    """The path for the value of --detector; raises ModelError if it is not on this machine."""
     from facetally.models.weights import find_model
 
     return find_model(name, "detector", models_dir).path

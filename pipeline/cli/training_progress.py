@@ -1,4 +1,4 @@
-"""Shows how a training goes, on stderr, and its result, on stdout."""
+"""Shows the progress of a training on stderr, and its result on stdout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from facetally.training.face_crops import CuttingReport
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class TrainingDisplay:
-    """One bar for the crops of each source, one for the training, and a line an epoch."""
+    """Shows a bar for the crops of each source, one for the training, and a line per epoch."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def cutting(self, source: str, done: int, total: int) -> None:
         self._update(f"cutting {source}", done, total)
 
     def teaching(self, done: int, total: int) -> None:
-        self._update("asking the teachers", done, total)
+        self._update("computing the teachers' predictions", done, total)
 
     def step(self, step: int, steps: int, loss: float) -> None:
-        self._update("training", step, steps, f", loss {loss:.3f}")
+        self._update("training", step, steps, note=f", loss {loss:.3f}")
 
     def epoch(self, result: EpochResult) -> None:
         parts = [f"loss {result.train_loss:.3f}", f"selection loss {result.selection_loss:.3f}"]
@@ -45,7 +45,7 @@ class TrainingDisplay:
         line = f"epoch {result.epoch}: {', '.join(parts)}, {result.seconds:.0f} s"
         self._progress.console.print(line, highlight=False, soft_wrap=True)
 
-    def _update(self, name: str, done: int, total: int, note: str = "") -> None:
+    def _update(self, name: str, done: int, total: int, *, note: str = "") -> None:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total)
         self._progress.update(self._tasks[name], completed=done, total=total, description=name + note)
@@ -53,23 +53,23 @@ class TrainingDisplay:
 
 @contextmanager
 def shown_training() -> Iterator[TrainingDisplay]:
-    """A display on stderr, with bars on a terminal and lines elsewhere."""
+    """A display on stderr: bars and lines on a terminal, lines only elsewhere."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
         yield TrainingDisplay(progress)
 
 
 def print_trained(trained: TrainedModel) -> None:
-    """What became of the pictures, and the figures of the test split."""
+    """Prints how many images were used, and the metrics of the test split."""
     print_evaluation(trained.metrics, trained.cutting)
     print(f"Weights, card and evaluation are in {trained.folder}", file=sys.stderr)
 
 
 def print_evaluation(metrics: Mapping[str, Any], cutting: Mapping[str, CuttingReport]) -> None:
-    """The figures by set as tables on stdout; what was left out of each source on stderr."""
+    """Prints the metrics by set as tables on stdout, and how many images of each source were used on stderr."""
     for name, report in cutting.items():
-        left = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in asdict(report).items() if count)
-        print(f"{name}: {left}", file=sys.stderr)
+        counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in asdict(report).items() if count)
+        print(f"{name}: {counts}", file=sys.stderr)
     for kind, columns in (("gender", GENDER_COLUMNS), ("age", AGE_COLUMNS)):
         if metrics[kind]:
             Console().print(_table(kind, metrics[kind], columns))
@@ -86,7 +86,7 @@ def _table(kind: str, figures: Mapping[str, Any], columns: Mapping[str, tuple[st
 
 
 def _cell(part: Mapping[str, Any], key: str, form: str) -> str:
-    """A figure, or nothing where nobody is there to be right about."""
+    """A metric as text; empty for the recall of a gender that no face has."""
     label, _, kind = key.partition("_")
     if kind == "recall" and not part[f"{label}_as_female"] + part[f"{label}_as_male"]:
         return ""
@@ -95,11 +95,11 @@ def _cell(part: Mapping[str, Any], key: str, form: str) -> str:
 
 GENDER_COLUMNS = {
     "accuracy": ("accuracy", ".2%"),
-    "women right": ("female_recall", ".2%"),
-    "men right": ("male_recall", ".2%"),
+    "female recall": ("female_recall", ".2%"),
+    "male recall": ("male_recall", ".2%"),
     "calibration error": ("calibration_error", ".3f"),
 }
-"""Heading, and key in metrics.json with the format."""
+"""Key in metrics.json and number format, by heading."""
 AGE_COLUMNS = {
     "mean error, years": ("mae_years", ".2f"),
     "median": ("median_error_years", ".2f"),

@@ -1,4 +1,4 @@
-"""Pictures where they lie: in a folder, a .zip or a .tar."""
+"""Reads images from a folder, a .zip or a .tar."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+IMAGE_SUFFIXES = frozenset(
+    f".{name}" for name in ("avif", "bmp", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp")
+)
+"""Files that count as images within a folder, also of formats that cannot be read: these are reported, not skipped
+silently. A file that is named itself always counts."""
 
 
 def read_images(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every picture in a folder, a .zip or a .tar, in the order of their names.
+    """Name and content of every image in a folder, a .zip or a .tar, in the order of their names.
 
     Raises:
-        FileNotFoundError: no such place.
-        ValueError: it is of another kind, or damaged.
+        FileNotFoundError: `source` does not exist.
+        ValueError: it is another kind of file, or damaged.
     """
     with _damage_reported(source):
         for name, content in _images_in(source):
@@ -26,19 +30,19 @@ def read_images(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def count_images(source: Path) -> int:
-    """How many pictures `read_images` yields, without reading them; raises the same."""
+    """How many images `read_images` yields, without reading them; raises the same errors."""
     with _damage_reported(source):
         return sum(1 for _ in _images_in(source))
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """All pictures in a folder and the folders below it, in the order of their names."""
+    """All images in a folder and its subfolders, in the order of their names."""
     paths = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def _images_in(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """The name of every picture, and what reads it before the next is asked for."""
+    """The name of every image, and a function that reads it; call it before the next iteration."""
     if not source.exists():
         raise FileNotFoundError(f"no such file or folder: {source}")
     if source.is_dir():
@@ -56,7 +60,13 @@ def _images_in(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
 def _damage_reported(source: Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError) as error:  # or under a password
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+    ) as error:  # RuntimeError: encrypted
         raise ValueError(f"{source} is damaged: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""UTKFace for the first weights: adults, each picture once, with an account of what was left out."""
+"""UTKFace for the first weights: adults, each image once, with counts of what was left out."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from facetally.datasets.labelled_images import UTKFACE_NAME, LabelledImage, labe
 
 @dataclass(frozen=True)
 class ReadingReport:
-    """What became of the files."""
+    """How many files were read and how many were left out for which reason."""
 
     images_read: int
     malformed_names: tuple[str, ...]
     duplicates_removed: int
-    """Further copies of a picture that is kept once."""
+    """Further copies of an image that is kept once."""
     contradictions_dropped: int
-    """Copies of one picture that disagree about age or gender: all of them."""
+    """All copies of images whose copies disagree about age or gender."""
     outside_ages: int
 
 
 class UTKFaceDataset:
-    """UTKFace (Zhang et al., CVPR 2017): pictures of one face, labelled with age and gender in the name.
+    """UTKFace (Zhang et al., CVPR 2017): images of one face, labelled with age and gender in the name.
 
     Args:
-        source: a folder (searched through), a .zip or a .tar.
-        min_age, max_age: ages kept, both included. Infants are a coin toss, so training keeps adults.
+        source: a folder (searched recursively), a .zip or a .tar.
+        min_age, max_age: ages kept, both included. The gender of infants cannot be seen, so training keeps adults.
 
     Raises:
         FileNotFoundError: `source` does not exist.
-        ValueError: `source` is another kind of file, or holds no picture with a well-formed name.
+        ValueError: `source` is another kind of file, or has no image with a well-formed name.
     """
 
     def __init__(self, source: Path, min_age: int = 18, max_age: int = 80) -> None:
@@ -51,7 +51,7 @@ class UTKFaceDataset:
             image = labels_of_name(name, content)
             by_digest[image.digest].append(image)
         if not by_digest:
-            raise ValueError(f"{source} holds no picture named [age]_[gender]_[race]_[date].ext")
+            raise ValueError(f"{source} has no image named [age]_[gender]_[race]_[date].ext")
 
         agreed = [copies for copies in by_digest.values() if _agree(copies)]
         unique = sorted((copies[0] for copies in agreed), key=lambda image: image.name)
@@ -68,14 +68,14 @@ class UTKFaceDataset:
         return len(self.images)
 
     def fingerprint(self) -> str:
-        """SHA-256 over pictures and labels, the same whatever they are packed in."""
+        """SHA-256 over images and labels; the same for a folder and an archive."""
         lines = sorted(f"{p.digest} {p.age_years} {p.is_female}\n" for p in self.images)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def held_out(self, share: float, seed: int) -> npt.NDArray[np.bool_]:
-        """(N,) True for the pictures that training never sees.
+        """(N,) True for the images held out from training.
 
-        The content decides, so no copy of a picture can fall on the other side, whatever its name or place.
+        The split depends on the content alone, so copies of an image are always on the same side.
         """
         draws = [hashlib.sha256(f"{seed} {p.digest}".encode()).digest() for p in self.images]
         return np.array([int.from_bytes(d[:8], "big") / 2**64 < share for d in draws], dtype=bool)

@@ -1,4 +1,4 @@
-"""Finds the faces in pictures and tells perceived gender and age of each by itself."""
+"""Detects the faces in images and estimates perceived gender and age of each face on its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from facetally.datasets.archives import IMAGE_SUFFIXES
 from facetally.detection.crops import cut_crops
 from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import ScrfdOptions
@@ -19,37 +20,32 @@ from facetally.gender.attributes import Attributes, age_band
 from facetally.inputs import named_files
 from facetally.models.engines import Engines
 from facetally.options import PeopleOptions
-from facetally.tracks.people import STORED_DECIMALS, Classifier, classified, predicted_gender
+from facetally.tracks.people import STORED_DECIMALS, Classifier, PredictedGender, classified, predicted_gender
 
-IMAGE_SUFFIXES = frozenset(
-    f".{name}" for name in ("avif", "bmp", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp")
-)
-"""What counts as a picture within a folder (also what we cannot read: it is named, not passed over in silence); a
-file that is named itself is always taken."""
 STILL_DETECTION = ScrfdOptions(input_px=1280, min_score=0.4)
-"""Photographs are larger than video frames and their crowds smaller in them: at a run's 640 px, 18 % of the faces of
-12-24 px in pictures of 2,048 px are found, at 1,280 px 72 %. Without a tracker that weeds out flickers, the lowest
-scores are left out."""
+"""Photographs are larger than video frames, and faces of crowds are smaller in them: at a run's 640 px, 18 % of the
+faces of 12-24 px in images of 2,048 px are found, at 1,280 px 72 %. No tracker removes flickering false detections
+here, so the lowest scores are left out."""
 
 
 @dataclass(frozen=True)
 class PredictedFace:
-    """A face and what is said of it."""
+    """A face and its prediction."""
 
     box: tuple[float, float, float, float]
-    """x1, y1, x2, y2 in pixels of the picture as displayed; may reach outside of it."""
+    """x1, y1, x2, y2 in pixels of the image as displayed; may extend outside of it."""
     score: float
     """The detector's, in [0, 1]."""
     female_prob: float
     """In [0, 1]."""
-    gender: str
-    """female, male, or unknown where the face is too small or the answer too uncertain."""
+    gender: PredictedGender
+    """unknown where the face is too small or the prediction too uncertain."""
     age_years: float
-    """NaN where the model gives no age."""
+    """NaN where the model predicts no age."""
     age_band: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, in which an age that is not known is null."""
+        """Plain values for JSON; an unknown age is null."""
         return {
             "box": list(self.box),
             "score": self.score,
@@ -62,7 +58,7 @@ class PredictedFace:
 
 @dataclass(frozen=True)
 class PredictedImage:
-    """A picture with its faces, best score first."""
+    """An image with its faces, best score first."""
 
     path: Path
     width_px: int
@@ -82,7 +78,7 @@ class PredictedImage:
 
 @dataclass(frozen=True)
 class UnreadImage:
-    """A file that could not be looked at."""
+    """A file that could not be read."""
 
     path: Path
     reason: str
@@ -90,8 +86,8 @@ class UnreadImage:
 
 
 @dataclass(frozen=True)
-class _SeenImage:
-    """A picture whose faces wait for their answers; its pixels are gone."""
+class _DetectedImage:
+    """An image whose faces are yet to be classified; its pixels are not kept."""
 
     path: Path
     width_px: int
@@ -102,20 +98,20 @@ class _SeenImage:
 
 
 def find_images(inputs: Iterable[str]) -> list[Path]:
-    """The pictures that `inputs` name, each once, in the order of their paths.
+    """The images that `inputs` name, each once, in the order of their paths.
 
     Args:
-        inputs: files, folders (searched through) and globs.
+        inputs: files, folders (searched recursively) and globs.
 
     Raises:
-        OptionError: something named does not exist, or nothing is found at all.
+        OptionError: an input that does not exist, or no image at all.
     """
     inputs = list(inputs)
     by_file = {path.resolve(): path for _, path in named_files(inputs, _is_image)}
     if not by_file:
         raise OptionError(
-            f"no picture found in {', '.join(inputs) or 'nothing'}",
-            fix="name a picture, or a folder with files that end in .jpg, .png, .webp, .tif, ...",
+            f"no image found in {', '.join(inputs) or 'nothing'}",
+            fix="give an image, or a folder with files that end in .jpg, .png, .webp, .tif, ...",
         )
     return sorted(by_file.values())
 
@@ -125,70 +121,72 @@ def _is_image(path: Path) -> bool:
 
 
 def read_image(path: Path) -> ImageArray:
-    """(H, W, 3) uint8 BGR, turned as its EXIF data say; grey, 16-bit and transparent pictures too, without their alpha.
+    """(H, W, 3) uint8 BGR, rotated by its EXIF data. Grey and 16-bit images are converted; alpha is dropped.
 
     Raises:
-        PipelineError: it cannot be read, or is no picture.
+        PipelineError: the file cannot be read, or is not an image.
     """
     try:
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
-        raise PipelineError(f"cannot be read: {error.strerror or error}", fix=f"check the rights of {path}") from error
+        raise PipelineError(
+            f"cannot be read: {error.strerror or error}", fix=f"check the permissions of {path}"
+        ) from error
     if not len(content):
-        raise PipelineError("the file is empty", fix="copy it again from where it came")
+        raise PipelineError("the file is empty", fix="copy it again from its source")
     try:
         image = cv2.imdecode(content, cv2.IMREAD_COLOR)
     except cv2.error:  # more pixels than OpenCV takes
         image = None
     if image is None:
-        raise PipelineError("no picture that can be decoded", fix="convert it to JPEG or PNG, or leave it out")
+        raise PipelineError("not an image that can be decoded", fix="convert it to JPEG or PNG, or leave it out")
     return np.asarray(image, np.uint8)
 
 
 def predict_images(
     paths: Iterable[Path], engines: Engines, options: PeopleOptions
 ) -> Iterator[PredictedImage | UnreadImage]:
-    """Looks at pictures one after the other and classifies the crops of many together.
+    """Detects faces in images one after the other, and classifies the crops of several images together.
 
-    Memory is bounded by one picture and about `options.batch_crops` crops.
+    Memory is bounded by one image and about `options.batch_crops` crops.
 
     Args:
-        paths: picture files.
-        engines: made with `STILL_DETECTION`.
-        options: when an answer is good enough to be given.
+        paths: image files.
+        engines: loaded with `STILL_DETECTION`.
+        options: when a gender is predicted.
 
     Yields:
-        One value a path. The pictures that were read come in the order of `paths`.
+        One value for each path. The images that were read come in the order of `paths`.
     """
-    waiting: list[_SeenImage] = []
+    waiting: list[_DetectedImage] = []
     for path in paths:
         try:
             image = read_image(path)
         except PipelineError as error:
             yield UnreadImage(path, error.what, error.fix)
             continue
-        waiting.append(_seen(path, image, engines))
-        if sum(max(len(seen.faces), 1) for seen in waiting) >= options.batch_crops:
+        waiting.append(_detected(path, image, engines))
+        if sum(max(len(detected.faces), 1) for detected in waiting) >= options.batch_crops:
             yield from _predicted(waiting, engines.classifier, options)
             waiting = []
     yield from _predicted(waiting, engines.classifier, options)
 
 
-def _seen(path: Path, image: ImageArray, engines: Engines) -> _SeenImage:
+def _detected(path: Path, image: ImageArray, engines: Engines) -> _DetectedImage:
     (faces,) = engines.detector.detect([image])
     height_px, width_px = image.shape[:2]
-    return _SeenImage(path, width_px, height_px, faces, cut_crops(image, faces, engines.recipe))
+    return _DetectedImage(path, width_px, height_px, faces, cut_crops(image, faces, engines.recipe))
 
 
 def _predicted(
-    images: Sequence[_SeenImage], classifier: Classifier, options: PeopleOptions
+    images: Sequence[_DetectedImage], classifier: Classifier, options: PeopleOptions
 ) -> Iterator[PredictedImage]:
     if not images:
         return
-    predictions = classified([seen.crops for seen in images], classifier, options.batch_crops)
-    for seen, own in zip(images, predictions, strict=True):
-        faces = _predicted_faces(seen.faces, own, options)
-        yield PredictedImage(seen.path, seen.width_px, seen.height_px, faces)
+    predictions = classified([image.crops for image in images], classifier, options.batch_crops)
+    for image, own in zip(images, predictions, strict=True):
+        faces = _predicted_faces(image.faces, own, options)
+        yield PredictedImage(image.path, image.width_px, image.height_px, faces)
 
 
 def _predicted_faces(faces: Faces, predictions: Attributes, options: PeopleOptions) -> tuple[PredictedFace, ...]:
@@ -203,7 +201,7 @@ def _predicted_faces(faces: Faces, predictions: Attributes, options: PeopleOptio
                 box=(x1, y1, x2, y2),
                 score=round(float(score), STORED_DECIMALS),
                 female_prob=female_prob,
-                gender=predicted_gender(female_prob, float(box[3] - box[1]), age_years, options),
+                gender=predicted_gender(female_prob, float(box[3] - box[1]), age_years, options=options),
                 age_years=age_years,
                 age_band=age_band(age_years),
             )

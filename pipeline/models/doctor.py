@@ -1,4 +1,4 @@
-"""Checks an installation: what is there, what is missing, what gets in each other's way."""
+"""Checks an installation: missing packages and weights, packages that overwrite each other, the GPU."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from facetally.errors import PipelineError
-from facetally.models.weights import find_model
+from facetally.models.weights import ModelKind, find_model
 from facetally.options import RunOptions
 
 LIBRARIES = ("av", "numpy", "onnx", "onnxruntime", "opencv-python", "pandas", "pyarrow")
@@ -17,29 +18,30 @@ RIVALS = (
     ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
     ("onnxruntime", "onnxruntime-gpu"),
 )
-"""Packages that overwrite each other's files: at most one of each line."""
+"""Packages that overwrite each other's files: at most one of each group may be installed."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked."""
+    """The result of one check."""
 
-    ok: bool
+    status: Literal["ok", "MISSING", "FAILED"]
     text: str
     fix: str = ""
+    """What to do about it; empty for status ok."""
 
 
 def findings(models_dir: Path | None = None) -> Iterator[Finding]:
-    """All checks, one after the other."""
-    yield Finding(True, f"{os.cpu_count()} CPU cores")
+    """Runs all checks and yields their results."""
+    yield Finding("ok", f"{os.cpu_count()} CPU cores")
     for name in LIBRARIES:
         yield _library(name)
     for rivals in RIVALS:
         yield from _rivals(rivals)
     yield _devices()
     options = RunOptions()
-    for kind, name in (("detector", options.detector), ("classifier", options.classifier)):
-        yield _model(name, kind, models_dir)
+    yield _model(options.detector, "detector", models_dir)
+    yield _model(options.classifier, "classifier", models_dir)
 
 
 def _version(name: str) -> str | None:
@@ -53,29 +55,29 @@ def _library(name: str) -> Finding:
     version = _version(name)
     provided_by_rival = any(name in rivals and any(_version(r) for r in rivals) for rivals in RIVALS)
     if version or provided_by_rival:
-        return Finding(True, f"{name} {version or 'in another build'}")
-    return Finding(False, f"{name} is not installed", fix=f"pip install {name}")
+        return Finding("ok", f"{name} {version or 'in another build'}")
+    return Finding("MISSING", f"{name} is not installed", fix=f"pip install {name}")
 
 
 def _rivals(names: tuple[str, ...]) -> Iterator[Finding]:
     present = [name for name in names if _version(name)]
     if len(present) > 1:
         fix = f"pip uninstall -y {' '.join(present)} && pip install {present[0]}"
-        yield Finding(False, f"{' and '.join(present)} overwrite each other", fix=fix)
+        yield Finding("FAILED", f"{' and '.join(present)} overwrite each other", fix=fix)
 
 
 def _devices() -> Finding:
     try:
         import onnxruntime
     except ImportError as error:
-        return Finding(False, f"onnxruntime does not load: {error}", fix="pip install --force-reinstall onnxruntime")
+        return Finding("FAILED", f"onnxruntime does not load: {error}", fix="pip install --force-reinstall onnxruntime")
     has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    return Finding(True, "onnxruntime can use the GPU" if has_cuda else "onnxruntime runs on the CPU only")
+    return Finding("ok", "onnxruntime can use the GPU" if has_cuda else "onnxruntime runs on the CPU only")
 
 
-def _model(name: str, kind: str, models_dir: Path | None) -> Finding:
+def _model(name: str, kind: ModelKind, models_dir: Path | None) -> Finding:
     try:
         file = find_model(name, kind, models_dir)
     except PipelineError as error:
-        return Finding(False, error.what, error.fix)
-    return Finding(True, f"{kind} {name}: {file.path} (verified; licence: {file.licence})")
+        return Finding("MISSING" if "not on this machine" in error.what else "FAILED", error.what, error.fix)
+    return Finding("ok", f"{kind} {name}: {file.path} (verified; licence: {file.licence})")

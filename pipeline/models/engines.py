@@ -1,4 +1,4 @@
-"""Loads detector and classifier for a run, and turns what can go wrong into errors with a fix."""
+"""Loads the detector and the classifier of a run; everything that can go wrong is an error with a fix."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from facetally.detection.scrfd import ScrfdDetector
 from facetally.detection.sparse import Detector
 from facetally.errors import ModelError, OptionError
 from facetally.gender.classifier import FaceGenderClassifier
+from facetally.gender.model.card import Unit
 from facetally.models.weights import ModelFile, find_model
-from facetally.options import RunOptions
+from facetally.options import ComputeDevice, Device, RunOptions
 from facetally.tracks.people import Classifier
 
 Engine = TypeVar("Engine")
@@ -21,33 +22,33 @@ Engine = TypeVar("Engine")
 
 @dataclass(frozen=True)
 class Engines:
-    """What a run computes with."""
+    """The networks of a run."""
 
     detector: Detector
     classifier: Classifier
     recipe: CropRecipe
     models: dict[str, ModelFile]
     """By role: detector, classifier."""
-    device: str = "cpu"
-    """What they really run on: cpu or cuda."""
+    device: ComputeDevice = "cpu"
+    """Where they run."""
 
     @property
     def model_hashes(self) -> dict[str, str]:
         return {role: model.sha256 for role, model in self.models.items()}
 
     def provenance(self) -> dict[str, Any]:
-        """Names, hashes and licences, for the tables and the report."""
+        """Names, hashes and licences of the weights, for the tables and the report."""
         return {
             role: {"name": model.name, "sha256": model.sha256, "licence": model.licence}
             for role, model in self.models.items()
         }
 
 
-def resolved_device(device: str) -> str:
-    """auto -> cuda where onnxruntime was built for it, else cpu.
+def resolved_device(device: Device) -> ComputeDevice:
+    """The device to run on; auto is cuda if onnxruntime was built for it, else cpu.
 
     Raises:
-        OptionError: cuda is asked for and onnxruntime cannot do it.
+        OptionError: cuda is asked for, but onnxruntime does not support it.
     """
     import onnxruntime
 
@@ -55,18 +56,19 @@ def resolved_device(device: str) -> str:
     if device == "cuda" and not has_cuda:
         raise OptionError(
             "--device cuda: the installed onnxruntime cannot use a GPU",
-            fix="pip uninstall -y onnxruntime && pip install onnxruntime-gpu, or take --device cpu",
+            fix="pip uninstall -y onnxruntime && pip install onnxruntime-gpu, or use --device cpu",
         )
     return "cuda" if device != "cpu" and has_cuda else "cpu"
 
 
 def load_engines(
     options: RunOptions,
-    device: str = "auto",
+    device: Device = "auto",
+    *,
     threads: int = 0,
     models_dir: Path | None = None,
     untrained_backbone: Path | None = None,
-    unit: str = "track",
+    unit: Unit = "track",
 ) -> Engines:
     """Finds, verifies and loads the weights that the options name.
 
@@ -74,19 +76,19 @@ def load_engines(
         options: which detector and classifier, and the detector's thresholds.
         device: auto, cpu or cuda.
         threads: threads of one inference; 0 lets the library choose.
-        models_dir: looked into first.
-        untrained_backbone: on explicit request, an ImageNet trunk instead of a classifier; every answer is unknown.
-        unit: what the classifier's probabilities are for: a "track" or a single "crop".
+        models_dir: searched before all other folders.
+        untrained_backbone: an ImageNet backbone in place of a classifier; every gender is then unknown.
+        unit: what the classifier's probabilities are calibrated for: the crops of a "track", or a single "crop".
 
     Raises:
         ModelError: weights are missing, damaged or of the wrong kind.
-        OptionError: the device cannot be had.
+        OptionError: the device is not available.
     """
     where = resolved_device(device)
     detector_file = find_model(options.detector, "detector", models_dir)
     detector = loaded(detector_file, lambda path: ScrfdDetector(path, options.detection, where, threads))
     if untrained_backbone:
-        classifier_file = ModelFile("untrained", untrained_backbone, "", "none: every answer is unknown")
+        classifier_file = ModelFile("untrained", untrained_backbone, "", "none: every gender is unknown")
         classifier = loaded(classifier_file, FaceGenderClassifier.untrained)
     else:
         classifier_file = find_model(options.classifier, "classifier", models_dir)
@@ -101,20 +103,20 @@ def load_engines(
 
 
 def loaded(file: ModelFile, load: Callable[[Path], Engine]) -> Engine:
-    """What `load` makes of a file of weights.
+    """Loads a file of weights with `load`.
 
     Raises:
         ModelError: it is damaged, of the wrong kind, or needs torch.
-        OptionError: the device cannot be had.
+        OptionError: the device is not available.
     """
     try:
         return load(file.path)
     except (ValueError, OSError) as error:
-        raise ModelError(str(error), fix="give other weights; facetally models list shows those known") from error
+        raise ModelError(str(error), fix="use other weights: facetally models list shows the known ones") from error
     except ImportError as error:
         raise ModelError(
             f"{file.path} needs torch, which is not installed",
             fix="pip install 'facetally[train]', or give the .onnx file",
         ) from error
     except RuntimeError as error:
-        raise OptionError(f"--device: {error}", fix="take --device cpu, or mend the CUDA installation") from error
+        raise OptionError(f"--device: {error}", fix="use --device cpu, or fix the CUDA installation") from error

@@ -1,4 +1,4 @@
-"""Finds weights by name, verifies them every time, and fetches the official ones when told to. Runs never download."""
+"""Finds weights by name and verifies them each time; downloads official ones on request only, never in a run."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from facetally.errors import ModelError
+from facetally.files import whole_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODELS_VARIABLE = "FACETALLY_MODELS"
 SHARED_VARIABLE = "FACETALLY_SHARED"
 ALIASES = {"ours": "facetally_scrfd_500m"}
-"""Shorter names that a command may give."""
+"""Short names, for use on the command line."""
+ModelKind = Literal["detector", "classifier"]
 
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A line of models/manifest.csv: one file that may stand for a model's name."""
+    """A line of models/manifest.csv: one file with the weights of a model."""
 
     name: str
-    kind: str
-    """detector or classifier."""
+    kind: ModelKind
     file: str
     sha256: str
     bytes: int
     url: str
-    """Where `pull` fetches a .zip that holds the file; empty for weights that come with facetally, or cannot be had."""
+    """Where `pull` fetches a .zip with the file; empty for weights that are included, or not available."""
     archive_sha256: str
     licence: str
     note: str
@@ -44,7 +45,7 @@ class KnownModel:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """Weights on this machine, with the hash of what is in them."""
+    """Weights on this machine, with the hash of their content."""
 
     name: str
     path: Path
@@ -58,19 +59,19 @@ def bundled_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where `pull` puts what it fetches."""
+    """Where `pull` stores the weights it fetches."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("facetally")) / "models"
 
 
 def shared_folder() -> Path:
-    """The data, weights and clips that a development checkout has beside it; need not exist."""
+    """The folder with data, weights and clips beside a development checkout; need not exist."""
     return Path(os.environ.get(SHARED_VARIABLE) or CHECKOUT.parent / "shared")
 
 
 def folders(models_dir: Path | None = None) -> list[Path]:
-    """Where weights are looked for, in this order."""
+    """The folders that are searched for weights, in this order."""
     chosen = models_dir or os.environ.get(MODELS_VARIABLE)
     found = [Path(chosen)] if chosen else []
     return [*found, bundled_folder(), cache_folder(), shared_folder() / "models" / "scrfd"]
@@ -90,7 +91,7 @@ def manifest() -> list[KnownModel]:
 
 
 def manifest_by_name() -> dict[str, list[KnownModel]]:
-    """The manifest's lines by model, in its order; raises ModelError as `manifest` does."""
+    """The manifest's lines by name, in its order; raises ModelError as `manifest` does."""
     entries: dict[str, list[KnownModel]] = {}
     for model in manifest():
         entries.setdefault(model.name, []).append(model)
@@ -108,7 +109,7 @@ def record_in_manifest(manifest_path: Path, name: str, weights_path: Path) -> No
     for row in rows:
         if row["name"] == name and row["file"] == weights_path.name:
             row |= {"sha256": sha256_of(weights_path), "bytes": str(weights_path.stat().st_size)}
-    with manifest_path.open("w", newline="") as file:
+    with whole_file(manifest_path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -120,16 +121,16 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def find_model(name_or_path: str, kind: str, models_dir: Path | None = None) -> ModelFile:
-    """The weights that a name or a path stands for, verified.
+def find_model(name_or_path: str, kind: ModelKind, models_dir: Path | None = None) -> ModelFile:
+    """Finds the weights for a name or a path, and verifies them.
 
     Args:
-        name_or_path: a name from the manifest, its alias, or a path (it ends in .onnx or .pth).
+        name_or_path: a name from the manifest, an alias, or a path that ends in .onnx or .pth.
         kind: detector or classifier.
-        models_dir: looked into first.
+        models_dir: searched before all other folders.
 
     Raises:
-        ModelError: not known, not here, or not what the manifest says.
+        ModelError: the name is not known, the weights are not on this machine, or they differ from the manifest.
     """
     if name_or_path.endswith((".onnx", ".pth")):
         path = Path(name_or_path)
@@ -157,22 +158,22 @@ def find_model(name_or_path: str, kind: str, models_dir: Path | None = None) -> 
 
 
 def _refuse_foreign_parts(path: Path) -> None:
-    """Raises ModelError where an ONNX file would have other files read: its numbers may be said to lie anywhere."""
+    """Raises ModelError if an ONNX file stores its tensors in other files: it could name any file of the machine."""
     import onnx
 
     try:
         model = onnx.load(str(path), load_external_data=False)
-    except Exception:  # no ONNX at all, which whoever loads it tells better
+    except Exception:  # not ONNX: loading it gives a better error
         return
     tensors = (part for part in _parts(model) if isinstance(part, onnx.TensorProto))
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
         raise ModelError(
-            f"{path} keeps its numbers in other files", fix="save it as one file: onnx.save(onnx.load(...), path)"
+            f"{path} stores its tensors in other files", fix="save it as one file: onnx.save(onnx.load(...), path)"
         )
 
 
 def _parts(message: Any) -> Iterator[Any]:
-    """A protobuf message and all within it: a graph's nodes, their attributes, the graphs in these."""
+    """A protobuf message and all messages within it: a graph's nodes, their attributes, the graphs in these."""
     yield message
     for field, value in message.ListFields():
         if field.message_type:
@@ -188,10 +189,10 @@ def _present(entries: list[KnownModel], models_dir: Path | None) -> Iterator[tup
 
 
 def verified(path: Path, known: KnownModel) -> ModelFile:
-    """The file, if its content is what the manifest says.
+    """The file, if its content has the hash stated in the manifest.
 
     Raises:
-        ModelError: it is damaged or another file.
+        ModelError: it is damaged, or another file.
     """
     digest = sha256_of(path)
     if digest != known.sha256:
@@ -206,7 +207,7 @@ def verified(path: Path, known: KnownModel) -> ModelFile:
 
 
 def located(models_dir: Path | None = None) -> dict[str, list[tuple[Path, KnownModel]]]:
-    """For each known name the files that are here, best first; an empty list where there is none."""
+    """The files on this machine by name, best first; an empty list for a model without any."""
     return {name: list(_present(entries, models_dir)) for name, entries in manifest_by_name().items()}
 
 
@@ -214,7 +215,7 @@ def downloadable(name: str) -> KnownModel:
     """The manifest's entry that `pull` would fetch.
 
     Raises:
-        ModelError: not known, or not to be fetched.
+        ModelError: the name is not known, or cannot be fetched.
     """
     for model in manifest():
         if model.name == name and model.url:
@@ -224,17 +225,17 @@ def downloadable(name: str) -> KnownModel:
 
 
 def pull(model: KnownModel, folder: Path) -> ModelFile:
-    """Fetches a model's pack, checks its hash, and moves the one file out of it into `folder`.
+    """Fetches the .zip of a model, checks its hash, and moves the model's file out of it into `folder`.
 
     Raises:
-        ModelError: no network, or what came is not what the manifest says.
+        ModelError: no network, or the content differs from the manifest.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         archive = Path(work) / "pack.zip"
         try:
-            with urllib.request.urlopen(model.url, timeout=60) as prediction, archive.open("wb") as file:
-                shutil.copyfileobj(prediction, file)
+            with urllib.request.urlopen(model.url, timeout=60) as response, archive.open("wb") as file:
+                shutil.copyfileobj(response, file)
         except (urllib.error.URLError, OSError) as error:
             raise ModelError(
                 f"{model.url} cannot be fetched: {getattr(error, 'reason', error)}",
@@ -242,7 +243,7 @@ def pull(model: KnownModel, folder: Path) -> ModelFile:
                 f"unpack it here and set {MODELS_VARIABLE} to the folder",
             ) from error
         if sha256_of(archive) != model.archive_sha256:
-            raise ModelError(f"{model.url} is not the file we know (its SHA-256 differs)", fix="try again later")
+            raise ModelError(f"{model.url} is not the expected file (its SHA-256 differs)", fix="try again later")
         fetched = Path(work) / model.file
         with zipfile.ZipFile(archive) as pack:
             member = next((n for n in pack.namelist() if PurePosixPath(n).name == model.file), None)
@@ -258,7 +259,7 @@ def pull(model: KnownModel, folder: Path) -> ModelFile:
 def bundle(archive_path: Path, models_dir: Path | None = None) -> list[ModelFile]:
     """Packs all verified weights of this machine into one .zip, for a machine without network."""
     files = [verified(*found[0]) for found in located(models_dir).values() if found]
-    with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_STORED) as archive:
+    with whole_file(archive_path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for file in files:
             archive.write(file.path, file.path.name)
     return files

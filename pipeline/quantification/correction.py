@@ -1,8 +1,8 @@
-"""Shares of women corrected for the classifier's error, with intervals, or in words why they cannot be.
+"""Shares of women corrected for the classifier's errors, with intervals, or the reason why no correction is possible.
 
-An interval says where the share lies in all footage of the kind that the run is a sample of, not only in the run: its
-sources are drawn again, as those of the labels are. In 1,000 simulated corpora with labels of 40 sources the 95 %
-intervals cover the truth in 93 to 97 % of them; with labels of 6 to 10 sources they are rather too wide (95 to 98 %).
+An interval is for the share in all footage of the kind that the run is a sample of, not only in the run: the bootstrap
+resamples the sources of the run and those of the labels. In 1,000 simulated corpora with labels of 40 sources the 95 %
+intervals cover the true share in 93 to 97 %; with labels of 6 to 10 sources they are slightly too wide (95 to 98 %).
 """
 
 from __future__ import annotations
@@ -22,47 +22,48 @@ from facetally.quantification.intervals import (
 )
 
 MIN_LABELS = 5
-"""Of women and of men; fewer say too little of how they are answered."""
+"""Of women and of men; fewer are too few to estimate the classifier's error rates."""
 MIN_SEPARATION = 0.2
-"""Of the mean answers for women and for men; below, dividing by it multiplies the noise more than fivefold."""
+"""Between the mean predictions for women and for men; dividing by less multiplies the noise more than fivefold."""
 RESAMPLES = 1000
 CHUNK_CELLS = 100_000
-"""Resamples times cases that are worked on at once."""
+"""Resamples times cases that are processed at once."""
 
 
 @dataclass(frozen=True)
 class Correction:
-    """A share of women, or why there is none."""
+    """A corrected share of women, or the reason why there is none."""
 
     share: float
     """In [0, 1]; NaN where refused."""
     interval: Interval | None
-    """None where refused, and where all labels or all answers come from one source."""
+    """None where refused, and where all labels or all predictions come from one source."""
     refusal: str = ""
-    """Why the labels do not allow this correction, in words for a report; empty where they do."""
+    """Why the labels do not allow this correction, as text for a report; empty where they do."""
 
 
 def corrected_shares(
     calibration: Calibration, run: Predictions, labels_sampled: bool, seed: int = 0
 ) -> dict[str, Correction]:
-    """The share of women in footage of the run's kind, as answered (`raw`) and in each way of `ESTIMATORS`.
+    """The share of women in footage of the run's kind, as counted (`raw`) and by each of `ESTIMATORS`.
 
-    Intervals come from a bootstrap of the sources, those of the labels and those of the run. A resample in which women
-    are not answered higher than men allows any share, and counts towards both ends.
+    Intervals come from a bootstrap over the sources of the labels and of the run. A resample in which women do not have
+    higher predictions than men is compatible with any share, and counts towards both ends.
 
     Args:
         calibration: (N,) the labelled cases.
         run: (M,) all cases of the run.
-        labels_sampled: whether the labelled cases were sampled from this run. Then `prediction_powered` is given too,
-            a cluster is the same source in both sets, and is drawn in both together; else the sets are drawn apart.
+        labels_sampled: whether the labelled cases were sampled from this run. If so, `prediction_powered` is included,
+            and a cluster is the same source in both sets and is resampled in both together; otherwise the two sets are
+            resampled independently.
         seed: of the resampling.
 
     Returns:
-        By name. The interval of `raw` is for the share of answers, error and all.
+        By name. The interval of `raw` is for the share of predictions, errors included.
     """
     names = [name for name in ESTIMATORS if name != "prediction_powered" or labels_sampled]
     if not run.amount.sum() > 0:
-        return dict.fromkeys(["raw", *names], Correction(np.nan, None, "the run has no answers to correct"))
+        return dict.fromkeys(["raw", *names], Correction(np.nan, None, "the run has no predictions to correct"))
     corrections = {"raw": _raw(run, seed)}
     corrections |= {name: Correction(np.nan, None, _refusal(name, calibration)) for name in names}
     allowed = [name for name in names if not corrections[name].refusal]
@@ -75,16 +76,16 @@ def corrected_shares(
 
 
 def _raw(run: Predictions, seed: int) -> Correction:
-    """The share of answers over 0.5, as they are."""
-    said = run.decided().female_prob
+    """The share of predictions over 0.5, uncorrected."""
+    decided = run.decided().female_prob
     clusters, of_case = np.unique(run.cluster, return_inverse=True)
     amount = run.amount / run.amount.mean()
-    interval = clustered_interval(np.bincount(of_case, amount * said), np.bincount(of_case, amount), seed)
-    return Correction(float(run.mean(said)), interval if len(clusters) > 1 else None)
+    interval = clustered_interval(np.bincount(of_case, amount * decided), np.bincount(of_case, amount), seed)
+    return Correction(float(run.mean(decided)), interval if len(clusters) > 1 else None)
 
 
 def _refusal(name: str, calibration: Calibration) -> str:
-    counted = calibration.is_female[calibration.predictions.amount > 0]
+    counted = calibration.is_female[calibration.predictions.amount > 0]  # a case without an amount has no weight
     women, men = int(counted.sum()), int((~counted).sum())
     if min(women, men) < MIN_LABELS:
         return f"needs labels of at least {MIN_LABELS} women and {MIN_LABELS} men, there are {women} and {men}"
@@ -93,13 +94,13 @@ def _refusal(name: str, calibration: Calibration) -> str:
     for_women, for_men = calibration.mean_predictions()
     if name == "prediction_powered" or for_women - for_men >= MIN_SEPARATION:
         return ""
-    return f"labelled women are answered {for_women:.2f} on average and men {for_men:.2f}: too alike to be told apart"
+    return f"the mean prediction is {for_women:.2f} for labelled women and {for_men:.2f} for men: too close to separate"
 
 
 def _resampled(
     names: Sequence[str], calibration: Calibration, run: Predictions, labels_sampled: bool, seed: int
 ) -> dict[str, Floats]:
-    """(R,) shares in bootstrap samples of the sources, by name; in chunks, as R times all cases would be large."""
+    """(R,) shares in bootstrap samples of the sources, by name; in chunks, because R times all cases would be large."""
     for_labels, for_run = np.random.default_rng(seed).spawn(2)
     labelled, count = calibration.predictions, len(calibration.is_female)
     size = max(CHUNK_CELLS // (count + len(run.cluster)), 1)
@@ -110,8 +111,8 @@ def _resampled(
             both = _times_drawn(np.concatenate([labelled.cluster, run.cluster]), resamples, for_run)
             of_labelled, of_run = both[:, :count], both[:, count:]
         else:
-            apart = (labelled.cluster, for_labels), (run.cluster, for_run)
-            of_labelled, of_run = (_times_drawn(cluster, resamples, random) for cluster, random in apart)
+            of_labelled = _times_drawn(labelled.cluster, resamples, for_labels)
+            of_run = _times_drawn(run.cluster, resamples, for_run)
         drawn = replace(calibration, predictions=labelled.drawn(of_labelled)), run.drawn(of_run)
         for name in names:
             shares[name].append(ESTIMATORS[name](*drawn))
@@ -119,7 +120,7 @@ def _resampled(
 
 
 def _times_drawn(cluster: Ints, resamples: int, random: np.random.Generator) -> Floats:
-    """(R, N) how often each case is drawn, with its cluster."""
+    """(R, N) how often each case is drawn; all cases of a cluster are drawn together."""
     clusters, of_case = np.unique(cluster, return_inverse=True)
     return cluster_resamples(len(clusters), resamples, random)[:, of_case]
 

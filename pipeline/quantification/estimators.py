@@ -1,17 +1,17 @@
-"""Estimators of the share of women behind a classifier's answers.
+"""Estimators of the true share of women from a classifier's predictions.
 
-Counting answers is biased: with recall 0.75 for women and 0.95 for men, a true half is counted as 40 %. Four ways to
-put that right, all from labelled cases (the calibration) and the answers for all cases (the run):
+Counting predictions is biased: with recall 0.75 for women and 0.95 for men, a true share of 50 % is counted as 40 %.
+Four estimators correct this, from labelled cases (the calibration) and the predictions for all cases (the run):
 
-- adjusted count (ACC; Forman, DMKD 2008) inverts the confusion rates of the answers;
+- adjusted count (ACC; Forman, DMKD 2008) inverts the confusion rates of the predictions;
 - probabilistic adjusted count (PACC; Bella et al., ICDM 2010) does the same with mean probabilities;
-- EM (SLD; Saerens, Latinne and Decaestecker, Neural Computation 2002) re-weighs the probabilities by the share until
+- EM (SLD; Saerens, Latinne and Decaestecker, Neural Computation 2002) reweights the probabilities by the share until
   both agree;
-- prediction-powered inference (PPI; Angelopoulos et al., Science 2023) adds the mean error seen in labels that were
+- prediction-powered inference (PPI; Angelopoulos et al., Science 2023) adds the mean error measured on labels that were
   sampled from the run itself.
 
-The first three suppose that women and men look in the run as they do in the calibration, only in other proportions.
-Shares are by amount: 1 for each appearance, or its seconds on screen.
+The first three assume label shift: the predictions for women and for men have the same distributions in the run as in
+the calibration, and only the proportions differ. Shares are by amount: 1 for each appearance, or its seconds on screen.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from scipy.special import expit, logit
 from facetally.quantification.intervals import Floats
 
 SMOOTHING = 0.1
-"""Cases of each kind that `recalibrated` supposes to be wrong, so that labels without errors have finite odds."""
+"""Pseudo-count of misclassified cases of each gender in `recalibrated`; keeps the odds finite without any error."""
 MAX_STEPS, TOLERANCE = 100, 1e-9
 """Of Newton's method."""
 TINY = 1e-9
-"""Next to nothing, for odds that would be infinite and quotients of nothing."""
+"""A small number that avoids infinite odds and division by zero."""
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -38,10 +38,10 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the classifier said of N cases, or of R resamples of them at once.
+    """The classifier's predictions for N cases, or for R resamples of them at once.
 
     Raises:
-        ValueError: arrays of different cases, probabilities outside [0, 1], negative amounts.
+        ValueError: arrays of different lengths, probabilities outside [0, 1], or negative amounts.
     """
 
     female_prob: Floats
@@ -61,12 +61,12 @@ class Predictions:
             raise ValueError("amounts must not be negative")
 
     def mean(self, values: Floats | Bools) -> Floats:
-        """() or (R,) the mean of (N,) or (R, N) values by amount; NaN of nothing."""
+        """() or (R,) the mean of (N,) or (R, N) values weighted by amount; NaN where all amounts are 0."""
         with np.errstate(invalid="ignore"):
             return np.asarray((values * self.amount).sum(axis=-1) / self.amount.sum(axis=-1))
 
     def drawn(self, times: Floats) -> Predictions:
-        """The resamples in which each case is drawn so many times, (R, N)."""
+        """The R resamples in which each case is drawn `times` (R, N) times."""
         return replace(self, amount=self.amount * times)
 
     def decided(self) -> Predictions:
@@ -76,10 +76,10 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Labelled cases: what was said of them, and what is true.
+    """Labelled cases: their predictions and their labels.
 
     Raises:
-        ValueError: not as many labels as answers.
+        ValueError: the numbers of labels and predictions differ.
     """
 
     predictions: Predictions
@@ -97,13 +97,17 @@ class Calibration:
 
 
 def adjusted_count(calibration: Calibration, run: Predictions) -> Floats:
-    """ACC: the share of women behind the share of answers over 0.5."""
+    """ACC: the share of women estimated from the share of predictions over 0.5."""
     decided = replace(calibration, predictions=calibration.predictions.decided())
     return probabilistic_adjusted_count(decided, run.decided())
 
 
 def probabilistic_adjusted_count(calibration: Calibration, run: Predictions) -> Floats:
-    """PACC: the share of women behind the mean probability; NaN where women are not answered higher than men."""
+    """PACC: the share of women estimated from the mean probability.
+
+    Returns:
+        () or (R,); NaN where the mean probability of women is not above that of men.
+    """
     women, men = calibration.mean_predictions()
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (run.mean(run.female_prob) - men) / (women - men)
@@ -111,14 +115,15 @@ def probabilistic_adjusted_count(calibration: Calibration, run: Predictions) -> 
 
 
 def em_share(calibration: Calibration, run: Predictions) -> Floats:
-    """SLD: the share of women that the probabilities, re-weighed by it, have as their mean.
+    """SLD: the share of women that equals the mean of the probabilities after these are reweighted by it.
 
-    The probabilities must hold at the labelled share, as they do after `recalibrated`. EM climbs to the share of the
-    highest likelihood, sum(amount log(share women + (1 - share) men)) where women = prob / labelled share and men =
-    (1 - prob) / (1 - labelled share). That is concave, and Newton's steps inside a bracket are the shorter way up.
+    The probabilities must be calibrated at the labelled share, as they are after `recalibrated`. EM converges to the
+    share with the highest likelihood, sum(amount log(share women + (1 - share) men)) where women = prob / labelled
+    share and men = (1 - prob) / (1 - labelled share). That function is concave, and Newton's method within a bracket
+    converges faster.
 
     Returns:
-        () or (R,), NaN without labels of both kinds.
+        () or (R,); NaN without labels of both genders.
     """
     labelled = calibration.predictions.mean(calibration.is_female)[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -138,12 +143,13 @@ def em_share(calibration: Calibration, run: Predictions) -> Floats:
 
 
 def recalibrated(calibration: Calibration, run: Predictions) -> tuple[Calibration, Predictions]:
-    """Both with probabilities that hold at the labelled share: Platt scaling of the log-odds, by amount.
+    """Both with probabilities calibrated at the labelled share: Platt scaling of the log-odds, weighted by amount.
 
-    EM needs it: a classifier's own probabilities hold, if at all, at the share of women it was trained on. With
-    simulated log-odds 1.6 times too steep EM told 63 % of a run of 70 % women without it, and 70 % with it. Platt
-    smooths his targets by a whole case of each kind, which flattens the odds of few labels: with 120, a quarter of them
-    women, EM was 2.3 points off for a run of four fifths, and with `SMOOTHING` 0.2.
+    EM needs it: a classifier's own probabilities are calibrated, if at all, at the share of women in its training data.
+    With simulated log-odds 1.6 times too steep, EM estimated 63 % for a run with 70 % women without recalibration, and
+    70 % with it. Platt smooths the targets by a whole case of each class, which flattens the odds where labels are few:
+    with 120 labels, a quarter of them women, EM was off by 2.3 points for a run with 80 % women, and by 0.2 points with
+    `SMOOTHING`.
 
     Source: J. Platt, "Probabilistic outputs for support vector machines", 1999; before EM: A. Alexandari, A. Kundaje
     and A. Shrikumar, "Maximum likelihood with bias-corrected calibration is hard-to-beat at label shift adaptation",
@@ -174,7 +180,7 @@ def recalibrated(calibration: Calibration, run: Predictions) -> tuple[Calibratio
 
 
 def prediction_powered(calibration: Calibration, run: Predictions) -> Floats:
-    """PPI: the mean probability plus the mean of truth less probability; only for labels sampled from the run."""
+    """PPI: the mean probability plus the mean of label minus probability; only for labels sampled from the run."""
     predictions = calibration.predictions
     return np.clip(run.mean(run.female_prob) + predictions.mean(calibration.is_female - predictions.female_prob), 0, 1)
 
@@ -190,17 +196,17 @@ ESTIMATORS: dict[str, Callable[[Calibration, Predictions], Floats]] = {
     "em": _recalibrated_em,
     "prediction_powered": prediction_powered,
 }
-"""Each gives the share of women, () or (R,), and NaN where it cannot be told."""
+"""Each returns the share of women, () or (R,), and NaN where it is not defined."""
 
 
 def _newton_step(log_odds: Floats, amount: Floats, target: Floats, probs: Floats) -> Floats:
-    """(2, ..., 1) of the slope and the shift of a logistic fit."""
+    """(2, ..., 1) Newton's step for the slope and the intercept of a logistic fit."""
     error, weight = amount * (probs - target), amount * probs * (1 - probs)
     g0, g1 = (np.sum(values, axis=-1, keepdims=True) for values in (error, error * log_odds))
     h0, h1, h2 = (np.sum(weight * odds, axis=-1, keepdims=True) for odds in (1, log_odds, log_odds**2))
-    h0, h2 = h0 + TINY, h2 + TINY  # where all odds are alike, nothing else tells the slope
-    return np.array([h0 * g1 - h1 * g0, h2 * g0 - h1 * g1]) / (h0 * h2 - h1**2)
+    h0, h2 = h0 + TINY, h2 + TINY  # keeps the system solvable where all odds are equal
+    return np.asarray(np.array([h0 * g1 - h1 * g0, h2 * g0 - h1 * g1]) / (h0 * h2 - h1**2), np.float64)
 
 
 def _log_odds(predictions: Predictions) -> Floats:
-    return np.asarray(logit(np.clip(predictions.female_prob, TINY, 1 - TINY)))
+    return np.asarray(logit(np.clip(predictions.female_prob, TINY, 1 - TINY)), np.float64)

@@ -1,11 +1,11 @@
-"""How sure we are: intervals for ratios, the verdict on a target, and the number of labels that would settle it.
+"""Confidence intervals for ratios of clustered cases.
 
-Faces of one track are nearly copies, and people of one source share light and make-up: the unit here is a person, and
-people come in clusters (their sources or videos). What is drawn again in the bootstrap is the cluster.
+Faces of one track are nearly copies, and people of one source share lighting and make-up. The unit is therefore a
+person, and people come in clusters (their sources or videos). The bootstrap resamples clusters.
 
-In simulated corpora of 40 sources with 2 to 10 people each, the 95 % intervals cover the truth in 93 to 97 % of cases.
-They cover less where all hangs on the errors of a few sources: 92 % at accuracies of 0.93 to 0.95 with an intra-class
-correlation of 0.5, and 88 to 93 % at the same correlation with 20 sources, or with a sixth of all people in one.
+In simulated corpora of 40 sources with 2 to 10 people each, the 95 % intervals cover the true value in 93 to 97 % of
+cases. Coverage is lower where a few sources cause most errors: 92 % at accuracies of 0.93 to 0.95 with an intra-class
+correlation of 0.5, and 88 to 93 % at the same correlation with 20 sources, or with a sixth of all people in one source.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from scipy.special import ndtr, stdtrit
 
 LEVEL = 0.95
-"""Of confidence, in all intervals."""
+"""Confidence level of all intervals."""
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 RESAMPLES = 2000
 MIN_FREEDOM = 5
@@ -31,7 +31,7 @@ Amounts = npt.NDArray[np.int64] | Floats
 
 @dataclass(frozen=True)
 class Interval:
-    """Where a figure lies."""
+    """A confidence interval."""
 
     low: float
     high: float
@@ -43,10 +43,10 @@ OF_A_DIFFERENCE = Interval(-1.0, 1.0)
 
 @dataclass(frozen=True)
 class Proportion:
-    """So many of so many: counts are kept, ratios follow.
+    """A ratio that keeps its counts.
 
     Raises:
-        ValueError: fewer than none, or more than all.
+        ValueError: `right` is negative or above `count`.
     """
 
     right: int
@@ -58,16 +58,16 @@ class Proportion:
 
     @property
     def share(self) -> float:
-        """In [0, 1]; NaN of nothing."""
+        """In [0, 1]; NaN without cases."""
         return self.right / self.count if self.count else math.nan
 
     def interval(self) -> Interval:
-        """By Wilson, for independent cases."""
+        """Wilson's interval, for independent cases."""
         return wilson_interval(self.right, self.count)
 
 
 def wilson_interval(right: float, count: float, quantile: float = Z) -> Interval:
-    """The score interval of a proportion of independent cases; anywhere where there are none.
+    """The score interval of a proportion of independent cases; [0, 1] without cases.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
     """
@@ -90,14 +90,14 @@ def expanded_percentiles(
 ) -> Interval:
     """The percentile interval of bootstrap values, widened for few clusters.
 
-    The plain one is too narrow: it takes the normal's quantile for Student's, and the spread of C draws for that of
-    C - 1. The percentiles are moved out to make up for both.
+    The plain percentile interval is too narrow: it uses the normal quantile in place of Student's, and divides the
+    variance by C in place of C - 1. Moving the percentiles outwards corrects both.
 
     Args:
         values: (R,) the statistic in each resample; NaN where it is not defined, which is left out.
         cluster_count: C.
         freedom: Student's degrees of freedom; C - 1 unless given.
-        bounds: where the statistic can lie at all, the answer for a single cluster.
+        bounds: the possible range of the statistic, returned for a single cluster.
 
     Source: T. Hesterberg, "What teachers should know about the bootstrap", The American Statistician 2015, section 5.3.
     """
@@ -112,20 +112,20 @@ def expanded_percentiles(
 def bootstrapped(
     statistic: Callable[[Floats], Floats], cluster_count: int, seed: int = 0, bounds: Interval = OF_A_DIFFERENCE
 ) -> Interval:
-    """The interval of any figure that is computed from clusters: a balanced accuracy, a share, a paired difference.
+    """The interval of any statistic computed from clusters: a balanced accuracy, a share, a paired difference.
 
-    For a difference between two runs on the same people, the statistic takes the same weights for both.
+    For a difference between two runs on the same people, the statistic uses the same weights for both.
 
     Args:
-        statistic: from weights (R, C), how often each cluster counts, to the figure (R,) for each row of them.
+        statistic: maps weights (R, C), how often each cluster counts, to the statistic (R,) for each row.
         cluster_count: C.
         seed: of the resampling.
-        bounds: where the figure can lie at all, `OF_A_SHARE` or `OF_A_DIFFERENCE`.
+        bounds: the possible range of the statistic, `OF_A_SHARE` or `OF_A_DIFFERENCE`.
 
     Returns:
-        The bounds where nothing can be said: a single cluster, or one without which the figure is not defined. Where
-        all clusters agree, resampling sees no spread; what none of C clusters shows may still be so in some others, and
-        the interval reaches as far as Wilson's for 0 of C.
+        `bounds` for a single cluster, or if the statistic is undefined without one of the clusters. Where all clusters
+        agree, resampling has no spread although other clusters may differ; the interval then extends as far as
+        Wilson's interval for 0 of C.
     """
     if cluster_count < 2:
         return bounds
@@ -143,17 +143,17 @@ def bootstrapped(
 def clustered_interval(right: Amounts, count: Amounts, seed: int = 0) -> Interval:
     """The interval of sum(right) / sum(count) where cases come in C clusters.
 
-    The cluster bootstrap gives the spread, and Wilson's interval of as many independent cases as would spread so (the
-    effective sample size) gives the ends. Its own percentiles would end too high where few are wrong: they cover 87 %
-    where these cover 93 % (40 sources of 2 to 10 people, accuracy 0.95, intra-class correlation 0.5), and shrink to
-    nothing where nobody is wrong.
+    The cluster bootstrap gives the variance. The ends are those of Wilson's interval for the number of independent
+    cases with the same variance (the effective sample size). Bootstrap percentiles would be too high where errors are
+    few: they cover 87 % where this interval covers 93 % (40 sources of 2 to 10 people, accuracy 0.95, intra-class
+    correlation 0.5), and have no width where there is no error.
 
     Args:
         right, count: (C,) by cluster; clusters without cases are left out.
         seed: of the resampling.
 
     Returns:
-        Anywhere for a single cluster: it says nothing of others.
+        [0, 1] for a single cluster, which gives no information about others.
 
     Source: C. Franco, R. J. A. Little, T. A. Louis and E. V. Slud, "Comparative study of confidence intervals for
     proportions in complex sample surveys", Journal of Survey Statistics and Methodology 2019.
@@ -169,24 +169,25 @@ def clustered_interval(right: Amounts, count: Amounts, seed: int = 0) -> Interva
     share = float(right.sum()) / cases
     spread = clusters / (clusters - 1) * float(ratio(cluster_resamples(clusters, seed=seed)).var())
     if spread > 1e-12:
-        cases = min(share * (1 - share) / spread, 2 * cases)  # clusters that agree still better do so by chance
+        cases = min(share * (1 - share) / spread, 2 * cases)  # clusters that agree even better do so by chance
     quantile = float(stdtrit(_freedom(_left_out(ratio, clusters)), (1 + LEVEL) / 2))
     return wilson_interval(share * cases, cases, quantile)
 
 
 def _left_out(statistic: Callable[[Floats], Floats], cluster_count: int) -> Floats:
-    """(C,) the statistic without each cluster; in chunks, as weights (C, C) would be large."""
+    """(C,) the statistic without each cluster; in chunks, because weights (C, C) would be large."""
     starts = range(0, cluster_count, RESAMPLES)
     chunks = (np.eye(min(RESAMPLES, cluster_count - start), cluster_count, k=start) for start in starts)
     return np.concatenate([statistic(1 - chunk) for chunk in chunks])
 
 
 def _freedom(left_out: Floats) -> float:
-    """Student's degrees of freedom for the figure's spread, from the figure without each of the clusters.
+    """Student's degrees of freedom for the variance of a statistic, from its leave-one-cluster-out values.
 
-    A spread that hangs on a few clusters is known less well than C - 1 says. By Satterthwaite (Biometrics 1946): twice
-    the spread squared over its own variance, which the fourth moment of what each cluster adds gives. Not fewer than
-    `MIN_FREEDOM`: of a handful of errors the fourth moment knows little, and one error must not say less than two.
+    A variance that depends on a few clusters is known less precisely than C - 1 degrees suggest. By Satterthwaite
+    (Biometrics 1946): twice the squared variance over the variance of its estimate, which is computed from the fourth
+    moment of the clusters' contributions. At least `MIN_FREEDOM`: the fourth moment of a handful of errors is
+    unreliable, and the lower bound with one error must not be below that with two.
     """
     squares = (left_out - left_out.mean()) ** 2
     most = len(left_out) - 1.0

@@ -1,7 +1,7 @@
-"""Corrects a run's shares of women by the errors that a validation found.
+"""Corrects a run's shares of women for the errors that a validation measured.
 
-`validate` keeps in report.json what was said and what is true of every labelled track; later runs with the same
-weights are corrected by it.
+`validate` stores the prediction and the label of every labelled track in report.json; later runs with the same weights
+are corrected with them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,9 @@ from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import TRACKS, read_table
 from facetally.truth.labels import folder_sources
 
-UNITS = {"appearances": "share", "screen_time_s": "screen_time"}
-"""Columns of `tables.TALLIES`, and what the share of women in them is called in report.json."""
+Unit = Literal["appearances", "screen_time_s"]
+UNITS: dict[Unit, str] = {"appearances": "share", "screen_time_s": "screen_time"}
+"""Columns of `tables.TALLIES`, and the key of the share of women by them in report.json."""
 METHODS = {
     "raw": "as counted",
     "adjusted_count": "adjusted count",
@@ -30,9 +31,11 @@ METHODS = {
     "em": "EM",
     "prediction_powered": "prediction-powered",
 }
-"""What the shares are called in texts."""
+"""Names of the shares in texts."""
+REPORT_SCHEMA_VERSION = 2
+"""Of report.json; facetally 0.1 wrote none, and other names for some figures (`CHANGELOG.md`)."""
 LABELLED_COLUMNS = {"female_prob": "float64", "is_female": "bool", "screen_time_s": "float64", "source": "int64"}
-"""Of the labelled tracks as report.json keeps them, where a source is a number."""
+"""Of the labelled tracks as stored in report.json, where a source is a number."""
 
 
 def run_tracks(
@@ -43,7 +46,7 @@ def run_tracks(
     Args:
         ledger: the run.
         rows: of its videos.
-        known_sources: by video, where more is known than its folder.
+        known_sources: by video; overrides the source derived from the video's folder.
 
     Raises:
         OutputError: a damaged file.
@@ -59,15 +62,16 @@ def run_tracks(
 
 
 def corrections(
-    labelled: pd.DataFrame, run: pd.DataFrame, unit: str, labels_sampled: bool = False
+    labelled: pd.DataFrame, run: pd.DataFrame, unit: Unit, labels_sampled: bool = False
 ) -> dict[str, Correction]:
-    """The share of women in a run, as counted and as corrected in each way; empty for a run without tracks.
+    """The share of women in a run, as counted and by each correction; empty for a run without tracks.
 
     Args:
         labelled: as from `labelled_tracks`.
         run: as from `run_tracks`.
-        unit: appearances or screen_time_s.
-        labels_sampled: whether the labelled videos were drawn at random from the run; a source has one name in both.
+        unit: by which cases count.
+        labels_sampled: whether the labelled videos were drawn at random from the run. A source must have the same name
+            in both tables.
     """
     if not len(run):
         return {}
@@ -83,11 +87,11 @@ def run_corrections(ledger: Ledger, rows: Sequence[VideoRow], report: Path) -> d
     Args:
         ledger: the run.
         rows: of its videos.
-        report: of a validation of the same weights; report.json, or its folder.
+        report: of a validation with the same weights; report.json, or its folder.
 
     Raises:
         OutputError: a damaged run.
-        TruthError: no such report, a damaged one, or one of other weights.
+        TruthError: no such report, a damaged one, or one made with other weights.
     """
     labelled = read_calibration(report, ledger.provenance().get("models", {}))
     tracks = run_tracks(ledger, rows)
@@ -95,7 +99,7 @@ def run_corrections(ledger: Ledger, rows: Sequence[VideoRow], report: Path) -> d
 
 
 def as_figures(labelled: pd.DataFrame, models: Mapping[str, Any]) -> dict[str, Any]:
-    """What report.json keeps: the labelled tracks, without names, and the weights that made them."""
+    """The labelled tracks for report.json, without names, with the hash of the classifier's weights."""
     return {
         "classifier_sha256": classifier_sha256(models),
         "female_prob": labelled["female_prob"].round(4).tolist(),
@@ -110,23 +114,30 @@ def read_calibration(report: Path, models: Mapping[str, Any]) -> pd.DataFrame:
 
     Args:
         report: report.json, or the folder that holds it.
-        models: of the run that is to be corrected.
+        models: of the run to correct.
 
     Raises:
-        TruthError: no such report, a damaged one, or one of other weights.
+        TruthError: no such report, a damaged one, or one made with other weights.
     """
     path = report / "report.json" if report.is_dir() else report
     fix = "give the folder or report.json that `facetally validate OUT --truth DIR -o FOLDER` wrote"
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))["calibration"]
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        written_as, kept = int(figures.get("schema_version", 1)), figures["calibration"]
         made_by = str(kept.pop("classifier_sha256"))
         labelled = pd.DataFrame(kept).astype(LABELLED_COLUMNS)
-        _predictions(labelled, "screen_time_s", labelled["source"].to_numpy())  # raises where a figure cannot be
+        _predictions(labelled, "screen_time_s", labelled["source"].to_numpy())  # raises for impossible values
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TruthError(f"{path} is no report of a validation: {error}", fix=fix) from error
+        raise TruthError(f"{path} is not a validation report: {error}", fix=fix) from error
+    if written_as > REPORT_SCHEMA_VERSION:
+        raise TruthError(
+            f"{path} was written by a newer facetally: its schema version is {written_as}, and this one reads up to "
+            f"{REPORT_SCHEMA_VERSION}",
+            fix="pip install --upgrade facetally",
+        )
     if made_by != classifier_sha256(models):
         raise TruthError(
-            f"{path} measures other weights than this run's: classifier {made_by[:12]}, "
+            f"{path} was made with other weights than this run: classifier {made_by[:12]}, "
             f"here {classifier_sha256(models)[:12]}",
             fix="validate a run that was made with the same --classifier",
         )
@@ -138,6 +149,6 @@ def classifier_sha256(models: Mapping[str, Any]) -> str:
     return str(models.get("classifier", {}).get("sha256", ""))
 
 
-def _predictions(tracks: pd.DataFrame, unit: str, clusters: Ints) -> Predictions:
+def _predictions(tracks: pd.DataFrame, unit: Unit, clusters: Ints) -> Predictions:
     amount = np.ones(len(tracks)) if unit == "appearances" else tracks["screen_time_s"].to_numpy(np.float64)
     return Predictions(tracks["female_prob"].to_numpy(np.float64), amount, clusters)

@@ -1,4 +1,4 @@
-"""The account of every input file: one row a video in OUT/videos/, written last, so that it vouches for the rest."""
+"""The ledger of a run: one row per video in OUT/videos/, written last, so that it stands for complete results."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from facetally.errors import OutputError
+from facetally.files import write_whole
 from facetally.results.tables import (
     FACES,
     TRACKS,
@@ -21,8 +22,10 @@ from facetally.results.tables import (
     read_table,
     with_video_id,
     write_table,
-    write_whole,
 )
+
+Status = Literal["ok", "partial", "failed"]
+"""Of a video; partial: a part of it could not be decoded."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class VideoRow:
     video_id: str
     video: str
     path: str
-    status: str = "failed"
+    status: Status = "failed"
     reason: str = ""
     fix: str = ""
     size_bytes: int = 0
@@ -54,11 +57,11 @@ class VideoRow:
     track_count: int = 0
 
     def failed(self, reason: str, fix: str) -> VideoRow:
-        """This row with the reason why nothing came of the file."""
+        """This row with status failed, and the reason."""
         return replace(self, status="failed", reason=reason, fix=fix)
 
     def is_done_for(self, planned: VideoRow) -> bool:
-        """Whether the same content was worked through with the same options; what failed is tried again."""
+        """Whether the same content was processed with the same options; failed videos are tried again."""
         return (
             self.status != "failed"
             and self.content_sha256 == planned.content_sha256
@@ -67,7 +70,7 @@ class VideoRow:
 
 
 class Ledger:
-    """The output folder as a store of results by video.
+    """The results by video in an output folder.
 
     Args:
         out: the output folder; need not exist yet.
@@ -78,10 +81,10 @@ class Ledger:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other runs out of the folder. The system lets go of the lock when this process ends, however it ends.
+        """Locks the folder against other runs. The system releases the lock when this process ends, even by a crash.
 
         Raises:
-            OutputError: another run has it.
+            OutputError: another run holds the lock.
         """
         lock = FileLock(self.out / ".lock")
         try:
@@ -98,7 +101,7 @@ class Ledger:
 
     @property
     def is_locked(self) -> bool:
-        """Whether a run is writing to the folder just now."""
+        """Whether a run is writing to the folder at present."""
         if not (self.out / ".lock").exists():
             return False
         try:
@@ -108,14 +111,14 @@ class Ledger:
             return True
 
     def store_names(self, names: Mapping[str, str]) -> None:
-        """Notes the videos of the newest run, their names by their ids, so that it can be told what is left."""
+        """Stores the videos of the newest run, their names by their ids, to show later which ones are left."""
         write_whole(self.out / "run.json", json.dumps({"videos": dict(names)}, indent=1).encode())
 
     def names(self) -> dict[str, str]:
-        """The videos of the newest run, their names by their ids; empty where none was begun.
+        """The videos of the newest run, their names by their ids; empty if none was started.
 
         Raises:
-            OutputError: the note is damaged.
+            OutputError: the file with the names is damaged.
         """
         path = self.out / "run.json"
         try:
@@ -124,7 +127,7 @@ class Ledger:
             raise OutputError(f"{path} cannot be read: {error}", fix="run the same `facetally run` again") from error
 
     def path(self, table: str, video_id: str) -> Path:
-        """Where one video's file of the table faces, tracks or videos lies."""
+        """The path of one video's file of the table faces, tracks or videos."""
         return self.out / table / f"{video_id}.parquet"
 
     def video_ids(self) -> list[str]:
@@ -132,7 +135,7 @@ class Ledger:
         return sorted(path.stem for path in (self.out / "videos").glob("*.parquet"))
 
     def row(self, video_id: str) -> VideoRow | None:
-        """The row of a video; None where there is none, or one that cannot be read (it will be made anew)."""
+        """The row of a video; None if there is none, or if it cannot be read (the video is then processed again)."""
         path = self.path("videos", video_id)
         if not path.exists():
             return None
@@ -141,8 +144,10 @@ class Ledger:
         except (OutputError, IndexError):
             return None
 
-    def store(self, row: VideoRow, faces: pa.Table, tracks: pa.Table, provenance: dict[str, Any]) -> None:
-        """Writes a video's three files, the ledger row last; an older row goes first, so that it never lies.
+    def store(self, row: VideoRow, faces: pa.Table, tracks: pa.Table, *, provenance: dict[str, Any]) -> None:
+        """Writes a video's three files, the ledger row last.
+
+        An older row is deleted first, so that no row ever stands for incomplete results.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -152,17 +157,17 @@ class Ledger:
         except OSError as error:
             raise OutputError(
                 f"cannot write to {self.out}: {error.strerror}",
-                fix="mend the folder's rights, then run the same command",
+                fix="fix the folder's permissions, then run the same command again",
             ) from error
         for table, content in (("faces", faces), ("tracks", tracks)):
             write_table(self.path(table, row.video_id), content, provenance)
         write_table(self.path("videos", row.video_id), pa.Table.from_pylist([asdict(row)], schema=VIDEOS), provenance)
 
     def store_copy(self, row: VideoRow, of_id: str) -> VideoRow:
-        """Gives a video the results of another with the same content; returns its row.
+        """Copies the results of another video with the same content; returns the new row.
 
         Raises:
-            OutputError: the other's results are damaged, or the folder cannot be written.
+            OutputError: the other video's results are damaged, or the folder cannot be written.
         """
         (source,) = read_table(self.path("videos", of_id), VIDEOS).to_pylist()
         same_as = source["same_as"] or source["video"]
@@ -171,14 +176,14 @@ class Ledger:
             with_video_id(read_table(self.path(table, of_id), schema), row.video_id)
             for table, schema in (("faces", FACES), ("tracks", TRACKS))
         )
-        self.store(own, faces, tracks, self.provenance(of_id))
+        self.store(own, faces, tracks, provenance=self.provenance(of_id))
         return own
 
     def rows(self) -> Iterator[VideoRow]:
-        """All rows, by the videos' names.
+        """All rows, sorted by the videos' names.
 
         Raises:
-            OutputError: there are none, or one is damaged.
+            OutputError: there is no row, or one is damaged.
         """
         ids = self.video_ids()
         if not ids:
@@ -189,7 +194,7 @@ class Ledger:
         yield from sorted(rows, key=lambda row: row.video)
 
     def provenance(self, video_id: str | None = None) -> dict[str, Any]:
-        """How the results of a video were made; without one, the newest of all."""
+        """How the results of a video were made; by default of the video that was stored last."""
         if video_id is not None:
             return provenance_of(self.path("videos", video_id))
         newest = max((self.out / "videos").glob("*.parquet"), key=lambda path: path.stat().st_mtime)
@@ -197,5 +202,8 @@ class Ledger:
 
 
 def option_sets(rows: Iterable[VideoRow]) -> int:
-    """With how many different options or weights the results were made; sums over more than one mix measures."""
+    """The number of different sets of options and weights that the results were made with.
+
+    Sums over more than one of them mix results that are not comparable.
+    """
     return len({row.options_digest for row in rows if row.status != "failed"})

@@ -1,1 +1,1 @@
-"""Sums over a run, and the report made of them."""
+"""Sums over a run, and the report made from them."""

@@ -1,4 +1,4 @@
-"""Sums people up: appearances and screen time by video, time bin, perceived gender and age band."""
+"""Tallies people: appearances and screen time by video, time bin, perceived gender and age band."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ import pyarrow as pa
 
 from facetally import __version__
 from facetally.errors import OptionError
+from facetally.gender.attributes import AGE_BANDS
 from facetally.options import PeopleOptions
+from facetally.quantification.run_shares import Unit
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TALLIES, TRACKS, read_table, write_table
 from facetally.tracks.people import predicted_gender
 
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 DEFAULT_BIN = "15m"
+AGE_ORDER = {band: rank for rank, band in enumerate((*AGE_BANDS, "unknown"))}
+"""Age bands from the youngest to the oldest, then unknown: their order in every table."""
 
 
 def parse_bin(text: str) -> float:
@@ -32,7 +36,7 @@ def parse_bin(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
     seconds = float(match[1]) * SECONDS[match[2]] if match else 0.0
     if seconds <= 0:
-        raise OptionError(f"--bin {text} is no length of time", fix="give seconds, minutes or hours: 90s, 15m or 1h")
+        raise OptionError(f"--bin {text} is not a length of time", fix="give seconds, minutes or hours: 90s, 15m or 1h")
     return seconds
 
 
@@ -43,9 +47,9 @@ def tally_videos(
 
     Args:
         ledger: the run.
-        rows: of the videos to sum up.
+        rows: of the videos to tally.
         bin_s: length of a time bin in seconds.
-        min_confidence: below which an answer is unknown, in place of the run's own.
+        min_confidence: below this the gender is unknown; in place of the run's own threshold.
 
     Raises:
         OutputError: a damaged file.
@@ -68,14 +72,14 @@ def tally_videos(
 
 
 def with_min_confidence(tracks: pd.DataFrame, options: PeopleOptions) -> pd.DataFrame:
-    """The tracks of one video with their answers given or withheld anew."""
+    """The tracks of one video with their genders decided again by these options."""
     predictions = zip(tracks["female_prob"], tracks["face_height_px"], tracks["age_years"], strict=True)
-    predicted = [predicted_gender(*prediction, options) for prediction in predictions]
+    predicted = [predicted_gender(*prediction, options=options) for prediction in predictions]
     return tracks.assign(gender=pd.Series(predicted, tracks.index, dtype=tracks["gender"].dtype))
 
 
 def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.DataFrame:
-    """One video's tally: an appearance counts where it begins, screen time where it passes.
+    """One video's tally: an appearance counts in the bin where it begins, screen time in the bin where it passes.
 
     Args:
         faces, tracks: rows of the tables of these names.
@@ -88,7 +92,7 @@ def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.D
         shown.assign(bin=np.floor(shown["time_s"] / bin_s)).groupby(keys)["duration_s"].sum().rename("screen_time_s")
     )
     begun = tracks.assign(bin=np.floor(tracks["first_s"] / bin_s)).groupby(keys).size().rename("appearances")
-    tally = pd.concat([begun, screen_time], axis=1).fillna(0).sort_index().reset_index()
+    tally = in_order(pd.concat([begun, screen_time], axis=1).fillna(0).reset_index(), keys)
     return pd.DataFrame(
         {
             "bin_start_s": tally["bin"] * bin_s,
@@ -101,26 +105,35 @@ def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.D
     )
 
 
-def without_small_cells(tallies: pd.DataFrame, min_cell: int) -> tuple[pd.DataFrame, str]:
-    """The cells in which at least so many appearances begin, and a sentence on those left out; empty: none were.
+def in_order(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The rows sorted by these columns, age bands by age."""
+    return table.sort_values(columns, key=_sort_key, kind="stable", ignore_index=True)
 
-    Sums are then of what is left, so that nothing can be worked out from their differences.
+
+def _sort_key(column: pd.Series) -> pd.Series:
+    return column.map(AGE_ORDER) if column.name == "age_band" else column
+
+
+def without_small_cells(tallies: pd.DataFrame, min_cell: int) -> tuple[pd.DataFrame, str]:
+    """The cells with at least `min_cell` appearances, and a sentence about those left out, empty if there are none.
+
+    All sums are then taken over the remaining cells, so that the others cannot be derived from differences.
     """
     kept = tallies[tallies["appearances"] >= min_cell]
     if len(kept) == len(tallies):
         return tallies, ""
     appearances = int(tallies["appearances"].sum() - kept["appearances"].sum())
-    said = (
+    sentence = (
         f"Left out: {len(tallies) - len(kept)} of {len(tallies)} cells of video, time, gender and age with fewer than "
         f"{min_cell} appearances, {appearances} in all"
     )
-    return kept, said
+    return kept, sentence
 
 
 def write_tallies(
     ledger: Ledger, tallies: pd.DataFrame, bin_s: float, min_confidence: float | None = None, min_cell: int = 0
 ) -> Path:
-    """Writes OUT/tallies/tallies.parquet, in place of older ones, and returns its path."""
+    """Writes OUT/tallies/tallies.parquet, replacing an older one, and returns its path."""
     path = ledger.out / "tallies" / "tallies.parquet"
     table = pa.Table.from_pandas(tallies, schema=TALLIES, preserve_index=False)
     settings = {"bin_s": bin_s, "min_confidence": min_confidence, "min_cell": min_cell}
@@ -131,15 +144,15 @@ def write_tallies(
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much there is of each perceived gender, in appearances or in seconds."""
+    """The amount of each perceived gender, in appearances or in seconds."""
 
     female: float
     male: float
     unknown: float
 
     @classmethod
-    def of(cls, tallies: pd.DataFrame, unit: str) -> Amounts:
-        """Sums a tally's column `appearances` or `screen_time_s`."""
+    def of(cls, tallies: pd.DataFrame, unit: Unit) -> Amounts:
+        """Sums a tally's column `unit` by gender."""
         sums = tallies.groupby("gender")[unit].sum()
         return cls(*(float(sums.get(gender, 0)) for gender in ("female", "male", "unknown")))
 
@@ -149,19 +162,19 @@ class Amounts:
 
     @property
     def female_share(self) -> float:
-        """Women among those told apart, in [0, 1]; NaN where there are none."""
+        """Share of women among those of known gender, in [0, 1]; NaN where there are none."""
         known = self.female + self.male
         return self.female / known if known else math.nan
 
     @property
     def female_bounds(self) -> tuple[float, float]:
-        """The share of women if all unknown were men, and if all were women."""
+        """The share of women if all unknown were men, and if all were women; NaN where there is nobody."""
         if not self.total:
             return math.nan, math.nan
         return self.female / self.total, (self.female + self.unknown) / self.total
 
 
 def grouped(tallies: pd.DataFrame, column: str) -> Iterable[tuple[object, Amounts, Amounts]]:
-    """Each value of a column with its appearances and its screen time, in order."""
-    for value, group in tallies.groupby(column):
+    """Each value of a column with its appearances and its screen time, sorted by value, age bands by age."""
+    for value, group in in_order(tallies, [column]).groupby(column, sort=False):
         yield value, Amounts.of(group, "appearances"), Amounts.of(group, "screen_time_s")

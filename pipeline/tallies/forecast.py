@@ -1,27 +1,55 @@
-"""What accuracy to expect before anything is labelled, from the sizes of the faces alone."""
+"""Estimates the accuracy to expect before anything is labelled, from the sizes of the faces alone."""
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-HEIGHTS_PX = (10, 15, 20, 25, 30, 40, 50, 75, 100)
-ACCURACIES = (0.637, 0.769, 0.835, 0.885, 0.909, 0.933, 0.943, 0.950, 0.954)
-"""Gender accuracy by face height, as inaFaceAnalyzer's authors measured it on shrunk FairFace faces."""
+from facetally.models.weights import bundled_folder
+from facetally.quantification.run_shares import classifier_sha256, run_tracks
+from facetally.results.ledger import Ledger, VideoRow
+
 SMALL_PX = 30
+MEASURED_FILE = "facetally_by_face_height.json"
+"""Beside the bundled weights; `scripts.measure_face_heights` writes it."""
+
+
+@dataclass(frozen=True)
+class AccuracyByHeight:
+    """Gender accuracy of a classifier by face height."""
+
+    heights_px: tuple[float, ...]
+    """Ascending."""
+    accuracy: tuple[float, ...]
+    """In [0, 1], one for each height."""
+    source: str
+    """Where the figures come from, as a noun phrase for texts."""
+
+
+PUBLISHED = AccuracyByHeight(
+    heights_px=(10, 15, 20, 25, 30, 40, 50, 75, 100),
+    accuracy=(0.637, 0.769, 0.835, 0.885, 0.909, 0.933, 0.943, 0.950, 0.954),
+    source="the published accuracy of another classifier (inaFaceAnalyzer) on faces of these sizes",
+)
+"""As inaFaceAnalyzer's authors measured it on shrunk FairFace faces; for classifiers that we have not measured."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What faces of these sizes let one hope for."""
+    """The accuracy to expect from faces of the sizes in a run."""
 
     small_share: float
-    """Of faces under `SMALL_PX`, in [0, 1]; NaN without faces."""
+    """Share of faces under `SMALL_PX`, in [0, 1]; NaN without faces."""
     accuracy: float
     """Expected mean over all faces, in [0, 1]; NaN without faces."""
+    source: str = PUBLISHED.source
+    """Of the accuracies by height."""
 
     @property
     def sentence(self) -> str:
@@ -30,17 +58,44 @@ class Forecast:
             return ""
         return (
             f"{100 * self.small_share:.0f} % of the appearances have faces under {SMALL_PX} px: "
-            f"expect about {100 * self.accuracy:.0f} % of all to be told right"
+            f"expect about {100 * self.accuracy:.0f} % of all to be classified correctly"
         )
 
 
-def forecast(face_heights_px: npt.NDArray[np.floating]) -> Forecast:
-    """Interpolates the published accuracies at these heights.
+def forecast(face_heights_px: npt.NDArray[np.floating], accuracies: AccuracyByHeight = PUBLISHED) -> Forecast:
+    """Interpolates the accuracies at these heights; beyond the first and the last height they stay the same.
 
     Args:
         face_heights_px: (N,) one for each appearance.
+        accuracies: of the classifier.
     """
     if not len(face_heights_px):
-        return Forecast(math.nan, math.nan)
-    expected = np.interp(face_heights_px, HEIGHTS_PX, ACCURACIES)
-    return Forecast(float((face_heights_px < SMALL_PX).mean()), float(expected.mean()))
+        return Forecast(math.nan, math.nan, accuracies.source)
+    expected = np.interp(face_heights_px, accuracies.heights_px, accuracies.accuracy)
+    return Forecast(float((face_heights_px < SMALL_PX).mean()), float(expected.mean()), accuracies.source)
+
+
+def run_forecast(ledger: Ledger, rows: Iterable[VideoRow]) -> Forecast:
+    """The forecast for the videos of a run, by the accuracies of its own classifier where we have measured it.
+
+    Raises:
+        OutputError: a damaged file.
+    """
+    heights_px = run_tracks(ledger, rows)["face_height_px"].to_numpy(np.float64)
+    return forecast(heights_px, accuracies_of(ledger.provenance().get("models", {})))
+
+
+def accuracies_of(models: Mapping[str, Any]) -> AccuracyByHeight:
+    """Our own figures where the classifier is the one that they were measured with, otherwise `PUBLISHED`.
+
+    Args:
+        models: of a run's provenance.
+    """
+    path = bundled_folder() / MEASURED_FILE
+    if not path.is_file():
+        return PUBLISHED
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    if measured["classifier_sha256"] != classifier_sha256(models):
+        return PUBLISHED
+    source = f"our measurement of this classifier on {measured['count']:,} FairFace faces shrunk to these sizes"
+    return AccuracyByHeight(tuple(measured["heights_px"]), tuple(measured["accuracy"]), source)

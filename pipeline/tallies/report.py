@@ -10,13 +10,13 @@ import jinja2
 import pandas as pd
 
 from facetally import __version__
+from facetally.files import write_whole
 from facetally.formatting import clock, percent
 from facetally.quantification.correction import Correction
-from facetally.quantification.run_shares import METHODS, run_corrections, run_tracks
+from facetally.quantification.run_shares import METHODS, run_corrections
 from facetally.results.ledger import Ledger, VideoRow, option_sets
-from facetally.results.tables import write_whole
 from facetally.tallies.aggregator import Amounts, grouped, tally_videos, without_small_cells
-from facetally.tallies.forecast import Forecast, forecast
+from facetally.tallies.forecast import Forecast, run_forecast
 
 GENDERS = ("female", "male", "unknown")
 TIME_BINS_S = (10, 30, 60, 300, 900, 3600, 4 * 3600)
@@ -25,7 +25,7 @@ MAX_TIME_BINS = 30
 
 @dataclass(frozen=True)
 class Shares:
-    """A line of the report: who is shown, in both units."""
+    """A line of the report: who appears, in both units."""
 
     label: str
     appearances: Amounts
@@ -43,14 +43,14 @@ def write_report(
 
     Args:
         ledger: the run.
-        path: of the page.
-        min_confidence: below which an answer is unknown, in place of the run's own.
-        min_cell: appearances below which a cell of the tally is left out.
+        path: where to write the page.
+        min_confidence: below this the gender is unknown; in place of the run's own threshold.
+        min_cell: cells of the tally with fewer appearances are left out.
         calibration: a report of `validate`; the page then shows corrected shares too.
 
     Raises:
         OutputError: no results, a damaged file, or a place that cannot be written.
-        TruthError: a calibration that is none, or of other weights.
+        TruthError: `calibration` is not a report of `validate`, or was made with other weights.
     """
     rows = list(ledger.rows())
     bin_s = readable_bin_s(max(row.decoded_s for row in rows))
@@ -59,23 +59,31 @@ def write_report(
     if min_confidence is not None:
         provenance["options"]["people"]["min_confidence"] = min_confidence
     corrected = run_corrections(ledger, rows, calibration) if calibration else {}
-    expected = forecast(run_tracks(ledger, rows)["face_height_px"].to_numpy())
-    text = rendered(rows, tallies, bin_s, provenance, expected, corrected, left_out)
+    text = rendered(
+        rows,
+        tallies,
+        bin_s=bin_s,
+        provenance=provenance,
+        expected=run_forecast(ledger, rows),
+        corrected=corrected,
+        left_out=left_out,
+    )
     path = path or ledger.out / "report.html"
-    write_whole(path, text.encode(errors="replace"))
+    write_whole(path, text)
     return path
 
 
 def rendered(
     rows: list[VideoRow],
     tallies: pd.DataFrame,
+    *,
     bin_s: float,
     provenance: dict[str, Any],
     expected: Forecast,
     corrected: dict[str, dict[str, Correction]],
     left_out: str = "",
 ) -> str:
-    """The page as text; `left_out` says which small cells are not in the tallies."""
+    """The page as text; `left_out` states which small cells are not in the tallies."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -99,7 +107,7 @@ def rendered(
         times=[Shares(clock(float(str(start))), a, s) for start, a, s in grouped(tallies, "bin_start_s")],
         ages=[Shares(str(band), a, s) for band, a, s in grouped(tallies, "age_band") if band != "unknown"],
         bin_s=bin_s,
-        forecast=expected.sentence,
+        forecast=expected,
         corrected=corrected,
         methods=METHODS,
         mixed=digests if (digests := option_sets(rows)) > 1 else 0,
@@ -109,5 +117,5 @@ def rendered(
 
 
 def readable_bin_s(longest_s: float) -> float:
-    """The shortest of the usual bins that cuts the longest video into no more than `MAX_TIME_BINS`."""
+    """The shortest of `TIME_BINS_S` that cuts the longest video into at most `MAX_TIME_BINS` bins."""
     return float(next((b for b in TIME_BINS_S if longest_s / b <= MAX_TIME_BINS), TIME_BINS_S[-1]))

@@ -1,1 +1,1 @@
-"""From the faces of a video to appearances with their attributes."""
+"""Joins the faces of a video to appearances, and classifies them."""

@@ -1,4 +1,4 @@
-"""Follows the faces of one video: frames in, face rows and finished appearances out."""
+"""Detects and tracks the faces of one video: takes its frames, gives rows of faces and finished appearances."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facetally.options import RunOptions
 from facetally.video.reader import Frame
 
 MAX_BATCH_BYTES = 2**26
-"""Eight frames of 1080p take 50 MB, eight of 8K would take 800."""
+"""Memory limit of a batch: eight frames of 1080p take 50 MB, eight of 8K would take 800 MB."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class FaceRows:
     frame_index: int
     time_s: float
     duration_s: float
-    """As in `Frame`, without its picture."""
+    """All three as in `Frame`."""
     tracked: TrackedFaces
     quality: npt.NDArray[np.float32]
     """(N,) in [0, 1] by `facetally.detection.quality.geometric_quality`."""
@@ -38,7 +38,7 @@ class FaceRows:
 
 @dataclass(frozen=True)
 class Track:
-    """One appearance of one person, from entering to leaving the picture or the shot."""
+    """One appearance of one person, from entering to leaving the frame or the shot."""
 
     track_id: int
     first_s: float
@@ -57,30 +57,31 @@ class Track:
 
 @dataclass(frozen=True)
 class FollowedFrame:
-    """What one sampled frame added."""
+    """The results of one sampled frame."""
 
     rows: FaceRows
     ended: tuple[Track, ...]
-    """Tracks that ended with it, long enough to count. The last frame of a video ends all that are left."""
+    """The appearances that ended with it; tracks that are too short are not among them. The last frame ends all that
+    are left."""
 
 
 def follow(
-    frames: Iterable[Frame], detector: Detector, recipe: CropRecipe, options: RunOptions
+    frames: Iterable[Frame], detector: Detector, *, recipe: CropRecipe, options: RunOptions
 ) -> Iterator[FollowedFrame]:
-    """Detects, tracks and cuts crops, a batch of frames at a time.
+    """Detects and tracks faces and cuts crops, a batch of frames at a time.
 
-    Memory is bounded by the batch and by who is in view: a track leaves as soon as it ends.
+    Memory is bounded by the batch and the number of people in view: a track is released as soon as it ends.
 
     Args:
         frames: sampled frames of one video, in order.
         detector: finds the faces.
-        recipe: how the classifier wants its crops.
-        options: thresholds of every stage.
+        recipe: how to cut the crops for the classifier.
+        options: of all stages.
     """
     tracker, shots = Tracker(options.tracking), ShotCutDetector(options.shots)
     detection = SparseDetection(detector, options.sparse)
     open_tracks: dict[int, _OpenTrack] = {}
-    held: FollowedFrame | None = None  # one frame is held back, to end what is left with the last one
+    held: FollowedFrame | None = None  # one frame is held back: the last one gets all tracks that are still open
     for batch in _batches(frames, options.following.batch_frames):
         frame_hw = batch[0].image.hw
         images = [frame.image.bgr(detector.input_wh(frame_hw)) for frame in batch]
@@ -92,7 +93,14 @@ def follow(
             tracked = tracker.update(faces, frame.time_s, frame.duration_s, is_cut)
             quality = geometric_quality(faces)
             ended = [open_tracks.pop(track_id) for track_id in tracked.ended_ids]
-            _add_faces(open_tracks, frame, tracked, quality, recipe, options.following.best_crops)
+            _add_faces(
+                open_tracks,
+                frame,
+                tracked,
+                quality=quality,
+                recipe=recipe,
+                best_count=options.following.best_crops,
+            )
             rows = FaceRows(frame.index, frame.time_s, frame.duration_s, tracked, quality)
             held = FollowedFrame(rows, _appearances(ended, options))
     if held:
@@ -101,7 +109,7 @@ def follow(
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    """Consecutive frames of one picture size: `size` of them, or as many large ones as `MAX_BATCH_BYTES` hold."""
+    """Batches of consecutive frames of equal size: `size` of them, or fewer large ones to stay in `MAX_BATCH_BYTES`."""
     for (height, width), same_size in groupby(frames, key=lambda frame: frame.image.hw):
         batch: list[Frame] = []
         for frame in same_size:
@@ -115,7 +123,7 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
 
 @dataclass
 class _OpenTrack:
-    """A track that may still grow."""
+    """A track that has not ended yet."""
 
     track_id: int
     first_s: float
@@ -152,24 +160,25 @@ def _add_faces(
     open_tracks: dict[int, _OpenTrack],
     frame: Frame,
     tracked: TrackedFaces,
+    *,
     quality: npt.NDArray[np.float32],
     recipe: CropRecipe,
     best_count: int,
 ) -> None:
-    """Adds a frame's faces to their tracks; crops are cut only of faces that can be among a track's best."""
+    """Adds a frame's faces to their tracks; crops are cut only for faces that can be among the best of their track."""
     heights = geometry.heights(tracked.faces.boxes)
-    hopeful = np.zeros(len(tracked.faces), bool)
+    is_candidate = np.zeros(len(tracked.faces), bool)
     for index in np.flatnonzero(tracked.track_ids != NO_TRACK):
         track_id = int(tracked.track_ids[index])
         track = open_tracks.setdefault(track_id, _OpenTrack(track_id, frame.time_s))
         track.add(frame, float(heights[index]))
-        hopeful[index] = len(track.best) < best_count or quality[index] > track.best[-1][0]
-    chosen = np.flatnonzero(hopeful)
+        is_candidate[index] = len(track.best) < best_count or quality[index] > track.best[-1][0]
+    chosen = np.flatnonzero(is_candidate)
     if not len(chosen):
         return
     crops = cut_crops(frame.image.bgr(), tracked.faces[chosen], recipe)
     for index, value, crop in zip(chosen, crop_quality(quality[chosen], crops), crops, strict=True):
-        # a copy, so that the array of all crops of the frame can go
+        # a copy, so that the array with all crops of the frame can be freed
         open_tracks[int(tracked.track_ids[index])].keep(float(value), crop.copy(), best_count)
 
 

@@ -1,10 +1,10 @@
-"""Turns tracks into people: one answer an appearance, from its best crops, classified in batches across videos."""
+"""Classifies tracks: one prediction per appearance, pooled over its best crops, in batches across videos."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,20 +14,21 @@ from facetally.options import PeopleOptions
 from facetally.tracks.follow import Track
 
 PROBABILITY_MARGIN = 1e-4
-"""No single crop may count for more than these odds."""
+"""Probabilities are clipped to this distance from 0 and 1, which limits the weight of a single crop."""
 STORED_DECIMALS = 4
-"""Enough to read, and few enough that the batch a crop happened to be in can never show."""
+"""Few enough that rounding hides the small differences that depend on which other crops were in the batch."""
+PredictedGender = Literal["female", "male", "unknown"]
 
 
 class Classifier(Protocol):
-    """Whatever gives attributes for a batch of crops."""
+    """Predicts attributes for a batch of crops."""
 
     def predict(self, crops: np.ndarray) -> Attributes: ...
 
 
 @dataclass(frozen=True)
 class Person:
-    """One appearance with its answer: a row of the table `tracks/`."""
+    """One appearance with its predicted attributes: a row of the table `tracks/`."""
 
     track_id: int
     first_s: float
@@ -36,18 +37,18 @@ class Person:
     face_count: int
     face_height_px: float
     quality: float
-    """The best crop's, in [0, 1]."""
+    """Of the best crop, in [0, 1]."""
     female_prob: float
     """In [0, 1]."""
-    gender: str
-    """female, male, or unknown where the face is too small or too young, or the answer too uncertain."""
+    gender: PredictedGender
+    """unknown if the face is too small or too young, or the prediction is too uncertain."""
     age_years: float
-    """NaN where the model gives no age."""
+    """NaN if the model predicts no age."""
     age_band: str
 
 
 def people_of(tracks: Iterable[Track], classifier: Classifier, options: PeopleOptions) -> list[Person]:
-    """Classifies all crops of `tracks` together, `batch_crops` at a time, and sums them up by track."""
+    """Classifies the crops of all tracks together, `batch_crops` at a time, and pools the predictions by track."""
     tracks = list(tracks)
     if not tracks:
         return []
@@ -56,12 +57,12 @@ def people_of(tracks: Iterable[Track], classifier: Classifier, options: PeopleOp
 
 
 def classified(groups: Sequence[np.ndarray], classifier: Classifier, batch_crops: int) -> list[Attributes]:
-    """The answers for each group of crops, all of them classified together, `batch_crops` at a time.
+    """The predictions for each group of crops, all of them classified together, `batch_crops` at a time.
 
     Args:
         groups: at least one (K, S, S, 3) uint8 RGB; K may be 0.
-        classifier: whose answers are wanted.
-        batch_crops: at most so many crops go through it at once.
+        classifier: predicts the attributes.
+        batch_crops: the largest batch.
     """
     crops = np.concatenate(groups)
     starts = range(0, max(len(crops), 1), batch_crops)
@@ -72,7 +73,7 @@ def classified(groups: Sequence[np.ndarray], classifier: Classifier, batch_crops
 
 
 def person_of(track: Track, predictions: Attributes, options: PeopleOptions) -> Person:
-    """One answer from those of a track's K crops, weighted by quality."""
+    """Pools the predictions for the K crops of a track, weighted by quality."""
     weights = np.maximum(track.crop_quality.astype(np.float64), 1e-3)
     female_prob = pooled_female_prob(predictions.female_prob, weights)
     age_years = round(float(np.average(predictions.age_years, weights=weights)), 1)
@@ -85,14 +86,14 @@ def person_of(track: Track, predictions: Attributes, options: PeopleOptions) -> 
         face_height_px=track.face_height_px,
         quality=float(track.crop_quality[0]),
         female_prob=female_prob,
-        gender=predicted_gender(female_prob, track.face_height_px, age_years, options),
+        gender=predicted_gender(female_prob, track.face_height_px, age_years, options=options),
         age_years=age_years,
         age_band=age_band(age_years),
     )
 
 
 def pooled_female_prob(female_prob: npt.NDArray[np.floating], weights: npt.NDArray[np.float64]) -> float:
-    """One probability from several of the same person: the mean of their log-odds, weighted; rounded as stored.
+    """Pools several probabilities of the same person: the weighted mean of their log-odds; rounded as stored.
 
     Args:
         female_prob: (K,) in [0, 1].
@@ -103,13 +104,15 @@ def pooled_female_prob(female_prob: npt.NDArray[np.floating], weights: npt.NDArr
 
 
 def log_odds(female_prob: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """(N,) log-odds of (N,) probabilities, within `PROBABILITY_MARGIN`."""
+    """(N,) log-odds of (N,) probabilities, clipped by `PROBABILITY_MARGIN`."""
     prob = np.clip(female_prob.astype(np.float64), PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
     return np.asarray(np.log(prob / (1 - prob)))
 
 
-def predicted_gender(female_prob: float, face_height_px: float, age_years: float, options: PeopleOptions) -> str:
-    """female, male or unknown; even odds are always unknown, and an age of NaN is no reason to be."""
+def predicted_gender(
+    female_prob: float, face_height_px: float, age_years: float, *, options: PeopleOptions
+) -> PredictedGender:
+    """The gender by probability, height and age; even odds are always unknown, and an age of NaN is ignored."""
     confidence = round(max(female_prob, 1 - female_prob), STORED_DECIMALS)
     if female_prob == 0.5 or confidence < options.min_confidence:
         return "unknown"

@@ -1,4 +1,4 @@
-"""Runs a classifier over labelled crops and writes what it is worth."""
+"""Runs a classifier over labelled crops and writes its evaluation."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ BATCH_CROPS = 64
 def predictions_for(
     classifier: FaceGenderClassifier, corpus: FaceCorpus, change: Callable[[ImageArray], ImageArray] = lambda crop: crop
 ) -> Attributes:
-    """The classifier's answer for every face of the corpus, on the crops' middle.
+    """The classifier's predictions for every face of the corpus, on the crops without their margin.
 
     Args:
-        classifier: whose answers are wanted.
+        classifier: the model to run.
         corpus: N > 0 faces.
-        change: made to each crop first, margin and all.
+        change: applied to each crop, margin included, before the margin is removed.
     """
     side = classifier.card.crop["size_px"]
     parts = []
@@ -37,19 +37,23 @@ def predictions_for(
 
 
 def held_out_faces(sets: Sequence[FaceSet], card: ModelCard, split: str = "test") -> FaceCorpus:
-    """The faces of a model's data sets that it has not learnt from: of "selection", or of "test", by which it has not
-    been selected either.
+    """The faces of a model's data sets that its training held out.
+
+    Args:
+        sets: the data sets.
+        card: of the model.
+        split: "selection", or "test", which was not used for model selection either.
 
     Raises:
-        OptionError: the card does not say what they are, or none of a set's pictures is among them.
+        OptionError: the card does not record the held-out images, or a set has none of them.
     """
-    fix = "leave --held-out away, to judge all pictures"
+    fix = "leave out --held-out, to evaluate on all images"
     held_out = card.images_held_out
     if not held_out.test:
-        raise OptionError(f"{card.name} does not say which pictures it has not learnt from", fix=fix)
+        raise OptionError(f"{card.name} does not record which images its training held out", fix=fix)
     for faces in sets:
         if not any(held_out.split_of(digest) for digest in faces.labels["digest"]):
-            raise OptionError(f"{card.name} held no picture of {faces.name} out of its training", fix=fix)
+            raise OptionError(f"the training of {card.name} held out no image of {faces.name}", fix=fix)
     low, high = card.data["ages"]
     return join_sets(sets, card.training["seed"], (low, high), held_out).split(split)
 
@@ -60,23 +64,23 @@ def evaluate_classifier(
     """Writes the report folder of a classifier on labelled faces.
 
     Args:
-        classifier: whose answers are judged.
-        corpus: labelled crops, none of which it was trained on or selected by.
+        classifier: the model to evaluate.
+        corpus: labelled crops, none of which was used to train or select it.
         folder: gets classification_report.txt, metrics.json, misclassified.csv and the plots.
         history: the epochs of its training, for the curves.
 
     Returns:
-        What metrics.json holds.
+        The content of metrics.json.
 
     Raises:
-        OptionError: no face, or none with a label for what the classifier tells.
+        OptionError: no face, or none with a label for an attribute that the classifier predicts.
     """
     layout, faces = classifier.card.layout, corpus.faces
     predicted = {"female": layout.gender != "none", "age_years": layout.age != "none"}
     if not any(faces[column].notna().any() for column, is_predicted in predicted.items() if is_predicted):
         raise OptionError(
-            f"none of {len(faces)} faces has a label for what {classifier.card.name} tells",
-            fix="give other or more labelled pictures",
+            f"none of {len(faces)} faces has a label for what {classifier.card.name} predicts",
+            fix="give other or more labelled images",
         )
     predictions = predictions_for(classifier, corpus)
     return write_evaluation(

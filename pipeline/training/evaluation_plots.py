@@ -1,4 +1,4 @@
-"""The pictures of an evaluation, each as the bytes of a PNG; the same figures give the same bytes."""
+"""The plots of an evaluation, each as the bytes of a PNG; the same figures give the same bytes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHEET_COLUMNS = 8
 
 
 def confusion_png(evaluation: GenderEvaluation, title: str) -> bytes:
-    """Counts and shares of each truth, coloured by share."""
+    """The confusion matrix: counts, and shares of each true class, coloured by share."""
     counts = np.array(
         [
             [evaluation.female_as_female, evaluation.female_as_male],
@@ -43,46 +43,46 @@ def confusion_png(evaluation: GenderEvaluation, title: str) -> bytes:
         axes.text(column, row, text, ha="center", va="center", color=colour)
     axes.set_xticks([0, 1], ["female", "male"])
     axes.set_yticks([0, 1], ["female", "male"])
-    axes.set(xlabel="predicted", ylabel="truth")
+    axes.set(xlabel="predicted", ylabel="labelled")
     return _png(figure)
 
 
 def roc_png(curve: Roc, title: str) -> bytes:
-    """The curve, with a coin toss for comparison."""
+    """The ROC curve, with the diagonal of a random classifier."""
     figure, axes = _square(title)
     axes.plot([0, 1], [0, 1], linestyle=":", color="black")
     axes.plot(curve.false_positive_rate, curve.true_positive_rate, color="tab:blue")
     axes.text(0.95, 0.05, f"area {curve.area:.4f}", ha="right")
-    axes.set(xlabel="share of men called women", ylabel="share of women called women", xlim=(-0.02, 1.02))
+    axes.set(xlabel="share of men predicted female", ylabel="share of women predicted female", xlim=(-0.02, 1.02))
     axes.set_ylim(-0.02, 1.02)
     axes.grid(alpha=0.3)
     return _png(figure)
 
 
 def reliability_png(table: Reliability, title: str) -> bytes:
-    """Accuracy over confidence, with the number of answers, and the line on which both are the same."""
+    """Accuracy over confidence with the number of predictions in each bin, and the line of perfect calibration."""
     figure, axes = _square(title)
     axes.plot([0.5, 1], [0.5, 1], linestyle=":", color="black")
     axes.plot(table.confidence, table.accuracy, "o", color="tab:blue", markersize=4)
     for confidence, accuracy, count in zip(table.confidence, table.accuracy, table.counts, strict=True):
         axes.annotate(str(count), (confidence, accuracy), (0, -10), textcoords="offset points", ha="center", size=6)
     axes.text(0.99, 0.02, f"calibration error {table.calibration_error:.4f}", ha="right", transform=axes.transAxes)
-    axes.set(xlabel="confidence", ylabel="share of answers that are right", xlim=(0.48, 1.04), ylim=(-0.02, 1.02))
+    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0.48, 1.04), ylim=(-0.02, 1.02))
     axes.grid(alpha=0.3)
     return _png(figure)
 
 
 def coverage_png(curve: CoverageCurve, title: str) -> bytes:
-    """Accuracy over coverage, as the least confident answers become unknown."""
+    """Accuracy over coverage, as the least confident predictions become unknown."""
     figure, axes = _square(title)
     axes.plot(curve.coverage, curve.accuracy, color="tab:blue")
-    axes.set(xlabel="share of faces given an answer", ylabel="share of answers that are right", xlim=(0, 1.02))
+    axes.set(xlabel="share of faces with a prediction", ylabel="accuracy of predictions", xlim=(0, 1.02))
     axes.grid(alpha=0.3)
     return _png(figure)
 
 
 def age_png(true_years: npt.NDArray[np.float64], predicted_years: npt.NDArray[np.float64], title: str) -> bytes:
-    """Told over true age as a density, for thousands of points would hide each other."""
+    """Predicted over true age as a density, because thousands of points would hide each other."""
     figure, axes = _square(title)
     oldest = float(max(true_years.max(), predicted_years.max(), 1))
     youngest = float(min(true_years.min(), predicted_years.min(), 0))
@@ -91,12 +91,12 @@ def age_png(true_years: npt.NDArray[np.float64], predicted_years: npt.NDArray[np
     )
     axes.plot([youngest, oldest], [youngest, oldest], linestyle=":", color="black")
     figure.colorbar(cells, label="faces")
-    axes.set(xlabel="true age, years", ylabel="told age, years")
+    axes.set(xlabel="true age, years", ylabel="predicted age, years")
     return _png(figure)
 
 
 def curves_png(history: Sequence[Mapping[str, Any]], title: str) -> bytes:
-    """Loss, accuracy and error of age over the epochs, as far as they are known; a dotted line where a stage begins.
+    """Loss, accuracy and age error over the epochs, where known; a dotted line where a stage begins.
 
     Args:
         history: at least one epoch, with the fields of `facetally.gender.training.trainer.EpochResult`.
@@ -122,7 +122,7 @@ def curves_png(history: Sequence[Mapping[str, Any]], title: str) -> bytes:
 
 
 def contact_sheet_png(crops: Sequence[ImageArray], captions: Sequence[str], title: str) -> bytes:
-    """Crops with a caption below each, in rows.
+    """Crops in rows, each with a caption below.
 
     Args:
         crops: at least one (S, S, 3) uint8 RGB.
@@ -146,7 +146,7 @@ def _square(title: str) -> tuple[Figure, Axes]:
 
 
 def _figure(title: str, size_inches: tuple[float, float]) -> Figure:
-    """A figure of its own: unknown to pyplot, it needs no window and is not kept."""
+    """A figure outside pyplot: it needs no window, and pyplot does not keep a reference to it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from facetally.csv_cells import as_cell
+from facetally.files import write_whole
 from facetally.gender.age_metrics import LIFE_BANDS, AgeEvaluation, band_masks, by_age_band
 from facetally.gender.data.face_sets import ImageArray
 from facetally.gender.metrics import (
@@ -37,7 +38,7 @@ Figures = dict[str, Any]
 ADULT_YEARS = (18, 80)
 """Youngest and oldest of the adults, both included."""
 COVERAGE_AT = (0.95, 0.98, 0.99)
-"""Accuracies for which the widest coverage is told."""
+"""Accuracies for which the widest coverage is reported."""
 SHEET_COUNT = 48
 """Mistakes on the contact sheet."""
 RELIABILITY_BINS = 15
@@ -54,42 +55,43 @@ FILES = (
     "curves.png",
     "metrics.json",
 )
-"""All that may be written. What does not apply is removed, so that no file of an earlier evaluation stays."""
+"""All files that may be written. Those that do not apply are removed: no file of an earlier evaluation stays."""
 
 
 def write_evaluation(
     folder: Path,
     faces: pd.DataFrame,
+    *,
     female_prob: npt.ArrayLike | None,
     age_years: npt.ArrayLike | None,
     crops: Callable[[int], ImageArray] | None,
     history: Sequence[Mapping[str, Any]] | None,
     title: str,
 ) -> Figures:
-    """Compares answers with labels and writes those of `FILES` that apply, metrics.json last.
+    """Compares predictions with labels and writes those of `FILES` that apply, metrics.json last.
 
     Args:
-        folder: made if it is not there.
-        faces: N > 0 rows with the columns file, set, group ("" without), female (1, 0, NaN without) and age_years (NaN
-            without); faces without a label do not count where it is needed.
-        female_prob: (N,) in [0, 1], more than 0.5 being "female"; None from a network that does not tell gender.
-        age_years: (N,) told; None from a network that does not tell age.
+        folder: created if it does not exist.
+        faces: N > 0 rows with the columns file, set, group ("" if unknown), female (1, 0, NaN if unknown) and age_years
+            (NaN if unknown); faces without a label are left out of the figures that need it.
+        female_prob: (N,) in [0, 1], above 0.5 is "female"; None for a network without a gender output.
+        age_years: (N,) predicted; None for a network without an age output.
         crops: gives the (S, S, 3) uint8 RGB crop of a row, counted from 0; None: no contact sheet.
         history: the epochs, with the fields of `facetally.gender.training.trainer.EpochResult`; None or empty: no
             curves.
         title: above every plot.
 
     Returns:
-        What metrics.json holds.
+        The content of metrics.json.
 
     Raises:
-        ValueError: no faces, no label for anything told, or answers that do not go with the faces.
+        ValueError: no faces, no label for any predicted attribute, or predictions that do not match the faces.
     """
     predictions = _predictions(faces, female_prob, age_years)
     gendered = predictions[predictions["female"].notna() & predictions["female_prob"].notna()]
     aged = predictions[predictions["age_years"].notna() & predictions["predicted_years"].notna()]
     if not len(gendered) and not len(aged):
-        raise ValueError("no face has a label for what the network tells")
+        raise ValueError("no face has a label for what the network predicts")
     metrics = {
         "title": title,
         "count": len(predictions),
@@ -111,7 +113,7 @@ def write_evaluation(
 def _predictions(
     faces: pd.DataFrame, female_prob: npt.ArrayLike | None, age_years: npt.ArrayLike | None
 ) -> pd.DataFrame:
-    """The faces with their row and the answers beside them, female_prob and told_years, NaN where nothing is told."""
+    """The labels with columns for the row and the predictions, female_prob and predicted_years; NaN without output."""
     if not len(faces):
         raise ValueError("there is no face to evaluate")
     labels = faces[["file", "set", "group", "female", "age_years"]]
@@ -129,7 +131,7 @@ def _predictions(
 
 
 def _gender_metrics(predictions: pd.DataFrame) -> Figures:
-    """The figures of gender over all faces, and by set with the groups in it."""
+    """The figures of gender over all faces, and by set, each with its groups."""
     by_set = {
         str(name): _gender_figures(part) | {"by_group": _by_group(part)} for name, part in predictions.groupby("set")
     }
@@ -147,7 +149,7 @@ def _gender_figures(predictions: pd.DataFrame) -> Figures:
 
 
 def _quality(predictions: pd.DataFrame) -> Figures:
-    is_female, probs = _truths(predictions)
+    is_female, probs = _labels_and_probs(predictions)
     evaluation, coverage = _evaluation(predictions), accuracy_against_coverage(is_female, probs)
     points = [(accuracy, *coverage.widest(accuracy)) for accuracy in COVERAGE_AT]
     return evaluation.as_dict() | {
@@ -190,7 +192,7 @@ def _age_figures(predictions: pd.DataFrame) -> Figures:
 
 
 def classification_report(evaluation: GenderEvaluation) -> str:
-    """Precision, recall, F1 and support of each class and their means, in the look of scikit-learn."""
+    """Precision, recall, F1 and support of each class and their means, in the format of scikit-learn."""
     e = evaluation
     values = np.array(
         [[e.female_precision, e.female_recall, e.female_f1], [e.male_precision, e.male_recall, e.male_f1]]
@@ -214,8 +216,8 @@ def _report_line(name: str, values: npt.NDArray[np.float64], support: int) -> st
 
 
 def _mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The faces told wrong, the most confident first: truth, told and confidence beside their columns."""
-    is_female, probs = _truths(predictions)
+    """The misclassified faces, the most confident first, with the added columns truth, predicted and confidence."""
+    is_female, probs = _labels_and_probs(predictions)
     predicted_female = probs > 0.5
     predicted = predictions.assign(
         truth=np.where(is_female, "female", "male"),
@@ -226,7 +228,7 @@ def _mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gender_files(predictions: pd.DataFrame, crops: Callable[[int], ImageArray] | None, title: str) -> dict[str, bytes]:
-    is_female, probs = _truths(predictions)
+    is_female, probs = _labels_and_probs(predictions)
     evaluation, wrong = _evaluation(predictions), _mistakes(predictions)
     files = {
         "classification_report.txt": classification_report(evaluation).encode(),
@@ -253,12 +255,12 @@ def _caption(number: int, mistake: Mapping[Any, Any]) -> str:
     return f"{number}: {mistake['truth']}{age}\npredicted {mistake['predicted']}, {mistake['confidence']:.1%}"
 
 
-def _truths(predictions: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+def _labels_and_probs(predictions: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
     return (predictions["female"] == 1).to_numpy(), predictions["female_prob"].to_numpy()
 
 
 def _evaluation(predictions: pd.DataFrame) -> GenderEvaluation:
-    is_female, probs = _truths(predictions)
+    is_female, probs = _labels_and_probs(predictions)
     return GenderEvaluation.of(is_female, probs > 0.5)
 
 
@@ -271,11 +273,9 @@ def _rounded(value: float) -> float | None:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Removes what is left of `FILES`, and writes each file to a temporary name and renames it."""
+    """Removes the other files of `FILES`, then writes each file to a temporary name and renames it."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in set(FILES) - files.keys():
         (folder / name).unlink(missing_ok=True)
     for name, content in files.items():
-        temporary = folder / f".{name}.part"
-        temporary.write_bytes(content)
-        temporary.replace(folder / name)
+        write_whole(folder / name, content)

@@ -1,4 +1,4 @@
-"""Turns labelled pictures into aligned face crops for training and evaluation, once: the crops are kept on disk."""
+"""Turns labelled images into aligned face crops for training and evaluation, and caches the crops on disk."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from facetally.detection.crops import BORDERS, CropRecipe, cut_crops
 from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.errors import ModelError, OptionError
+from facetally.files import write_whole
 from facetally.gender.data.face_sets import LABEL_COLUMNS, FaceSet, load_face_set, new_crops, pixel_digest, save_labels
 from facetally.models.weights import sha256_of
 
 PORTRAIT_DETECTION = ScrfdOptions(input_px=128, min_score=0.3, wide_px=64, wide_min_height=0.3)
-"""Data sets of faces show one, and it nearly fills the picture: little resolution is enough."""
+"""Images of face data sets show one face that nearly fills the image, so a low resolution is enough."""
 MARGIN_SHARE = 1 / 7
-"""Kept around each crop, in its sides: 16 px of 112."""
+"""Margin kept on each side of a crop, as a share of the crop's side: 16 px of 112."""
 FORMAT = 3
-"""Of the kept crops; another one is cut anew."""
-FORMS_FIX = "check the pictures: facetally train --help shows the forms that they may have"
+"""Of the cached crops; crops cached in another format are cut again."""
+FORMS_FIX = "check the images: facetally train --help lists the supported forms"
 
 
 @dataclass(frozen=True)
 class CuttingReport:
-    """What became of a source's pictures."""
+    """How many images of a source were cut, and how many were left out for which reason."""
 
     images: int
     without_label: int
@@ -43,17 +44,17 @@ class CuttingReport:
 
 
 class FaceCutter:
-    """Cuts the one face that each picture shows.
+    """Cuts the labelled face out of each image.
 
     Args:
-        detector_path: SCRFD weights; None where pictures are aligned crops already, which are only resized, and
-            continued past their border into the margin.
-        recipe: the crops.
-        margin_px: kept around them, to turn and shift in.
+        detector_path: SCRFD weights; None for aligned crops, which are only resized, with a margin extrapolated from
+            their border.
+        recipe: of the crops.
+        margin_px: kept around the crops, so that augmentation can rotate and shift them.
         cache: folder for the crops; a source is cut once for the same detector, recipe and margin.
 
     Raises:
-        ModelError: the weights are no SCRFD.
+        ModelError: the weights are not an SCRFD.
     """
 
     def __init__(self, detector_path: Path | None, recipe: CropRecipe, margin_px: int, cache: Path) -> None:
@@ -64,15 +65,15 @@ class FaceCutter:
     def cut(
         self, source: ImageSource, limit: int | None = None, on_image: Callable[[int, int], None] = lambda *_: None
     ) -> tuple[FaceSet, CuttingReport]:
-        """The crops of a source and what was left out, from the cache where they are there.
+        """The crops of a source, from the cache if they are there, and the counts of what was cut and left out.
 
         Args:
-            source: labelled pictures.
-            limit: at most so many pictures, evenly from all (a smoke run).
-            on_image: called with the number of pictures done and to do.
+            source: labelled images.
+            limit: at most this many images, evenly spaced over all (for a smoke run).
+            on_image: called with the number of images done and the total.
 
         Raises:
-            OptionError: the source cannot be read, or has no labelled picture with a face.
+            OptionError: the source cannot be read, or has no labelled image with a face.
         """
         try:
             folder = self._cache / f"{source.name}-{self._key(source, limit)}"
@@ -90,7 +91,7 @@ class FaceCutter:
     def _fill(self, folder: Path, source: ImageSource, limit: int | None, on_image: Callable[[int, int], None]) -> None:
         total = source.count()
         if not total:
-            raise ValueError(f"{source.name}: no picture is in {', '.join(map(str, source.images))}")
+            raise ValueError(f"{source.name}: no image found in {', '.join(map(str, source.images))}")
         chosen = np.linspace(0, total, min(limit or total, total), endpoint=False).astype(int)
         crops = new_crops(folder, len(chosen), self._recipe.size_px + 2 * self._margin_px)
         rows: list[tuple[object, ...]] = []
@@ -106,15 +107,14 @@ class FaceCutter:
             crops[len(rows)], digest = found
             rows.append(_labels(image, digest))
         if not rows:
-            left = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items() if count)
-            raise ValueError(f"{source.name}: none of {len(chosen)} pictures has both a label and a face: {left}")
+            reasons = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items() if count)
+            raise ValueError(f"{source.name}: none of {len(chosen)} images has both a label and a face: {reasons}")
         save_labels(folder, pd.DataFrame(rows, columns=list(LABEL_COLUMNS)))
         report = CuttingReport(len(chosen), **counts, cut=len(rows))
-        (folder / "report.part").write_text(json.dumps(asdict(report)))
-        (folder / "report.part").replace(folder / "report.json")  # last: without it the folder does not count
+        write_whole(folder / "report.json", json.dumps(asdict(report)))  # last: a folder without it is incomplete
 
     def _crop(self, labelled: LabelledImage) -> tuple[ImageArray, str] | str:
-        """The crop and the digest of its picture, or the name of the count that the picture adds to."""
+        """The crop and the digest of its image, or the name of the count to which the image adds."""
         if labelled.is_female is None and labelled.age_years is None:
             return "without_label"
         try:
@@ -144,23 +144,23 @@ def cut_sources(
     limit: int | None,
     on_image: Callable[[str, int, int], None],
 ) -> tuple[list[FaceSet], dict[str, CuttingReport]]:
-    """The crops of each source, and by its name what became of its pictures.
+    """The crops of each source, and by source name the counts of what was cut and left out.
 
     Args:
-        sources: labelled pictures.
-        detector: SCRFD weights; None: the pictures are aligned crops already.
-        recipe: the crops, to which a margin of `MARGIN_SHARE` is added.
+        sources: labelled images.
+        detector: SCRFD weights; None: the images are aligned crops already.
+        recipe: of the crops, to which a margin of `MARGIN_SHARE` is added.
         cache: folder for the crops.
-        limit: at most so many pictures of each source.
-        on_image: called with the source's name, and the number of its pictures done and to do.
+        limit: at most this many images per source.
+        on_image: called with the source's name, the number of its images done, and their total.
 
     Raises:
-        OptionError: two sources have one name, or one cannot be read or has no labelled picture with a face.
-        ModelError: the weights are no SCRFD.
+        OptionError: two sources have the same name, or one cannot be read or has no labelled image with a face.
+        ModelError: the weights are not an SCRFD.
     """
     names = [source.name for source in sources]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise OptionError(f"two data sets are called {twice!r}", fix="name them: A=PICTURES B=PICTURES")
+        raise OptionError(f"two data sets are called {twice!r}", fix="name them: A=IMAGES B=IMAGES")
     cutter = FaceCutter(detector, recipe, round(MARGIN_SHARE * recipe.size_px), cache)
     sets, reports = [], {}
     for source in sources:
@@ -170,7 +170,7 @@ def cut_sources(
 
 
 def meant_face(faces: Faces, labelled: LabelledImage, image: ImageArray) -> Faces:
-    """The face that the picture is of: the one that its box overlaps most, without a box the most central; or none."""
+    """The labelled face of an image: the one that overlaps its box most, or without a box the most central; or none."""
     if not len(faces):
         return faces
     if labelled.box is None:
@@ -181,7 +181,7 @@ def meant_face(faces: Faces, labelled: LabelledImage, image: ImageArray) -> Face
 
 
 def most_central(faces: Faces, frame_hw: tuple[int, int]) -> Faces:
-    """The one of at least one faces whose centre is nearest to the frame's centre, in its own sizes."""
+    """The face whose centre is nearest to the frame's centre, with distance measured in face sizes; needs a face."""
     middle = np.array([frame_hw[1] / 2, frame_hw[0] / 2], np.float32)
     distance = np.linalg.norm(geometry.centres(faces.boxes) - middle, axis=1) / geometry.sizes(faces.boxes)
     best = int(np.argmin(distance))

@@ -1,10 +1,11 @@
-"""Writes a model's card for people: what it does, what it has seen, what it is worth."""
+"""Writes a model's README: what it predicts, what it was trained on, and how accurate it is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from facetally.files import write_whole
 from facetally.gender.model.card import ModelCard, commands_of
 
 GENDER_FORMS = {"two_logits": "gender (2 logits: {classes})", "female_logit": "gender (1 logit, of female)", "none": ""}
@@ -15,11 +16,11 @@ def write_model_page(path: Path, card: ModelCard, metrics: dict[str, Any]) -> No
     """Writes Markdown.
 
     Args:
-        path: of the page; a file there is replaced.
+        path: of the page; an existing file is replaced.
         card: of the model.
         metrics: of its test split, as `facetally.training.evaluation_report.write_evaluation` returns them.
     """
-    path.write_text(model_page(card, metrics))
+    write_whole(path, model_page(card, metrics))
 
 
 def model_page(card: ModelCard, metrics: dict[str, Any]) -> str:
@@ -27,9 +28,9 @@ def model_page(card: ModelCard, metrics: dict[str, Any]) -> str:
     forms = [GENDER_FORMS[card.layout.gender].format(classes=", ".join(card.class_names)), AGE_FORMS[card.layout.age]]
     side = card.crop["size_px"]
     predicted = " and ".join(form for form in forms if form)
-    by_itself = " (by itself: the mean of its output and of its mirror image's)" if card.mirrored else ""
+    by_itself = " (for a single crop: the mean of the outputs for it and for its mirror image)" if card.mirrored else ""
     facts = {
-        "tells": f"perceived {predicted}, of one aligned face crop{by_itself}",
+        "predicts": f"perceived {predicted}, of one aligned face crop{by_itself}",
         "network": f"{card.architecture}, one output of {card.layout.column_count} columns",
         "input": f"(B, 3, {side}, {side}) RGB in [0, 1], less {list(card.pixel_mean)}, over {list(card.pixel_std)}",
         "crop": f"ArcFace's five points at scale {card.crop['template_scale']}, border: {card.crop['border']}",
@@ -48,7 +49,7 @@ def model_page(card: ModelCard, metrics: dict[str, Any]) -> str:
 |---|---|
 {rows}
 
-Faces by set: learnt from, selected and calibrated by, reported.
+Faces by set: for training, for model selection and calibration, and for the figures below.
 
 | set | train | selection | test |
 |---|---|---|---|
@@ -58,13 +59,13 @@ Faces by set: learnt from, selected and calibrated by, reported.
 
 {_results(metrics)}
 
-Plots, the classification report and the most confident mistakes are in `evaluation/`. The terms of the data hold for
-what is made of them. Answers are of perceived gender and age, for aggregate use.
+Plots, the classification report and the most confident mistakes are in `evaluation/`. The terms of the data apply to
+these weights. Predictions are of perceived gender and age, for aggregate use.
 """
 
 
 def _results(metrics: dict[str, Any]) -> str:
-    lines = ["| set | faces | accuracy | women | men | mean error of age, years |", "|---|---|---|---|---|---|"]
+    lines = ["| set | faces | accuracy | women | men | mean age error, years |", "|---|---|---|---|---|---|"]
     for name in _set_names(metrics):
         gender, age = ((metrics[kind] or {"by_set": {}})["by_set"].get(name) for kind in ("gender", "age"))
         predicted = (

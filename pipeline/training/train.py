@@ -1,4 +1,4 @@
-"""Trains a model by a recipe, from pictures to a folder that holds the weights, their card and what they are worth."""
+"""Trains a model by a recipe: labelled images in; a folder with the weights, their card and their evaluation out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 from facetally.datasets.labelled_images import ImageSource
 from facetally.detection.crops import CropRecipe
 from facetally.errors import ModelError, OptionError
+from facetally.files import whole_file
 from facetally.gender.attributes import FloatArray
 from facetally.gender.calibration import Calibration, best_threshold, fit_calibration
 from facetally.gender.classifier import FaceGenderClassifier
@@ -35,58 +36,58 @@ from facetally.training.face_crops import CuttingReport, cut_sources
 from facetally.training.model_readme import write_model_page
 
 BASELINE_FACES = 500
-"""About so many test faces say what the network is worth before training."""
+"""Approximate number of test faces on which the network is evaluated before training."""
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is to be trained, from what, into where."""
+    """What to train, on which data, and where to write it."""
 
     recipe: Recipe
     sources: tuple[ImageSource, ...]
     out: Path
     detector: Path | None
-    """SCRFD weights that find the faces; None: the pictures are aligned crops already."""
+    """SCRFD weights that find the faces; None: the images are aligned crops already."""
     backbone: Path | None = None
-    """Weights of the trunk to start from; None: from scratch."""
+    """Weights of the backbone to start from; None: from scratch."""
     start: Path | None = None
-    """A checkpoint of such a network to go on from, instead; what it has held out stays held out."""
+    """A checkpoint of the same network to continue from instead; the images it held out stay held out."""
     teachers: tuple[Path, ...] = ()
-    """Weights whose answers are learnt beside the labels; none may have learnt from what this training holds out."""
+    """Weights for distillation beside the labels; none may have been trained on images that this training holds out."""
     cache: Path | None = None
-    """Where aligned crops are kept; None: in `out`."""
+    """Where aligned crops are cached; None: in `out`."""
     limit: int | None = None
-    """Pictures of each source (a smoke run)."""
+    """Maximum number of images per source (for a smoke run)."""
     seed: int = 0
     device: str = "cpu"
     workers: int = 0
     command: str = ""
-    """For the card."""
+    """The command line, for the card."""
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What a training leaves in its folder."""
+    """The result of a training."""
 
     folder: Path
     card: ModelCard
     metrics: dict[str, Any]
     """Of the test split, as in metrics.json."""
     baseline_accuracy: float
-    """Of gender on part of the test split before training; NaN where the network does not tell it."""
+    """Accuracy of gender on part of the test split before training; NaN for a network without a gender output."""
     history: list[EpochResult]
     cutting: dict[str, CuttingReport]
     """By source."""
 
 
 class Watcher(Protocol):
-    """Told how a training goes."""
+    """Receives the progress of a training."""
 
     def cutting(self, source: str, done: int, total: int) -> None:
-        """So many pictures of a source are looked at."""
+        """`done` of `total` images of a source have been processed."""
 
     def teaching(self, done: int, total: int) -> None:
-        """The teachers have told so many faces."""
+        """The teachers have predicted `done` of `total` faces."""
 
     def step(self, step: int, steps: int, loss: float) -> None:
         """A batch is done."""
@@ -96,30 +97,31 @@ class Watcher(Protocol):
 
 
 def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
-    """Cuts, trains, calibrates, exports and evaluates; a stopped training goes on from its last epoch.
+    """Cuts, trains, calibrates, exports and evaluates; a stopped training resumes from its last epoch.
 
     Raises:
         OptionError: the data cannot be used, or `out` holds another training.
-        ModelError: the trunk is of another network, or the detector's weights are no SCRFD.
+        ModelError: the backbone is of another network, or the detector's weights are not an SCRFD.
     """
     if job.device == "cuda" and not torch.cuda.is_available():
-        raise OptionError("--device cuda: torch has no working CUDA here", fix="take --device cpu")
+        raise OptionError("--device cuda: torch has no working CUDA here", fix="use --device cpu")
     job.out.mkdir(parents=True, exist_ok=True)
     recipe = job.recipe
-    network, former = _former(job.start, recipe) if job.start else (_begun(job), None)
-    teachers = [_teacher(path, recipe) for path in job.teachers]
+    network, start_card = _load_start(job.start, recipe) if job.start else (_new_network(job), None)
+    teachers = [_load_teacher(path, recipe) for path in job.teachers]
     cache = job.cache or job.out / "crops"
     crops = CropRecipe(size_px=recipe.size_px)
     largest_px = max([recipe.size_px, *(teacher.card.crop["size_px"] for teacher in teachers)])
-    cut = replace(crops, size_px=largest_px)  # whoever reads smaller crops gets these shrunk
+    cut = replace(crops, size_px=largest_px)  # networks with a smaller input get these crops shrunk
     sets, cutting = cut_sources(job.sources, job.detector, cut, cache, job.limit, watcher.cutting)
-    corpus = _corpus(sets, job, former)
+    corpus = _corpus(sets, job, start_card)
     test = corpus.split("test")
-    some = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
-    _, baseline, _ = evaluate_network(network, some, recipe, recipe.size_px, "cpu")
+    part = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
+    _, baseline, _ = evaluate_network(network, part, recipe, recipe.size_px, "cpu")
     targets = _targets(teachers, corpus, job, watcher) if teachers else None
-    history = _trained(network, corpus, targets, job, watcher)
-    card = _card(job, crops, corpus, calibrations(network, corpus.split("selection"), recipe, job.device), former)
+    history = _train(network, corpus, targets, job, watcher)
+    calibration = calibrations(network, corpus.split("selection"), recipe, job.device)
+    card = _card(job, crops, corpus, calibration, start_card)
     checkpoint = job.out / f"{recipe.name}.pth"
     save_checkpoint(checkpoint, network.cpu(), card)
     epochs = [asdict(result) for result in history]
@@ -141,73 +143,71 @@ def _summary(metrics: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _former(start: Path, recipe: Recipe) -> tuple[FaceNetwork, ModelCard]:
-    """The network that a training goes on from, and its card."""
-    fix = "give a .pth that facetally train has written by the same recipe, or no --start"
+def _load_start(start: Path, recipe: Recipe) -> tuple[FaceNetwork, ModelCard]:
+    """The network that a training continues from, and its card."""
+    fix = "give a .pth that facetally train wrote with the same recipe, or leave out --start"
     try:
         network, card = load_checkpoint(start)
     except ValueError as error:
         raise ModelError(str(error), fix=fix) from error
     shape = NetworkOptions(card.architecture, **card.network), card.layout, card.class_names
     if shape != (recipe.network, recipe.layout, recipe.class_names):
-        raise ModelError(f"{start} is no network of recipe {recipe.name}: it is of {card.name}", fix=fix)
+        raise ModelError(f"{start} is not a network of recipe {recipe.name}: it is of {card.name}", fix=fix)
     if not card.held_out:
-        raise ModelError(f"{start} does not say which pictures it has not learnt from", fix=fix)
+        raise ModelError(f"{start} does not record which images its training held out", fix=fix)
     return network, card
 
 
-def _teacher(path: Path, recipe: Recipe) -> FaceGenderClassifier:
+def _load_teacher(path: Path, recipe: Recipe) -> FaceGenderClassifier:
     fix = "give .onnx or .pth files of the recipe facetally"
     if recipe.layout != TARGET_COLUMNS:
-        raise OptionError(f"recipe {recipe.name} cannot learn from teachers", fix="leave --teacher away")
+        raise OptionError(f"recipe {recipe.name} does not support teachers", fix="leave out --teacher")
     try:
         teacher = FaceGenderClassifier(path)
     except ValueError as error:
         raise ModelError(str(error), fix=fix) from error
     if teacher.card.layout != TARGET_COLUMNS:
-        raise ModelError(f"{path} does not tell what recipe {recipe.name} is to learn", fix=fix)
+        raise ModelError(f"{path} does not have the outputs of recipe {recipe.name}", fix=fix)
     return teacher
 
 
 def _targets(
     teachers: Sequence[FaceGenderClassifier], corpus: FaceCorpus, job: TrainingJob, watcher: Watcher
 ) -> FloatArray:
-    """What the teachers say of the faces to be learnt from; kept in `out`, for it takes them minutes."""
+    """The teachers' targets for the training faces; cached in `out`, because computing them takes minutes."""
     held_out = corpus.faces.loc[corpus.faces["split"] != "train", "digest"]
     for path, teacher in zip(job.teachers, teachers, strict=True):
-        if learnt := held_out.map(teacher.card.images_held_out.split_of).isna().sum():
+        if seen := held_out.map(teacher.card.images_held_out.split_of).isna().sum():
             raise OptionError(
-                f"{path} may have learnt from {learnt} pictures that this training holds out",
-                fix="give --teacher files that held them out too, or give it as --start as well",
+                f"{path} may have been trained on {seen} images that this training holds out",
+                fix="give --teacher files that held them out too, or give the same file as --start",
             )
     faces = corpus.split("train")
     key = " ".join([_hashes(job.detector, *job.teachers), *faces.faces["digest"]])
-    path = job.out / f"taught-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+    path = job.out / f"targets-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
     if not path.exists():
-        temporary = path.with_suffix(".part")
-        with temporary.open("wb") as file:
+        with whole_file(path) as temporary, temporary.open("wb") as file:
             np.save(file, distillation_targets(teachers, faces, watcher.teaching))
-        temporary.replace(path)
     targets: FloatArray = np.load(path)
     return targets
 
 
-def _begun(job: TrainingJob) -> FaceNetwork:
-    torch.manual_seed(job.seed)  # of the head's first weights
+def _new_network(job: TrainingJob) -> FaceNetwork:
+    torch.manual_seed(job.seed)  # for the initial weights of the head
     network = FaceNetwork(job.recipe.network, job.recipe.layout.column_count)
     if job.backbone:
         try:
             load_backbone(network, job.backbone)
         except ValueError as error:
-            raise ModelError(str(error), fix="give the trunk's own weights, or none to start from scratch") from error
+            raise ModelError(str(error), fix="give weights of this backbone, or none to start from scratch") from error
     return network
 
 
-def _corpus(sets: Sequence[FaceSet], job: TrainingJob, former: ModelCard | None) -> FaceCorpus:
-    """All faces, with labels in every split for all that the recipe's network tells."""
-    fix = "give more labelled pictures with --data"
+def _corpus(sets: Sequence[FaceSet], job: TrainingJob, start_card: ModelCard | None) -> FaceCorpus:
+    """All faces; every split has labels for each attribute that the recipe's network predicts."""
+    fix = "give more labelled images with --data"
     try:
-        corpus = join_sets(sets, job.seed, job.recipe.ages, former.images_held_out if former else None)
+        corpus = join_sets(sets, job.seed, job.recipe.ages, start_card.images_held_out if start_card else None)
     except ValueError as error:
         raise OptionError(str(error), fix=fix) from error
     layout = job.recipe.layout
@@ -222,18 +222,17 @@ def _hashes(*files: Path | None) -> str:
     return " ".join(sha256_of(path) if path else "none" for path in files)
 
 
-def _trained(
+def _train(
     network: FaceNetwork, corpus: FaceCorpus, targets: FloatArray | None, job: TrainingJob, watcher: Watcher
 ) -> list[EpochResult]:
-    """Changes the network; the results of all epochs, those of earlier runs too."""
+    """Trains the network in place and returns the results of all epochs, those of earlier runs included."""
     state_path, recipe = job.out / "state.pth", job.recipe
-    identity = _hashes(
-        job.start or job.backbone, job.detector, *job.teachers
-    )  # the detector decides what the crops show
+    # the detector is part of it because the crops depend on it
+    identity = _hashes(job.start or job.backbone, job.detector, *job.teachers)
     try:
         trainer = Trainer(network, corpus, recipe, job.seed, state_path, identity, job.device, job.workers, targets)
     except ValueError as error:
-        raise OptionError(str(error), fix="give more labelled pictures with --data") from error
+        raise OptionError(str(error), fix="give more labelled images with --data") from error
     try:
         for result in trainer.run(watcher.step):
             watcher.epoch(result)
@@ -245,11 +244,11 @@ def _trained(
 def calibrations(
     network: FaceNetwork, selection: FaceCorpus, recipe: Recipe, device: str
 ) -> dict[str, dict[str, float]]:
-    """As a card's `calibration` has them; empty without both genders, told and labelled.
+    """The `calibration` of a card; empty for a network without a gender output, or without labels of both genders.
 
-    The line for single crops is fitted on the selection split, balanced as the recipe balances what it learns; a tuned
-    threshold becomes its offset. A line for tracks takes labelled video (`scripts/calibrate_tracks.py`): until then,
-    nothing but the smoothing is undone there.
+    The line for single crops is fitted on the selection split, with the weights that the recipe gives to faces in
+    training; a tuned threshold becomes its offset. A line for tracks needs labelled video
+    (`scripts/calibrate_tracks.py`); until then only the label smoothing is undone for tracks.
     """
     selection = selection.only(selection.faces["female"].notna())
     is_female = selection.faces["female"].to_numpy() == 1
@@ -267,13 +266,17 @@ def calibrations(
 
 
 def _card(
-    job: TrainingJob, crops: CropRecipe, corpus: FaceCorpus, calibration: dict[str, Any], former: ModelCard | None
+    job: TrainingJob,
+    crops: CropRecipe,
+    corpus: FaceCorpus,
+    calibration: dict[str, dict[str, float]],
+    start_card: ModelCard | None,
 ) -> ModelCard:
     recipe = job.recipe
-    backbone = (
-        former.data["backbone"] if former else job.backbone.name if job.backbone else "none: trained from scratch"
-    )
-    earlier: dict[str, Any] = {"before": former.training} if former else {}
+    backbone = job.backbone.name if job.backbone else "none: trained from scratch"
+    earlier: dict[str, Any] = {}
+    if start_card:
+        backbone, earlier = start_card.data["backbone"], {"before": start_card.training}
     if job.teachers:
         earlier["teachers"] = [sha256_of(path) for path in job.teachers]  # in the order of the command
     counts = corpus.faces.groupby(["set", "split"]).size()

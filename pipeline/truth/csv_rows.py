@@ -1,4 +1,4 @@
-"""Reads CSV files that people wrote: every complaint names file, line, column, value and fix."""
+"""Reads CSV files that people wrote. Every error names file, line, column, value and fix."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from facetally.csv_cells import as_cell, of_cell
 from facetally.errors import TruthError
+from facetally.files import whole_file
 
 ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-"""What a byte order mark at the beginning says; without one it must be UTF-8."""
+"""By byte order mark; a file without one must be UTF-8."""
 SEPARATORS = (",", ";", "\t")
 ZIP_MARK = b"PK\x03\x04"
 MAX_SHOWN = 60
-"""Characters of a wrong value that are repeated in an error."""
+"""Characters of a wrong value that an error repeats."""
+
+Word = TypeVar("Word", bound=str)
 
 
 @dataclass(frozen=True)
 class CsvRow:
-    """A row, and where it stands."""
+    """A row, and its place in a file."""
 
     path: Path
     line: int
@@ -31,7 +35,7 @@ class CsvRow:
     values: dict[str, str]
     """By column, without surrounding blanks."""
     where: str = ""
-    """What errors name instead of line and column, for values that come from another kind of file."""
+    """What errors name instead of line and column, for values from another kind of file."""
 
     def wrong(self, column: str, why: str, fix: str) -> TruthError:
         """The error for one value of this row."""
@@ -44,18 +48,18 @@ class CsvRow:
         """A value that must not be empty.
 
         Raises:
-            TruthError: it is.
+            TruthError: it is empty.
         """
         value = self.values.get(column, "")
         if not value:
             raise self.wrong(column, "is empty", fix="fill it in, or delete the line")
         return value
 
-    def word(self, column: str, words: Mapping[str, str], default: str | None = None) -> str:
-        """The meaning of a word, whatever its case; `default` where the value is empty or the column missing.
+    def word(self, column: str, words: Mapping[str, Word], default: Word | None = None) -> Word:
+        """The meaning of a word in any case; `default` where the value is empty or the column missing.
 
         Raises:
-            TruthError: none of the words, or empty without a default.
+            TruthError: an unknown word, or an empty value without a default.
         """
         if default is not None and not self.values.get(column):
             return default
@@ -69,7 +73,7 @@ class CsvRow:
         """A finite number; `default` where the value is empty or the column missing.
 
         Raises:
-            TruthError: anything else, such as nan, inf or a decimal comma.
+            TruthError: not a finite number, such as nan, inf or 12,5.
         """
         value = self.values.get(column, "")
         if not value and default is not None:
@@ -84,11 +88,11 @@ class CsvRow:
 
 
 def read_rows(path: Path, required: Iterable[str]) -> list[CsvRow]:
-    """All rows of a file with a header; separated by commas, semicolons or tabs; empty lines are passed over.
+    """All rows of a file with a header, separated by commas, semicolons or tabs; empty lines are skipped.
 
     Args:
         path: the file, in UTF-8 (with or without byte order mark) or UTF-16 (with).
-        required: columns that must be there; others may be.
+        required: columns that must exist; others may.
 
     Raises:
         TruthError: no such file, another encoding, a missing or repeated column, a row of another length.
@@ -96,7 +100,7 @@ def read_rows(path: Path, required: Iterable[str]) -> list[CsvRow]:
     text = read_text(path)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     rows = []
-    line = 1  # where a row begins; a quoted value may go on for several lines
+    line = 1  # where a row begins; a quoted value may span several lines
     try:
         header = [name.strip().lower() for name in next(lines, [])]
         _check_header(path, header, list(required))
@@ -113,19 +117,19 @@ def read_rows(path: Path, required: Iterable[str]) -> list[CsvRow]:
 
 
 def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Writes a file that `read_rows` reads back, and in which no text is a spreadsheet's formula.
+    """Writes a file that `read_rows` reads back, and in which spreadsheets run no text as a formula.
 
     Raises:
         OSError: it cannot be written.
     """
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows([as_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
 
 
 def read_bytes(path: Path) -> bytes:
-    """What a file of labels holds.
+    """The content of a file of labels.
 
     Raises:
         TruthError: it cannot be read, or is an archive.
@@ -142,10 +146,10 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The same as text: UTF-8 with or without byte order mark, or UTF-16 with.
+    """The content of a file of labels as text: UTF-8 with or without byte order mark, or UTF-16 with one.
 
     Raises:
-        TruthError: as `read_bytes`; another encoding, named with the first line that shows it.
+        TruthError: as `read_bytes`; another encoding, with the first line that shows it.
     """
     data = read_bytes(path)
     encoding = next((name for mark, name in ENCODINGS.items() if data.startswith(mark)), "utf-8")
@@ -157,7 +161,7 @@ def read_text(path: Path) -> str:
         raise TruthError(f"{path}, line {line}: byte {data[error.start]:#04x} is not {encoding}", fix=fix) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise TruthError(f"{path}, line {line}: holds a zero byte", fix=fix)
+        raise TruthError(f"{path}, line {line}: contains a zero byte", fix=fix)
     return text
 
 
@@ -165,13 +169,13 @@ def _row(path: Path, line: int, header: list[str], fields: list[str]) -> CsvRow:
     if len(fields) != len(header):
         raise TruthError(
             f"{path}, line {line}: {len(fields)} values for {len(header)} columns",
-            fix='give each column a value, empty ones too; put "quotes" around values with separators',
+            fix='give each column a value, if only an empty one; put "quotes" around values with separators',
         )
     return CsvRow(path, line, dict(zip(header, (of_cell(field.strip()) for field in fields), strict=True)))
 
 
 def _separator(text: str) -> str:
-    """The one that the header has most of; in doubt a comma."""
+    """The separator that occurs most in the header; a comma if there is none."""
     header = text.partition("\n")[0]
     return max(SEPARATORS, key=header.count)
 
@@ -183,4 +187,4 @@ def _check_header(path: Path, header: list[str], required: list[str]) -> None:
             fix=f"the first line must name the columns: {','.join(required)}",
         )
     if repeated := sorted({name for name in header if name and header.count(name) > 1}):
-        raise TruthError(f"{path}, line 1: column {', '.join(repeated)} stands twice", fix="delete one of them")
+        raise TruthError(f"{path}, line 1: column {', '.join(repeated)} appears twice", fix="delete one of them")

@@ -1,13 +1,4 @@
-"""Hand labels: who is in which video, where and when.
-
-A truth folder holds
-
-- `people.csv`: video, person, gender, and where known age_band, face_quality, note; where people were labelled by time
-  instead of boxes also start_s and end_s, one row for each time that the person is in view;
-- `boxes.csv`, where faces were boxed: video, person, time_s, x1, y1, x2, y2;
-- `clips.csv`, if wanted: video, labelled_until_s (where the labels of a video stop; else with the last of them) and
-  source (videos of one source share people and light; else the video's folder).
-"""
+"""Hand labels as types: who is in which video, where and when. `facetally.truth.files` reads and writes them."""
 
 from __future__ import annotations
 
@@ -15,12 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+LabelledGender = Literal["female", "male", "unsure", "not_a_face", "ignore"]
+"""female and male count in accuracy. unsure and ignore (images of people, regions to leave out) do not. A track on
+not_a_face is a false one."""
+FaceQuality = Literal["good", "poor", ""]
+"""Empty: not labelled."""
+BoxRow = tuple[str, float, tuple[float, ...], int]
+"""Person, time_s, box, and line in boxes.csv."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,10 @@ class LabelledPerson:
 
     video: str
     person: str
-    gender: str
-    """female, male, unsure, not_a_face or ignore."""
+    gender: LabelledGender
     age_band: str = "unsure"
     """Of `facetally.gender.attributes.AGE_BANDS`; "a/b" where annotators differ; unsure."""
-    face_quality: str = ""
-    """good, poor, or empty where nobody judged."""
+    face_quality: FaceQuality = ""
     note: str = ""
     intervals_s: tuple[tuple[float, float], ...] = ()
     """[start, stop) in seconds, where the person was labelled by time instead of boxes."""
@@ -43,7 +40,7 @@ class LabelledPerson:
 
     @property
     def counts(self) -> bool:
-        """Whether the answer for this person can be right or wrong."""
+        """Whether the person counts in accuracy: labelled female or male."""
         return self.gender in ("female", "male")
 
 
@@ -52,11 +49,11 @@ class LabelledBoxes:
     """The face boxes of one video, by time.
 
     Raises:
-        ValueError: the arrays do not belong together.
+        ValueError: the arrays have different lengths.
     """
 
     people: tuple[str, ...]
-    """(N,) whose box it is."""
+    """(N,) the person in each box."""
     times_s: Floats
     """(N,) seconds from the first frame, ascending."""
     boxes: Floats
@@ -73,8 +70,8 @@ class LabelledBoxes:
             )
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[str, float, tuple[float, ...], int]]) -> LabelledBoxes:
-        """From rows of person, time_s, box and line, in any order."""
+    def of(cls, rows: Iterable[BoxRow]) -> LabelledBoxes:
+        """From rows in any order."""
         ordered = sorted(rows, key=lambda row: (row[1], row[0]))
         return cls(
             people=tuple(row[0] for row in ordered),
@@ -90,19 +87,19 @@ class LabelledBoxes:
 
 @dataclass(frozen=True)
 class Truth:
-    """All labels of a folder."""
+    """All labels of a truth folder."""
 
     people: dict[str, tuple[LabelledPerson, ...]]
     """By video."""
     boxes: dict[str, LabelledBoxes] = field(default_factory=dict)
-    """By video; none for one that was labelled by time."""
+    """By video; videos labelled by time have none."""
     labelled_until_s: dict[str, float] = field(default_factory=dict)
-    """By video, where that was stated."""
+    """By video, where clips.csv states it."""
     sources: dict[str, str] = field(default_factory=dict)
-    """By video, where that was stated."""
+    """By video, where clips.csv states it."""
 
     def until_s(self, video: str) -> float:
-        """Where the labels of a video stop, in seconds."""
+        """Where the labels of a video stop, in seconds: as stated, else with the last label."""
         if video in self.labelled_until_s:
             return self.labelled_until_s[video]
         ends = [stop for person in self.people.get(video, ()) for _, stop in person.intervals_s]
@@ -110,7 +107,7 @@ class Truth:
         return float(max([*ends, *times], default=0.0))
 
     def source(self, video: str) -> str:
-        """What a video shares people and light with others of: as stated, else its folder."""
+        """The source of a video: as stated, else its folder. Videos of one source share people and light."""
         return self.sources.get(video) or self._folders[video]
 
     @cached_property
@@ -119,7 +116,7 @@ class Truth:
 
 
 def folder_sources(videos: Iterable[str]) -> dict[str, str]:
-    """The source of each video where only names are known: its folder; without several folders, only itself."""
+    """The source of each video where only names are known: its folder; without several folders, the video itself."""
     folders = {video: PurePosixPath(video).parent.as_posix() for video in videos}
     several = len(set(folders.values())) > 1
     return {video: folder if several and folder != "." else video for video, folder in folders.items()}

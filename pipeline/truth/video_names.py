@@ -1,4 +1,4 @@
-"""Which video of a run a label means: people write names in full, cut short, or with another suffix."""
+"""Which video of a run a label is of: people write names in full, shortened, or with another suffix."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import PurePosixPath
 from facetally.errors import TruthError
 
 SHOWN = 3
-"""Names of each side that an error lists."""
+"""The most names of each side that an error lists."""
 
 
 def matched_names(truth_names: Iterable[str], run_names: Iterable[str]) -> dict[str, str]:
-    """The videos that a truth and a run share: the truth's name to the run's.
+    """The videos that a truth folder and a run share: the truth's name to the run's.
 
-    Names that are equal belong together. Of the rest one may be the end of the other by whole parts of the path
-    (`b.mp4` and `clips/a/b.mp4`); of what is left then, the same again without the files' suffixes.
+    Equal names match. Of the rest, names match where one is the end of the other by whole parts of the path (`b.mp4`
+    and `clips/a/b.mp4`); then the remaining names are compared in the same way without the files' suffixes.
 
     Args:
         truth_names, run_names: paths with forward slashes.
 
     Raises:
-        TruthError: a name fits two of the other side, or nothing fits at all.
+        TruthError: a name matches two of the other side, or no name matches at all.
     """
     truth_left, run_left = set(truth_names), set(run_names)
     matched = {name: name for name in truth_left & run_left}
@@ -33,7 +33,7 @@ def matched_names(truth_names: Iterable[str], run_names: Iterable[str]) -> dict[
     if not matched:
         raise TruthError(
             f"no video is in both: the labels are of {_listed(truth_left)}, the videos are {_listed(run_left)}",
-            fix="name the videos that were labelled, or mend the column video so that it says what their files say",
+            fix="give the videos that were labelled, or write the names of their files in the column video",
         )
     return matched
 
@@ -44,28 +44,28 @@ def _matched_by_ends(
     """The truth's name to the run's where the parts of one are the last parts of the other.
 
     Raises:
-        TruthError: a name fits two of the other side.
+        TruthError: a name matches two of the other side.
     """
     by_last_part = defaultdict(list)
-    for theirs in sorted(run_names):
-        by_last_part[parts_of(theirs)[-1:]].append(theirs)
+    for run_name in sorted(run_names):
+        by_last_part[parts_of(run_name)[-1:]].append(run_name)
     matched: dict[str, str] = {}
-    meant: dict[str, str] = {}
-    for ours in sorted(truth_names):
-        parts = parts_of(ours)
-        fitting = [theirs for theirs in by_last_part[parts[-1:]] if _one_ends_the_other(parts, parts_of(theirs))]
+    truth_name_of: dict[str, str] = {}
+    for truth_name in sorted(truth_names):
+        parts = parts_of(truth_name)
+        fitting = [name for name in by_last_part[parts[-1:]] if _one_ends_the_other(parts, parts_of(name))]
         if len(fitting) > 1:
             raise TruthError(
-                f"{ours}, a video of the labels, may be {fitting[0]} or {fitting[1]}",
+                f"{truth_name}, a video of the labels, may be {fitting[0]} or {fitting[1]}",
                 fix="write more of its path in the column video, up to the part in which the two differ",
             )
-        for theirs in fitting:
-            if theirs in meant:
+        for run_name in fitting:
+            if run_name in truth_name_of:
                 raise TruthError(
-                    f"{meant[theirs]} and {ours}, videos of the labels, may both be {theirs}",
+                    f"{truth_name_of[run_name]} and {truth_name}, videos of the labels, may both be {run_name}",
                     fix="write one name for both in the column video, or more of the path of each",
                 )
-            matched[ours], meant[theirs] = theirs, ours
+            matched[truth_name], truth_name_of[run_name] = run_name, truth_name
     return matched
 
 

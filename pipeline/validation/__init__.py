@@ -1,1 +1,1 @@
-"""A run beside hand labels: figures, intervals, and the verdict on a target."""
+"""Compares runs with hand labels: figures, intervals, and the verdict on a target accuracy."""

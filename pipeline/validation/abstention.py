@@ -1,4 +1,4 @@
-"""When to say "unknown": the threshold that reaches an accuracy, and what it costs in answers."""
+"""When to predict "unknown": the confidence threshold that reaches an accuracy, and how many predictions remain."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from facetally.validation.outcomes import TrackOutcome
 
 THRESHOLDS = tuple(round(float(t), 2) for t in np.arange(0.5, 1.0, 0.01))
 MIN_TRACKS = 20
-"""Answers that a threshold must leave; the accuracy of fewer says nothing."""
+"""Predictions that a threshold must leave; the accuracy over fewer means nothing."""
 
 
 def abstention_figures(tracks: Sequence[TrackOutcome], min_accuracy: float) -> Figures:
-    """The threshold found on one half of the sources, and what it does on the other; the curve of all.
+    """The threshold chosen on one half of the sources, its results on both halves, and the curve over all sources.
 
     Args:
-        tracks: judged; only those of labelled men and women count.
-        min_accuracy: wanted of the answers that are given, in [0, 1].
+        tracks: evaluated; only those of labelled men and women count.
+        min_accuracy: required of the predictions that remain, in [0, 1].
     """
     counted = [track for track in tracks if track.counts]
     first, second = halves(track.source for track in counted)
@@ -39,18 +39,18 @@ def abstention_figures(tracks: Sequence[TrackOutcome], min_accuracy: float) -> F
 
 
 def chosen_threshold(tracks: Sequence[TrackOutcome], min_accuracy: float) -> float | None:
-    """The lowest confidence at which the answers given are right often enough; None where none is."""
+    """The lowest threshold at which the remaining predictions reach the accuracy; None where none does."""
     for threshold in THRESHOLDS:
-        given = [track.is_right for track in tracks if track.confidence >= threshold]
-        if len(given) >= MIN_TRACKS and sum(given) >= min_accuracy * len(given):
+        outcomes = [track.is_right for track in tracks if track.confidence >= threshold]
+        if len(outcomes) >= MIN_TRACKS and sum(outcomes) >= min_accuracy * len(outcomes):
             return threshold
     return None
 
 
 def coverage_figures(tracks: Sequence[TrackOutcome], min_confidence: float) -> Figures:
-    """Accuracy of the answers at least this confident, and the share of tracks that get one."""
-    given = [track for track in tracks if track.confidence >= min_confidence]
+    """Accuracy of the predictions with at least this confidence, and the share of tracks that have one."""
+    predicted = [track for track in tracks if track.confidence >= min_confidence]
     return {
-        **ratio_figures((track.is_right, track.source) for track in given),
-        "coverage": share_of(len(given), len(tracks)),
+        **ratio_figures((track.is_right, track.source) for track in predicted),
+        "coverage": share_of(len(predicted), len(tracks)),
     }

@@ -1,4 +1,4 @@
-"""Two runs beside the same labels: which is right more often, and is that more than chance?"""
+"""Compares two runs over the same labels: which is more accurate, and is the difference more than chance?"""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ class Pair:
 
     @property
     def is_right(self) -> tuple[bool, bool]:
-        """In each run; a miss is wrong."""
+        """In each run; a missed person counts as wrong."""
         return self.first.is_found and self.first.is_right, self.second.is_found and self.second.is_right
 
 
 def compare_runs(first: Ledger, second: Ledger, truth: Truth) -> Figures:
-    """Accuracy of two runs over the same labelled men and women, a miss counting as wrong, and the difference.
+    """Accuracy of two runs over the same labelled men and women, and the difference. A missed person counts as wrong.
 
     Args:
         first, second: the runs.
         truth: labels of videos that both hold.
 
     Returns:
-        first, second: ratio figures; difference: second - first in points, its interval from a bootstrap that draws the
-        same sources for both; only_first_right, only_second_right: counts of people; changed: who they are.
+        first, second: ratio figures; difference: second - first in points, with an interval from a bootstrap that draws
+        the same sources for both; only_first_right, only_second_right: counts of people; changed: these people.
 
     Raises:
-        OutputError: a run that is none, or damaged.
+        OutputError: a folder without a run, or a damaged run.
         TruthError: no labelled person in both.
     """
-    pairs = _pairs(_judged(first, truth), _judged(second, truth))
+    pairs = _pairs(_people(first, truth), _people(second, truth))
     if not pairs:
         raise TruthError("no labelled man or woman is in both runs", fix="compare runs over the same videos")
     return {
@@ -62,7 +62,8 @@ def compare_runs(first: Ledger, second: Ledger, truth: Truth) -> Figures:
     }
 
 
-def _judged(ledger: Ledger, truth: Truth) -> dict[PersonKey, PersonOutcome]:
+def _people(ledger: Ledger, truth: Truth) -> dict[PersonKey, PersonOutcome]:
+    """The labelled men and women of a run."""
     by_name = {row.video: row for row in ledger.rows()}
     labelled = {name: by_name[run_name] for name, run_name in matched_names(truth.people, by_name).items()}
     people = evaluate_videos(ledger, truth, labelled).people

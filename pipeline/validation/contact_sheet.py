@@ -1,4 +1,4 @@
-"""Pictures of the people who were told wrong: made only when asked for, to be looked at and thrown away."""
+"""An image of the people who were misclassified. It is made only on request, to inspect and then delete."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ import numpy as np
 import pandas as pd
 
 from facetally.detection.faces import ImageArray
-from facetally.errors import OutputError, VideoError
+from facetally.errors import VideoError
+from facetally.files import write_whole
 from facetally.options import Sampling
 from facetally.results.ledger import Ledger
 from facetally.results.tables import FACES, read_table
+from facetally.truth.labels import Floats
 from facetally.validation.outcomes import PersonOutcome
 from facetally.validation.validate import Validation
 from facetally.video.reader import VideoReader
 
 TILE_PX = 160
 FACES_SHOWN = 5
-"""Of each person, the best by quality, in order of time."""
+"""Of each person: the best by quality, in order of time."""
 MARGIN = 0.5
-"""Of the face's size, on every side: hair and collar tell an eye much."""
+"""Around the face, relative to its size: hair and clothes help the viewer."""
 TEXT_PX = 420
 
 
 def write_contact_sheet(ledger: Ledger, validation: Validation, path: Path) -> int:
-    """Writes a PNG with one line for each person found and told wrong, and returns how many; none: no file.
+    """Writes a PNG with one line for each person found and misclassified; returns their number. Without any: no file.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     wrong = [p for p in validation.outcomes.people if p.label.counts and p.is_found and not p.is_right]
     if not wrong:
         return 0
     lines = [_line(ledger, person, validation.video_ids[person.label.video]) for person in wrong]
-    if not cv2.imwrite(str(path), np.concatenate(lines)):
-        raise OutputError(f"cannot write {path}", fix="choose another folder with -o")
+    write_whole(path, cv2.imencode(".png", np.concatenate(lines))[1].tobytes())
     return len(lines)
 
 
@@ -54,7 +55,7 @@ def _line(ledger: Ledger, person: PersonOutcome, video_id: str) -> ImageArray:
 
 
 def _tiles(path: Path, faces: pd.DataFrame) -> list[ImageArray]:
-    """The faces with their surroundings, cut from the video."""
+    """The faces with their margins, cut from the video."""
     boxes = faces[["x1", "y1", "x2", "y2"]].to_numpy()
     wanted = {round(time_s, 6): box for time_s, box in zip(faces["time_s"], boxes, strict=True)}
     tiles: list[ImageArray] = []
@@ -67,8 +68,8 @@ def _tiles(path: Path, faces: pd.DataFrame) -> list[ImageArray]:
     return tiles
 
 
-def _tile(image: ImageArray, box: np.ndarray) -> ImageArray:
-    """A square around a box; (TILE_PX, TILE_PX, 3) uint8 BGR, black beyond the picture."""
+def _tile(image: ImageArray, box: Floats) -> ImageArray:
+    """A square around a box; (TILE_PX, TILE_PX, 3) uint8 BGR, black outside the frame."""
     centre = (box[:2] + box[2:]) / 2
     scale = TILE_PX / ((1 + 2 * MARGIN) * max(box[2] - box[0], box[3] - box[1]))
     shift = TILE_PX / 2 - scale * centre
@@ -77,13 +78,13 @@ def _tile(image: ImageArray, box: np.ndarray) -> ImageArray:
 
 
 def _text(person: PersonOutcome) -> ImageArray:
-    """Who it is and what was told; (TILE_PX, TEXT_PX, 3)."""
+    """The label and the prediction of a person, as text; (TILE_PX, TEXT_PX, 3) uint8 BGR."""
     canvas = np.zeros((TILE_PX, TEXT_PX, 3), np.uint8)
     label = person.label
     words = (
         label.video[-48:],
         f"{label.person}: {label.gender}, {label.age_band}, {label.face_quality}",
-        f"told {person.predicted}, female_prob {person.female_prob:.3f}",
+        f"predicted {person.predicted}, female_prob {person.female_prob:.3f}",
         f"face {person.face_height_px:.0f} px, {len(person.track_ids)} tracks",
     )
     for i, line in enumerate(words):

@@ -1,8 +1,8 @@
-"""Which track shows which labelled person: a run's faces beside hand labels, one video at a time.
+"""Matches tracks to labelled people: the faces of a run with hand labels, one video at a time.
 
-A track belongs to the person whose boxes it overlaps at most of the labelled times. Where people were labelled by time
-alone, the largest face in the picture is the one person in view; while several are in view, nothing can be told. Anyone
-with boxes is known by these only.
+A track belongs to the person whose boxes it overlaps at most of the labelled times. Of people labelled by time instead
+of boxes, the largest face in the frame belongs to the one person in view; while several are in view, it is undecided.
+People with boxes are matched by their boxes only.
 """
 
 from __future__ import annotations
@@ -21,47 +21,48 @@ from facetally.options import Sampling
 from facetally.truth.labels import Floats, LabelledBoxes, Truth
 
 MIN_IOU = 0.3
-"""Of a face with a labelled box, to be that person's: enough across annotation styles, too much for a neighbour's."""
+"""Of a face with a labelled box of the same person: reached across annotation styles, not reached by a neighbour."""
 MIN_IGNORED = 0.5
-"""Of a face's area within a region that is labelled ignore, to be in it: regions are larger than faces."""
+"""Part of a face's area within a region labelled ignore, for the face to be in it: regions are larger than faces."""
 MAX_OFFSET_S = 0.25
-"""Between a label and the sampled frame it is compared with; half the sampling step where that is less."""
+"""Between a label and the sampled frame that it is compared with; half the sampling step where that is less."""
 TIE_S = 0.002
-"""What the rounding of times in label files may make of a tie: of two frames or labels so alike the earlier counts."""
+"""Times in label files are rounded: of two frames or labels that are nearest to within this, the earlier counts."""
 EVERY_FRAME_S = 0.04
-"""The step of a run that takes every frame, where no face tells how long a frame is."""
+"""The sampling step of a run over every frame, where no face shows the duration of a frame."""
 DEFAULT_LABEL_STEP_S = 0.5
-"""For how long a box stands whose person has no other."""
+"""How long a person with a single box is in view."""
 
 Intervals = list[tuple[float, float]]
+"""[start, stop) in seconds."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """Who is who in one video."""
+    """The tracks and the people of one video."""
 
     owners: dict[int, str]
-    """The person that each track belongs to; tracks on nobody are missing."""
+    """The person that each track belongs to; without tracks on nobody."""
     people_counts: dict[int, int]
-    """How many labelled people each track touches; over 1, it changed hands."""
+    """How many labelled people each track touches; over 1: it switched between people."""
     box_counts: dict[str, int]
     """Labelled boxes of each person at sampled times."""
     found_counts: dict[str, int]
-    """Of those, with a face on them."""
+    """Of these, the boxes with a face on them."""
     comparable: frozenset[str]
-    """People whom the run could have found: labelled at sampled times, or by time and once alone in view."""
+    """People whom the run could have found: boxed at sampled times, or labelled by time and once alone in view."""
     unclear: frozenset[int]
-    """Tracks without an owner that may be on somebody labelled by time, who was not alone in view."""
+    """Tracks without an owner that may show a person labelled by time who was not alone in view."""
 
 
-def match_video(truth: Truth, video: str, faces: pd.DataFrame, sampling: Sampling) -> Match:
+def match_video(truth: Truth, video: str, *, faces: pd.DataFrame, sampling: Sampling) -> Match:
     """Compares the labels of one video with the faces that a run found in it.
 
     Args:
         truth: the labels.
-        video: its name there.
+        video: its name in the labels.
         faces: its rows of `tables.FACES`.
-        sampling: how the run looked at it.
+        sampling: which frames the run sampled.
     """
     votes: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     box_counts: Counter[str] = Counter()
@@ -92,9 +93,9 @@ def match_video(truth: Truth, video: str, faces: pd.DataFrame, sampling: Samplin
 
 
 def views_s(truth: Truth, video: str) -> dict[str, Intervals]:
-    """When each person of a video is in view, as [start, stop) intervals in seconds, in order and apart.
+    """When each person of a video is in view: intervals in order, without overlaps.
 
-    A box stands until the person's next one; where that is far, for as long as two boxes usually lie apart.
+    A box counts until the person's next box; where that is far, for the median time between two boxes.
     """
     views = {person.person: list(person.intervals_s) for person in truth.people[video]}
     if video not in truth.boxes:
@@ -111,7 +112,7 @@ def views_s(truth: Truth, video: str) -> dict[str, Intervals]:
 
 
 def alone_s(name: str, views: dict[str, Intervals]) -> float:
-    """How many seconds a person is in view with nobody else, by views as from `views_s`."""
+    """How many seconds a person is in view alone; `views` as from `views_s`."""
     others_s = [interval for other, intervals in views.items() if other != name for interval in intervals]
     return sum(stop - start - covered_s((start, stop), others_s) for start, stop in views[name])
 
@@ -148,7 +149,7 @@ def _overlaps(
 ) -> Iterable[tuple[str, int | None]]:
     """For each labelled box at a sampled time its person and the track of the face on it; None: no face there.
 
-    A region to be ignored comes with each face in it that is on nobody.
+    A region to ignore comes with each face in it that is on nobody.
     """
     rows_at = faces.groupby("time_s").indices
     frame_times_s = np.array(sorted(rows_at), np.float64)
@@ -174,13 +175,13 @@ def _overlaps(
 def _compared_labels(
     labels: LabelledBoxes, frame_times_s: Floats, step_s: float, keyframes: bool
 ) -> Iterable[tuple[float | None, list[int]]]:
-    """Sampled frames and the labels they are compared with: each person's nearest, where labels are the denser.
+    """Sampled frames and the labels they are compared with: each person's nearest, where labels are denser than frames.
 
     Yields:
         The time of the frame, None for one without a face, and indices of labels. Labels too far from any sampled
         frame are left out.
     """
-    reach_s = 1.1 * min(step_s / 2, MAX_OFFSET_S)  # a frame lies a little behind the sampling grid
+    reach_s = 1.1 * min(step_s / 2, MAX_OFFSET_S)  # sampled frames come a little after the sampling grid
     nearest: dict[tuple[float | None, int, str], tuple[float, int]] = {}
     for label, time_s in enumerate(labels.times_s):
         cell = round(time_s / step_s)
@@ -203,7 +204,7 @@ def _compared_labels(
 def _alone_in_view(
     timed: set[str], views: dict[str, Intervals], faces: pd.DataFrame
 ) -> Iterable[tuple[str, int, float]]:
-    """At times with one person in view, that person, the track of the largest face, and the frame's seconds."""
+    """At times with one person in view: the person, the track of the largest face, and the frame's seconds."""
     if not timed:
         return
     areas = (faces["x2"] - faces["x1"]) * (faces["y2"] - faces["y1"])

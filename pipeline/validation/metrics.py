@@ -1,6 +1,6 @@
-"""Figures of judged people and tracks: counts are kept beside every ratio, and sums are made before ratios.
+"""Figures over evaluated people and tracks. Every ratio comes with its counts, and is a ratio of sums.
 
-Every function returns plain nested values for `report.json`, whose names are described in reports/validation/README.md.
+The functions return plain nested values for `report.json`; reports/validation/README.md describes their names.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from facetally.quantification.intervals import (
     bootstrapped,
     clustered_interval,
 )
-from facetally.validation.outcomes import NOBODY, PEOPLE, Outcomes, PersonOutcome, TrackOutcome
+from facetally.validation.outcomes import NOBODY, PEOPLE, Outcomes, PersonOutcome, TrackOutcome, TrackTruth
 
 Figures = dict[str, Any]
 
-FALSE = (NOBODY, "not_a_face")
-"""The truth of false tracks."""
+FALSE_TRUTHS: tuple[TrackTruth, ...] = (NOBODY, "not_a_face")
+"""`TrackOutcome.truth` of false tracks."""
 HEIGHTS_PX = (0, 24, 40, 80, 160)
-"""Lower edges of the bands that faces are grouped in."""
+"""Lower edges of the bands of face height."""
 
 
 def ratio_figures(cases: Iterable[tuple[bool, str]], name: str = "accuracy") -> Figures:
-    """How many cases are right, with the interval for cases that come in clusters.
+    """The share of correct cases, with the interval for cases that come in clusters.
 
     Args:
-        cases: whether it is right, and its cluster.
+        cases: whether each is correct, and its cluster.
         name: of the ratio.
     """
     return _ratio(name, *clustered_ratio(cases))
 
 
 def clustered_ratio(cases: Iterable[tuple[bool, str]]) -> tuple[Proportion, Interval]:
-    """The same, not rounded: for the verdict."""
+    """The share of correct cases and its interval, not rounded."""
     right: Counter[str] = Counter()
     count: Counter[str] = Counter()
     for is_right, cluster in cases:
@@ -56,7 +56,7 @@ def clustered_ratio(cases: Iterable[tuple[bool, str]]) -> tuple[Proportion, Inte
 
 
 def independent_figures(right: Iterable[bool]) -> Figures:
-    """The same for cases taken as independent, with Wilson's interval: for small groups."""
+    """The share of correct cases, with Wilson's interval as if they were independent: for small groups."""
     cases = list(right)
     result = Proportion(sum(cases), len(cases))
     return _ratio("accuracy", result, result.interval())
@@ -73,7 +73,7 @@ def _ratio(name: str, result: Proportion, interval: Interval) -> Figures:
 
 
 def people_figures(people: Sequence[PersonOutcome]) -> Figures:
-    """Accuracy over labelled men and women: of those found, of those told, and of all."""
+    """Accuracy over labelled men and women: of those found, of those with a prediction, and of all."""
     labelled = [person for person in people if person.label.counts]
     found = [person for person in labelled if person.is_found]
     predicted = [person for person in found if person.predicted != "unknown"]
@@ -124,7 +124,7 @@ def _by_source(found: Iterable[PersonOutcome], gender: str) -> defaultdict[str, 
 
 
 def track_figures(outcomes: Outcomes) -> Figures:
-    """Accuracy over tracks of labelled men and women, and what else the tracks show."""
+    """Accuracy over tracks of labelled men and women, and the numbers of false and fragmented tracks."""
     counted = [track for track in outcomes.tracks if track.counts]
     predicted = [track for track in counted if track.predicted != "unknown"]
     found = [person for person in outcomes.people if person.is_found and person.label.counts]
@@ -138,15 +138,15 @@ def track_figures(outcomes: Outcomes) -> Figures:
         },
         "per_person": rounded(len(counted) / len(found)) if found else None,
         "of_several_people": sum(track.people_count > 1 for track in outcomes.tracks),
-        "false": sum(truths[name] for name in FALSE),
+        "false": sum(truths[name] for name in FALSE_TRUTHS),
         "on_nobody_labelled": truths[NOBODY],
         "on_no_face": truths["not_a_face"],
-        "false_seconds": rounded(sum(t.screen_time_s for t in outcomes.tracks if t.truth in FALSE)),
+        "false_seconds": rounded(sum(t.screen_time_s for t in outcomes.tracks if t.truth in FALSE_TRUTHS)),
     }
 
 
 def detection_figures(people: Sequence[PersonOutcome]) -> Figures:
-    """How many of the labelled boxes and people have a face or a track on them; pictures and no faces left out."""
+    """How many labelled boxes have a face, and how many labelled people a track; images and non-faces do not count."""
     real = [person for person in people if person.label.gender in PEOPLE]
     counted = [person for person in real if person.label.counts]
     clusters = sorted({person.source for person in real})
@@ -160,15 +160,15 @@ def detection_figures(people: Sequence[PersonOutcome]) -> Figures:
 
 
 def share_figures(outcomes: Outcomes) -> tuple[Figures, Figures]:
-    """The share of women told and true, by appearance and by screen time.
+    """The predicted and the labelled share of women, by appearance and by screen time.
 
-    Told is what a tally of the labelled part says, misses, false tracks and all, without the tracks of people whose
-    labels count neither way; true is what the labels say. `matched`
-    is the true share among the tracks of labelled men and women, `matched_predicted` the share of those that are told.
+    `raw` is the share in a tally of the labelled part: with false tracks, without people who were missed, and without
+    tracks of people who do not count. `true` is the share by the labels. `matched` is the labelled share among the
+    tracks of labelled men and women, `matched_predicted` the predicted share among the same tracks.
     """
     people = [person for person in outcomes.people if person.label.counts]
     counted = [track for track in outcomes.tracks if track.counts]
-    predicted = [track for track in outcomes.tracks if track.counts or track.truth in FALSE]
+    predicted = [track for track in outcomes.tracks if track.counts or track.truth in FALSE_TRUTHS]
 
     def figures(
         person_amount: Callable[[PersonOutcome], float], track_amount: Callable[[TrackOutcome], float]
@@ -191,7 +191,7 @@ def share_figures(outcomes: Outcomes) -> tuple[Figures, Figures]:
 
 
 def _female_share(amounts: Iterable[tuple[str, float]]) -> float:
-    """Women among women and men, by amount; NaN of nothing."""
+    """Women among women and men, by amount; NaN without any."""
     sums = dict.fromkeys(("female", "male"), 0.0)
     for gender, amount in amounts:
         if gender in sums:
@@ -200,14 +200,14 @@ def _female_share(amounts: Iterable[tuple[str, float]]) -> float:
 
 
 def age_figures(people: Sequence[PersonOutcome]) -> Figures:
-    """Age bands told of labelled people against true; a label "a/b" is met by either."""
+    """Predicted age bands of labelled people against their labels; a label "a/b" accepts either."""
     aged = [person for person in people if person.label.gender in PEOPLE and person.label.age_band != "unsure"]
     found = [person for person in aged if person.is_found]
     predicted = [person for person in found if person.predicted_age_band in AGE_BANDS]
     return {
         **independent_figures(person.predicted_age_band in person.label.age_band.split("/") for person in predicted),
         "coverage": share_of(len(predicted), len(found)),
-        "confusion": _confusion((person.label.age_band, person.predicted_age_band) for person in predicted),
+        "confusion": _confusion(((p.label.age_band, p.predicted_age_band) for p in predicted), age_band_order),
     }
 
 
@@ -215,10 +215,10 @@ GROUPS: dict[str, Callable[[PersonOutcome], str]] = {
     "face_height_px": lambda person: height_band(person.face_height_px),
     "face_quality": lambda person: person.label.face_quality or "not judged",
     "age_band": lambda person: person.label.age_band,
-    "people_in_view": lambda person: person.company,
+    "people_in_view": lambda person: person.people_in_view,
     "source": lambda person: person.source,
 }
-"""What accuracy is broken down by."""
+"""The groups that accuracy is broken down by."""
 
 
 def breakdowns(people: Sequence[PersonOutcome]) -> Figures:
@@ -234,7 +234,7 @@ def breakdowns(people: Sequence[PersonOutcome]) -> Figures:
                 **independent_figures(person.is_right for person in members if person.is_found),
                 "missed": sum(not person.is_found for person in members),
             }
-            for group, members in sorted(groups.items(), key=lambda item: _order(item[0]))
+            for group, members in sorted(groups.items(), key=lambda item: _group_order(name, item[0]))
         }
     return figures
 
@@ -249,13 +249,13 @@ def height_band(height_px: float) -> str:
 
 
 def halves(sources: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Two halves of the sources that no one chose: in the order of their names' SHA-256, every other one."""
+    """The sources in two halves, independent of any choice: every other one by the SHA-256 of their names."""
     ordered = sorted(set(sources), key=lambda source: hashlib.sha256(source.encode(errors="surrogateescape")).digest())
     return frozenset(ordered[::2]), frozenset(ordered[1::2])
 
 
 def error_figures(people: Sequence[PersonOutcome]) -> list[Figures]:
-    """Every labelled man or woman who is missed or told wrong, the surest errors first."""
+    """Every labelled man or woman who is missed or misclassified, the most confident errors first."""
     wrong = [p for p in people if p.label.counts and not (p.is_found and p.is_right)]
     ordered = sorted(wrong, key=lambda p: (not p.is_found, -abs(p.female_prob - 0.5) if p.is_found else 0.0))
     return [
@@ -274,24 +274,38 @@ def error_figures(people: Sequence[PersonOutcome]) -> list[Figures]:
     ]
 
 
-def _confusion(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
-    """Counts by truth, then by answer."""
+def _confusion(
+    pairs: Iterable[tuple[str, str]], order: Callable[[str], tuple[float | str, ...]] = lambda word: (word,)
+) -> dict[str, dict[str, int]]:
+    """Counts by label, then by prediction, both sorted by `order`."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for true, predicted in pairs:
         counts[true][predicted] += 1
-    return {true: dict(sorted(predicted.items())) for true, predicted in sorted(counts.items())}
+    return {
+        true: {word: counts[true][word] for word in sorted(counts[true], key=order)}
+        for true in sorted(counts, key=order)
+    }
 
 
 def share_of(part: int, whole: int) -> float | None:
+    """As stored; None for a share of nothing."""
     return rounded(part / whole) if whole else None
 
 
-def _order(group: str) -> tuple[float, str]:
-    """Numbers by size, then words."""
+def age_band_order(band: str) -> tuple[float, ...]:
+    """Sorts age bands by age, "a/b" between a and b, and other words (unsure, unknown) last."""
+    bands = list(AGE_BANDS)
+    return tuple(sorted(bands.index(part) if part in bands else len(bands) for part in band.split("/")))
+
+
+def _group_order(name: str, group: str) -> tuple[float | str, ...]:
+    """Age bands by age; in other groups numbers by size, then words."""
+    if name == "age_band":
+        return age_band_order(group)
     digits = group.partition("-")[0].rstrip("+")
     return (float(digits), "") if digits.isdecimal() else (math.inf, group)
 
 
 def rounded(value: float) -> float | None:
-    """As stored: four decimals; None for what is not a number."""
+    """As stored: four decimals; None for NaN."""
     return None if math.isnan(value) else round(value, 4)

@@ -1,56 +1,59 @@
-"""What a run says of each labelled person and each track, beside what is true."""
+"""The predictions of a run for each labelled person and each track, with their labels."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from facetally.options import PeopleOptions, Sampling
 from facetally.quantification.run_shares import LABELLED_COLUMNS
-from facetally.tracks.people import pooled_female_prob, predicted_gender
-from facetally.truth.labels import LabelledPerson, Truth
+from facetally.tracks.people import PredictedGender, pooled_female_prob, predicted_gender
+from facetally.truth.labels import LabelledGender, LabelledPerson, Truth
 from facetally.validation.matching import Intervals, Match, alone_s, match_video, views_s
 
-NOBODY = "nobody"
-"""The truth of a track that overlaps no label."""
-MISSED = "missed"
-"""What is told of a person without a track."""
-PEOPLE = ("female", "male", "unsure")
-"""Labels of people; the others are of things and pictures."""
+NOBODY: Final = "nobody"
+"""`TrackOutcome.truth` of a track that overlaps no label."""
+MISSED: Final = "missed"
+"""`PersonOutcome.predicted` of a person without a track."""
+PersonPrediction = PredictedGender | Literal["missed"]
+TrackTruth = LabelledGender | Literal["nobody"]
+PEOPLE: tuple[LabelledGender, ...] = ("female", "male", "unsure")
+"""Labels of people; the others are of things and images."""
 
 
 @dataclass(frozen=True)
 class TrackOutcome:
-    """A track that begins within the labelled part of a video, and whom it really shows."""
+    """A track that begins within the labelled part of a video, and the labelled person it shows."""
 
     video: str
     source: str
     track_id: int
     person: str
-    """Whom it belongs to; empty: nobody."""
-    truth: str
-    """That person's labelled gender; nobody, or unsure where it may be on somebody labelled by time."""
+    """The person that it belongs to; empty: nobody."""
+    truth: TrackTruth
+    """That person's labelled gender; without a person nobody, or unsure where it may show one labelled by time."""
     people_count: int
-    """Labelled people that it touches; over 1, it changed hands."""
+    """Labelled people that it touches; over 1: it switched between people."""
     female_prob: float
-    predicted: str
-    """female, male or unknown, as tallied."""
+    predicted: PredictedGender
+    """As tallied."""
     screen_time_s: float
     """Within the labelled part."""
     face_height_px: float
 
     @property
     def counts(self) -> bool:
-        """Whether the answer can be right or wrong."""
+        """Whether it counts in accuracy: of a labelled man or woman."""
         return self.truth in ("female", "male")
 
     @property
     def is_right(self) -> bool:
-        """Whether the likelier gender is the true one, told or not."""
+        """Whether the likelier gender is the labelled one, even where the prediction is unknown."""
         return likelier(self.female_prob) == self.truth
 
     @property
@@ -61,26 +64,25 @@ class TrackOutcome:
 
 @dataclass(frozen=True)
 class PersonOutcome:
-    """A labelled person of a video, and what the run says."""
+    """A labelled person of a video, and the prediction of the run."""
 
     label: LabelledPerson
     source: str
     labelled_s: float
     """Seconds in view by the labels."""
-    company: str
-    """one or many: people in view most of the time, pictures not counted."""
+    people_in_view: Literal["one", "many"]
+    """Whether other people are in view most of the time; images of people do not count."""
     box_count: int
     """Labelled boxes at sampled times."""
     found_count: int
-    """Of those, with a face on them."""
+    """Of these, the boxes with a face on them."""
     face_height_px: float
-    """Median of the labelled boxes; without, of the tracks; NaN of neither."""
+    """Median of the labelled boxes; without boxes, mean of the tracks; NaN without either."""
     track_ids: tuple[int, ...]
-    """Empty: missed."""
+    """Empty where missed."""
     female_prob: float
-    """Of all tracks together, by screen time; NaN where missed."""
-    predicted: str
-    """female, male, unknown or missed."""
+    """Of all tracks together, weighted by screen time; NaN where missed."""
+    predicted: PersonPrediction
     predicted_age_band: str
     """Of the longest track; unknown where missed."""
 
@@ -90,13 +92,13 @@ class PersonOutcome:
 
     @property
     def is_right(self) -> bool:
-        """Whether the likelier gender is the true one, told or not."""
+        """Whether the likelier gender is the labelled one, even where the prediction is unknown."""
         return likelier(self.female_prob) == self.label.gender
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Everything that was compared."""
+    """The evaluation of one or several videos."""
 
     people: tuple[PersonOutcome, ...] = ()
     tracks: tuple[TrackOutcome, ...] = ()
@@ -105,7 +107,7 @@ class Outcomes:
 
     @classmethod
     def joined(cls, parts: Iterable[Outcomes]) -> Outcomes:
-        """Several videos together."""
+        """Of several videos together."""
         parts = list(parts)
         return cls(
             people=tuple(person for part in parts for person in part.people),
@@ -114,26 +116,32 @@ class Outcomes:
         )
 
 
-def likelier(female_prob: float) -> str:
-    """female or male; unknown at even odds, or of NaN."""
+def likelier(female_prob: float) -> PredictedGender:
+    """The likelier gender; unknown at 0.5 and for NaN."""
     if math.isnan(female_prob) or female_prob == 0.5:
         return "unknown"
     return "female" if female_prob > 0.5 else "male"
 
 
 def evaluate_video(
-    truth: Truth, video: str, faces: pd.DataFrame, tracks: pd.DataFrame, sampling: Sampling, options: PeopleOptions
+    truth: Truth,
+    video: str,
+    *,
+    faces: pd.DataFrame,
+    tracks: pd.DataFrame,
+    sampling: Sampling,
+    options: PeopleOptions,
 ) -> Outcomes:
     """Compares the labels of one video with a run.
 
     Args:
         truth: the labels.
-        video: its name there.
+        video: its name in the labels.
         faces, tracks: its rows of the tables of these names.
-        sampling: how the run looked at it.
-        options: when the run gave an answer.
+        sampling: which frames the run sampled.
+        options: when the run predicts a gender.
     """
-    match, views = match_video(truth, video, faces, sampling), views_s(truth, video)
+    match, views = match_video(truth, video, faces=faces, sampling=sampling), views_s(truth, video)
     comparable = [person for person in truth.people[video] if person.person in match.comparable]
     return Outcomes(
         people=tuple(_person_outcome(truth, person, views, tracks, match, options) for person in comparable),
@@ -145,20 +153,20 @@ def evaluate_video(
 def _track_outcomes(
     truth: Truth, video: str, faces: pd.DataFrame, tracks: pd.DataFrame, match: Match
 ) -> Iterable[TrackOutcome]:
-    genders = {person.person: person.gender for person in truth.people[video]}
+    genders: dict[str, TrackTruth] = {person.person: person.gender for person in truth.people[video]}
     labelled = faces[faces["time_s"] <= truth.until_s(video)]
     screen_time_s = labelled.groupby("track_id")["duration_s"].sum().to_dict()
     for track in tracks.itertuples():
         if track.track_id not in screen_time_s:
             continue
         person = match.owners.get(track.track_id, "")
-        stranger = "unsure" if track.track_id in match.unclear else NOBODY
+        without_person: TrackTruth = "unsure" if track.track_id in match.unclear else NOBODY
         yield TrackOutcome(
             video=video,
             source=truth.source(video),
             track_id=track.track_id,
             person=person,
-            truth=genders.get(person, stranger),
+            truth=genders.get(person, without_person),
             people_count=match.people_counts.get(track.track_id, 0),
             female_prob=float(track.female_prob),
             predicted=track.gender,
@@ -178,14 +186,14 @@ def _person_outcome(
     own = tracks[tracks["track_id"].map(match.owners) == label.person]
     labelled_s = sum(stop - start for start, stop in views[label.person])
     people = {p.person for p in truth.people[label.video] if p.gender in PEOPLE} | {label.person}
-    unaccompanied_s = alone_s(label.person, {name: views[name] for name in people})
-    female_prob, tracks_height_px, predicted, age = _answer(own, options)
+    seconds_alone = alone_s(label.person, {name: views[name] for name in people})
+    female_prob, tracks_height_px, predicted, age = _prediction(own, options)
     height_px = _labelled_height_px(truth, label)
     return PersonOutcome(
         label=label,
         source=truth.source(label.video),
         labelled_s=labelled_s,
-        company="one" if unaccompanied_s >= labelled_s / 2 else "many",
+        people_in_view="one" if seconds_alone >= labelled_s / 2 else "many",
         box_count=match.box_counts.get(label.person, 0),
         found_count=match.found_counts.get(label.person, 0),
         face_height_px=tracks_height_px if math.isnan(height_px) else height_px,
@@ -196,8 +204,8 @@ def _person_outcome(
     )
 
 
-def _answer(own: pd.DataFrame, options: PeopleOptions) -> tuple[float, float, str, str]:
-    """Probability, face height, gender and age band told by all tracks of one person."""
+def _prediction(own: pd.DataFrame, options: PeopleOptions) -> tuple[float, float, PersonPrediction, str]:
+    """Probability, face height, gender and age band of one person, from all tracks."""
     if own.empty:
         return math.nan, math.nan, MISSED, "unknown"
     seconds = own["screen_time_s"].to_numpy(np.float64)
@@ -207,13 +215,13 @@ def _answer(own: pd.DataFrame, options: PeopleOptions) -> tuple[float, float, st
     return (
         female_prob,
         height_px,
-        predicted_gender(female_prob, height_px, float(own["age_years"].iloc[longest]), options),
+        predicted_gender(female_prob, height_px, float(own["age_years"].iloc[longest]), options=options),
         str(own["age_band"].iloc[longest]),
     )
 
 
 def _labelled_height_px(truth: Truth, label: LabelledPerson) -> float:
-    """Median height of a person's labelled boxes; NaN without."""
+    """Median height of a person's labelled boxes; NaN without boxes."""
     if label.video not in truth.boxes:
         return math.nan
     boxes = truth.boxes[label.video].boxes[truth.boxes[label.video].of_person(label.person)]

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
 import numpy as np
 
-from facetally.errors import OutputError
+from facetally.files import write_whole
 from facetally.formatting import percent
 from facetally.quantification.run_shares import METHODS
 from facetally.validation.metrics import Figures, independent_figures
 from facetally.validation.outcomes import TrackOutcome
 from facetally.validation.validate import Validation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 HEADINGS = {
     "face_height_px": "face height, px",
@@ -24,6 +30,7 @@ HEADINGS = {
     "age_band": "age band",
     "people_in_view": "people in view",
 }
+FIGURE_INCHES, DOTS_PER_INCH = (11, 8), 90
 RELIABILITY_BINS = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 
 
@@ -34,32 +41,27 @@ def write_validation(validation: Validation, folder: Path) -> Path:
         OutputError: the folder cannot be written.
     """
     write_json(validation.figures, folder / "report.json")
-    try:
-        (folder / "report.md").write_text(as_markdown(validation.figures), encoding="utf-8", errors="replace")
-        _write_plots(validation, folder / "validation.png")
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror}", fix="choose another folder with -o") from error
+    write_whole(folder / "report.md", as_markdown(validation.figures))
+    plot = BytesIO()
+    summary_figure(validation).savefig(plot, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    write_whole(folder / "validation.png", plot.getvalue())
     return folder / "report.md"
 
 
 def write_json(figures: Figures, path: Path) -> None:
-    """Writes figures so that people and programs can read them.
+    """Writes figures as indented JSON.
 
     Raises:
-        OutputError: the place cannot be written.
+        OutputError: the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}", fix="choose another place with -o") from error
+    write_whole(path, json.dumps(figures, indent=1, allow_nan=False) + "\n")
 
 
 def as_markdown(figures: Figures) -> str:
-    """The report as text."""
+    """The report as Markdown."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=False,  # Markdown; names go through `cell`
+        autoescape=False,  # Markdown, in which names are escaped by `cell`
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -70,7 +72,7 @@ def as_markdown(figures: Figures) -> str:
 
 
 def cell(text: str) -> str:
-    """A name as the cell of a table: nothing in it is taken for Markdown or HTML."""
+    """A name as the cell of a table, with all characters of Markdown and HTML escaped."""
     flat = " ".join(str(text).split())
     return "".join(f"&#{ord(character)};" if character in "|<>&`*_~[]\\" else character for character in flat)
 
@@ -83,22 +85,22 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}" if abs(value) < 10 else f"{value:.0f}"
 
 
-def _write_plots(validation: Validation, path: Path) -> None:
-    import matplotlib as mpl
+def summary_figure(validation: Validation) -> Figure:
+    """Accuracy by face height, reliability, abstention, and shares of women, in a figure that pyplot does not know."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
-    _plot_heights(axes[0, 0], validation.figures)
-    _plot_reliability(axes[0, 1], validation.outcomes.tracks)
-    _plot_abstention(axes[1, 0], validation.figures)
-    _plot_shares(axes[1, 1], validation.figures)
-    figure.savefig(path, dpi=90, metadata={"Software": None})
-    plt.close(figure)
+    figure = Figure(FIGURE_INCHES, layout="constrained")
+    FigureCanvasAgg(figure)
+    heights, reliability, abstention, shares = (figure.add_subplot(2, 2, number) for number in range(1, 5))
+    _plot_heights(heights, validation.figures)
+    _plot_reliability(reliability, validation.outcomes.tracks)
+    _plot_abstention(abstention, validation.figures)
+    _plot_shares(shares, validation.figures)
+    return figure
 
 
-def _plot_heights(axes, figures: Figures) -> None:  # type: ignore[no-untyped-def]
+def _plot_heights(axes: Axes, figures: Figures) -> None:
     groups = {name: group for name, group in figures["by"]["face_height_px"].items() if group["count"]}
     places = np.arange(len(groups))
     for place, group in zip(places, groups.values(), strict=True):
@@ -106,10 +108,10 @@ def _plot_heights(axes, figures: Figures) -> None:  # type: ignore[no-untyped-de
         axes.plot(place, group["accuracy"], "o", color="tab:blue")
     axes.axhline(figures["target"], linestyle=":", color="black")
     axes.set_xticks(places, [f"{name}\n({group['count']})" for name, group in groups.items()])
-    axes.set(title="People told right, by face height", xlabel="face height, px (people)", ylim=(0, 1.02))
+    axes.set(title="Accuracy over people, by face height", xlabel="face height, px (people)", ylim=(0, 1.02))
 
 
-def _plot_reliability(axes, tracks: Sequence[TrackOutcome]) -> None:  # type: ignore[no-untyped-def]
+def _plot_reliability(axes: Axes, tracks: Sequence[TrackOutcome]) -> None:
     counted = [track for track in tracks if track.counts]
     axes.plot([0, 1], [0, 1], linestyle=":", color="black")
     for low, high in pairwise(RELIABILITY_BINS):
@@ -117,25 +119,24 @@ def _plot_reliability(axes, tracks: Sequence[TrackOutcome]) -> None:  # type: ig
         if not members:
             continue
         women = independent_figures(track.truth == "female" for track in members)
-        said = float(np.mean([track.female_prob for track in members]))
-        axes.plot([said, said], [women["low"], women["high"]], color="grey")
-        axes.plot(said, women["accuracy"], "o", color="tab:blue")
-        axes.annotate(str(len(members)), (said, women["accuracy"]), textcoords="offset points", xytext=(6, -4))
-    axes.set(
-        title="Truly women, by probability (tracks)", xlabel="female_prob", ylabel="share of women", xlim=(-0.05, 1.1)
-    )
+        mean_prob = float(np.mean([track.female_prob for track in members]))
+        axes.plot([mean_prob, mean_prob], [women["low"], women["high"]], color="grey")
+        axes.plot(mean_prob, women["accuracy"], "o", color="tab:blue")
+        axes.annotate(str(len(members)), (mean_prob, women["accuracy"]), textcoords="offset points", xytext=(6, -4))
+    axes.set(title="Labelled women, by predicted probability (tracks)", xlabel="female_prob", xlim=(-0.05, 1.1))
+    axes.set_ylabel("share of women")
 
 
-def _plot_abstention(axes, figures: Figures) -> None:  # type: ignore[no-untyped-def]
+def _plot_abstention(axes: Axes, figures: Figures) -> None:
     points = [point for point in figures["abstention"]["curve"] if point["accuracy"] is not None]
     axes.plot([point["coverage"] for point in points], [point["accuracy"] for point in points], ".-")
     for point in points[::2]:
         place = (point["coverage"], point["accuracy"])
         axes.annotate(f"{point['min_confidence']:.2f}", place, textcoords="offset points", xytext=(4, 4))
-    axes.set(title="Saying unknown below a confidence", xlabel="tracks given an answer", ylabel="right among them")
+    axes.set(title="Unknown below a confidence", xlabel="share of tracks with a prediction", ylabel="accuracy of these")
 
 
-def _plot_shares(axes, figures: Figures) -> None:  # type: ignore[no-untyped-def]
+def _plot_shares(axes: Axes, figures: Figures) -> None:
     names = list(figures["share"]["female"]["run"])
     for unit, key, colour, shift in (
         ("by appearance", "share", "tab:purple", 0.12),

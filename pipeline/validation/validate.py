@@ -1,10 +1,9 @@
-"""Checks a run against hand labels: every figure, and a verdict on the target."""
+"""Validates a run with hand labels: all figures, and a verdict on the target accuracy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from facetally.errors import OptionError
 from facetally.options import PeopleOptions, Sampling
 from facetally.quantification.correction import Correction
 from facetally.quantification.intervals import Interval
-from facetally.quantification.run_shares import UNITS, as_figures, corrections, run_tracks
+from facetally.quantification.run_shares import REPORT_SCHEMA_VERSION, UNITS, Unit, as_figures, corrections, run_tracks
 from facetally.results.ledger import Ledger, VideoRow, option_sets
 from facetally.results.tables import FACES, TRACKS, read_table
 from facetally.truth.labels import Truth
@@ -36,23 +35,23 @@ from facetally.validation.outcomes import Outcomes, TrackOutcome, evaluate_video
 from facetally.validation.verdict import verdict
 
 MIN_HALF_TRACKS = 20
-"""Labelled tracks that each half needs for a trial of the corrections."""
+"""Labelled tracks that each half of the sources needs for a trial of the corrections."""
 
 
 @dataclass(frozen=True)
 class ValidateOptions:
-    """What is asked of a run.
+    """Requirements on a run.
 
     Raises:
         OptionError: a ratio outside (0, 1).
     """
 
     target: float = 0.85
-    """Accuracy over people that the verdict is on."""
+    """Accuracy over people that the verdict is about."""
     min_accuracy: float = 0.95
-    """Of the answers that are given, for the threshold below which they should not be."""
+    """Of the predictions that remain above the confidence threshold to be chosen."""
     labels_sampled: bool = False
-    """Whether the labelled videos were drawn at random from the run."""
+    """Whether the labelled videos are a random sample of the run's."""
 
     def __post_init__(self) -> None:
         for flag, value in (("--target", self.target), ("--min-accuracy", self.min_accuracy)):
@@ -62,13 +61,13 @@ class ValidateOptions:
 
 @dataclass(frozen=True)
 class Validation:
-    """A run beside its labels."""
+    """The comparison of a run with labels."""
 
     outcomes: Outcomes
     video_ids: dict[str, str]
-    """The run's id of each labelled video, by its name in the truth."""
+    """The run's id of each labelled video, by its name in the labels."""
     figures: Figures
-    """What report.json holds."""
+    """The content of report.json."""
 
 
 def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Validation:
@@ -76,7 +75,7 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
 
     Raises:
         OutputError: no run, or a damaged one.
-        TruthError: no video in common, or a name that fits two.
+        TruthError: no video in common, or a name that matches two.
     """
     rows = list(ledger.rows())
     by_name = {row.video: row for row in rows}
@@ -90,6 +89,7 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
         outcomes,
         {name: row.video_id for name, row in labelled.items()},
         {
+            "schema_version": REPORT_SCHEMA_VERSION,
             "version": __version__,
             **_verdict_figures(outcomes, options.target),
             "people": people_figures(outcomes.people),
@@ -108,12 +108,12 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
 
 
 def evaluate_videos(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Outcomes:
-    """Judges the people and tracks of all labelled videos; in one that could not be read, everyone is missed.
+    """Evaluates the people and tracks of all labelled videos. In a video that could not be read, everyone is missed.
 
     Args:
         ledger: the run.
         truth: the labels.
-        labelled: the run's row of each labelled video, by its name in the truth.
+        labelled: the run's row of each labelled video, by its name in the labels.
     """
     return Outcomes.joined(_video_outcomes(ledger, truth, name, row) for name, row in sorted(labelled.items()))
 
@@ -121,33 +121,33 @@ def evaluate_videos(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow])
 def _video_outcomes(ledger: Ledger, truth: Truth, name: str, row: VideoRow) -> Outcomes:
     if row.status == "failed":
         faces, tracks = FACES.empty_table().to_pandas(), TRACKS.empty_table().to_pandas()
-        return evaluate_video(truth, name, faces, tracks, Sampling(), PeopleOptions())
+        return evaluate_video(truth, name, faces=faces, tracks=tracks, sampling=Sampling(), options=PeopleOptions())
     faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
     tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
-    options = ledger.provenance(row.video_id).get("options", {})
-    sampling = Sampling(**options.get("sampling", {}))
-    return evaluate_video(truth, name, faces, tracks, sampling, PeopleOptions(**options.get("people", {})))
+    stored = ledger.provenance(row.video_id).get("options", {})
+    sampling, options = Sampling(**stored.get("sampling", {})), PeopleOptions(**stored.get("people", {}))
+    return evaluate_video(truth, name, faces=faces, tracks=tracks, sampling=sampling, options=options)
 
 
 def _verdict_figures(outcomes: Outcomes, target: float) -> Figures:
     found = [person for person in outcomes.people if person.label.counts and person.is_found]
-    prediction = verdict(*clustered_ratio((person.is_right, person.source) for person in found), target)
+    result = verdict(*clustered_ratio((person.is_right, person.source) for person in found), target)
     return {
-        "verdict": prediction.word,
+        "verdict": result.word,
         "target": target,
-        "further_people": prediction.further_people,
-        "exit_code": prediction.exit_code,
+        "further_people": result.further_people,
+        "exit_code": result.exit_code,
     }
 
 
 def _shares(outcomes: Outcomes, labelled: pd.DataFrame, run: pd.DataFrame, labels_sampled: bool) -> Figures:
-    """share.female and screen_time.female: told against true, the whole run corrected, and a trial of that."""
+    """share.female and screen_time.female: predicted and labelled, the whole run corrected, and a trial of this."""
     by_unit = dict(zip(UNITS, share_figures(outcomes), strict=True))
     return {
         name: {
             "female": {
                 **by_unit[unit],
-                "run": correction_figures(corrections(labelled, run, unit, labels_sampled)),
+                "run": _correction_figures(corrections(labelled, run, unit, labels_sampled)),
                 "trial": _trial_figures(outcomes.tracks, unit),
             }
         }
@@ -155,20 +155,20 @@ def _shares(outcomes: Outcomes, labelled: pd.DataFrame, run: pd.DataFrame, label
     }
 
 
-def _trial_figures(tracks: Sequence[TrackOutcome], unit: str) -> Figures | None:
-    """Labels of one half of the sources correct the answers on the other, whose truth is known."""
+def _trial_figures(tracks: Sequence[TrackOutcome], unit: Unit) -> Figures | None:
+    """The corrections estimated on one half of the sources and applied to the other, where the labels are known."""
     first, second = halves(track.source for track in tracks if track.counts)
-    learned = labelled_tracks(track for track in tracks if track.source in first)
-    tried = labelled_tracks(track for track in tracks if track.source in second)
-    if min(len(learned), len(tried)) < MIN_HALF_TRACKS:
+    estimated_on = labelled_tracks(track for track in tracks if track.source in first)
+    applied_to = labelled_tracks(track for track in tracks if track.source in second)
+    if min(len(estimated_on), len(applied_to)) < MIN_HALF_TRACKS:
         return None
-    amount = tried["screen_time_s"] if unit == "screen_time_s" else tried["screen_time_s"] ** 0
-    true = float(amount[tried["is_female"]].sum() / amount.sum())
-    return {"true": rounded(true), **correction_figures(corrections(learned, tried, unit))}
+    amount = applied_to["screen_time_s"] if unit == "screen_time_s" else applied_to["screen_time_s"] ** 0
+    true = float(amount[applied_to["is_female"]].sum() / amount.sum())
+    return {"true": rounded(true), **_correction_figures(corrections(estimated_on, applied_to, unit))}
 
 
-def correction_figures(corrected: dict[str, Correction]) -> Figures:
-    """Each way's share and interval, or why it was refused."""
+def _correction_figures(corrected: dict[str, Correction]) -> Figures:
+    """Each method's share and interval, or why it was refused."""
     return {name: _correction(correction) for name, correction in corrected.items()}
 
 
@@ -179,7 +179,8 @@ def _correction(correction: Correction) -> Figures:
     return {"share": rounded(correction.share), "low": rounded(interval.low), "high": rounded(interval.high)}
 
 
-def _truth_figures(truth: Truth, labelled: dict[str, Any], outcomes: Outcomes) -> Figures:
+def _truth_figures(truth: Truth, labelled: dict[str, VideoRow], outcomes: Outcomes) -> Figures:
+    """What was compared."""
     return {
         "videos": len(labelled),
         "videos_not_in_run": sorted(truth.people.keys() - labelled.keys()),

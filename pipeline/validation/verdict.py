@@ -1,21 +1,22 @@
-"""The verdict on a target, and the number of labels that would settle it."""
+"""The verdict on a target accuracy, and the number of labels that would decide it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from facetally.quantification.intervals import Interval, Proportion, Z
 
 
 def cases_needed(share: float, target: float) -> int | None:
-    """How many independent cases, right at this rate, bring Wilson's interval to one side of the target.
+    """How many independent cases with this share bring Wilson's interval to one side of the target.
 
-    Wilson's interval holds the targets that a score test does not reject: its end meets the target where
+    Wilson's interval contains the targets that a score test does not reject: its end meets the target where
     (share - target)^2 = z^2 target (1 - target) / n.
 
     Returns:
-        None where the share is the target: no number would do.
+        None where the share equals the target: no number is enough.
 
     Raises:
         ValueError: a target that is not between 0 and 1.
@@ -27,18 +28,20 @@ def cases_needed(share: float, target: float) -> int | None:
     return math.ceil(Z**2 * target * (1 - target) / (share - target) ** 2 - 1e-9)
 
 
+VerdictWord = Literal["pass", "fail", "not enough labels"]
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to "is it at least the target?"."""
+    """Whether the accuracy is at least the target."""
 
-    word: str
-    """pass, fail, or not enough labels."""
+    word: VerdictWord
     target: float
     share: float
     """As observed; NaN without labels."""
     interval: Interval
     further_people: int | None
-    """How many more labelled people would probably settle it; 0 where it is settled, None where no number would."""
+    """How many more labelled people would probably decide it; 0 where it is decided, None where no number would."""
 
     @property
     def exit_code(self) -> int:
@@ -48,9 +51,9 @@ class Verdict:
 def verdict(result: Proportion, interval: Interval, target: float) -> Verdict:
     """Passes where the interval lies at or above the target, fails where it lies below.
 
-    Where it does neither, the number of further people supposes that they are right as often as those labelled (without
-    labels: half way between the target and all), and that they come in clusters as those do: Wilson's number for
-    independent people is scaled by the design effect, the squared ratio of the interval's width to Wilson's.
+    Otherwise it gives the number of further people needed, assuming the same accuracy as so far (without labels: half
+    way between the target and 1) and the same clustering: Wilson's number for independent people is scaled by the
+    design effect, the squared ratio of the interval's width to Wilson's.
 
     Raises:
         ValueError: a target that is not between 0 and 1.

@@ -1,1 +1,1 @@
-"""Videos as sampled frames with true times."""
+"""Reads videos as sampled frames with their presentation times."""

@@ -1,13 +1,19 @@
-"""Reads from a packet of H.264 or HEVC whether other pictures are predicted from the one in it.
+"""Reads from a packet of H.264 or HEVC whether its frame is a reference for other frames.
 
-The answer stands in the header of a picture's first slice: nal_ref_idc in H.264 (ITU-T H.264, 7.4.1), the type of the
+This is stated in the header of a frame's first slice: by nal_ref_idc in H.264 (ITU-T H.264, 7.4.1), by the type of the
 NAL unit in HEVC (ITU-T H.265, table 7-1). Units follow start codes, or are preceded by their length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+    VideoPacket = Packet[VideoStream]
 
 START_CODE = b"\0\0\1"
 LENGTH_SIZE_AT = {"h264": 4, "hevc": 21}
@@ -16,18 +22,29 @@ CODECS = frozenset(LENGTH_SIZE_AT)
 
 
 def length_size(codec: str, extradata: bytes | None) -> int:
-    """Bytes of the length before each unit; 0 where start codes are used."""
+    """Bytes of the length before each unit; 0 if start codes are used."""
     at = LENGTH_SIZE_AT[codec]
     if not extradata or len(extradata) <= at or extradata[0] != 1:  # start codes begin with 0
         return 0
     return (extradata[at] & 3) + 1
 
 
-def is_referred_to(packet: Any, codec: str, size: int) -> bool:
-    """Whether pictures may be predicted from a packet's; True where that cannot be told.
+def reference_test(codec: str, extradata: bytes | None) -> Callable[[VideoPacket], bool]:
+    """A function that returns whether the frame of a packet may be a reference for others.
 
     Args:
-        packet: its bytes, or what gives them, as `av.Packet` does.
+        codec: of `CODECS`.
+        extradata: the stream's decoder configuration.
+    """
+    size = length_size(codec, extradata)
+    return lambda packet: is_referred_to(packet, codec, size)
+
+
+def is_referred_to(packet: bytes | VideoPacket, codec: str, size: int) -> bool:
+    """Whether the frame of a packet may be a reference for others; True if that is not known.
+
+    Args:
+        packet: bytes, or an object with the buffer protocol such as `av.Packet`.
         codec: of `CODECS`.
         size: from `length_size`.
     """

@@ -1,4 +1,4 @@
-"""Makes items ahead in a thread of its own, so that decoding goes on while others are worked on."""
+"""Iterates in a background thread, so that decoding continues while earlier frames are processed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 POLL_S = 0.1
-"""How often a thread that waits looks whether anybody still wants its items."""
+"""How often a waiting thread checks whether the generator was closed."""
 
 
 def read_ahead(items: Iterable[Item], count: int) -> Generator[Item]:
-    """The same items in their order, up to `count` of them made ahead; what goes wrong comes up in its place.
+    """The same items in the same order, up to `count` of them computed ahead; errors are raised in their place.
 
-    Closing the generator waits for the thread's end, so that what `items` reads from may be closed then.
+    Closing the generator waits for the thread to end, so that the source of `items` may be closed then.
     """
     made: queue.Queue[Item | _End] = queue.Queue(count)
     is_closed = threading.Event()
@@ -33,7 +33,7 @@ def read_ahead(items: Iterable[Item], count: int) -> Generator[Item]:
                 put(item)
                 if is_closed.is_set():
                     return
-        except BaseException as error:  # raised where the items are wanted
+        except BaseException as error:  # raised in the thread of the consumer
             put(_End(error))
         else:
             put(_End())
@@ -51,7 +51,7 @@ def read_ahead(items: Iterable[Item], count: int) -> Generator[Item]:
 
 
 class _End:
-    """Comes after the last item."""
+    """Marks the end of the items."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error

@@ -1,19 +1,20 @@
-"""Reads video files as frames with true times.
+"""Reads video files as sampled frames with their presentation times.
 
-Time is the container's presentation time in seconds from the first frame; pictures are as displayed (rotation and
+Times are the container's presentation times in seconds from the first frame; images are as displayed (rotation and
 mirroring applied). Broken packets are skipped and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
 
 from facetally.options import Sampling
 from facetally.video.decoder import Decoder, TimedImage
@@ -21,31 +22,36 @@ from facetally.video.decoder import Decoder, TimedImage
 
 @dataclass(frozen=True)
 class Frame:
-    """A sampled picture and the time it stands for."""
+    """A sampled frame and the time it stands for."""
 
     index: int
     """0-based position among all decoded frames."""
     time_s: float
     """Presentation time in seconds from the video's first frame."""
     duration_s: float
-    """Seconds until the next sampled frame, less what broken packets left empty."""
+    """Seconds until the next sampled frame, without the gaps that broken packets left."""
     image: FrameImage
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """How stored pictures are turned and mirrored for display."""
+    """How stored images are rotated and mirrored for display."""
 
     is_quarter_turn: bool = False
     """Rows are displayed as columns."""
     x_step: int = 1
-    """-1: mirrored, after that, from left to right."""
+    """-1: mirrored from left to right, after the turn."""
     y_step: int = 1
+    """-1: mirrored from top to bottom, after the turn."""
 
     @classmethod
-    def of(cls, decoded: Any) -> Orientation:
-        """By a picture's display matrix. The picture is garbage only a collector finds once that has been looked at."""
-        matrix = decoded.side_data.get(SideDataType.DISPLAYMATRIX)
+    def of(cls, decoded: VideoFrame) -> Orientation:
+        """Reads a frame's display matrix.
+
+        PyAV then keeps the frame in a reference cycle, which only the garbage collector frees: call this once a video.
+        """
+        side_data = cast("Mapping[SideDataType, bytes]", decoded.side_data)  # PyAV's stub has a few string keys only
+        matrix = side_data.get(SideDataType.DISPLAYMATRIX)
         if matrix is None:
             return cls()
         # nine 32-bit numbers; x' = a x + c y and y' = b x + d y, with y pointing down
@@ -55,17 +61,17 @@ class Orientation:
 
 
 class FrameImage:
-    """A picture as displayed: turned and mirrored as its display matrix says.
+    """An image as displayed: rotated and mirrored by its display matrix.
 
-    Pixels are converted when they are first asked for, in the size that is asked for: most pictures are looked at in
-    small, and only a few faces are cut from the full one.
+    Pixels are converted on first use, in the requested size: the detector uses a small size for most frames, and only
+    a few faces are cut from the full one.
 
     Args:
         decoded: an `av.VideoFrame`.
-        orientation: that of the video; by default the picture's own is looked up.
+        orientation: that of the video; by default the frame's own.
     """
 
-    def __init__(self, decoded: Any, orientation: Orientation | None = None) -> None:
+    def __init__(self, decoded: VideoFrame, orientation: Orientation | None = None) -> None:
         self._decoded, self._orientation = decoded, orientation or Orientation.of(decoded)
         self._images: dict[tuple[int, int], npt.NDArray[np.uint8]] = {}
 
@@ -76,7 +82,7 @@ class FrameImage:
         return (width, height) if self._orientation.is_quarter_turn else (height, width)
 
     def bgr(self, size_wh: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
-        """(H, W, 3) uint8 BGR, in full or scaled to a width and height; kept for whoever asks for it again."""
+        """(H, W, 3) uint8 BGR, in full size or scaled to a width and height; cached by size."""
         size_wh = size_wh or self.hw[::-1]
         if size_wh not in self._images:
             self._images[size_wh] = self._converted(*size_wh)
@@ -85,7 +91,7 @@ class FrameImage:
     def _converted(self, width: int, height: int) -> npt.NDArray[np.uint8]:
         if self._orientation.is_quarter_turn:
             width, height = height, width
-        # by default FFmpeg would start as many threads as there are cores, for each picture anew
+        # by default FFmpeg starts as many threads as there are cores, for each image again
         image = self._decoded.to_ndarray(format="bgr24", width=width, height=height, interpolation="AREA", threads=1)
         if self._orientation.is_quarter_turn:
             image = image.transpose(1, 0, 2)
@@ -94,7 +100,7 @@ class FrameImage:
 
 @dataclass(frozen=True)
 class DecodeStats:
-    """What could be decoded."""
+    """How much of a video could be decoded."""
 
     frame_count: int
     sampled_count: int
@@ -104,7 +110,7 @@ class DecodeStats:
 
     @property
     def coverage(self) -> float:
-        """Decoded / expected seconds in [0, 1]; 1 where the container does not say what to expect."""
+        """Decoded / expected seconds in [0, 1]; 1 if the container does not state a duration."""
         return min(self.decoded_s / self.expected_s, 1.0) if self.expected_s > 0 else 1.0
 
 
@@ -117,7 +123,7 @@ class VideoReader:
         threads: decoder threads; 0 lets FFmpeg choose.
 
     Raises:
-        VideoError: the file is missing, empty, no video, or holds no video stream.
+        VideoError: the file is missing, empty, not a video, or has no video stream.
     """
 
     def __init__(self, path: Path, sampling: Sampling | None = None, threads: int = 0) -> None:
@@ -135,7 +141,7 @@ class VideoReader:
 
     @property
     def stats(self) -> DecodeStats:
-        """What has been decoded so far."""
+        """How much has been decoded so far."""
         return DecodeStats(
             frame_count=self._decoder.image_count,
             sampled_count=self._sampled_count,
@@ -144,10 +150,15 @@ class VideoReader:
             expected_s=self._decoder.expected_s,
         )
 
+    @property
+    def decoder_warnings(self) -> dict[str, int]:
+        """Messages of FFmpeg about what it could not read or decode so far, and how often each came."""
+        return dict(self._decoder.warnings)
+
     def __iter__(self) -> Iterator[Frame]:
         """The sampled frames in order of presentation.
 
-        A frame is given once its duration is known, that is when the next sampled one is there.
+        A frame is given when its duration is known, that is when the next sampled one is decoded.
         """
         chosen: TimedImage | None = None
         duration_s = before_s = 0.0
@@ -164,5 +175,5 @@ class VideoReader:
 
     def _frame(self, chosen: TimedImage, duration_s: float) -> Frame:
         self._sampled_count += 1
-        self._orientation = self._orientation or Orientation.of(chosen.image)  # a video has one
+        self._orientation = self._orientation or Orientation.of(chosen.image)  # the same for all frames
         return Frame(chosen.index, chosen.time_s, duration_s, FrameImage(chosen.image, self._orientation))

@@ -21,7 +21,7 @@ def faces_at(*points: Points) -> Faces:
 
 
 def similarity(scale: float, degrees: float, dx: float, dy: float) -> Points:
-    """(2, 3) matrix that scales, turns clockwise (y points down) and then shifts."""
+    """(2, 3) matrix that scales, rotates clockwise (y points down) and then shifts."""
     c, s = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
     return np.array([[c, -s, dx], [s, c, dy]])
 
@@ -31,7 +31,7 @@ def moved(points: Points, matrix: Points) -> Points:
 
 
 def wave_colours(xy: Points, period_px: float) -> ImageArray:
-    """(..., 3) BGR at (..., 2) places of a smooth picture in which every place of a period looks different."""
+    """(..., 3) BGR at (..., 2) positions of a smooth image in which every position within a period is different."""
     x, y = np.moveaxis(xy, -1, 0) * (2 * np.pi / period_px)
     return (128 + 120 * np.stack([np.sin(x), np.sin(y), np.cos(x + y)], axis=-1)).round().astype(np.uint8)
 
@@ -50,7 +50,7 @@ def difference(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     return float(np.abs(a.astype(float) - b.astype(float)).mean())
 
 
-def test_landmarks_on_the_template_give_the_picture_itself() -> None:
+def test_landmarks_on_the_template_give_the_image_itself() -> None:
     image = np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8)
     (crop,) = cut_crops(image, faces_at(ARCFACE_TEMPLATE_112), CropRecipe())
     assert np.abs(crop.astype(int) - image[..., ::-1]).max() <= 1
@@ -65,16 +65,16 @@ def test_a_crop_is_in_rgb() -> None:
 
 @pytest.mark.parametrize("degrees", [-30.0, 15.0, 90.0, 180.0])
 @pytest.mark.parametrize("scale", [0.8, 1.6])
-def test_a_turned_scaled_and_shifted_face_gives_the_upright_crop(degrees: float, scale: float) -> None:
+def test_a_rotated_scaled_and_shifted_face_gives_the_upright_crop(degrees: float, scale: float) -> None:
     upright = waves(240, period_px=60)
     points = ARCFACE_TEMPLATE_112 + 64
     change = similarity(scale, degrees, dx=0, dy=0)
-    change[:, 2] = 300 - moved(np.array([120.0, 120.0]), change)  # the face's middle goes to the picture's
+    change[:, 2] = 300 - moved(np.array([120.0, 120.0]), change)  # the face is moved to the centre of the image
     image = np.asarray(cv2.warpAffine(upright, change, (600, 600), borderMode=cv2.BORDER_REPLICATE), np.uint8)
     (before,) = cut_crops(upright, faces_at(points), CropRecipe())
     (after,) = cut_crops(image, faces_at(moved(points, change)), CropRecipe())
     assert difference(before, after) < 2
-    assert difference(before, np.roll(before, 2, axis=1)) > 5  # two pixels aside would have shown
+    assert difference(before, np.roll(before, 2, axis=1)) > 5  # a shift of two pixels would be noticed
 
 
 def test_the_matrix_is_the_least_squares_similarity() -> None:
@@ -86,14 +86,14 @@ def test_the_matrix_is_the_least_squares_similarity() -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
-def test_the_matrix_undoes_a_known_turn() -> None:
+def test_the_matrix_inverts_a_known_similarity() -> None:
     change = similarity(3, 25, dx=400, dy=-70)
     (found,) = alignment_matrices(faces_at(moved(ARCFACE_TEMPLATE_112, change)).landmarks, CropRecipe().template())
     both = np.vstack([found, [0, 0, 1]]) @ np.vstack([change, [0, 0, 1]])
     np.testing.assert_allclose(both, np.eye(3), atol=1e-4)
 
 
-def test_the_scale_and_the_margin_move_the_template_as_told() -> None:
+def test_the_template_follows_the_size_scale_and_margin() -> None:
     nose = ARCFACE_TEMPLATE_112[2]
     np.testing.assert_allclose(CropRecipe().template()[2], nose)
     np.testing.assert_allclose(CropRecipe(size_px=224).template()[2], 2 * nose)
@@ -101,7 +101,7 @@ def test_the_scale_and_the_margin_move_the_template_as_told() -> None:
     np.testing.assert_allclose(CropRecipe().template(margin_px=10)[2], nose + 10)
 
 
-def test_a_margin_shows_more_around_and_leaves_the_middle_as_it_is() -> None:
+def test_a_margin_extends_the_crop_and_keeps_its_middle() -> None:
     image = waves(400, period_px=40)
     face = faces_at(moved(ARCFACE_TEMPLATE_112, similarity(1.3, 10, dx=120, dy=90)))
     plain, wider = (cut_crops(image, face, CropRecipe(), margin_px=margin)[0] for margin in (0, 16))
@@ -109,16 +109,16 @@ def test_a_margin_shows_more_around_and_leaves_the_middle_as_it_is() -> None:
     assert np.abs(wider[16:-16, 16:-16].astype(int) - plain).max() <= 1
 
 
-def test_outside_the_picture_is_its_edge_or_black() -> None:
+def test_outside_the_image_is_its_edge_or_black() -> None:
     white = np.full((112, 112, 3), 255, np.uint8)
-    half_out = faces_at(ARCFACE_TEMPLATE_112 - [56, 0])  # the crop's left half lies left of the picture
+    half_out = faces_at(ARCFACE_TEMPLATE_112 - [56, 0])  # the crop's left half is outside the image
     assert cut_crops(white, half_out, CropRecipe(border="replicate")).min() == 255
     (black,) = cut_crops(white, half_out, CropRecipe(border="black"))
     assert black[:, :55].max() == 0
     assert black[:, 57:].min() == 255
 
 
-def test_five_points_in_one_place_spoil_no_other_crop() -> None:
+def test_coinciding_points_do_not_affect_other_crops() -> None:
     image = waves(200, period_px=50)
     collapsed, good = np.full((5, 2), 70.0), ARCFACE_TEMPLATE_112 + 30
     crops = cut_crops(image, faces_at(collapsed, good), CropRecipe())
@@ -137,8 +137,8 @@ def test_a_large_face_is_averaged_before_it_is_shrunk() -> None:
 
 
 @pytest.mark.parametrize("scale", [1.5, 2.03, 2.5, 3.5, 7.7, 11.5])
-def test_a_large_face_is_cut_from_its_exact_place(scale: float) -> None:
-    image = waves(1500, period_px=24 * scale)  # 24 px in the crop: a tenth of a pixel aside changes 2 levels
+def test_a_large_face_is_cut_at_its_exact_position(scale: float) -> None:
+    image = waves(1500, period_px=24 * scale)  # 24 px in the crop: a shift of a tenth of a pixel changes 2 levels
     matrix = similarity(scale, 3, dx=100.3, dy=60.7)
     (crop,) = cut_crops(image, faces_at(moved(ARCFACE_TEMPLATE_112, matrix)), CropRecipe())
     exact = wave_colours(moved(grid(112, 112), matrix), period_px=24 * scale)[..., ::-1]
@@ -147,7 +147,7 @@ def test_a_large_face_is_cut_from_its_exact_place(scale: float) -> None:
 
 
 @pytest.mark.parametrize("shift", [(-700, 100), (-470, 0), (100, 2000)])
-def test_a_large_face_that_lies_beside_the_picture_is_cut_from_its_edge(shift: tuple[int, int]) -> None:
+def test_a_large_face_outside_the_image_is_cut_from_its_edge(shift: tuple[int, int]) -> None:
     grey = np.full((480, 640, 3), 90, np.uint8)
     crops = cut_crops(grey, faces_at(ARCFACE_TEMPLATE_112 * 4 + shift), CropRecipe(border="replicate"))
     assert np.unique(crops).tolist() == [90]
@@ -158,6 +158,6 @@ def test_a_frame_without_faces_gives_no_crops() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"border": "mirror"}, {"size_px": 0}, {"template_scale": -1.0}])
-def test_a_recipe_that_cannot_be_followed_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_recipe_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         CropRecipe(**wrong)

@@ -22,53 +22,53 @@ def labelled(*boxes: tuple[float, float, float, float], asked: list[bool] | None
     )
 
 
-def test_all_found_and_nothing_else_is_a_precision_of_one() -> None:
+def test_finding_all_faces_and_nothing_else_has_average_precision_one() -> None:
     result = matched([found((FACE, 0.9), (OTHER, 0.8))], [labelled(FACE, OTHER)])
     assert result.average_precision == 1
 
 
-def test_a_surer_mistake_costs_precision_by_hand() -> None:
+def test_a_false_positive_with_the_highest_score_lowers_precision_by_hand() -> None:
     result = matched([found((NOWHERE, 0.9), (FACE, 0.8))], [labelled(FACE, OTHER)])
     assert result.average_precision == pytest.approx(0.5 * 0.5)
 
 
-def test_a_mistake_below_all_faces_costs_nothing() -> None:
+def test_a_false_positive_below_all_faces_costs_nothing() -> None:
     result = matched([found((FACE, 0.9), (NOWHERE, 0.1))], [labelled(FACE)])
     assert result.average_precision == 1
 
 
-def test_the_second_detection_of_a_face_is_wrong() -> None:
+def test_the_second_detection_of_a_face_is_a_false_positive() -> None:
     result = matched([found((FACE, 0.9), ((0.0, 0.0, 10.0, 9.0), 0.8))], [labelled(FACE)])
     assert result.is_right.tolist() == [True, False]
 
 
-def test_a_face_not_asked_for_is_neither_right_nor_wrong() -> None:
+def test_a_detection_of_an_ignored_face_does_not_count() -> None:
     result = matched([found((OTHER, 0.9), (FACE, 0.8))], [labelled(FACE, OTHER, asked=[True, False])])
     assert result.asked_count == 1
     assert result.is_right.tolist() == [True]
 
 
-def test_less_than_half_an_overlap_is_no_match() -> None:
+def test_an_overlap_below_one_half_is_not_a_match() -> None:
     result = matched([found(((0.0, 0.0, 10.0, 4.9), 0.9))], [labelled(FACE)])
     assert not result.is_right.any()
 
 
-def test_pictures_do_not_lend_each_other_faces() -> None:
+def test_detections_match_faces_of_their_own_image_only() -> None:
     result = matched([found((OTHER, 0.9)), found((FACE, 0.8))], [labelled(FACE), labelled(OTHER)])
     assert not result.is_right.any()
 
 
-def test_recall_counts_detections_from_a_score_on() -> None:
+def test_recall_counts_detections_of_at_least_a_score() -> None:
     result = matched([found((FACE, 0.9), (OTHER, 0.4))], [labelled(FACE, OTHER)])
     assert result.recall_at(0.5) == 0.5
     assert result.recall_at(0.3) == 1
 
 
-def test_without_faces_there_is_no_figure() -> None:
+def test_without_faces_the_metrics_are_nan() -> None:
     empty = Detections(np.zeros(0), np.zeros(0, bool), 0)
     assert np.isnan(empty.average_precision)
     assert np.isnan(empty.recall_at(0.5))
 
 
-def test_nothing_found_is_a_precision_of_zero() -> None:
+def test_finding_nothing_has_average_precision_zero() -> None:
     assert matched([found()], [labelled(FACE)]).average_precision == 0

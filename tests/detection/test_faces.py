@@ -9,7 +9,7 @@ from facetally.detection.faces import Faces, TrackedFaces
 
 
 def arrays(count: int) -> dict[str, Any]:
-    """Faces whose every number says which face it belongs to."""
+    """Faces in which every value identifies its face."""
     number = np.arange(count, dtype=np.float32)
     return {
         "boxes": np.repeat(number[:, None] * 10, 4, axis=1),
@@ -19,8 +19,8 @@ def arrays(count: int) -> dict[str, Any]:
 
 
 def numbers(faces: Faces) -> list[int]:
-    """Which of the `arrays` these are, and that the three arrays agree on it."""
-    by_box = (faces.boxes[:, 3] / 10).round().astype(int).tolist()
+    """The numbers of these faces in `arrays`; the three arrays must agree."""
+    by_box: list[int] = (faces.boxes[:, 3] / 10).round().astype(int).tolist()
     assert (faces.scores * 10).round().astype(int).tolist() == by_box
     assert (faces.landmarks[:, 4, 1] / 100).round().astype(int).tolist() == by_box
     return by_box
@@ -65,13 +65,13 @@ def test_slicing_keeps_the_three_arrays_together(which: Any, expected: list[int]
     assert numbers(Faces(**arrays(4))[which]) == expected
 
 
-def test_concatenating_keeps_the_order_and_takes_empty_parts() -> None:
+def test_concatenating_keeps_the_order_and_accepts_empty_parts() -> None:
     faces = Faces(**arrays(4))
     assert numbers(Faces.concatenate([faces[2:], Faces.empty(), faces[:1]])) == [2, 3, 0]
     assert len(Faces.empty()) == 0
 
 
-def test_tracked_faces_need_one_int64_id_a_face() -> None:
+def test_tracked_faces_need_one_int64_id_per_face() -> None:
     faces = Faces(**arrays(2))
     assert TrackedFaces(faces, np.array([7, -1]), ()).track_ids.tolist() == [7, -1]
     with pytest.raises(ValueError, match=r"track_ids must have shape \(2,\), got \(3,\)"):

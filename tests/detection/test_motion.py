@@ -11,7 +11,7 @@ def begun(x: float = 100.0, y: float = 50.0, size: float = 40.0) -> Motion:
 
 
 def moving(size: float = 40.0) -> Motion:
-    """A track whose velocity has been seen: 80 px/s to the right, 40 px/s up."""
+    """A track with a velocity: 80 px/s to the right, 40 px/s up."""
     return Motion(np.array([[100.0, 50.0]]), np.array([[80.0, -40.0]]), np.array([size]), begun(size=size).covariance)
 
 
@@ -24,7 +24,7 @@ def assert_same(a: Motion, b: Motion) -> None:
         np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-9, err_msg=name)
 
 
-def test_what_is_at_rest_stays_at_rest() -> None:
+def test_a_track_at_rest_stays_at_rest() -> None:
     motion = begun()
     for _ in range(20):
         motion = motion.predict(after(0.2)).correct(np.array([[100.0, 50.0]]), np.array([40.0]))
@@ -33,7 +33,7 @@ def test_what_is_at_rest_stays_at_rest() -> None:
     np.testing.assert_allclose(motion.size, [40])
 
 
-def test_a_velocity_fades_by_e_to_the_minus_t_over_tau_and_its_path_ends() -> None:
+def test_a_velocity_decays_exponentially_and_its_path_is_finite() -> None:
     later = moving().predict(after(VELOCITY_MEMORY_S))
     np.testing.assert_allclose(later.velocity, np.array([[80, -40]]) / np.e)
     np.testing.assert_allclose(later.centre - [100, 50], np.array([[80, -40]]) * VELOCITY_MEMORY_S * (1 - 1 / np.e))
@@ -42,12 +42,12 @@ def test_a_velocity_fades_by_e_to_the_minus_t_over_tau_and_its_path_ends() -> No
 
 
 @pytest.mark.parametrize(("first", "second"), [(0.2, 0.2), (0.04, 0.9), (0.0, 0.3)])
-def test_two_predictions_are_one_over_both_times(first: float, second: float) -> None:
+def test_two_predictions_equal_one_over_the_total_time(first: float, second: float) -> None:
     seen = moving().correct(np.array([[103.0, 52.0]]), np.array([44.0]))
     assert_same(seen.predict(after(first)).predict(after(second)), seen.predict(after(first + second)))
 
 
-def test_no_time_changes_nothing() -> None:
+def test_a_prediction_over_no_time_changes_nothing() -> None:
     assert_same(moving().predict(after(0.0)), moving())
 
 
@@ -63,16 +63,16 @@ def test_uncertainty_grows_without_a_detection_and_shrinks_with_one() -> None:
 
 
 def test_the_first_correction_by_hand() -> None:
-    # at once after the start, guess and detection are equally sure: the mean of both, with half the variance
+    # right after the start, prediction and detection have equal variance: their mean, with half the variance
     seen = begun(size=40).correct(np.array([[110.0, 50.0]]), np.array([90.0]))
     np.testing.assert_allclose(seen.centre, [[105, 50]])
-    np.testing.assert_allclose(seen.velocity, [[0, 0]])  # place and velocity are still unrelated
+    np.testing.assert_allclose(seen.velocity, [[0, 0]])  # position and velocity are still uncorrelated
     np.testing.assert_allclose(seen.size, [60])  # the geometric mean
     variance = (POSITION_NOISE * 40) ** 2
     np.testing.assert_allclose(seen.covariance[0], [[variance / 2, 0], [0, (START_VELOCITY * 40) ** 2]], atol=1e-9)
 
 
-def test_a_steady_walk_is_learned_in_its_direction() -> None:
+def test_a_constant_velocity_is_estimated() -> None:
     motion, at = begun(), np.array([[100.0, 50.0]])
     for _ in range(15):
         at = at + np.array([20.0, 0.0])  # 100 px/s at 5 samples a second
@@ -91,7 +91,7 @@ def test_doubling_all_pixels_doubles_the_state() -> None:
     assert_same(near, Motion(2 * far.centre, 2 * far.velocity, 2 * far.size, 4 * far.covariance))
 
 
-def test_tracks_do_not_touch_each_other() -> None:
+def test_tracks_are_independent() -> None:
     both = Motion.concatenate(begun(), moving(size=20.0)).predict(np.array([0.2, 0.6]))
     places, sizes = np.array([[101.0, 49.0], [130.0, 40.0]]), np.array([38.0, 21.0])
     alone = [begun().predict(after(0.2)), moving(size=20.0).predict(after(0.6))]

@@ -10,7 +10,7 @@ from facetally.detection.quality import crop_quality, frontality, geometric_qual
 
 
 def face(height_px: float = 100.0, score: float = 1.0, nose: float = 0.5, degrees: float = 0.0) -> Faces:
-    """A face whose nose lies this share of the way from the left eye to the right one, with its head tilted."""
+    """A face with its nose at this share of the way from the left to the right eye, and its head tilted."""
     x = np.array([0, 40, 40 * nose, 5, 35])
     y = np.array([0, 0, 25, 45, 45])
     turn = np.exp(1j * np.radians(degrees))
@@ -21,7 +21,7 @@ def face(height_px: float = 100.0, score: float = 1.0, nose: float = 0.5, degree
 
 
 def checks(contrast: int, square_px: int = 8) -> ImageArray:
-    """(1, 112, 112, 3) RGB squares, this far apart in grey."""
+    """(1, 112, 112, 3) RGB checkerboard with this difference in grey level."""
     y, x = np.mgrid[:112, :112] // square_px
     return np.repeat(((x + y) % 2 * contrast + 60)[None, ..., None], 3, axis=3).astype(np.uint8)
 
@@ -31,13 +31,13 @@ def checks(contrast: int, square_px: int = 8) -> ImageArray:
     [(0.5, 1.0), (0.25, 0.5), (0.75, 0.5), (0.0, 0.0), (1.0, 0.0), (1.4, 0.0), (-0.4, 0.0)],
 )
 @pytest.mark.parametrize("degrees", [0.0, 30.0, -90.0])
-def test_a_frontal_face_counts_1_and_a_profile_0_however_the_head_is_tilted(
+def test_frontality_is_1_for_a_frontal_face_and_0_for_a_profile_at_any_tilt(
     nose: float, expected: float, degrees: float
 ) -> None:
     assert frontality(face(nose=nose, degrees=degrees)) == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_template_face_is_frontal_and_eyes_in_one_place_are_not() -> None:
+def test_the_template_face_is_frontal_and_coinciding_eyes_are_not() -> None:
     landmarks = np.stack([ARCFACE_TEMPLATE_112, np.full((5, 2), 30.0)]).astype(np.float32)
     found = frontality(Faces(np.zeros((2, 4), np.float32), np.ones(2, np.float32), landmarks))
     assert found[0] > 0.98
@@ -52,7 +52,7 @@ def test_geometric_quality_by_hand(height_px: float, score: float, nose: float, 
     assert geometric_quality(face(height_px, score, nose)) == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_blurred_crop_is_less_sharp_and_a_flat_one_not_at_all() -> None:
+def test_a_blurred_crop_is_less_sharp_and_a_flat_one_has_sharpness_zero() -> None:
     sharp = checks(contrast=30)
     blurred = np.stack([cv2.GaussianBlur(crop, (0, 0), 2.0) for crop in sharp])
     flat = np.full_like(sharp, 120)
@@ -68,13 +68,13 @@ def test_sharpness_does_not_depend_on_the_size_of_the_crop() -> None:
     assert sharpness(large) == pytest.approx(sharpness(small), rel=0.1)
 
 
-def test_sharpness_looks_at_the_middle_alone() -> None:
+def test_sharpness_depends_on_the_middle_only() -> None:
     framed = np.full((1, 112, 112, 3), 120, np.uint8)
     framed[:, :15], framed[:, -15:], framed[:, :, :15], framed[:, :, -15:] = 0, 255, 255, 0
     assert sharpness(framed) == 0
 
 
-def test_crop_quality_is_halved_by_full_blur_and_unharmed_by_full_sharpness() -> None:
+def test_crop_quality_is_halved_by_full_blur_and_unchanged_by_full_sharpness() -> None:
     crops = np.concatenate([checks(contrast=200), np.full((1, 112, 112, 3), 120, np.uint8)])
     np.testing.assert_allclose(crop_quality(np.array([0.8, 0.8], np.float32), crops), [0.8, 0.4], rtol=1e-6)
 

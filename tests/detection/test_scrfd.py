@@ -12,16 +12,16 @@ from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import Canvas, ScrfdDetector, ScrfdOptions
 
 FIXED_PX = 64
-"""The fake network's input is fixed to one picture of this side, as the official exports are to 640."""
+"""The fake network's input is fixed to one image of this side, as the official exports are to 640."""
 LAYOUTS = ("fixed", "computed", "flat")
 CHANNELS = {"score": 1, "bbox": 4, "kps": 10}
 DISTANCES = np.array([[1, 2, 3, 4], [2, 2, 2, 2]])
-"""Of the first and the second anchor, in strides: left, top, right, bottom."""
+"""Distances of the first and second anchor, in strides: left, top, right, bottom."""
 OFFSETS = np.array([[-0.5, -0.5, 0.5, -0.5, 0, 0, -0.5, 0.5, 0.5, 0.5]]) * [[1], [2]]
-LIKES = {(8, 0): 0, (8, 1): 2, (16, 0): 1}
-"""(stride, anchor) -> the RGB channel that it takes for a face: red and blue at stride 8, green at 16."""
+CHANNEL_OF = {(8, 0): 0, (8, 1): 2, (16, 0): 1}
+"""(stride, anchor) -> the RGB channel that it detects as a face: red and blue at stride 8, green at 16."""
 SURE = 1 / (1 + np.exp(-2 * 127.5 / 128))
-"""The score of a cell that is full of its colour: sigmoid(2 x the normalised pixel)."""
+"""The score of a cell filled with its colour: sigmoid(2 x the normalised pixel)."""
 RED, GREEN, BLUE = (0, 0, 255), (0, 255, 0), (255, 0, 0)  # BGR
 PLAIN = ScrfdOptions(input_px=64, wide_px=0)
 
@@ -31,8 +31,8 @@ def conv_weights(role: str, stride: int) -> tuple[Any, Any]:
     weights = np.zeros((2, CHANNELS[role], 3, stride, stride), np.float32)
     biases = {"score": np.zeros((2, 1)), "bbox": DISTANCES, "kps": OFFSETS}[role].astype(np.float32)
     for anchor in (0, 1) if role == "score" else ():
-        if (stride, anchor) in LIKES:
-            weights[anchor, 0, LIKES[stride, anchor]] = 2 / stride**2
+        if (stride, anchor) in CHANNEL_OF:
+            weights[anchor, 0, CHANNEL_OF[stride, anchor]] = 2 / stride**2
         else:
             biases[anchor] = -20
     return weights.reshape(-1, 3, stride, stride), biases.ravel()
@@ -66,9 +66,9 @@ def head(role: str, stride: int, layout: str) -> tuple[list[Any], list[Any]]:
 
 
 def fake_scrfd(
-    path: Path, layout: str, order: list[int] | None = None, roles: tuple[str, ...] = tuple(CHANNELS)
+    path: Path, layout: str, order: list[int] | None = None, *, roles: tuple[str, ...] = tuple(CHANNELS)
 ) -> Path:
-    """Writes a network with an SCRFD's outputs that takes cells full of one colour for faces."""
+    """Writes a network with an SCRFD's outputs that detects cells of one colour as faces."""
     nodes: list[Any] = []
     outputs: list[Any] = []
     constants = [numpy_helper.from_array(np.array([n], np.int64), name) for n, name in ((0, "zero"), (1, "one"))]
@@ -133,7 +133,7 @@ def test_a_canvas_shows_the_frame_at_its_offset_and_black_around() -> None:
     assert np.all(planes[0] == planes[0, 0, 0, 0])
 
 
-def test_canvas_points_come_back_to_the_frame() -> None:
+def test_canvas_points_are_mapped_back_to_the_frame() -> None:
     canvas = Canvas.fit((1080, 1920), 128, max_upscale=2.0, margin=0.25)
     points = np.random.default_rng(0).uniform(-100, 2000, (7, 5, 2)).astype(np.float32)
     on_canvas = (points * (128 / 1920) + 32).astype(np.float32)
@@ -146,9 +146,9 @@ def test_canvas_points_come_back_to_the_frame() -> None:
     [
         # anchor at 40, 24: left 1, top 2, right 3, bottom 4 cells of 8
         ((40, 24, 8, RED), [32, 8, 64, 56], [[36, 20], [44, 20], [40, 24], [36, 28], [44, 28]]),
-        # the second anchor of the same cell: 2 cells each way
+        # the second anchor of the same cell: 2 cells in each direction
         ((40, 24, 8, BLUE), [24, 8, 56, 40], [[32, 16], [48, 16], [40, 24], [32, 32], [48, 32]]),
-        # anchor at 32, 16 and cells of 16: a box may reach outside the frame
+        # anchor at 32, 16 and cells of 16: a box may extend beyond the frame
         ((32, 16, 16, GREEN), [16, -16, 80, 80], [[24, 8], [40, 8], [32, 16], [24, 24], [40, 24]]),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_known_cell_is_decoded_to_known_pixels_of_the_frame(
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_the_layout_and_the_order_of_the_outputs_change_nothing(
+def test_the_layout_and_the_order_of_the_outputs_do_not_matter(
     model: Path, tmp_path: Path, layout: str, shuffled: bool
 ) -> None:
     order = np.random.default_rng(0).permutation(9).tolist() if shuffled else None
@@ -180,7 +180,7 @@ def test_the_layout_and_the_order_of_the_outputs_change_nothing(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_batch_gives_each_frame_what_it_gets_alone(tmp_path: Path, layout: str) -> None:
+def test_a_frame_has_the_same_faces_alone_as_in_a_batch(tmp_path: Path, layout: str) -> None:
     detector = ScrfdDetector(fake_scrfd(tmp_path / "fake.onnx", layout), ScrfdOptions(input_px=96, wide_px=64))
     rng, frames = np.random.default_rng(0), []
     for _ in range(5):
@@ -193,7 +193,7 @@ def test_a_batch_gives_each_frame_what_it_gets_alone(tmp_path: Path, layout: str
         assert_same(faces, detector.detect([frame])[0])
 
 
-def test_frames_of_another_size_do_not_see_the_ones_before(model: Path) -> None:
+def test_frames_of_another_size_are_independent_of_earlier_frames(model: Path) -> None:
     detector = ScrfdDetector(model, ScrfdOptions(input_px=96, wide_px=64))
     frames = [
         drawn_image((8, 8, 8, RED), hw=(64, 96)),
@@ -204,7 +204,7 @@ def test_frames_of_another_size_do_not_see_the_ones_before(model: Path) -> None:
     assert [len(detector.detect([frame])[0]) > 0 for frame in frames] == [True, False, False, False]
 
 
-def test_a_frame_that_was_shrunk_gives_faces_in_its_own_pixels(model: Path) -> None:
+def test_a_shrunk_frame_has_faces_in_original_pixels(model: Path) -> None:
     detector = ScrfdDetector(model, ScrfdOptions(input_px=96, wide_px=64))
     frame = drawn_image((40, 24, 8, RED), hw=(64, 96)).repeat(3, axis=0).repeat(3, axis=1)
     assert detector.input_wh((192, 288)) == (96, 64)
@@ -213,7 +213,7 @@ def test_a_frame_that_was_shrunk_gives_faces_in_its_own_pixels(model: Path) -> N
     assert_same(shrunk, whole)
 
 
-def test_parts_are_looked_at_as_they_are(model: Path) -> None:
+def test_parts_are_detected_without_scaling(model: Path) -> None:
     part = drawn_image((24, 40, 8, RED))
     detector = ScrfdDetector(model, ScrfdOptions(input_px=192))
     assert detector.detect_parts([]) == []
@@ -222,11 +222,11 @@ def test_parts_are_looked_at_as_they_are(model: Path) -> None:
     assert_same(found[4], ScrfdDetector(model, PLAIN).detect([part])[0])
 
 
-def test_a_small_frame_is_wanted_as_it_is(model: Path) -> None:
+def test_the_input_size_of_a_small_frame_is_its_own(model: Path) -> None:
     assert ScrfdDetector(model, ScrfdOptions(input_px=640)).input_wh((100, 50)) == (50, 100)
 
 
-def test_of_two_faces_that_overlap_the_better_one_stays(model: Path) -> None:
+def test_of_two_overlapping_faces_the_one_with_the_higher_score_is_kept(model: Path) -> None:
     frame = drawn_image((16, 16, 8, (0, 0, 240)), (24, 16, 8, RED))  # boxes of 32 px, 8 px apart: overlap 0.6
     (one,) = ScrfdDetector(model, PLAIN).detect([frame])
     np.testing.assert_allclose(one.boxes, [[16, 0, 48, 48]], atol=1e-3)
@@ -234,7 +234,7 @@ def test_of_two_faces_that_overlap_the_better_one_stays(model: Path) -> None:
     assert both.boxes[:, 0].round().tolist() == [16, 8]  # best first
 
 
-def test_a_face_below_the_least_score_is_dropped(model: Path) -> None:
+def test_a_face_below_the_minimum_score_is_dropped(model: Path) -> None:
     frame = drawn_image((16, 16, 8, RED))
     assert len(ScrfdDetector(model, ScrfdOptions(64, wide_px=0, min_score=SURE + 0.01)).detect([frame])[0]) == 0
     assert len(ScrfdDetector(model, ScrfdOptions(64, wide_px=0, min_score=SURE - 0.01)).detect([frame])[0]) == 1
@@ -244,18 +244,18 @@ def test_a_face_below_the_least_score_is_dropped(model: Path) -> None:
     ("wide_px", "min_height", "red", "adds"),
     [(64, 0.5, 120, True), (64, 0.8, 120, False), (0, 0.5, 120, False), (64, 0.5, 130, False)],
 )
-def test_the_wide_pass_adds_only_large_faces_where_the_first_is_unsure(
+def test_the_second_pass_adds_only_large_faces_and_only_without_a_sure_one(
     model: Path, wide_px: int, min_height: float, red: int, adds: bool
 ) -> None:
     frame = drawn_image((32, 32, 16, (0, 0, red)), hw=(128, 128))  # 128 is a score of 0.5
     options = ScrfdOptions(input_px=128, min_score=0.4, wide_px=wide_px, wide_min_height=min_height)
     (faces,) = ScrfdDetector(model, options).detect([frame])
-    # halved and 16 px aside the block is the cell at 32, 32: its box of 32 x 48 px stands for 64 x 96 of the 128
+    # halved and shifted by 16 px, the block is the cell at 32, 32: its box of 32 x 48 px is 64 x 96 px in the frame
     expected = [[24, 16, 56, 64], [16, 0, 80, 96]] if adds else [[24, 16, 56, 64]]
     np.testing.assert_allclose(sorted(faces.boxes.tolist(), reverse=True), expected, atol=1e-3)
 
 
-def test_of_a_batch_each_frame_gets_the_second_pass_that_it_needs(model: Path) -> None:
+def test_each_frame_of_a_batch_gets_a_second_pass_if_it_needs_one(model: Path) -> None:
     frames = [drawn_image((32, 32, 16, (0, 0, red)), hw=(128, 128)) for red in (120, 130, 0, 120)]
     detector = ScrfdDetector(model, ScrfdOptions(input_px=128, min_score=0.4, wide_px=64, wide_min_height=0.5))
     together = detector.detect(frames)
@@ -264,7 +264,7 @@ def test_of_a_batch_each_frame_gets_the_second_pass_that_it_needs(model: Path) -
         assert_same(faces, detector.detect([frame])[0])
 
 
-def test_no_frames_are_no_faces(model: Path) -> None:
+def test_no_frames_give_no_faces(model: Path) -> None:
     assert ScrfdDetector(model).detect([]) == []
 
 
@@ -276,7 +276,7 @@ def test_frames_of_different_sizes_or_of_floats_are_refused(model: Path) -> None
         detector.detect([drawn_image().astype(np.float32)])
 
 
-def test_a_network_without_landmarks_is_refused_with_what_it_gave(tmp_path: Path) -> None:
+def test_a_network_without_landmarks_is_refused_and_its_outputs_are_named(tmp_path: Path) -> None:
     path = fake_scrfd(tmp_path / "no_kps.onnx", "fixed", roles=("score", "bbox"))
     with pytest.raises(ValueError, match=r"expected scores, boxes and landmarks .* got outputs \[\(2, 192, 1\)"):
         ScrfdDetector(path)
@@ -284,10 +284,10 @@ def test_a_network_without_landmarks_is_refused_with_what_it_gave(tmp_path: Path
 
 def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
     crop = helper.make_tensor_value_info("crop", TensorProto.FLOAT, [1, 3, 8, 8])
-    prediction = helper.make_tensor_value_info("gender", TensorProto.FLOAT, [1, 2])
+    gender = helper.make_tensor_value_info("gender", TensorProto.FLOAT, [1, 2])
     weights = numpy_helper.from_array(np.zeros((192, 2), np.float32), "w")
     nodes = [helper.make_node("Flatten", ["crop"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["gender"])]
-    graph = helper.make_graph(nodes, "gender", [crop], [prediction], [weights])
+    graph = helper.make_graph(nodes, "gender", [crop], [gender], [weights])
     path = tmp_path / "gender.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=8), path)
     with pytest.raises(ValueError, match=r"not an SCRFD|cannot"):
@@ -295,7 +295,7 @@ def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a network\n", b"", None])
-def test_a_file_that_is_no_onnx_model_is_refused_by_name(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_not_an_onnx_model_is_refused_by_name(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "notes.txt"
     if content is not None:
         path.write_bytes(content)

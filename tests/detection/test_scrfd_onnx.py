@@ -14,18 +14,20 @@ from onnx import helper, numpy_helper
 from facetally.detection.scrfd_onnx import runnable_model
 
 
-def conv(name: str, source: str, weight: tuple[int, ...], bias: bool = True, **settings: Any) -> tuple[Any, list[Any]]:
+def conv(
+    name: str, source: str, weight: tuple[int, ...], bias: bool = True, **attributes: Any
+) -> tuple[Any, list[Any]]:
     """A convolution with random weights, its output called `name`, and its constants."""
     rng = np.random.default_rng(len(name) + sum(weight))
     values = {f"{name}.w": rng.normal(size=weight), f"{name}.b": rng.normal(size=weight[0])}
     names = list(values)[: 1 + bias]
     constants = [numpy_helper.from_array(values[key].astype(np.float32), key) for key in names]
-    return helper.make_node("Conv", [source, *names], [name], **settings), constants
+    return helper.make_node("Conv", [source, *names], [name], **attributes), constants
 
 
 def written(path: Path, convs: list[tuple[Any, list[Any]]], opset: int) -> Path:
     """A network of convolutions, each an output."""
-    sizes = ["batch", 3, "height", "width"]
+    sizes: list[str | int | None] = ["batch", 3, "height", "width"]
     graph = helper.make_graph(
         [node for node, _ in convs],
         "siblings",
@@ -52,8 +54,8 @@ def outputs(model: bytes) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("opset", [11, 13, 18])
-def test_siblings_are_one_convolution_with_the_same_outputs(tmp_path: Path, opset: int) -> None:
-    pads = {"pads": [1, 1, 1, 1]}
+def test_siblings_become_one_convolution_with_the_same_outputs(tmp_path: Path, opset: int) -> None:
+    pads: dict[str, Any] = {"pads": [1, 1, 1, 1]}
     before = conv("before", "input", (4, 3, 3, 3), **pads)
     three = [conv(name, "before", (channels, 4, 3, 3), **pads) for name, channels in (("a", 2), ("bb", 8), ("ccc", 20))]
     path = written(tmp_path / "net.onnx", [before, *three], opset)
@@ -73,16 +75,16 @@ def test_siblings_are_one_convolution_with_the_same_outputs(tmp_path: Path, opse
     ],
     ids=["strides", "kernel", "no bias", "another input"],
 )
-def test_what_is_not_alike_is_left_alone(tmp_path: Path, other: tuple[Any, list[Any]]) -> None:
+def test_convolutions_with_different_settings_are_not_joined(tmp_path: Path, other: tuple[Any, list[Any]]) -> None:
     path = written(tmp_path / "net.onnx", [conv("first", "input", (2, 3, 3, 3)), other], 13)
     assert counted(runnable_model(path)) == ["Conv", "Conv"]
 
 
-def test_convolutions_by_groups_are_left_alone(tmp_path: Path) -> None:
+def test_grouped_convolutions_are_not_joined(tmp_path: Path) -> None:
     two = [conv(name, "input", (3, 1, 3, 3), group=3) for name in ("a", "bb")]
     assert counted(runnable_model(written(tmp_path / "net.onnx", two, 13))) == ["Conv", "Conv"]
 
 
-def test_each_head_of_our_detector_ends_in_one_convolution() -> None:
-    ours = Path(__file__).resolve().parents[2] / "models" / "facetally_scrfd_500m.onnx"
-    assert counted(runnable_model(ours)).count("Split") == 3
+def test_each_head_of_the_bundled_detector_ends_in_one_convolution() -> None:
+    bundled = Path(__file__).resolve().parents[2] / "models" / "facetally_scrfd_500m.onnx"
+    assert counted(runnable_model(bundled)).count("Split") == 3

@@ -1,4 +1,4 @@
-"""The detector with our own and the official weights, on the one face that scikit-image carries."""
+"""The detector with the bundled and the official weights, on a photograph from scikit-image with one face."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ import pytest
 from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 
-OURS = Path(__file__).resolve().parents[2] / "models" / "facetally_scrfd_500m.onnx"
+BUNDLED = Path(__file__).resolve().parents[2] / "models" / "facetally_scrfd_500m.onnx"
 OFFICIAL = ("scrfd_500m_kps", "scrfd_2.5g_kps", "scrfd_2.5g_bnkps_named")
 PLAIN = ScrfdOptions(input_px=640, min_score=0.5, max_overlap=0.4, wide_px=0)
-"""One pass over a 640 px canvas with the thresholds that insightface has."""
+"""One pass over a 640 px canvas with insightface's thresholds."""
 
 
-@pytest.fixture(params=["ours", *(pytest.param(name, marks=pytest.mark.real) for name in OFFICIAL)])
+@pytest.fixture(params=["bundled", *(pytest.param(name, marks=pytest.mark.real) for name in OFFICIAL)])
 def path(request: pytest.FixtureRequest) -> Path:
-    """Ours, and each official export where there is one."""
-    if request.param == "ours":
-        return OURS
+    """The bundled weights, and each official export."""
+    if request.param == "bundled":
+        return BUNDLED
     shared: Path = request.getfixturevalue("shared")
     return shared / "models" / "scrfd" / f"{request.param}.onnx"
 
 
 @pytest.fixture
 def astronaut() -> ImageArray:
-    """(512, 512, 3) BGR with one frontal face, about 100 px wide, left of the middle and in the upper half."""
+    """(512, 512, 3) BGR with one frontal face, about 100 px wide, in the upper half, left of the centre."""
     return np.ascontiguousarray(pytest.importorskip("skimage.data").astronaut()[..., ::-1])
 
 
 @pytest.fixture
 def full_canvas(astronaut: ImageArray) -> ImageArray:
-    """640 x 640, so that no detector needs to scale it."""
+    """640 x 640, so that no detector scales it."""
     return np.asarray(cv2.resize(astronaut, (640, 640)), np.uint8)
 
 
 def assert_landmarks_are_a_face(faces: Faces) -> None:
-    """Left eye, right eye, nose, left and right corner of the mouth, all inside the box."""
+    """Eyes, nose and corners of the mouth are in their natural order, all inside the box."""
     for (x1, y1, x2, y2), points in zip(faces.boxes, faces.landmarks, strict=True):
         assert np.all((points > [x1, y1]) & (points < [x2, y2]))
         left_eye, right_eye, nose, left_mouth, right_mouth = points
@@ -59,7 +59,7 @@ def test_all_weights_find_the_face_in_a_batch_of_any_size(path: Path, astronaut:
 
 
 @pytest.mark.real
-def test_the_two_exports_of_one_network_find_the_same_face(shared: Path, astronaut: ImageArray) -> None:
+def test_two_exports_of_one_network_find_the_same_face(shared: Path, astronaut: ImageArray) -> None:
     folder = shared / "models" / "scrfd"
     one, other = (ScrfdDetector(folder / f"{name}.onnx").detect([astronaut])[0] for name in OFFICIAL[1:])
     assert len(one) == len(other) == 1
@@ -92,9 +92,7 @@ def test_a_face_that_fills_the_frame_is_found(path: Path, astronaut: ImageArray,
 
 
 @pytest.mark.real
-def test_a_large_face_that_the_full_pass_is_sure_of_stays_where_it_found_it(
-    shared: Path, astronaut: ImageArray
-) -> None:
+def test_a_large_face_that_is_sure_in_the_first_pass_keeps_its_box(shared: Path, astronaut: ImageArray) -> None:
     path = shared / "models" / "scrfd" / "scrfd_2.5g_kps.onnx"
     (face,) = ScrfdDetector(path, PLAIN).detect([astronaut])[0].boxes
     (x1, y1), half = (face[:2] + face[2:]) / 2, 0.8 * (face[3] - face[1])

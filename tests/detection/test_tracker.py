@@ -15,30 +15,31 @@ def faces(*centres: tuple[float, float], size: float = 100.0, scores: float | li
     return Faces(boxes, np.full(len(at), scores, np.float32), landmarks)
 
 
-def ids(tracker: Tracker, time_s: float, found: Faces, is_cut: bool = False) -> list[int]:
-    return tracker.update(found, time_s, is_cut=is_cut).track_ids.tolist()
+def ids(tracker: Tracker, time_s: float, found: Faces, *, is_cut: bool = False) -> list[int]:
+    track_ids: list[int] = tracker.update(found, time_s, is_cut=is_cut).track_ids.tolist()
+    return track_ids
 
 
 def test_a_fast_face_whose_boxes_do_not_overlap_is_one_track() -> None:
     tracker = Tracker()
-    for sample in range(10):  # 1.2 faces further each time, at 5 samples a second
+    for sample in range(10):  # moves 1.2 face sizes per sample, at 5 samples a second
         assert ids(tracker, sample / 5, faces((120.0 * sample, 200))) == [0]
 
 
-def test_two_faces_that_change_places_keep_their_ids() -> None:
+def test_two_faces_that_swap_positions_keep_their_ids() -> None:
     tracker = Tracker()
-    for sample in range(8):  # after sample 3 each stands where the other stood: only their motion tells
+    for sample in range(8):  # after sample 3 each is where the other was: only motion distinguishes them
         rightwards, leftwards = (80.0 * sample, 200.0), (560 - 80.0 * sample, 200.0)
         assert ids(tracker, sample / 5, faces(rightwards, leftwards)) == [0, 1]
 
 
-def test_a_jump_too_far_for_any_head_begins_a_new_track() -> None:
+def test_an_implausibly_large_jump_starts_a_new_track() -> None:
     tracker = Tracker()
     assert ids(tracker, 0.0, faces((100, 100))) == [0]
-    assert ids(tracker, 0.04, faces((200, 100))) == [1]  # a whole face in a 25th of a second
+    assert ids(tracker, 0.04, faces((200, 100))) == [1]  # a whole face size in 1/25 s
 
 
-def test_a_cut_ends_all_tracks_and_new_ids_begin() -> None:
+def test_a_cut_ends_all_tracks_and_starts_new_ids() -> None:
     tracker = Tracker()
     assert ids(tracker, 0.0, faces((100, 100), (400, 100))) == [0, 1]
     after = tracker.update(faces((100, 100), (400, 100)), 0.2, is_cut=True)
@@ -46,16 +47,16 @@ def test_a_cut_ends_all_tracks_and_new_ids_begin() -> None:
     assert after.ended_ids == (0, 1)
 
 
-def test_a_face_that_is_back_within_the_gap_continues_its_track() -> None:
+def test_a_face_that_returns_within_the_gap_continues_its_track() -> None:
     tracker = Tracker(TrackerOptions(max_gap_s=1.0))
     assert ids(tracker, 0.0, faces((100, 100))) == [0]
     for time_s in (0.25, 0.5, 0.75):
         assert tracker.update(Faces.empty(), time_s).ended_ids == ()
     assert ids(tracker, 1.0, faces((110, 100))) == [0]
-    assert ids(tracker, 2.0, faces((110, 100))) == [0]  # the gap counts from when it was last seen
+    assert ids(tracker, 2.0, faces((110, 100))) == [0]  # the gap counts from the last detection
 
 
-def test_a_face_that_is_back_after_the_gap_is_a_new_track() -> None:
+def test_a_face_that_returns_after_the_gap_starts_a_new_track() -> None:
     tracker = Tracker(TrackerOptions(max_gap_s=1.0))
     assert ids(tracker, 0.0, faces((100, 100))) == [0]
     back = tracker.update(faces((100, 100)), 1.01)
@@ -71,7 +72,7 @@ def test_the_gap_counts_from_the_end_of_the_last_frame_with_the_face() -> None:
     assert ids(tracker, 3.41, faces((100, 100))) == [1]
 
 
-def test_ids_are_never_used_again() -> None:
+def test_ids_are_never_reused() -> None:
     tracker, seen = Tracker(TrackerOptions(max_gap_s=0.1)), []
     for second in range(5):
         seen += ids(tracker, second, faces((100, 100), (400, 100)))
@@ -80,7 +81,7 @@ def test_ids_are_never_used_again() -> None:
     assert ids(tracker, 5.0, faces((100, 100))) == [10]
 
 
-def test_finish_tells_the_open_tracks_once() -> None:
+def test_finish_returns_the_open_tracks_once() -> None:
     tracker = Tracker()
     tracker.update(faces((100, 100), (400, 100), (700, 100)), 0.0)
     tracker.update(faces((100, 100), (700, 100)), 0.9)
@@ -89,7 +90,7 @@ def test_finish_tells_the_open_tracks_once() -> None:
     assert tracker.finish() == ()
 
 
-def test_two_trackers_share_nothing() -> None:
+def test_two_trackers_are_independent() -> None:
     one, other = Tracker(), Tracker()
     assert ids(one, 0.0, faces((100, 100), (400, 100))) == [0, 1]
     assert ids(other, 0.0, faces((100, 100))) == [0]
@@ -97,7 +98,7 @@ def test_two_trackers_share_nothing() -> None:
     assert other.finish() == (0,)
 
 
-def test_a_doubtful_face_continues_a_track_but_never_begins_one() -> None:
+def test_a_face_with_a_low_score_continues_a_track_but_never_starts_one() -> None:
     tracker = Tracker(TrackerOptions(start_score=0.5))
     assert ids(tracker, 0.0, faces((100, 100), scores=0.49)) == [NO_TRACK]
     assert ids(tracker, 0.2, faces((100, 100), scores=0.5)) == [0]
@@ -105,14 +106,14 @@ def test_a_doubtful_face_continues_a_track_but_never_begins_one() -> None:
     assert tracker.finish() == (0,)
 
 
-def test_a_sure_face_is_matched_before_a_nearer_doubtful_one() -> None:
+def test_a_face_with_a_high_score_is_matched_before_a_nearer_one_with_a_low_score() -> None:
     tracker = Tracker()
     assert ids(tracker, 0.0, faces((100, 100))) == [0]
     assert ids(tracker, 0.2, faces((101, 100), (130, 100), scores=[0.4, 0.9])) == [NO_TRACK, 0]
 
 
 @pytest.mark.parametrize(("size", "expected"), [(169.0, 0), (171.0, 1), (60.0, 0), (58.0, 1)])
-def test_a_face_that_changes_its_size_too_much_is_another_one(size: float, expected: int) -> None:
+def test_a_face_whose_size_changes_too_much_starts_a_new_track(size: float, expected: int) -> None:
     tracker = Tracker(TrackerOptions(max_size_ratio=1.7))
     assert ids(tracker, 0.0, faces((100, 100), size=100)) == [0]
     assert ids(tracker, 0.2, faces((100, 100), size=size)) == [expected]
@@ -126,7 +127,7 @@ def test_a_frame_that_is_not_later_is_refused(time_s: float) -> None:
         tracker.update(faces((100, 100)), time_s)
 
 
-def test_the_order_of_the_faces_in_a_frame_changes_nothing() -> None:
+def test_the_order_of_the_faces_in_a_frame_does_not_matter() -> None:
     rng = np.random.default_rng(0)
     places = rng.uniform(0, 600, (8, 2)) + np.cumsum(rng.normal(0, 25, (12, 8, 2)), axis=0)
     plain, shuffled = Tracker(), Tracker()

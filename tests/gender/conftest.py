@@ -1,4 +1,4 @@
-"""A small network with settled batch norms, its card, its two files and crops to show them."""
+"""A small network with realistic batch norms, its card, its two files, and crops for it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,17 @@ def card() -> ModelCard:
 
 @pytest.fixture(scope="session")
 def crops() -> np.ndarray:
-    """(9, S, S, 3) uint8: coarse coloured squares, so that crops differ in more than noise."""
+    """(9, S, S, 3) uint8: large coloured squares, so that crops differ in more than noise."""
     coarse = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8)
     return coarse.repeat(SIDE_PX // 4, axis=1).repeat(SIDE_PX // 4, axis=2)
 
 
 @pytest.fixture(scope="session")
 def settled_network(card: ModelCard, crops: np.ndarray) -> Any:
-    """A seeded MobileNetV2 whose batch norms know `crops` and whose answers to them differ; copy to change."""
+    """A seeded MobileNetV2 with the batch norm statistics of `crops` and different predictions for them.
+
+    Copy it before changing it.
+    """
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
     from facetally.gender.model.networks import FaceNetwork, NetworkOptions
@@ -62,7 +65,7 @@ def settled_network(card: ModelCard, crops: np.ndarray) -> Any:
     torch.nn.init.normal_(network.classifier[1].weight, std=0.1)
     norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     for norm in norms:
-        norm.momentum = None  # take the statistics of `crops` as they are
+        norm.momentum = None  # use the statistics of `crops` alone
     with torch.no_grad():
         network(torch.from_numpy(card.normalised(crops)))
     for norm in norms:
@@ -72,12 +75,12 @@ def settled_network(card: ModelCard, crops: np.ndarray) -> Any:
 
 @pytest.fixture(scope="session")
 def weights_pair(tmp_path_factory: pytest.TempPathFactory, settled_network: Any, card: ModelCard) -> tuple[Path, Path]:
-    """The same network as a .pth checkpoint and as .onnx; exporting takes seconds, so it is done once."""
+    """The same network as .pth checkpoint and as .onnx; exporting takes seconds, so it is done once."""
     pytest.importorskip("onnxscript")
     from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
     from facetally.gender.model.export import export_onnx
 
-    folder = tmp_path_factory.mktemp("twins")
+    folder = tmp_path_factory.mktemp("pair")
     save_checkpoint(folder / "small.pth", settled_network, card)
     export_onnx(folder / "small.onnx", *load_checkpoint(folder / "small.pth"))
     return folder / "small.pth", folder / "small.onnx"

@@ -9,7 +9,7 @@ import pytest
 from facetally.gender.age_metrics import ERROR_BANDS, LIFE_BANDS, AgeEvaluation, Bands, band_masks, by_age_band
 
 
-def test_the_figures_of_four_ages_are_those_reckoned_by_hand() -> None:
+def test_the_metrics_of_four_ages_are_those_computed_by_hand() -> None:
     evaluation = AgeEvaluation.of([10, 20, 30, 40], [15, 20, 19, 50])  # errors 5, 0, -11, 10
     assert vars(evaluation) == {
         "count": 4,
@@ -24,7 +24,7 @@ def test_the_figures_of_four_ages_are_those_reckoned_by_hand() -> None:
     assert evaluation.rmse_years == pytest.approx(math.sqrt(61.5))
 
 
-def test_the_figures_agree_with_scikit_learn() -> None:
+def test_the_metrics_agree_with_scikit_learn() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     generator = np.random.default_rng(0)
     true = generator.integers(0, 90, 200)
@@ -43,7 +43,7 @@ def test_perfect_ages_have_no_error() -> None:
 
 
 @pytest.mark.parametrize(("predicted", "bias"), [([20, 40], 10), ([0, 20], -10)])
-def test_bias_has_the_sign_of_told_minus_true(predicted: list[int], bias: int) -> None:
+def test_bias_has_the_sign_of_predicted_minus_true(predicted: list[int], bias: int) -> None:
     assert AgeEvaluation.of([10, 30], predicted).bias_years == bias
 
 
@@ -54,7 +54,7 @@ def test_ages_that_are_all_the_same_have_no_r2(true: list[float]) -> None:
     assert evaluation.as_dict()["r2"] is None
 
 
-def test_the_dictionary_is_strict_json_with_rounded_figures() -> None:
+def test_the_dictionary_is_strict_json_with_rounded_values() -> None:
     values = AgeEvaluation.of([30, 31, 33], [30, 32, 34]).as_dict()
     assert json.loads(json.dumps(values, allow_nan=False)) == {
         "count": 3,
@@ -92,17 +92,17 @@ def test_a_band_holds_its_first_year_and_ends_before_its_last() -> None:
     }
 
 
-def test_bands_take_the_true_age_not_the_told_one() -> None:
+def test_bands_use_the_true_age_not_the_predicted_one() -> None:
     assert list(by_age_band([10], [80])) == ["0-17"]
 
 
-def test_bands_of_ages_that_do_not_pair_up_are_refused() -> None:
+def test_bands_of_different_numbers_of_ages_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(2,\).*\(1,\)"):
         by_age_band([10, 20], [10])
 
 
 @pytest.mark.parametrize("bands", [ERROR_BANDS, LIFE_BANDS])
-def test_bands_follow_on_each_other_from_birth(bands: Bands) -> None:
+def test_bands_are_contiguous_from_birth(bands: Bands) -> None:
     starts, stops = zip(*bands.values(), strict=True)
     assert starts == (0, *stops[:-1])
     assert all(name == f"{start}-{stop - 1}" for name, (start, stop) in list(bands.items())[:-1])

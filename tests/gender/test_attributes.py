@@ -12,11 +12,11 @@ from facetally.gender.attributes import AGE_BANDS, GENDERS, Attributes, age_band
     ("first", "last", "band"),
     [(0, 12.99, "child"), (13, 17.99, "teen"), (18, 34.99, "young"), (35, 54.99, "mid"), (55, 116, "old")],
 )
-def test_bands_hold_their_first_year_and_not_the_next_bands(first: float, last: float, band: str) -> None:
+def test_bands_include_their_first_year_and_exclude_their_stop(first: float, last: float, band: str) -> None:
     assert age_band(first) == age_band(last) == band
 
 
-def test_bands_leave_no_gap_between_them() -> None:
+def test_bands_have_no_gaps() -> None:
     spans = list(AGE_BANDS.values())
     assert [stop for _, stop in spans[:-1]] == [start for start, _ in spans[1:]]
 
@@ -33,7 +33,7 @@ def test_attributes_of_three_crops_have_length_three() -> None:
 
 
 @pytest.mark.parametrize(("prob_shape", "age_shape"), [((2,), (3,)), ((2, 1), (2, 1)), ((), ())])
-def test_arrays_that_are_not_one_value_a_crop_are_refused(prob_shape: tuple, age_shape: tuple) -> None:
+def test_arrays_without_one_value_per_crop_are_refused(prob_shape: tuple[int, ...], age_shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"expected two \(N,\) arrays"):
         Attributes(np.full(prob_shape, 0.5, np.float32), np.zeros(age_shape, np.float32))
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,24 +12,24 @@ import pytest
 from onnx import helper, numpy_helper
 
 from facetally.gender.classifier import FaceGenderClassifier
-from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard
+from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard, Unit
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
 
 def redness_model(path: Path, card: ModelCard | None, columns: int = 8) -> Path:
-    """An .onnx whose logits are (4 * mean red, 0) of the leftmost columns, drawn by hand."""
+    """An .onnx whose logits are (4 * mean red, 0) of the leftmost columns, built by hand."""
     nodes = [
-        helper.make_node("Slice", ["input", "left", "right", "axis"], ["seen"]),
-        helper.make_node("GlobalAveragePool", ["seen"], ["means"]),
+        helper.make_node("Slice", ["input", "left", "right", "axis"], ["part"]),
+        helper.make_node("GlobalAveragePool", ["part"], ["means"]),
         helper.make_node("Flatten", ["means"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
     ]
     weights = numpy_helper.from_array(np.array([[4, 0], [0, 0], [0, 0]], np.float32), "weights")
     pixels = helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
     logits = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", 2])
-    part = {"left": 0, "right": columns, "axis": 3}
-    edges = [numpy_helper.from_array(np.array([value]), name) for name, value in part.items()]
+    bounds = {"left": 0, "right": columns, "axis": 3}
+    edges = [numpy_helper.from_array(np.array([value]), name) for name, value in bounds.items()]
     graph = helper.make_graph(nodes, "redness", [pixels], [logits], [weights, *edges])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     if card:
@@ -39,7 +40,7 @@ def redness_model(path: Path, card: ModelCard | None, columns: int = 8) -> Path:
 
 @pytest.fixture
 def plain_card(card: ModelCard) -> ModelCard:
-    """Pixels go in as 0 to 1, and the first logit is female."""
+    """Pixels are scaled to 0 to 1, and the first logit is female."""
     plain = replace(card, class_names=("female", "male"), pixel_mean=(0.0, 0.0, 0.0), pixel_std=(1.0, 1.0, 1.0))
     return replace(plain, crop={"size_px": 8, "template_scale": 1.0, "border": "replicate"})
 
@@ -87,7 +88,7 @@ def test_extreme_logits_give_0_and_1_without_overflow(tmp_path: Path, plain_card
     assert predictions.female_prob.tolist() == pytest.approx([1, 0], abs=1e-6)
 
 
-def test_no_crops_give_no_answers(tmp_path: Path, plain_card: ModelCard) -> None:
+def test_no_crops_give_no_predictions(tmp_path: Path, plain_card: ModelCard) -> None:
     classifier = FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card))
     assert len(classifier.predict(np.zeros((0, 8, 8, 3), np.uint8))) == 0
 
@@ -111,13 +112,13 @@ def test_crops_of_another_shape_or_dtype_are_refused(
 
 
 @pytest.mark.parametrize("name", ["weights.onnx", "weights.pth"])
-def test_a_missing_file_is_said_so(tmp_path: Path, name: str) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(FileNotFoundError, match=name):
         FaceGenderClassifier(tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [b"", b"text that calls itself a model"])
-def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "weights.onnx").write_bytes(content)
     with pytest.raises(ValueError, match=r"weights\.onnx is not a facetally classifier"):
         FaceGenderClassifier(tmp_path / "weights.onnx")
@@ -130,7 +131,7 @@ def test_a_truncated_onnx_is_refused(tmp_path: Path, plain_card: ModelCard) -> N
         FaceGenderClassifier(tmp_path / "cut.onnx")
 
 
-def test_a_foreign_onnx_is_told_to_have_no_card(tmp_path: Path) -> None:
+def test_an_onnx_without_a_card_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="it has no card"):
         FaceGenderClassifier(redness_model(tmp_path / "foreign.onnx", None))
 
@@ -151,13 +152,15 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:Specified provider")
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="has CUDA")
-def test_cuda_that_is_not_there_is_an_error(tmp_path: Path, plain_card: ModelCard) -> None:
+def test_cuda_that_is_not_available_is_an_error(tmp_path: Path, plain_card: ModelCard) -> None:
     with pytest.raises(RuntimeError, match="CUDA"):
         FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card), device="cuda")
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["pth", "onnx"])
-def test_crops_are_answered_alone_as_in_a_batch(weights_pair: tuple[Path, Path], crops: np.ndarray, which: int) -> None:
+def test_a_crop_gets_the_same_prediction_alone_as_in_a_batch(
+    weights_pair: tuple[Path, Path], crops: np.ndarray, which: int
+) -> None:
     classifier = FaceGenderClassifier(weights_pair[which], threads=1)
     together = classifier.predict(crops).female_prob
     alone = [classifier.predict(crops[i : i + 1]).female_prob[0] for i in range(9)]
@@ -171,17 +174,17 @@ def test_checkpoint_and_onnx_agree(weights_pair: tuple[Path, Path], crops: np.nd
     assert np.allclose(from_pth, from_onnx, atol=1e-4)
 
 
-def test_an_untrained_network_says_a_half_to_everything(weights_pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_untrained_network_always_predicts_one_half(weights_pair: tuple[Path, Path], tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    torch.save(torch.load(weights_pair[0], weights_only=True)["weights"], tmp_path / "trunk.pth")
-    classifier = FaceGenderClassifier.untrained(tmp_path / "trunk.pth")
+    torch.save(torch.load(weights_pair[0], weights_only=True)["weights"], tmp_path / "backbone.pth")
+    classifier = FaceGenderClassifier.untrained(tmp_path / "backbone.pth")
     crops = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
     assert classifier.predict(crops).female_prob.tolist() == [0.5, 0.5, 0.5]
     assert np.isnan(classifier.predict(crops).age_years).all()
     assert not classifier.trained
 
 
-def test_our_own_weights_agree_in_both_formats() -> None:
+def test_the_bundled_weights_agree_in_both_formats() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("torchvision")
     from_pth, from_onnx = (FaceGenderClassifier(MODELS / f"mobilenetv2_gender_utkface{s}") for s in (".pth", ".onnx"))
@@ -207,7 +210,7 @@ LAYOUTS = (
 def laid_out(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, card: ModelCard
 ) -> tuple[Path, Path]:
-    """A small network with such an output, as .pth and as .onnx."""
+    """A small network with this output layout, as .pth and as .onnx."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
     from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
@@ -225,7 +228,7 @@ def laid_out(
     return folder / "small.pth", folder / "small.onnx"
 
 
-def test_both_formats_agree_whatever_the_output_means(laid_out: tuple[Path, Path], crops: np.ndarray) -> None:
+def test_both_formats_agree_for_every_output_layout(laid_out: tuple[Path, Path], crops: np.ndarray) -> None:
     from_pth, from_onnx = (FaceGenderClassifier(path).predict(crops) for path in laid_out)
     layout = FaceGenderClassifier(laid_out[1]).card.layout
     assert (np.ptp(from_pth.female_prob) > 1e-3) == (layout.gender != "none")
@@ -236,13 +239,13 @@ def test_both_formats_agree_whatever_the_output_means(laid_out: tuple[Path, Path
 
 
 def constant_model(path: Path, card: ModelCard, columns: np.ndarray) -> FaceGenderClassifier:
-    """An .onnx that answers every crop with these columns, drawn by hand."""
+    """An .onnx that outputs these columns for every crop, built by hand."""
     zeros = numpy_helper.from_array(np.zeros((3, len(columns)), np.float32), "zeros")
-    prediction = numpy_helper.from_array(columns.astype(np.float32), "answer")
+    prediction = numpy_helper.from_array(columns.astype(np.float32), "constant")
     nodes = [
         helper.make_node("GlobalAveragePool", ["input"], ["means"]),
         helper.make_node("Flatten", ["means"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "zeros", "answer"], ["output"]),
+        helper.make_node("Gemm", ["flat", "zeros", "constant"], ["output"]),
     ]
     pixels = helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
     output = helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, ["n", len(columns)])
@@ -262,7 +265,7 @@ def test_an_age_is_the_expectation_over_the_years(tmp_path: Path, plain_card: Mo
     assert predictions.female_prob.tolist() == [0.5]
 
 
-def test_without_gender_in_the_output_it_is_a_half_and_the_age_is_told(tmp_path: Path, plain_card: ModelCard) -> None:
+def test_without_gender_columns_it_is_one_half_and_the_age_is_predicted(tmp_path: Path, plain_card: ModelCard) -> None:
     card = replace(plain_card, outputs={"gender": "none", "age": "per_100"})
     predictions = constant_model(tmp_path / "m.onnx", card, np.array([0.375])).predict(painted((0, 0, 0), (9, 9, 9)))
     assert predictions.age_years.tolist() == pytest.approx([37.5, 37.5])
@@ -271,7 +274,7 @@ def test_without_gender_in_the_output_it_is_a_half_and_the_age_is_told(tmp_path:
 
 @pytest.mark.parametrize(("unit", "odds"), [("crop", 0.5 * 4 - 1), ("track", 0.25 * 4)])
 def test_probabilities_are_calibrated_for_a_crop_or_a_track(
-    tmp_path: Path, plain_card: ModelCard, unit: str, odds: float
+    tmp_path: Path, plain_card: ModelCard, unit: Unit, odds: float
 ) -> None:
     lines = {"crop": {"slope": 0.5, "offset": -1.0}, "track": {"slope": 0.25, "offset": 0.0}}
     path = redness_model(tmp_path / "red.onnx", replace(plain_card, calibration=lines))
@@ -280,8 +283,8 @@ def test_probabilities_are_calibrated_for_a_crop_or_a_track(
 
 
 @pytest.mark.parametrize(("unit", "odds"), [("crop", [2, 2]), ("track", [4, 0])])
-def test_a_mirrored_answer_is_the_mean_over_both_images_and_of_single_crops_only(
-    tmp_path: Path, plain_card: ModelCard, unit: str, odds: list[float]
+def test_mirrored_predictions_are_the_mean_over_both_images_for_single_crops_only(
+    tmp_path: Path, plain_card: ModelCard, unit: Unit, odds: list[float]
 ) -> None:
     path = redness_model(tmp_path / "left.onnx", replace(plain_card, mirrored=True), columns=4)
     left_red = painted((255, 0, 0))
@@ -292,5 +295,6 @@ def test_a_mirrored_answer_is_the_mean_over_both_images_and_of_single_crops_only
 
 
 def test_an_unknown_unit_is_refused(tmp_path: Path, plain_card: ModelCard) -> None:
+    film: Any = "film"
     with pytest.raises(ValueError, match="unit must be one of"):
-        FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card), unit="film")
+        FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card), unit=film)

@@ -1,4 +1,4 @@
-"""Parsers of what others write: whatever the bytes, an answer or an error that says its fix, and nothing else.
+"""Parsers of files by others: any bytes give a result or an error with a fix, and never another exception.
 
 For minutes rather than seconds: FACETALLY_EXAMPLES=5000 pytest tests/pipeline/test_hostile_input.py
 """
@@ -61,7 +61,7 @@ TABLES = st.one_of(
 
 
 @given(people=TABLES, boxes=st.one_of(st.none(), TABLES))
-def test_no_truth_folder_is_anything_but_labels_or_an_error(tmp_path: Path, people: bytes, boxes: bytes | None) -> None:
+def test_any_truth_folder_gives_labels_or_an_error(tmp_path: Path, people: bytes, boxes: bytes | None) -> None:
     (tmp_path / "people.csv").write_bytes(people)
     (tmp_path / "boxes.csv").unlink(missing_ok=True)
     if boxes is not None:
@@ -76,7 +76,7 @@ def test_no_truth_folder_is_anything_but_labels_or_an_error(tmp_path: Path, peop
 
 
 def cvat(texts: list[str]) -> bytes:
-    """Tracks of two boxes each, whose numbers are these texts."""
+    """Tracks of two boxes each, with these texts as numbers."""
     values = cycle(quoteattr(re.sub(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]", "", text)) for text in texts)
     names = ("frame", "xtl", "ytl", "xbr", "ybr", "outside", "keyframe", "rotation")
     size = "".join(f"<{side}>{escape(next(values)[1:-1])}</{side}>" for side in ("width", "height"))
@@ -86,7 +86,7 @@ def cvat(texts: list[str]) -> bytes:
 
 
 def label_studio(values: list[Json], box: dict[str, Json]) -> bytes:
-    """A region of two keyframes, with these values here and there."""
+    """A region of two keyframes, with these values in various places."""
     value = cycle(values)
     sequence = [{"frame": 1, "x": 1, "y": 1, "width": 9, "height": 9} | box, box | {"time": next(value)}]
     shape = {"framesCount": next(value), "duration": next(value), "sequence": sequence, "labels": ["female"]}
@@ -125,7 +125,7 @@ EXPORTS = {
 
 @pytest.mark.parametrize("tool", list(EXPORTS))
 @given(data=st.data(), fps=st.sampled_from([None, 25.0]))
-def test_no_export_of_a_tool_is_anything_but_labels_or_an_error(
+def test_any_export_of_a_tool_gives_labels_or_an_error(
     tool: str, tmp_path: Path, data: st.DataObject, fps: float | None
 ) -> None:
     path = tmp_path / "labels"
@@ -151,7 +151,7 @@ def test_no_export_of_a_tool_is_anything_but_labels_or_an_error(
         st.sampled_from([b"[" * 2_000, b"a = " + b"[" * 2_000, b"a = " + b"{b=" * 2_000]),
     )
 )
-def test_no_file_of_settings_is_anything_but_settings_or_an_error(tmp_path: Path, content: bytes) -> None:
+def test_any_settings_file_gives_settings_or_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run.toml").write_bytes(content)
     try:
         config = read_config(tmp_path / "run.toml", ("workers", "detector"))
@@ -161,7 +161,7 @@ def test_no_file_of_settings_is_anything_but_settings_or_an_error(tmp_path: Path
 
 
 @given(st.dictionaries(st.sampled_from(["detector", "classifier"]), st.text(max_size=30)))
-def test_whatever_a_flag_says_is_printed_as_toml(flags: dict[str, str]) -> None:
+def test_any_value_of_a_flag_is_printed_as_toml(flags: dict[str, str]) -> None:
     read = tomllib.loads(as_toml(flags, RunOptions()))
     assert {name: read[name] for name in flags} == flags
 
@@ -170,7 +170,7 @@ NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=40)
 
 
 @given(NAMES)
-def test_every_name_can_be_printed_stored_and_made_an_id(name: str) -> None:
+def test_any_name_can_be_printed_stored_and_turned_into_an_id(name: str) -> None:
     shown = printable(name)
     assert shown.isprintable()
     shown.encode()
@@ -182,7 +182,7 @@ def test_every_name_can_be_printed_stored_and_made_an_id(name: str) -> None:
 
 
 @given(st.lists(NAMES, max_size=5), st.lists(NAMES, max_size=5))
-def test_names_are_matched_one_to_one_or_refused(truth: list[str], run: list[str]) -> None:
+def test_any_names_are_matched_one_to_one_or_refused(truth: list[str], run: list[str]) -> None:
     try:
         matched = matched_names(truth, run)
     except PipelineError as error:

@@ -1,4 +1,4 @@
-"""What the command line names becomes a list of videos, each with a name and an id of its own."""
+"""Inputs become a list of videos, each with a unique name and id."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ def names(*inputs: str | Path) -> list[str]:
     return [video.name for video in find_videos([str(text) for text in inputs])]
 
 
-def test_a_folder_is_searched_through_for_videos(folder: Path) -> None:
+def test_a_folder_is_searched_recursively_for_videos(folder: Path) -> None:
     assert names(folder) == ["a.mp4", "b/c.MOV"]
 
 
-def test_a_file_that_is_named_is_taken_whatever_its_ending(folder: Path) -> None:
+def test_a_file_that_is_given_itself_is_taken_whatever_its_ending(folder: Path) -> None:
     assert names(folder / "b" / "d.unknown") == ["d.unknown"]
 
 
-def test_globs_are_expanded_also_to_folders(folder: Path) -> None:
+def test_globs_are_expanded_to_files_and_folders(folder: Path) -> None:
     assert names(f"{folder}/*.mp4") == ["a.mp4"]
     assert names(f"{folder}/**/*.MOV") == ["c.MOV"]
     assert names(f"{folder}/?") == ["c.MOV"]  # the folder b
 
 
-def test_a_list_names_inputs_a_line_and_may_have_comments(folder: Path, tmp_path: Path) -> None:
+def test_a_list_has_one_input_per_line_and_may_have_comments(folder: Path, tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text(f"\ufeff# mine\n\n{folder}/a.mp4\r\n  {folder}/b  \n", encoding="utf-8")
     assert names(f"@{listed}") == ["a.mp4", "c.MOV"]
 
 
-def test_a_video_named_twice_is_taken_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_given_twice_is_taken_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     assert names(folder / "a.mp4", "in/a.mp4", folder / "b" / ".." / "a.mp4", folder) == ["a.mp4", "b/c.MOV"]
 
 
-def test_the_order_is_that_of_names_not_of_the_command_line(folder: Path) -> None:
+def test_videos_are_sorted_by_name(folder: Path) -> None:
     assert names(folder / "b" / "d.unknown", folder / "a.mp4") == ["a.mp4", "d.unknown"]
 
 
@@ -65,7 +65,7 @@ def test_equal_names_in_two_folders_stay_distinguishable(tmp_path: Path) -> None
     assert names(tmp_path / "monday", tmp_path / "tuesday") == [video.name for video in videos]
 
 
-def test_names_are_unique_also_where_a_longer_name_meets_another(tmp_path: Path) -> None:
+def test_names_are_unique_even_if_a_longer_name_equals_another(tmp_path: Path) -> None:
     paths = [tmp_path / place / "clip.mp4" for place in ("x", "y", "z/x")]
     for path in paths:
         path.parent.mkdir(parents=True)
@@ -75,16 +75,16 @@ def test_names_are_unique_also_where_a_longer_name_meets_another(tmp_path: Path)
 
 
 @pytest.mark.parametrize("text", ["no/such/file.mp4", "no-such-*.mp4", "@no-such-list.txt"])
-def test_what_does_not_exist_is_an_error_that_names_it(text: str) -> None:
+def test_an_input_that_does_not_exist_is_an_error_that_names_it(text: str) -> None:
     with pytest.raises(OptionError, match=re.escape(text.lstrip("@"))) as caught:
         find_videos([text])
     assert caught.value.fix
 
 
-def test_a_pattern_of_numbered_pictures_says_how_to_make_a_video_of_them(tmp_path: Path) -> None:
+def test_a_pattern_of_numbered_images_is_an_error_with_the_command_to_make_a_video(tmp_path: Path) -> None:
     pattern = str(tmp_path / "frame_%04d.png")
     (tmp_path / "frame_0001.png").touch()
-    with pytest.raises(OptionError, match="stands for many pictures") as caught:
+    with pytest.raises(OptionError, match="stands for a sequence of images") as caught:
         find_videos([pattern])
     assert f"ffmpeg -framerate 25 -i '{pattern}'" in caught.value.fix
 
@@ -105,12 +105,12 @@ def test_an_id_is_a_safe_file_name(name: str) -> None:
     assert len(video_id) <= 89
 
 
-def test_ids_differ_where_the_safe_part_does_not() -> None:
+def test_ids_differ_even_if_their_safe_parts_are_equal() -> None:
     ids = {InputVideo(Path("x"), name).video_id for name in ("a b.mp4", "a_b.mp4", "a/b.mp4", "日.mp4", "本.mp4")}
     assert len(ids) == 5
 
 
-def test_an_id_does_not_depend_on_where_the_folder_lies(folder: Path, tmp_path: Path) -> None:
+def test_an_id_does_not_depend_on_the_location_of_the_folder(folder: Path, tmp_path: Path) -> None:
     before = [video.video_id for video in find_videos([str(folder)])]
     moved = folder.rename(tmp_path / "moved")
     assert [video.video_id for video in find_videos([str(moved)])] == before

@@ -1,4 +1,4 @@
-"""What a run can be told, and that its digest tells two different runs apart."""
+"""The options of a run, and that their digest differs if any of them does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HASHES = {"detector": "d" * 64, "classifier": "c" * 64}
 
 
 def leaves() -> list[tuple[str, str | None]]:
-    """Every option: (stage or plain option, option of the stage or None)."""
+    """Every option as (stage or plain option, option of the stage or None)."""
     found: list[tuple[str, str | None]] = []
     for field in fields(RunOptions):
         value = getattr(RunOptions(), field.name)
@@ -23,7 +23,7 @@ def leaves() -> list[tuple[str, str | None]]:
 
 
 def other(value: Any) -> Any:
-    """A value that is allowed and not the one given."""
+    """Another allowed value."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, str):
@@ -47,13 +47,13 @@ def test_other_weights_change_the_digest(role: str) -> None:
 
 
 def test_the_digest_is_the_same_in_every_run() -> None:
-    backwards = dict(reversed(HASHES.items()))
-    assert RunOptions().digest(HASHES) == RunOptions().digest(backwards)
+    reordered = dict(reversed(HASHES.items()))
+    assert RunOptions().digest(HASHES) == RunOptions().digest(reordered)
     assert len(RunOptions().digest(HASHES)) == 16
 
 
 @pytest.mark.parametrize("every_s", [-0.1, 3601, float("nan"), float("inf")])
-def test_an_interval_that_cannot_be_is_an_error_with_a_fix(every_s: float) -> None:
+def test_an_invalid_interval_is_an_error_with_a_fix(every_s: float) -> None:
     with pytest.raises(OptionError, match="--every") as caught:
         Sampling(every_s=every_s)
     assert "--every 0.2" in caught.value.fix

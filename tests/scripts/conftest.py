@@ -1,4 +1,4 @@
-"""scripts/ is run from the repository's root and never installed: its tests find it there."""
+"""Makes scripts/ importable: it is run from the repository root and never installed."""
 
 from __future__ import annotations
 

@@ -13,16 +13,16 @@ from scripts.benchmark import main
 
 
 def figures(folder: Path, *words: str) -> dict[str, Any]:
-    """What a command writes."""
-    said = CliRunner().invoke(main, [*words, "--reports", str(folder)], catch_exceptions=False)
-    assert said.exit_code == 0, said.output
+    """The JSON that a command writes."""
+    done = CliRunner().invoke(main, [*words, "--reports", str(folder)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
     (path,) = folder.glob("*.json")
     written: dict[str, Any] = json.loads(path.read_text())
     return written
 
 
 @pytest.mark.real
-def test_three_ways_over_the_same_frames_are_compared(shared: Path, tmp_path: Path) -> None:
+def test_three_jobs_over_the_same_frames_are_compared(shared: Path, tmp_path: Path) -> None:
     clip = shared / "videos" / "open-mmlab__mmaction2" / "tests__data__test.avi"
     result = figures(tmp_path, "whole-job", str(clip), "--repeats", "1", "--detector", "scrfd_500m")
     counts = result["counts"]
@@ -31,19 +31,19 @@ def test_three_ways_over_the_same_frames_are_compared(shared: Path, tmp_path: Pa
     assert result["times_first"]["decoding alone"] == 1
 
 
-def test_films_are_decoded_and_looked_at(films: Path, tmp_path: Path) -> None:
+def test_films_are_decoded_and_sampled(films: Path, tmp_path: Path) -> None:
     words = ["--minutes", "0.1", "--repeats", "1", "--film", "360p", "--every", "1"]
     counts = figures(tmp_path, "films", str(films), *words)["films"]["360p"]["counts"]
     assert counts["decoding alone"]["frames"] == counts["every 1 s"]["frames"] == 150
     assert counts["every 1 s"]["sampled"] == 6
 
 
-def test_the_stages_are_parts_of_the_whole(films: Path, tmp_path: Path) -> None:
+def test_the_times_of_the_stages_add_up_to_less_than_the_total(films: Path, tmp_path: Path) -> None:
     result = figures(tmp_path, "stages", str(films), "--minutes", "0.1", "--film", "360p")
-    beside = {"decode", "convert"}  # in a thread of their own
-    looking = {stage: seconds for stage, seconds in result["stage_s"].items() if stage not in beside}
-    assert beside | {"detect", "find cuts", "track", "waits"} <= result["stage_s"].keys()
-    assert 0 < sum(looking.values()) < result["whole_s"]
+    decoding = {"decode", "convert"}  # in a separate thread
+    detecting = {stage: seconds for stage, seconds in result["stage_s"].items() if stage not in decoding}
+    assert decoding | {"detect", "find cuts", "track", "waits"} <= result["stage_s"].keys()
+    assert 0 < sum(detecting.values()) < result["whole_s"]
 
 
 def test_time_is_measured_over_the_number_of_clips(films: Path, tmp_path: Path) -> None:

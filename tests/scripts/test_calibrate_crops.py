@@ -26,12 +26,12 @@ RECIPE = replace(RECIPES["genderage"], size_px=32, stages=(Stage(1, 1e-3),), bat
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_weights_get_the_line_again_that_their_training_gave_them(
+def test_recalibration_restores_the_line_of_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool
 ) -> None:
     recipe = replace(RECIPE, mirrored=mirrored)
     monkeypatch.setitem(RECIPES, recipe.name, recipe)
-    images, out = tmp_path / "pictures", tmp_path / "out"
+    images, out = tmp_path / "images", tmp_path / "out"
     images.mkdir()
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(200)])):
         cv2.imwrite(str(images / f"{20 + 40 * (number % 2)}_{1 - number % 2}_0_{number}.png"), crop)

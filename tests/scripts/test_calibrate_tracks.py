@@ -37,7 +37,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("smoothing", [0, 0.05])
-def test_a_second_line_is_put_after_the_first(checkpoint: Path, smoothing: float) -> None:
+def test_a_second_line_is_applied_after_the_first(checkpoint: Path, smoothing: float) -> None:
     first, second = Calibration(0.5, 0.2, smoothing), Calibration(0.8, -0.1)
     network, card = load_checkpoint(checkpoint)
     save_checkpoint(checkpoint, network, replace(card, calibration={"track": asdict(first)}))
@@ -47,14 +47,14 @@ def test_a_second_line_is_put_after_the_first(checkpoint: Path, smoothing: float
     assert stored.apply(odds) == pytest.approx(second.apply(first.apply(odds)))
 
 
-def test_both_files_and_the_manifest_know_the_line(checkpoint: Path) -> None:
+def test_both_files_and_the_manifest_are_updated(checkpoint: Path) -> None:
     store(checkpoint, Calibration(0.5, 0.2))
     onnx = checkpoint.with_suffix(".onnx")
     assert FaceGenderClassifier(onnx).card == FaceGenderClassifier(checkpoint).card
     assert sha256_of(onnx) in (checkpoint.parent / "manifest.csv").read_text()
 
 
-def test_single_crops_are_told_as_before(checkpoint: Path) -> None:
+def test_predictions_for_single_crops_do_not_change(checkpoint: Path) -> None:
     crops = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     before = FaceGenderClassifier(checkpoint).predict(crops).female_prob
     store(checkpoint, Calibration(0.5, 0.2))

@@ -38,8 +38,9 @@ def people(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
     options, ledger = RunOptions(), Ledger(tmp_path_factory.mktemp("out"))
     engines = load_engines(options, device="cpu")
     plan = plan_run(find_videos([str(photographs)]), ledger, options.digest(engines.model_hashes))
-    (row,) = run_videos(plan, ledger, engines, options, LineProgress())
-    return read_table(ledger.path("tracks", row.video_id), TRACKS).to_pylist()
+    (row,) = run_videos(plan, ledger, engines, options=options, progress=LineProgress())
+    tracks: list[dict[str, Any]] = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pylist()
+    return tracks
 
 
 def test_each_photograph_is_one_appearance(people: list[dict[str, Any]]) -> None:
@@ -47,5 +48,6 @@ def test_each_photograph_is_one_appearance(people: list[dict[str, Any]]) -> None
     assert people[0]["gender"] != "male"
 
 
-def test_the_first_photograph_is_told_a_woman(people: list[dict[str, Any]]) -> None:
-    assert people[0]["female_prob"] > 0.5  # the second, old and in a uniform's cap, is beyond these weights
+def test_the_first_photograph_is_predicted_female(people: list[dict[str, Any]]) -> None:
+    # the second, of an old woman in a uniform cap, is misclassified by these weights
+    assert people[0]["female_prob"] > 0.5

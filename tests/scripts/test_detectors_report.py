@@ -32,12 +32,13 @@ def run(accuracy: float, nobody: int, of_peer: float = 1.0) -> dict[str, Any]:
     }
 
 
-FIGURES = {
+DETECTORS = {"ours": detector(0.86), "scrfd_500m": detector(0.9), "scrfd_2.5g": detector(0.95)}
+FIGURES: dict[str, Any] = {
     "date": "2026-01-02",
     "machine": "a machine",
     "command": "python -m it",
     "pictures": {"wider_val": 6, "fddb": 5},
-    "detectors": {"ours": detector(0.86), "scrfd_500m": detector(0.9), "scrfd_2.5g": detector(0.95)},
+    "detectors": DETECTORS,
     "video": {"ours": run(0.93, 4, of_peer=0.96), "scrfd_500m": run(0.94, 2), "scrfd_2.5g": run(0.95, 1)},
 }
 
@@ -50,15 +51,15 @@ def line(page: str, words: str) -> str:
     return found
 
 
-def test_targets_reached_and_missed_are_told_apart() -> None:
+def test_reached_and_missed_targets_are_marked() -> None:
     page = detectors_page(FIGURES, LOSSES)
-    assert line(page, "easy:") == "| easy: of the official 500M's precision | >= 95 % | 95.6% | yes |"
+    assert line(page, "easy:") == "| easy: share of the official 500M's precision | >= 95 % | 95.6% | yes |"
     assert line(page, "people from 30 px").endswith("| 96.0% | **no** |")
-    assert line(page, "tracks on nobody, in").endswith("| 2.00 | **no** |")
-    assert line(page, "people told right, less").endswith("| 2.0% | **no** |")
+    assert line(page, "tracks on nobody, relative").endswith("| 2.00 | **no** |")
+    assert line(page, "accuracy of people, loss").endswith("| 2.0% | **no** |")
 
 
-def test_detectors_stand_side_by_side() -> None:
+def test_detectors_are_shown_side_by_side() -> None:
     page = detectors_page(FIGURES, LOSSES)
     assert line(page, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
     assert line(page, "recall at 96 and more px") == "| recall at 96 and more px | 90.0% | 90.0% | 90.0% |"
@@ -68,7 +69,7 @@ def test_detectors_stand_side_by_side() -> None:
 
 def test_the_page_is_written_from_figures_and_card(tmp_path: Path) -> None:
     stages = {"ours@20 epochs": detector(0.8)}
-    figures = FIGURES | {"detectors": FIGURES["detectors"] | stages}
+    figures = FIGURES | {"detectors": DETECTORS | stages}
     (tmp_path / "detectors.json").write_text(json.dumps(figures))
     words = ["--figures", str(tmp_path / "detectors.json"), "--page", str(tmp_path / "page.md")]
     CliRunner().invoke(main, words, catch_exceptions=False)
@@ -76,19 +77,19 @@ def test_the_page_is_written_from_figures_and_card(tmp_path: Path) -> None:
     assert (tmp_path / "page.md").read_text() == detectors_page(figures, json.loads(card.value)["losses"])
 
 
-def test_stages_of_our_training_have_a_table_of_their_own() -> None:
+def test_stages_of_our_training_have_their_own_table() -> None:
     stages = {"ours@20 epochs": detector(0.8), "ours@10 epochs": detector(0.77)}
-    page = detectors_page(FIGURES | {"detectors": FIGURES["detectors"] | stages}, LOSSES)
+    page = detectors_page(FIGURES | {"detectors": DETECTORS | stages}, LOSSES)
     assert "## Learning" not in detectors_page(FIGURES, LOSSES)
-    compare_runs, learning = page.split("## Learning")
-    assert line(compare_runs, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
-    assert "each epoch of the last: 3.00, 2.00, 1.52." in learning
+    finished, learning = page.split("## Learning")
+    assert line(finished, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
+    assert "each epoch of the longest: 3.00, 2.00, 1.52." in learning
     assert "| | 10 epochs | 20 epochs |" in learning
     assert line(learning, "WIDER easy") == "| WIDER easy | 77.0% | 80.0% |"
     assert "easy 85.5% after 71 epochs" in learning
-    assert "medium" not in learning.split("reached:")[1]  # no gain, no promise
+    assert "medium" not in learning.split("reached:")[1]  # without a gain there is no extrapolation
 
 
-def test_the_epochs_needed_lie_on_a_line_over_doublings() -> None:
+def test_the_epochs_needed_are_extrapolated_linearly_over_doublings() -> None:
     assert epochs_to({10: 0.6, 20: 0.7, 40: 0.75}, 0.85) == pytest.approx(160)
     assert epochs_to({20: 0.7}, 0.8) == epochs_to({10: 0.7, 20: 0.7}, 0.8) == math.inf

@@ -24,18 +24,19 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, E
 
 @pytest.fixture(scope="module")
 def rows(written: dict[str, tuple[Path, Expected]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, VideoRow]:
-    """One run over all of them."""
+    """One run over all files."""
     ledger = Ledger(tmp_path_factory.mktemp("out"))
     options = RunOptions()
     videos = [InputVideo(path, name) for name, (path, _) in written.items()]
     plan = plan_run(videos, ledger, options.digest(engines().model_hashes))
-    run = run_videos(plan, ledger, engines(), options, Silent(), WorkerOptions(stall_s=30))
+    workers = WorkerOptions(stall_s=30)
+    run = run_videos(plan, ledger, engines(), options=options, progress=Silent(), workers=workers)
     assert len(run) == len(written)
     return {row.video: row for row in run}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_comes_to_its_expected_end(
+def test_each_file_has_its_expected_status_and_length(
     written: dict[str, tuple[Path, Expected]], rows: dict[str, VideoRow], name: str
 ) -> None:
     if name not in written:
@@ -51,7 +52,9 @@ def test_each_comes_to_its_expected_end(
 
 
 @pytest.mark.parametrize("name", [video.expected.file for video in DIRTY if video.expected.status == "ok"])
-def test_each_good_one_is_shown_in_its_size(written: dict[str, tuple[Path, Expected]], name: str) -> None:
+def test_each_intact_file_is_decoded_in_its_displayed_size(
+    written: dict[str, tuple[Path, Expected]], name: str
+) -> None:
     if name not in written:
         pytest.skip("this FFmpeg cannot write it")
     path, expected = written[name]

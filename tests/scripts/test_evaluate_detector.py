@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import rich_click as click
 from click.testing import CliRunner
 from drawn_scenes import DISC_BGR, drawn_scene, drawn_scenes
 from labelled_world import person_outcome, track_outcome
@@ -33,7 +34,7 @@ def find_discs(image: ImageArray) -> Faces:
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A zip of six WIDER and four FDDB pictures, the first of each learnt from, and their table."""
+    """A zip of six WIDER and four FDDB images, the first of each in the training split, and their table."""
     folder = tmp_path_factory.mktemp("packed")
     with zipfile.ZipFile(folder / "faces.zip", "w") as archive, gzip.open(folder / "faces.csv.gz", "wt") as table:
         rows = csv.writer(table)
@@ -46,13 +47,13 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_only_pictures_nobody_learnt_from_are_asked(packed: Path) -> None:
+def test_images_of_the_training_split_are_left_out(packed: Path) -> None:
     images = list(evaluating.labelled_images(packed / "faces.zip", packed / "faces.csv.gz", "wider_val"))
     assert [image.name for image in images] == [f"wider_val/{number}.png" for number in range(1, 6)]
     assert [int(image.asked["medium"].sum()) for image in images] == [1, 1, 0, 0, 0]
 
 
-def test_a_perfect_detector_scores_one_and_a_blind_one_nothing(packed: Path) -> None:
+def test_a_perfect_detector_scores_one_and_a_blind_one_zero(packed: Path) -> None:
     images = list(evaluating.labelled_images(packed / "faces.zip", packed / "faces.csv.gz", "wider_val"))
     perfect = evaluating.set_figures(find_discs, images)
     assert [perfect[level] for level in ("all", "easy", "medium", "hard")] == [1.0] * 4
@@ -63,7 +64,7 @@ def test_a_perfect_detector_scores_one_and_a_blind_one_nothing(packed: Path) -> 
     assert set(blind["recall_by_height_px"].values()) == {0.0}
 
 
-def test_recall_is_told_apart_by_the_height_of_faces() -> None:
+def test_recall_is_reported_by_face_height() -> None:
     boxes = np.array([[5, 5, 25, 25], [60, 30, 120, 100]], np.float32)
     scene = drawn_scene(boxes)
     rows = [dict(zip(COLUMNS, ["a", "val", *box, "0", "1", "1", "1"], strict=True)) for box in boxes.tolist()]
@@ -78,13 +79,13 @@ def test_recall_is_told_apart_by_the_height_of_faces() -> None:
 
 
 def people_outcomes(is_found: Sequence[bool], height_px: float = 40.0) -> Outcomes:
-    """A woman each, told right where found, and one track on nobody."""
+    """One woman per value, classified correctly where found, and one track on nobody."""
     people = [person_outcome("female", 0.9 if found else math.nan, name=f"p{i}") for i, found in enumerate(is_found)]
     people = [replace(person, face_height_px=height_px) for person in people]
     return Outcomes(tuple(people), (track_outcome("female", 0.9), track_outcome("nobody", 0.5)))
 
 
-def test_people_of_video_are_counted_and_compared_between_detectors() -> None:
+def test_people_in_video_are_counted_and_compared_between_detectors() -> None:
     runs = {"one": people_outcomes([True, True, True, False]), "two": people_outcomes([True, True, False, True])}
     figures = evaluating.video_figures(runs)["one"]
     assert (figures["found"], figures["people_from_30_px"], figures["found_from_30_px"]) == (3, 4, 3)
@@ -93,16 +94,16 @@ def test_people_of_video_are_counted_and_compared_between_detectors() -> None:
     assert figures["people"]["accuracy"] == 1.0
 
 
-def test_people_with_small_faces_are_not_asked_for() -> None:
+def test_people_with_small_faces_do_not_count_as_missed() -> None:
     figures = evaluating.video_figures({"one": people_outcomes([True, False], height_px=20.0)})["one"]
     assert (figures["found"], figures["people_from_30_px"], figures["of_those_found_by"]) == (1, 0, {})
 
 
-def test_all_detectors_are_written_into_one_table(
+def test_all_detectors_are_written_into_one_report(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluating, "scrfd", lambda *_: find_discs)
-    places = ["--images", str(packed / "faces.zip"), "--table", str(packed / "faces.csv.gz")]
+    places = ["--pictures", str(packed / "faces.zip"), "--table", str(packed / "faces.csv.gz")]
     words = [*places, "--detector", "one=a.onnx", "--detector", "two=b.onnx", "--report", str(tmp_path / "r.json")]
     CliRunner().invoke(evaluating.main, words, catch_exceptions=False)
     figures = json.loads((tmp_path / "r.json").read_text())
@@ -112,7 +113,7 @@ def test_all_detectors_are_written_into_one_table(
     assert figures["detectors"]["one"]["milliseconds"] > 0
 
 
-def test_cascades_that_this_opencv_lacks_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opencv_without_cascades_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cv2, "CascadeClassifier", raising=False)
-    with pytest.raises(evaluating.click.UsageError, match="opencv-python<5"):
+    with pytest.raises(click.UsageError, match="opencv-python<5"):
         evaluating.haar()

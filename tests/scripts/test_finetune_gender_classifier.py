@@ -27,7 +27,7 @@ pytestmark = pytest.mark.real
 
 
 def finetune(shared: Path, folder: Path) -> str:
-    """Runs the command in this process; what it says on stdout."""
+    """Runs the command in this process and returns its stdout."""
     options = {
         "data": shared / "data/UTKFace.zip",
         "backbone": shared / "models/mobilenet_v2_imagenet_trunk.pth",
@@ -39,21 +39,21 @@ def finetune(shared: Path, folder: Path) -> str:
         "limit": 64,
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    with redirect_stdout(StringIO()) as said:
+    with redirect_stdout(StringIO()) as stdout:
         finetuning.main.main(words, standalone_mode=False)
-    return said.getvalue()
+    return stdout.getvalue()
 
 
 def results_in(folder: Path) -> list[dict[str, Any]]:
-    """What the epochs gave, times included, by the training's state."""
+    """The results of the epochs, times included, from the training's state."""
     results: list[dict[str, Any]] = torch.load(folder / "work/state.pth", weights_only=True)["results"]
     return results
 
 
 def middles_in(folder: Path) -> np.ndarray:
-    """The crops that were cut, without their margin."""
+    """The cached crops without their margin."""
     (path,) = folder.glob("work/crops/utkface-*/crops.npy")
-    return np.load(path)[:, MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
+    return np.asarray(np.load(path)[:, MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX], np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_smoke_run_writes_weights_history_and_report(first_run: tuple[Path, st
     crops = middles_in(folder)
     assert crops.shape == (64, 112, 112, 3)
     assert [result["epoch"] for result in results_in(folder)] == [1]
-    assert "23708 pictures read" in (folder / "reports/GENDER_FINETUNING_RESULTS.md").read_text()
+    assert "23708 images read" in (folder / "reports/GENDER_FINETUNING_RESULTS.md").read_text()
     assert (folder / "reports/gender_finetuning_curves.png").stat().st_size > 5000
     from_pth, from_onnx = (FaceGenderClassifier(folder / f"models/{NAME}{s}") for s in (".pth", ".onnx"))
     assert from_pth.card == from_onnx.card
@@ -77,23 +77,22 @@ def test_a_smoke_run_writes_weights_history_and_report(first_run: tuple[Path, st
 
 
 def test_only_the_result_goes_to_stdout(first_run: tuple[Path, str]) -> None:
-    folder, said = first_run
+    folder, stdout = first_run
     metrics = json.loads((folder / "work/evaluation/metrics.json").read_text())["gender"]
-    assert json.loads(said) == {key: metrics[key] for key in ("accuracy", "male_recall", "female_recall")}
+    assert json.loads(stdout) == {key: metrics[key] for key in ("accuracy", "male_recall", "female_recall")}
 
 
-def test_the_same_command_again_trains_nothing_more(
+def test_repeating_the_command_does_not_train_again(
     shared: Path, first_run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, said = first_run
+    folder, stdout = first_run
     results = results_in(folder)
     network = FaceGenderClassifier(folder / f"models/{NAME}.pth")
     crops = middles_in(folder)[:8]
-    monkeypatch.setattr(
-        facetally.training.train, "export_onnx", lambda *_: None
-    )  # takes seconds, and the file is there
+    # the export takes seconds, and the file already exists
+    monkeypatch.setattr(facetally.training.train, "export_onnx", lambda *_: None)
     again = finetune(shared, folder)
-    assert repr(results_in(folder)) == repr(results)  # not a number is not equal to itself
-    assert again.splitlines()[-1] == said.splitlines()[-1]
+    assert repr(results_in(folder)) == repr(results)  # repr, because NaN is not equal to itself
+    assert again.splitlines()[-1] == stdout.splitlines()[-1]
     predictions = FaceGenderClassifier(folder / f"models/{NAME}.pth").predict(crops).female_prob
     assert np.array_equal(predictions, network.predict(crops).female_prob)

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from facetally.gender.attributes import Attributes
-from facetally.gender.data.face_sets import FaceCorpus, FaceSet, all_faces
+from facetally.gender.data.face_sets import FaceCorpus, FaceSet, ImageArray, all_faces
 from scripts.measure_classifier import by_face_height, by_person, shrunk
 
 SIDE_PX = 112
 
 
 class BrightnessClassifier:
-    """Says female of bright crops; the brighter, the surer."""
+    """Predicts female for bright crops, with a confidence that grows with the brightness."""
 
     class card:
         crop: dict[str, Any] = {"size_px": SIDE_PX}  # noqa: RUF012
@@ -45,14 +45,19 @@ def test_a_crop_is_never_enlarged() -> None:
     assert shrunk(crop, 200) is crop
 
 
-def test_plain_crops_are_told_alike_at_every_height() -> None:
+def test_plain_crops_have_the_same_accuracy_at_every_height() -> None:
     results = by_face_height(BrightnessClassifier(), corpus([200, 30, 40], [1, 0, 1], ["", "", ""]))  # type: ignore[arg-type]
     assert {result["accuracy"] for result in results.values()} == {0.66667}
 
 
 def test_the_height_is_that_of_the_face_and_not_of_the_crop(monkeypatch: pytest.MonkeyPatch) -> None:
-    sides = []
-    monkeypatch.setattr("scripts.measure_classifier.shrunk", lambda crop, side_px: sides.append(side_px) or crop)
+    sides: list[int] = []
+
+    def recorded(crop: ImageArray, side_px: int) -> ImageArray:
+        sides.append(side_px)
+        return crop
+
+    monkeypatch.setattr("scripts.measure_classifier.shrunk", recorded)
     by_face_height(BrightnessClassifier(), corpus([200], [1], [""]))  # type: ignore[arg-type]
     # a face of 83 px fills a crop of 100 px, whose margins of a seventh make 129 px
     assert sides[-1] == round(100 / 0.83 * 9 / 7)
@@ -62,12 +67,12 @@ def test_heights_are_measured_on_fairface_only() -> None:
     assert by_face_height(BrightnessClassifier(), corpus([200], [1], [""], name="utk")) == {}  # type: ignore[arg-type]
 
 
-def test_a_person_is_told_by_the_mean_of_all_of_its_crops() -> None:
-    # two weak answers "male" and a strong one "female" are female together
+def test_a_person_is_classified_by_the_mean_over_all_their_crops() -> None:
+    # two weak predictions "male" and a strong one "female" average to female
     people = by_person(BrightnessClassifier(), corpus([120, 120, 250, 10], [1, 1, 1, 0], ["a", "a", "a", "b"]))  # type: ignore[arg-type]
     assert people["fairface"]["count"] == 2
     assert people["fairface"]["accuracy"] == 1.0
 
 
-def test_faces_without_a_name_are_no_people() -> None:
+def test_faces_without_a_name_are_left_out_of_the_people() -> None:
     assert by_person(BrightnessClassifier(), corpus([200], [1], [""])) == {}  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ NAME = "facetally_scrfd_500m"
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures and their table, the same pictures without one, and a manifest that knows nothing of the weights."""
+    """Images with their table, and a manifest without the hash of the weights."""
     folder = tmp_path_factory.mktemp("places")
     scenes = drawn_scenes(20)
     with zipfile.ZipFile(folder / "faces.zip", "w") as archive:
@@ -48,7 +48,7 @@ def train(places: Path, output: Path, *words: str) -> Result:
     )
 
 
-def test_only_the_tables_training_pictures_are_learnt_from(places: Path) -> None:
+def test_only_images_of_the_training_split_are_used(places: Path) -> None:
     scenes = list(labelled_scenes(places / "faces.zip", places / "faces.csv.gz"))
     assert len(scenes) == 19
     assert [bool(scene.is_ignored[0]) for scene in sorted(scenes, key=lambda scene: int(scene.name[:-4]))][:2] == [
@@ -57,7 +57,7 @@ def test_only_the_tables_training_pictures_are_learnt_from(places: Path) -> None
     ]
 
 
-def test_the_fingerprint_tells_other_pictures_and_other_boxes() -> None:
+def test_the_fingerprint_changes_with_images_and_boxes() -> None:
     scenes = drawn_scenes(3)
     assert fingerprint(scenes) == fingerprint(drawn_scenes(3))
     assert len({fingerprint(other) for other in (scenes, scenes[:2], drawn_scenes(3, seed=1))}) == 3
@@ -76,7 +76,7 @@ def test_a_short_training_writes_weights_with_their_card_and_hash(places: Path) 
     assert json.loads(onnx.load(weights).metadata_props[0].value)["losses"] == card["losses"]
 
 
-def test_a_training_goes_on_from_exported_weights(places: Path, tmp_path: Path) -> None:
+def test_a_training_continues_from_exported_weights(places: Path, tmp_path: Path) -> None:
     for folder, words in (("first", []), ("fresh", ["--seed", "5"]), ("second", ["--seed", "5", "--start"])):
         start = [str(tmp_path / "first" / f"{NAME}.onnx")] if "--start" in words else []
         done = train(places, tmp_path / folder, *words, *start)
@@ -94,7 +94,7 @@ def test_a_training_goes_on_from_exported_weights(places: Path, tmp_path: Path) 
     assert starts == {"first": "none", "fresh": "none", "second": sha256_of(tmp_path / "first" / f"{NAME}.onnx")}
 
 
-def test_pictures_without_labels_are_refused_without_a_teacher(places: Path, tmp_path: Path) -> None:
+def test_images_without_labels_are_refused_without_a_teacher(places: Path, tmp_path: Path) -> None:
     shutil.copy(places / "faces.zip", tmp_path)
     refused = train(places, tmp_path / "out", "--unlabelled", str(tmp_path / "faces.zip"))
     assert refused.exit_code != 0

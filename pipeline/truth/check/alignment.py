@@ -1,4 +1,4 @@
-"""How hand labels lie on the faces that a run found, and which reading of the labels makes them lie best."""
+"""How well hand labels match the faces that a run detected, and which reading of the labels matches best."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from facetally.truth.check.readings import (
 )
 
 MIN_CERTAINTY = 4.0
-"""Standard errors. Of 500 wrong readings of the times of each of 95 well-labelled clips the best reaches 3.5 with the
-boxes jittered by 15 % or drawn half as wide again, and less as they are."""
+"""In standard errors. The best of 500 wrong readings of the times of each of 95 well-labelled clips reaches 3.5 with
+boxes jittered by 15 % or drawn half as wide again, and less with the boxes as labelled."""
 CAPPED_GAIN = 0.05
-"""The most that one label adds to the certainty: a face that the run missed must not outweigh the rest."""
+"""The most that one label contributes to the certainty: one missed face must not outweigh the rest."""
 RESTING_STEPS = 0.55
-"""How long a face stays before it was first seen and after it was last seen: half a step between looks, and a trifle
-for rounding. In between it moves in a straight line."""
+"""How long a face is taken to stay before its first and after its last detection, in sampling steps: half a step, and a
+little for rounding. In between it moves in a straight line."""
 MIN_OVERLAP = 0.3
-"""A box that lies on a face overlaps it by as much."""
+"""Overlap of a box with a face from which the two are taken to match."""
 OFFSETS_S = np.linspace(-2.0, 2.0, 101)
 TIME_FACTORS = np.geomspace(0.3, 3.0, 401)
 BOX_FACTORS = np.geomspace(0.2, 5.0, 81)
@@ -43,21 +43,21 @@ FINER = 17
 
 
 class Sightings:
-    """The faces that a run saw in one video, on their way from one look to the next.
+    """The faces that a run detected in one video, interpolated between sampled frames.
 
     Args:
         times_s: (N,) of the sampled frames, in seconds from the first frame.
-        step_s: time between two looks.
-        track_ids: (N,) which appearance each face belongs to; negative: none.
-        boxes: (N, 4) in pixels of the displayed picture.
+        step_s: time between two sampled frames.
+        track_ids: (N,) the track of each face; negative: none.
+        boxes: (N, 4) in pixels of the frame as displayed.
     """
 
     def __init__(self, times_s: Floats, step_s: float, track_ids: npt.NDArray[np.int64], boxes: Floats) -> None:
         order = np.lexsort((times_s, track_ids))
         times_s, track_ids, boxes = times_s[order], track_ids[order], boxes[order]
-        goes_on = np.zeros(len(times_s), bool)
-        goes_on[:-1] = (np.diff(track_ids) == 0) & (track_ids[1:] >= 0) & (np.diff(times_s) <= 1.5 * step_s)
-        before, last = np.flatnonzero(goes_on), np.flatnonzero(~goes_on)
+        continues = np.zeros(len(times_s), bool)
+        continues[:-1] = (np.diff(track_ids) == 0) & (track_ids[1:] >= 0) & (np.diff(times_s) <= 1.5 * step_s)
+        before, last = np.flatnonzero(continues), np.flatnonzero(~continues)
         first = np.setdiff1d(np.arange(len(times_s)), before + 1)
         rest_s = RESTING_STEPS * step_s
         starts_s = np.concatenate((times_s[before], times_s[last], times_s[first] - rest_s))
@@ -70,11 +70,11 @@ class Sightings:
 
     @classmethod
     def none(cls) -> Sightings:
-        """No face at all: where there is no run to compare with."""
+        """Without any face: where there is no run to compare with."""
         return cls(np.zeros(0), 0.0, np.zeros(0, np.int64), np.zeros((0, 4)))
 
     def __len__(self) -> int:
-        """0 where no face was seen."""
+        """0 where no face was detected."""
         return len(self._starts_s)
 
     def at(self, times_s: Floats) -> Floats:
@@ -101,18 +101,18 @@ def overlaps(boxes: Floats, faces: Floats) -> Floats:
     Returns:
         (N, K) in [0, 1]; 0 where there is no face.
     """
-    ours = boxes[:, None]  # (N, 1, 4)
-    sides = np.minimum(ours[..., 2:], faces[..., 2:]) - np.maximum(ours[..., :2], faces[..., :2])
+    labelled = boxes[:, None]  # (N, 1, 4)
+    sides = np.minimum(labelled[..., 2:], faces[..., 2:]) - np.maximum(labelled[..., :2], faces[..., :2])
     shared = np.prod(np.maximum(sides, 0), axis=2)
-    our_areas, their_areas = (np.prod(b[..., 2:] - b[..., :2], axis=2) for b in (ours, faces))
-    return np.nan_to_num(shared / (our_areas + their_areas - shared))
+    labelled_areas, face_areas = (np.prod(b[..., 2:] - b[..., :2], axis=2) for b in (labelled, faces))
+    return np.asarray(np.nan_to_num(shared / (labelled_areas + face_areas - shared)))
 
 
 def certainty(gains: Floats) -> float:
-    """How sure it is that another reading is better: the mean gain in overlap in standard errors.
+    """How certain it is that another reading is better: the mean gain in overlap in standard errors.
 
-    Gains are capped, and one label more is taken to be as far off as the cap: few labels, or few that change, never
-    make sure.
+    Gains are capped, and the spread has one more term, the square of the cap: few labels, or few that change, never
+    give certainty.
 
     Args:
         gains: (N,) differences of the overlaps of the same labels under two readings.
@@ -124,12 +124,12 @@ def certainty(gains: Floats) -> float:
 
 @dataclass(frozen=True)
 class Fit:
-    """A reading of a video's labels, and how well the boxes then lie on faces."""
+    """A reading of a video's labels, and how well its boxes then overlap faces."""
 
     time: Reading
     image: Reading
     overlaps: Floats
-    """(N,) of each box with the face that it lies on best, in [0, 1]."""
+    """(N,) the largest overlap of each box with a face, in [0, 1]."""
 
     @property
     def overlap(self) -> float:
@@ -137,16 +137,16 @@ class Fit:
         return float(np.mean(self.overlaps))
 
     def is_clearly_better(self, other: Fit) -> bool:
-        """Whether the boxes lie better on faces than in another fit, by more than chance and habit explain."""
+        """Whether the boxes overlap faces more than in another fit, beyond chance and labelling style."""
         pairs = (self.time, other.time), (self.image, other.image)
-        min_gain = max((ours.min_gain for ours, theirs in pairs if ours is not theirs), default=0.0)
+        min_gain = max((own.min_gain for own, others in pairs if own is not others), default=0.0)
         gains = self.overlaps - other.overlaps
         return float(np.mean(gains)) >= min_gain and certainty(gains) >= MIN_CERTAINTY
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """The boxes of one video as written, and what they are held against."""
+    """The boxes of one video as written, with the video and the faces that they are compared with."""
 
     times_s: Floats
     """(N,), at least one."""
@@ -156,12 +156,12 @@ class Alignment:
     sightings: Sightings
 
     def fit(self, time: Reading = AS_WRITTEN, image: Reading = AS_WRITTEN) -> Fit:
-        """How well one reading fits."""
+        """The fit of one reading."""
         return Fit(time, image, np.max(self._overlaps(time, image), axis=1, initial=0.0))
 
     def best_fit(self) -> Fit:
-        """The reading that is clearly right: as written, unless the faces or else the frames say otherwise."""
-        # whoever hits the video's own frames has hardly counted at another rate
+        """The best reading: as written, unless the faces, or else the frames, clearly show another."""
+        # times on the video's own frames were hardly counted at another rate
         may_be_counted = not mostly(self.recording.has_frames_at(self.times_s))
         times = time_readings(self.times_s, self.recording, may_be_counted)
         fit = self._found_by_faces(times) if len(self.sightings) else self.fit()
@@ -173,14 +173,14 @@ class Alignment:
         return fit
 
     def gains_a_frame_earlier(self, fit: Fit) -> Floats:
-        """(N,) what the overlaps gain if frames were counted from 1; empty where that cannot be."""
+        """(N,) the gains in overlap if frames were counted from 1; empty where that is impossible."""
         earlier = counted_from_one(self.recording, fit.time)
         if fit.time.first_number or not self.recording.contains(earlier.read(self.times_s)).all():
             return np.zeros(0)
         return self.fit(earlier, fit.image).overlaps - fit.overlaps
 
     def _found_by_faces(self, times: list[Reading]) -> Fit:
-        """The reading that lays boxes clearly better on faces than any simpler one; each part must earn its place."""
+        """The reading under which boxes overlap faces clearly more than under any simpler one."""
         as_written, times, images = [AS_WRITTEN], [AS_WRITTEN, *times], image_readings(self.recording)
         by_time, by_image, by_both = (
             max((self.fit(time, image) for time, image in product(*readings)), key=_overlap)
@@ -192,12 +192,12 @@ class Alignment:
         by_offset = _refined(OFFSETS_S, lambda offset_s: self.fit(shifted(offset_s), fit.image))
         by_factor = _refined(TIME_FACTORS, lambda factor: self.fit(stretched(factor), fit.image))
         free, earlier = max(by_offset, by_factor, key=_overlap), counted_from_one(self.recording, fit.time)
-        if free.is_clearly_better(self.fit(earlier, fit.image)):  # one frame alone is for `late_by_a_frame`
+        if free.is_clearly_better(self.fit(earlier, fit.image)):  # an offset of one frame is left to `late_by_a_frame`
             fit = _better(fit, free)
         return _better(fit, self._resized(fit.time))
 
     def _resized(self, time: Reading) -> Fit:
-        """The size of the picture that fits best: searched as a whole, then taken for width and height apart."""
+        """The size of the labelled image that fits best: one factor is searched, then width and height separately."""
         whole = _refined(BOX_FACTORS, lambda factor: self.fit(time, resized(self.recording, factor, factor)))
         on_face = whole.overlaps >= MIN_OVERLAP
         if not on_face.any():
@@ -213,19 +213,19 @@ class Alignment:
 
 
 def late_by_a_frame(gains: Mapping[str, Floats]) -> set[str]:
-    """Which videos' labels were made by counting frames from 1.
+    """The videos whose labels were made by counting frames from 1.
 
-    One frame moves a face so little that a video's labels seldom suffice to tell; but who counts from 1 does so in all
-    videos, so where one alone leaves it open, all together decide.
+    In one frame a face moves so little that the labels of one video seldom decide. But whoever counts from 1 does so in
+    all videos, so all together decide where one alone does not.
 
     Args:
         gains: by video, as of `Alignment.gains_a_frame_earlier`.
     """
     alone = {video: certainty(own) for video, own in gains.items() if len(own)}
-    late = {video for video, sure in alone.items() if sure >= MIN_CERTAINTY}
+    late = {video for video, value in alone.items() if value >= MIN_CERTAINTY}
     together = np.concatenate([gains[video] for video in alone]) if alone else np.zeros(1)
     if certainty(together) >= MIN_CERTAINTY:
-        late |= {video for video, sure in alone.items() if sure > -MIN_CERTAINTY}
+        late |= {video for video, value in alone.items() if value > -MIN_CERTAINTY}
     return late
 
 
@@ -238,13 +238,13 @@ def _better(old: Fit, new: Fit) -> Fit:
 
 
 def _clearly_best(fits: list[Fit]) -> Fit | None:
-    """The one with the most overlap, where that is clear beside all others."""
+    """The fit with the most overlap, where it is clearly better than all others."""
     best = max(fits, key=_overlap, default=None)
     return best if best and all(other is best or best.is_clearly_better(other) for other in fits) else None
 
 
 def _refined(values: npt.NDArray[np.floating], fit_of: Callable[[float], Fit]) -> Fit:
-    """The best fit along a range of values, searched ever more finely around the best value."""
+    """The best fit over a range of values, searched in finer and finer steps around the best value."""
     for _ in range(REFINEMENTS):
         best = int(np.argmax([fit_of(value).overlap for value in values]))
         value = values[best]

@@ -1,4 +1,4 @@
-"""The label doctor: whether hand labels fit the videos that they are of, and if not, how they were meant."""
+"""Checks hand labels against their videos, and finds the reading under which they fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from facetally.results.tables import FACES, read_table
 from facetally.truth.check.alignment import Alignment, Fit, Sightings, late_by_a_frame
 from facetally.truth.check.findings import Finding, box_findings, people_findings
 from facetally.truth.check.readings import AS_WRITTEN, MIN_INSIDE, Reading, Recording, counted_from_one
-from facetally.truth.files import read_truth
+from facetally.truth.files import BOXES_FILE, PEOPLE_FILE, read_truth
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
 from facetally.truth.video_names import matched_names
 from facetally.video.decoder import Decoder
@@ -27,26 +27,26 @@ from facetally.video.reader import FrameImage
 
 @dataclass(frozen=True)
 class Checkup:
-    """What a truth folder was found to be."""
+    """The findings on a truth folder."""
 
     truth: Truth
     findings: tuple[Finding, ...]
     recordings: Mapping[str, Recording]
-    """By video of the truth, where it was given and can be read."""
+    """By video of the truth folder, where the file was given and can be read."""
     fits: Mapping[str, Fit]
-    """By video with boxes: how its labels are meant."""
+    """By video with boxes: the reading of its labels."""
 
 
 def check_folder(folder: Path, videos: Iterable[str], run: Path | None = None) -> Checkup:
-    """Examines a truth folder.
+    """Checks a truth folder.
 
     Args:
-        folder: the truth.
-        videos: the videos that were labelled, as for `find_videos`; all are decoded once.
-        run: output folder of a run over them, whose faces tell how times and boxes were meant.
+        folder: the truth folder.
+        videos: the labelled videos, as for `find_videos`; each is decoded once.
+        run: output folder of a run over them; its faces show how times and boxes were meant.
 
     Raises:
-        TruthError: a truth that cannot be read, a name that fits two videos, no video in common.
+        TruthError: labels that cannot be read, a name that matches two videos, no video in common.
         OptionError: no such videos.
         OutputError: no such run, or a damaged one.
     """
@@ -57,29 +57,29 @@ def check_folder(folder: Path, videos: Iterable[str], run: Path | None = None) -
     recordings: dict[str, Recording] = {}
     for video, people in truth.people.items():
         lines = tuple(person.line for person in people)
-        trouble = Finding("video", video, folder / "people.csv", lines, "video", video, "", "")
+        trouble = Finding("video", video, folder / PEOPLE_FILE, lines, "video", video, "", "")
         if video not in names:
-            findings.append(replace(trouble, what="is none of the videos given", fix=_fix_of_name(video, paths)))
+            findings.append(replace(trouble, what="is not among the videos given", fix=_fix_of_name(video, paths)))
             continue
         try:
             recordings[video] = read_recording(paths[names[video]])
         except VideoError as error:
             findings.append(replace(trouble, what=f"cannot be read: {error.what}", fix=error.fix))
     sightings = read_sightings(Ledger(run), recordings) if run else {}
-    checkup = check(truth, folder, recordings, sightings)
+    checkup = check(truth, folder, recordings=recordings, sightings=sightings)
     return replace(checkup, findings=(*findings, *checkup.findings))
 
 
 def check(
-    truth: Truth, folder: Path, recordings: Mapping[str, Recording], sightings: Mapping[str, Sightings]
+    truth: Truth, folder: Path, *, recordings: Mapping[str, Recording], sightings: Mapping[str, Sightings]
 ) -> Checkup:
-    """Examines labels.
+    """Checks labels.
 
     Args:
         truth: the labels.
         folder: where they were read.
-        recordings: by video; the labels of others are not looked at.
-        sightings: by video, where a run saw it.
+        recordings: by video; the labels of other videos are not checked.
+        sightings: by video, where a run covers it.
     """
     alignments = {
         video: Alignment(labels.times_s, labels.boxes, recordings[video], sightings.get(video, Sightings.none()))
@@ -97,20 +97,24 @@ def check(
         time = AS_WRITTEN
         if video in fits:
             boxed, time = truth.boxes[video].people, fits[video].time
-            findings += box_findings(video, folder / "boxes.csv", truth.boxes[video], alignments[video], fits[video])
-        findings += people_findings(video, folder / "people.csv", truth.people[video], boxed, recording, time)
+            findings += box_findings(
+                video, folder / BOXES_FILE, truth.boxes[video], alignment=alignments[video], fit=fits[video]
+            )
+        findings += people_findings(
+            video, folder / PEOPLE_FILE, truth.people[video], boxed=boxed, recording=recording, time=time
+        )
     return Checkup(truth, tuple(findings), recordings, fits)
 
 
 def fix_labels(checkup: Checkup) -> Truth:
-    """The truth with all findings mended; videos without a finding stay as they are.
+    """The labels with all findings fixed; videos without a finding stay unchanged.
 
     Raises:
-        TruthError: a finding that cannot be mended.
+        TruthError: a finding that cannot be fixed.
     """
     left = [finding for finding in checkup.findings if not finding.is_fixable]
     if left:
-        raise TruthError(f"{left[0]} ({len(left)} such in all)", fix=left[0].fix)
+        raise TruthError(f"{left[0]} ({len(left)} such findings in total)", fix=left[0].fix)
     truth = checkup.truth
     people, boxes, until_s = dict(truth.people), dict(truth.boxes), dict(truth.labelled_until_s)
     for video in {finding.video for finding in checkup.findings}:
@@ -125,16 +129,16 @@ def fix_labels(checkup: Checkup) -> Truth:
 
 
 def read_recording(path: Path) -> Recording:
-    """Decodes a video once for the times of its frames and the picture's size.
+    """Decodes a video once for the times and the size of its frames.
 
     Raises:
-        VideoError: no video, or nothing in it can be decoded.
+        VideoError: not a video, or no frame can be decoded.
     """
     with closing(Decoder(path)) as decoder:
         images = decoder.images()
         first = next(images, None)
         if first is None:
-            raise VideoError(f"no frame of {path} could be decoded", fix="play the file to see whether it is whole")
+            raise VideoError(f"no frame of {path} could be decoded", fix="play the file to see whether it is complete")
         height_px, width_px = FrameImage(first.image).hw
         times_s, end_s = [first.time_s], first.time_s + first.duration_s
         for image in images:
@@ -152,17 +156,17 @@ def read_recording(path: Path) -> Recording:
 
 
 def read_sightings(ledger: Ledger, videos: Iterable[str]) -> dict[str, Sightings]:
-    """What a run saw of videos of a truth, by the truth's names; without those it did not look at.
+    """The faces that a run detected in labelled videos, by their names in the truth folder; only videos of the run.
 
     Raises:
         OutputError: no such run, or a damaged one.
-        TruthError: a name that fits two videos of the run, or no video in common.
+        TruthError: a name that matches two videos of the run, or no video in common.
     """
     rows = {row.video: row for row in ledger.rows()}
     sightings = {}
-    for ours, theirs in matched_names(videos, rows).items():
-        faces = read_table(ledger.path("faces", rows[theirs].video_id), FACES).to_pandas()
-        sightings[ours] = Sightings(
+    for name, run_name in matched_names(videos, rows).items():
+        faces = read_table(ledger.path("faces", rows[run_name].video_id), FACES).to_pandas()
+        sightings[name] = Sightings(
             times_s=faces["time_s"].to_numpy(),
             step_s=float(faces["duration_s"].median()),
             track_ids=faces["track_id"].to_numpy(),
@@ -182,7 +186,7 @@ def _fixed_boxes(labels: LabelledBoxes, recording: Recording, fit: Fit) -> Label
     boxes = fit.image.read(labels.boxes)
     is_cut = recording.parts_inside(boxes) < MIN_INSIDE
     boxes = np.where(is_cut[:, None], recording.clipped(boxes), boxes)
-    by_frame: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # two times may be of one frame: the first stays
+    by_frame: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # of two labels at one frame the first is kept
     for row in zip(labels.people, times_s.tolist(), map(tuple, boxes.tolist()), labels.lines.tolist(), strict=True):
         by_frame.setdefault(row[:2], row)
     return LabelledBoxes.of(by_frame.values())
@@ -196,5 +200,5 @@ def _fixed_person(person: LabelledPerson, recording: Recording, time: Reading) -
 
 
 def _within(recording: Recording, time: Reading, written_s: float) -> float:
-    """A time that need not be a frame's, as it is meant."""
+    """A time as read, limited to the video; it need not be a frame's."""
     return float(np.clip(time.read(np.array([written_s]))[0], 0.0, recording.end_s))

@@ -18,25 +18,26 @@ from facetally.truth.formats.annotations import (
     LabelledVideo,
     box_of,
     frame_of,
-    gone_after,
-    said_of,
+    leaving_after,
+    people_values,
 )
 
 UNDEFINED = "__undefined__"
-"""CVAT's word for a choice that nobody made."""
+"""CVAT's value of a choice that nobody made."""
 EDGES = ("xtl", "ytl", "xbr", "ybr")
 
 Lines = dict[ElementTree.Element, int]
+"""The line of each element in the file."""
 
 
 def read_cvat(path: Path) -> list[LabelledVideo]:
     """The videos of a file: one of a task or a job, several of a project.
 
-    Interpolated boxes (keyframe="0") are left out, as the keyframes say the same; but for the last one of a track, up
-    to which the person is in view. An attribute that changes counts with its most frequent value.
+    Interpolated boxes (keyframe="0") are left out, since the keyframes determine them. Only the last one of a track is
+    kept: the person is in view up to it. Of an attribute that changes, the most frequent value counts.
 
     Raises:
-        TruthError: no such file, or not in that format.
+        TruthError: no such file, or not in this format.
     """
     root, lines = _parsed(path)
     if root.tag != "annotations" or root.find("track/*") is None:
@@ -54,14 +55,14 @@ def read_cvat(path: Path) -> list[LabelledVideo]:
 def _video(
     path: Path, root: ElementTree.Element, task: ElementTree.Element, tracks: Iterable[LabelledTrack]
 ) -> LabelledVideo:
-    def said(name: str) -> str:
+    def text_of(name: str) -> str:
         return (task.findtext(name) or root.findtext(f"meta/{name}") or "").strip()
 
-    sizes = [said("original_size/width"), said("original_size/height")]
+    sizes = [text_of("original_size/width"), text_of("original_size/height")]
     width, height = (int(size) if size.isdecimal() else 0 for size in sizes)
     return LabelledVideo(
         path,
-        name=said("source") or said("name"),
+        name=text_of("source") or text_of("name"),
         tracks=tuple(tracks),
         size_px=(width, height) if width and height else None,
     )
@@ -79,18 +80,18 @@ def _track(path: Path, element: ElementTree.Element, lines: Lines) -> LabelledTr
     is_kept[0] = is_kept[-1] = True
     keyframes = [_keyframe(row) for row, kept in zip(rows, is_kept, strict=True) if kept]
     if keyframes[-1].is_visible:
-        keyframes += gone_after(keyframes[-1])
-    values = said_of(track_id, _predictions(element), [element.get("label", "")])
+        keyframes += leaving_after(keyframes[-1])
+    values = people_values(track_id, _attributes(element), [element.get("label", "")])
     return LabelledTrack(CsvRow(path, line, values, f"track {track_id} from line {line} on"), tuple(keyframes))
 
 
-def _predictions(track: ElementTree.Element) -> list[tuple[str, str]]:
+def _attributes(track: ElementTree.Element) -> list[tuple[str, str]]:
     """Each attribute with its most frequent value."""
     counts: dict[str, Counter[str]] = {}
-    for prediction in track.iterfind("box/attribute"):
-        text = (prediction.text or "").strip()
+    for attribute in track.iterfind("box/attribute"):
+        text = (attribute.text or "").strip()
         if text and text != UNDEFINED:
-            counts.setdefault(prediction.get("name", ""), Counter())[text] += 1
+            counts.setdefault(attribute.get("name", ""), Counter())[text] += 1
     return [(name, count.most_common(1)[0][0]) for name, count in counts.items()]
 
 
@@ -101,13 +102,13 @@ def _keyframe(row: CsvRow) -> Keyframe:
         return Keyframe(frame, (x1, y1, x2, y2), is_visible=False)
     x1, y1, x2, y2 = box_of(row, EDGES, is_by_size=False)
     rotation_deg = row.number("rotation", default=0.0)
-    middle = complex(x1 + x2, y1 + y2) / 2  # about which CVAT turns
+    middle = complex(x1 + x2, y1 + y2) / 2  # CVAT rotates about the middle, a keyframe about its corner
     corner = middle + (complex(x1, y1) - middle) * cmath.rect(1, radians(rotation_deg))
     return Keyframe(frame, (corner.real, corner.imag, corner.real + x2 - x1, corner.imag + y2 - y1), rotation_deg)
 
 
 def _parsed(path: Path) -> tuple[ElementTree.Element, Lines]:
-    """The root of an XML file, and the line of every element. Declarations, as of entities, are refused."""
+    """The root of an XML file, and the line of every element. A DOCTYPE is refused, for its entities."""
     builder = ElementTree.TreeBuilder()
     lines: Lines = {}
     parser = expat.ParserCreate()
@@ -124,4 +125,4 @@ def _parsed(path: Path) -> tuple[ElementTree.Element, Lines]:
         parser.Parse(read_bytes(path), True)
         return builder.close(), lines
     except (expat.ExpatError, LookupError, ValueError) as error:
-        raise TruthError(f"{path} is no sound XML: {error}", fix="export the file again") from error
+        raise TruthError(f"{path} is not valid XML: {error}", fix="export the file again") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -11,26 +11,29 @@ import numpy as np
 from facetally.errors import OptionError, TruthError
 from facetally.inputs import InputVideo
 from facetally.truth.csv_rows import CsvRow, read_rows
-from facetally.truth.files import (
-    BOX_COLUMNS,
-    CLIP_COLUMNS,
-    INTERVAL_COLUMNS,
-    PEOPLE_COLUMNS,
-    joined_people,
-    video_name,
-    write_tables,
-)
+from facetally.truth.files import BOXES_FILE, CLIPS_FILE, PEOPLE_FILE, write_tables
 from facetally.truth.formats.annotations import LabelledVideo
 from facetally.truth.formats.cvat import read_cvat
 from facetally.truth.formats.label_studio import read_label_studio
 from facetally.truth.formats.mot import read_mot
 from facetally.truth.formats.placement import Attributes, place_tracks, scale_of
 from facetally.truth.formats.timeline import Timeline, timeline_by_fps, timeline_of
+from facetally.truth.label_rows import (
+    BOX_COLUMNS,
+    CLIP_COLUMNS,
+    INTERVAL_COLUMNS,
+    PEOPLE_COLUMNS,
+    parse_people,
+    video_name,
+)
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
 from facetally.truth.video_names import matched_names
 
-READERS = {"cvat": read_cvat, "mot": read_mot, "label-studio": read_label_studio}
-FORMATS = (*READERS, "csv")
+READERS: dict[str, Callable[[Path], list[LabelledVideo]]] = {
+    "cvat": read_cvat,
+    "mot": read_mot,
+    "label-studio": read_label_studio,
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class ImportedTruth:
 
     truth: Truth
     notes: tuple[str, ...]
-    """What was put right or looks odd, a line each."""
+    """What was corrected or looks unusual, one line each."""
 
 
 def import_truth(
@@ -56,47 +59,62 @@ def import_truth(
     between are added.
 
     Args:
-        files: what the tool exported.
-        format_name: of `FORMATS`; csv has a row for each time that a person is in view, and no boxes.
-        videos: the videos that were labelled (others may be among them): frames get their times from them.
-        fps: frames per second, where the videos are not at hand; wrong for a rate that varies.
-        video: the name of the one video that was labelled, instead of what the files say.
-        attributes: a CSV file with person, gender and if known age_band, face_quality, note, video; it goes before
-            what the files say.
+        files: exported by the tool.
+        format_name: of `READERS`; or csv, which has a row for each time that a person is in view, and no boxes.
+        videos: the labelled videos (others may be among them): frames get their times from them.
+        fps: frames per second, where the videos are not available; wrong for a variable rate.
+        video: the name of the one labelled video, instead of the name in the files.
+        attributes: a CSV file with person, gender and where known age_band, face_quality, note, video; it overrides the
+            attributes in the files.
 
     Raises:
-        OptionError: options that do not go together.
+        OptionError: options that exclude each other.
         TruthError: labels that cannot be used.
         VideoError: a video that cannot be read.
     """
     if videos and fps is not None:
-        raise OptionError("both videos and a rate are given", fix="leave out --fps: the videos know their times")
+        raise OptionError("both videos and a rate are given", fix="leave out --fps: the videos have their own times")
     if fps is not None and not 0 < fps < np.inf:
-        raise OptionError(f"--fps {fps:g} is no rate", fix="give frames per second, like 29.97")
+        raise OptionError(f"--fps {fps:g} is not a frame rate", fix="give frames per second, like 29.97")
     if format_name == "csv":
         if attributes:
             raise OptionError("--attributes goes with frames", fix="write the attributes into the interval file")
-        return _intervals(files, videos, video)
+        return _import_intervals(files, videos, video)
     labelled = [found for path in files for found in READERS[format_name](path)]
     sidecar = _sidecar(attributes, len(labelled)) if attributes else {}
     if format_name == "mot" and len(labelled) == 1:
         video = video or _only_video(sidecar)
     labelled = _renamed(labelled, video) if video else labelled
     full_names, notes = _full_names([labels.name for labels in labelled], videos, is_certain=bool(video))
+    placed = _placed(labelled, full_names, videos=videos, fps=fps, attributes=sidecar)
+    labelled_people = {track.row.values["person"] for labels in labelled for track in labels.tracks}
+    notes += placed.notes
+    if unused := sorted({person for _, person in sidecar} - labelled_people):
+        notes.append(f"{attributes}: nobody in the labels is {', '.join(unused)}")
+    return ImportedTruth(placed.truth, tuple(notes))
+
+
+def _placed(
+    labelled: Iterable[LabelledVideo],
+    full_names: Mapping[str, str],
+    *,
+    videos: Sequence[InputVideo],
+    fps: float | None,
+    attributes: Attributes,
+) -> ImportedTruth:
+    """The labels of all videos in seconds and pixels."""
     paths = {found.name: found.path for found in videos}
     people: dict[str, tuple[LabelledPerson, ...]] = {}
     boxes: dict[str, LabelledBoxes] = {}
+    notes: list[str] = []
     for labels in labelled:
         name = full_names[labels.name]
         if name in people:
-            raise TruthError(f"{labels.path} labels {name} a second time", fix="import one of the two at a time")
-        timeline, doubts = timeline_of(paths[name], labels) if videos else (_timeline_without(labels, fps), [])
-        scale, changes = scale_of(labels, timeline.size_px, name)
-        people[name], boxes[name] = place_tracks(labels, name, timeline, scale, sidecar)
-        notes += doubts + changes
-    labelled_people = {track.row.values["person"] for labels in labelled for track in labels.tracks}
-    if unused := sorted({person for _, person in sidecar} - labelled_people):
-        notes.append(f"{attributes}: nobody in the labels is {', '.join(unused)}")
+            raise TruthError(f"{labels.path} labels {name} a second time", fix="import only one of the two")
+        timeline, time_notes = timeline_of(paths[name], labels) if videos else (_timeline_without(labels, fps), [])
+        scale, scale_notes = scale_of(labels, timeline.size_px, name)
+        people[name], boxes[name] = place_tracks(labels, name, timeline=timeline, scale=scale, attributes=attributes)
+        notes += time_notes + scale_notes
     return ImportedTruth(Truth(people, boxes), tuple(notes))
 
 
@@ -111,14 +129,15 @@ def write_template(videos: Iterable[InputVideo], folder: Path) -> None:
     write_tables(
         folder,
         [
-            ("boxes.csv", BOX_COLUMNS, []),
-            ("clips.csv", CLIP_COLUMNS, [[name, "", ""] for name in names]),
-            ("people.csv", columns, [[name, "p1", *[""] * (len(columns) - 2)] for name in names]),
+            (BOXES_FILE, BOX_COLUMNS, []),
+            (CLIPS_FILE, CLIP_COLUMNS, [[name, "", ""] for name in names]),
+            (PEOPLE_FILE, columns, [[name, "p1", *[""] * (len(columns) - 2)] for name in names]),
         ],
     )
 
 
-def _intervals(files: Sequence[Path], videos: Sequence[InputVideo], video: str | None) -> ImportedTruth:
+def _import_intervals(files: Sequence[Path], videos: Sequence[InputVideo], video: str | None) -> ImportedTruth:
+    """The labels in CSV files with a row for each time that a person is in view."""
     required = ("person", "gender", *INTERVAL_COLUMNS) if video else (*PEOPLE_COLUMNS[:3], *INTERVAL_COLUMNS)
     rows = [row for path in files for row in read_rows(path, required)]
     for row in rows:
@@ -129,33 +148,34 @@ def _intervals(files: Sequence[Path], videos: Sequence[InputVideo], video: str |
     rows = [
         replace(row, values=row.values | {"video": full_names[name]}) for row, name in zip(rows, labelled, strict=True)
     ]
-    people = joined_people(rows)
+    people = parse_people(rows)
     unnumbered = {name: tuple(replace(person, line=0) for person in people[name]) for name in people}
     return ImportedTruth(Truth(unnumbered), tuple(notes))
 
 
 def _sidecar(path: Path, video_count: int) -> dict[tuple[str, str], CsvRow]:
-    """Attributes from a file of their own, by video and person."""
+    """Attributes from a separate file, by video and person."""
     rows: dict[tuple[str, str], CsvRow] = {}
     for row in read_rows(path, ("person", "gender") if video_count == 1 else ("video", "person", "gender")):
         video = row.values.get("video", "") if video_count == 1 else row.text("video")
         first = rows.setdefault((video_name(video), row.text("person")), row)
         if first is not row:
-            raise row.wrong("person", f"stands in line {first.line} already", fix="delete one of the lines")
+            raise row.wrong("person", f"is in line {first.line} already", fix="delete one of the lines")
     return rows
 
 
 def _only_video(sidecar: Attributes) -> str:
-    """The one video that is named; empty where there is none, or several."""
+    """The one video named in a file of attributes; empty where there is none, or several."""
     names = {name for name, _ in sidecar}
     return names.pop() if len(names) == 1 else ""
 
 
 def _renamed(labelled: list[LabelledVideo], name: str) -> list[LabelledVideo]:
-    """The same with the name that the user gave."""
+    """The same labels with the name that the user gave."""
     if len(labelled) > 1:
         raise OptionError(
-            f"one video is named, {name}, but {len(labelled)} are labelled", fix="import one at a time, or leave it out"
+            f"one video is named, {name}, but {len(labelled)} are labelled",
+            fix="import one at a time, or leave out --video",
         )
     return [replace(labels, name=video_name(name)) for labels in labelled]
 
@@ -163,15 +183,17 @@ def _renamed(labelled: list[LabelledVideo], name: str) -> list[LabelledVideo]:
 def _full_names(
     names: Sequence[str], videos: Sequence[InputVideo], is_certain: bool
 ) -> tuple[dict[str, str], list[str]]:
-    """The videos' names by what the labels call them; one label file and one video belong together anyhow."""
+    """The videos' names by their names in the labels, and notes. One label file and one video always match."""
     if not names:
-        raise TruthError("the files label nobody", fix="check that the labels were saved before they were exported")
+        raise TruthError(
+            "the files contain no labels", fix="check that the labels were saved before they were exported"
+        )
     given = [video.name for video in videos]
     if len(set(names)) == len(given) == 1 and not is_certain:
         is_alike = PurePosixPath(names[0]).stem in ("", PurePosixPath(given[0]).stem)
         return {names[0]: given[0]}, [] if is_alike else [f"labels of {names[0]} were taken for {given[0]}"]
     if "" in names:
-        raise TruthError("the labels do not say which video they are of", fix="say it with --video NAME")
+        raise TruthError("the labels do not name their video", fix="name it with --video NAME")
     if not given:
         return {name: name for name in names}, []
     matched = matched_names(names, given)
@@ -181,12 +203,12 @@ def _full_names(
 
 
 def _timeline_without(labels: LabelledVideo, fps: float | None) -> Timeline:
-    """The timeline where the video is not at hand: by the rate that was given, or that the labels state."""
+    """The timeline without the video: by the rate that was given, or that the labels state."""
     if labels.is_by_player:
         raise TruthError(f"{labels.path}: boxes are in percent of a video that is not given", fix="add --videos")
     if not (rate := fps or labels.fps):
         raise TruthError(
-            f"{labels.path}: frame numbers say nothing about time",
-            fix="give the videos with --videos, or their constant rate with --fps (wrong where it varies)",
+            f"{labels.path}: frame numbers have no times",
+            fix="give the videos with --videos, or their constant rate with --fps (wrong for a variable rate)",
         )
     return timeline_by_fps(labels, rate)

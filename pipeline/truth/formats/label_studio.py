@@ -1,7 +1,8 @@
 """Reads Label Studio's JSON export of video (https://labelstud.io/tags/videorectangle).
 
-Its player knows no pictures, only the browser's clock: frames 1, 2, ... are its ticks at the rate that the project was
-set up with, 24 unless someone cared, whatever the video has; see VideoRegion.js and VideoCanvas.tsx of its editor.
+Its player does not count frames of the video. It reads the browser's clock: frames 1, 2, ... are ticks at the rate that
+the project was set up with (24 by default), whatever the video's rate. See VideoRegion.js and VideoCanvas.tsx of its
+editor.
 """
 
 from __future__ import annotations
@@ -23,37 +24,37 @@ from facetally.truth.formats.annotations import (
     LabelledVideo,
     box_of,
     frame_of,
-    gone_after,
-    said_of,
+    leaving_after,
+    people_values,
 )
 
 SIZES = ("x", "y", "width", "height")
 UPLOADED = re.compile(r"^.*/upload/(?:\d+/)?[0-9a-f]{8}-")
-"""What Label Studio puts before the name of an uploaded file."""
+"""The prefix that Label Studio gives the name of an uploaded file."""
 CLOCK_TOLERANCE_FRAMES = 0.1
 
 Json = dict[str, Any]
 
 
 def read_label_studio(path: Path) -> list[LabelledVideo]:
-    """The videos of an export, one a task; tasks without labels are passed over.
+    """The videos of an export, one for each task; tasks without labels are skipped.
 
-    A keyframe that is not enabled is the last of a time in view. Where none ends it, it lasts to the end of the video.
+    A keyframe that is not enabled ends a time in view. A time that no such keyframe ends lasts to the end of the video.
 
     Raises:
-        TruthError: no such file, or not in that format; a task that was labelled more than once.
+        TruthError: no such file, or not in this format; a task that was labelled more than once.
     """
     try:
         tasks = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise TruthError(f"{path}, line {error.lineno}: {error.msg}", fix="export it again as JSON") from error
     except RecursionError as error:
-        raise TruthError(f"{path} nests its lists too deeply", fix="export it again as JSON") from error
+        raise TruthError(f"{path} is nested too deeply", fix="export it again as JSON") from error
     try:
         videos = [_video(path, task) for task in (tasks if isinstance(tasks, list) else [tasks])]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise TruthError(
-            f"{path} is not laid out like labelled video: {type(error).__name__} {error}",
+            f"{path} does not have the layout of labelled video: {type(error).__name__} {error}",
             fix='export it from Label Studio as "JSON", not as JSON-MIN or another format',
         ) from error
     return [video for video in videos if video.tracks]
@@ -80,7 +81,7 @@ def _video(path: Path, task: Json) -> LabelledVideo:
 
 
 def _name(data: Json) -> str:
-    """The video's path or name, out of the address by which Label Studio serves it."""
+    """The video's path or name, from the URL by which Label Studio serves it."""
     address = data.get("video") or next((value for value in data.values() if isinstance(value, str)), "")
     parts = urlsplit(str(address))
     path = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]
@@ -92,12 +93,12 @@ def _frame_count(value: Json) -> int:
 
 
 def _items(value: Json) -> list[Json]:
-    """The keyframes that people drew, in order; an export may have interpolated others."""
+    """The keyframes that people drew, in order, without those that the export interpolated."""
     return sorted((item for item in value["sequence"] if not item.get("auto")), key=lambda item: item["frame"])
 
 
 def _clock_fps(values: Sequence[Json]) -> float | None:
-    """The clock's rate: by the keyframes, which have time = frame / rate; else by the video's frames and length."""
+    """The clock's rate: from the keyframes, where time = frame / rate; else from the video's frame count and length."""
     stamps = [(item["frame"], item.get("time") or 0.0) for value in values for item in _items(value)]
     frame, time_s = max(stamps, default=(0, 0.0))
     if time_s > 0:
@@ -117,18 +118,18 @@ def _track(path: Path, task_id: object, shape: Json, results: Iterable[Json]) ->
     for item, keyframe, later in zip_longest(items, seen, seen[1:]):
         keyframes.append(keyframe)
         if not item.get("enabled", True):
-            keyframes += gone_after(keyframe, later)
+            keyframes += leaving_after(keyframe, later)
         elif later is None:
             end = max(_frame_count(value), keyframe.frame + 1)
             keyframes.append(replace(keyframe, frame=end, is_visible=False))
-    predictions = [result for result in results if str(result.get("id")) == region_id]
-    labels = [label for prediction in predictions for label in prediction["value"].get("labels", [])]
-    values = said_of(region_id, [_answer(prediction) for prediction in predictions], labels)
+    own = [result for result in results if str(result.get("id")) == region_id]
+    labels = [label for result in own for label in result["value"].get("labels", [])]
+    values = people_values(region_id, [_attribute(result) for result in own], labels)
     return LabelledTrack(CsvRow(path, 0, values, where), tuple(keyframes))
 
 
-def _answer(result: Json) -> tuple[str, str]:
-    """The name of a question about a region, and what was chosen or written."""
+def _attribute(result: Json) -> tuple[str, str]:
+    """The name of an attribute of a region, and what was chosen or written."""
     words = result["value"].get("choices") or result["value"].get("text") or ""
     return str(result.get("from_name")), words if isinstance(words, str) else "/".join(words)
 

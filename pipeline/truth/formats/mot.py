@@ -9,20 +9,21 @@ from pathlib import Path
 
 from facetally.errors import TruthError
 from facetally.truth.csv_rows import CsvRow, read_text
-from facetally.truth.formats.annotations import Keyframe, LabelledTrack, LabelledVideo, box_of, frame_of, gone_after
+from facetally.truth.formats.annotations import Keyframe, LabelledTrack, LabelledVideo, box_of, frame_of, leaving_after
 
 COLUMNS = ("frame", "id", "left", "top", "width", "height", "conf")
-"""What stands in a row; class, visibility and whatever else may follow."""
+"""Of a row; class, visibility and others may follow."""
 
 
 def read_mot(path: Path) -> list[LabelledVideo]:
     """The video of a gt.txt, which has a row for each box and no header.
 
-    Every row is kept, and nobody is in view between the rows. Rows with conf 0 are regions to be left out: people of
-    their own, with the gender "ignore". seqinfo.ini, beside the file or one folder up, tells name, size and rate.
+    Every row is kept, and a person is out of view between rows that are not of consecutive frames. Rows with conf 0 are
+    regions to leave out; they become people with the gender "ignore". seqinfo.ini, beside the file or one folder up,
+    gives name, size and rate.
 
     Raises:
-        TruthError: no such file, or not in that format.
+        TruthError: no such file, or not in this format.
     """
     rows: dict[tuple[str, bool], list[CsvRow]] = {}
     for line, text in enumerate(read_text(path).splitlines(), 1):
@@ -31,7 +32,7 @@ def read_mot(path: Path) -> list[LabelledVideo]:
             row = CsvRow(path, line, dict(zip(COLUMNS, fields, strict=False)))
             rows.setdefault((row.text("id"), row.number("conf", default=1.0) == 0), []).append(row)
     if not rows:
-        raise TruthError(f"{path} labels nobody", fix="give a gt.txt with a row for each box")
+        raise TruthError(f"{path} has no rows", fix="give a gt.txt with a row for each box")
     info = _seqinfo(path)
     width, height, fps = (info.number(name, default=0.0) for name in ("imwidth", "imheight", "framerate"))
     folder = path.resolve().parent
@@ -51,15 +52,15 @@ def _track(person: str, is_ignored: bool, rows: Sequence[CsvRow]) -> LabelledTra
     values = {"person": f"{person}_ignored", "gender": "ignore"} if is_ignored else {"person": person}
     seen = [Keyframe(frame_of(row, first_frame=1), box_of(row, COLUMNS[2:6], is_by_size=True)) for row in rows]
     seen.sort(key=lambda keyframe: keyframe.frame)
-    keyframes = [
-        kept for seen_now, later in zip_longest(seen, seen[1:]) for kept in (seen_now, *gone_after(seen_now, later))
-    ]
+    keyframes: list[Keyframe] = []
+    for keyframe, later in zip_longest(seen, seen[1:]):
+        keyframes += [keyframe, *leaving_after(keyframe, later)]
     where = f"id {person} from line {rows[0].line} on"
     return LabelledTrack(CsvRow(rows[0].path, rows[0].line, values, where), tuple(keyframes))
 
 
 def _seqinfo(path: Path) -> CsvRow:
-    """The section Sequence of seqinfo.ini, by names in small letters; nothing where there is no such file."""
+    """The section Sequence of seqinfo.ini, by names in small letters; empty where there is no such file."""
     folder = path.resolve().parent
     for info_path in (folder / "seqinfo.ini", folder.parent / "seqinfo.ini"):
         if info_path.is_file():
@@ -68,5 +69,5 @@ def _seqinfo(path: Path) -> CsvRow:
                 parser.read_string(read_text(info_path))
                 return CsvRow(info_path, 0, dict(parser["Sequence"]), "[Sequence]")
             except (configparser.Error, KeyError) as error:
-                raise TruthError(f"{info_path} describes no sequence: {error}", fix="mend it, or delete it") from error
+                raise TruthError(f"{info_path} describes no sequence: {error}", fix="fix it, or delete it") from error
     return CsvRow(path, 0, {})

@@ -1,4 +1,4 @@
-"""Puts what labelling tools know into seconds and pixels: people, their attributes, and their boxes."""
+"""Converts the labels of other tools to seconds and pixels: people, their attributes, and their boxes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from math import ceil, radians
 
 from facetally.errors import TruthError
 from facetally.truth.csv_rows import CsvRow
-from facetally.truth.files import PEOPLE_COLUMNS, person_of
 from facetally.truth.formats.annotations import Box, Keyframe, LabelledTrack, LabelledVideo
 from facetally.truth.formats.timeline import Timeline
+from facetally.truth.label_rows import PEOPLE_COLUMNS, parse_person
 from facetally.truth.labels import LabelledBoxes, LabelledPerson
 
 ASPECT_TOLERANCE = 0.01
-"""By how much (as a ratio) the shapes of two pictures may differ that show the same."""
+"""How much the aspect ratios of two copies of one image may differ, relative to each other."""
 PERCENT = 100.0
 
 Attributes = Mapping[tuple[str, str], CsvRow]
-"""What is known of people, by video (empty where there is only one) and person."""
+"""Attributes of people, by video (empty where there is only one) and person."""
 
 
 def scale_of(
     labels: LabelledVideo, size_px: tuple[int, int] | None, name: str
 ) -> tuple[tuple[float, float], list[str]]:
-    """What boxes must be multiplied with along x and y, and a note on that.
+    """The factors along x and y by which boxes must be multiplied, and a note where they are not 1.
 
     Raises:
-        TruthError: the labelled pictures have another shape than the video.
+        TruthError: the labelled images have another aspect ratio than the video.
     """
     if labels.is_by_player and size_px:
         return (size_px[0] / PERCENT, size_px[1] / PERCENT), []
@@ -37,31 +37,31 @@ def scale_of(
         return (1.0, 1.0), []
     (width, height), (labelled_width, labelled_height) = size_px, labels.size_px
     x, y = width / labelled_width, height / labelled_height
-    sizes = f"pictures of {labelled_width} x {labelled_height} pixels, {name} is shown at {width} x {height}"
+    sizes = f"images of {labelled_width} x {labelled_height} pixels, {name} is shown at {width} x {height}"
     if abs(x / y - 1) > ASPECT_TOLERANCE:
         turned = ": it was labelled without its rotation" if labels.size_px == (height, width) else ""
         raise TruthError(
             f"{labels.path}: boxes were drawn on {sizes}{turned}",
-            fix="label the video as players show it (to turn it for good: ffmpeg -i VIDEO upright.mp4), or give the "
+            fix="label the video as players show it (to turn it permanently: ffmpeg -i VIDEO upright.mp4), or give the "
             "video that was labelled with --videos",
         )
     return (x, y), [f"{labels.path}: boxes were drawn on {sizes}; they were scaled"]
 
 
 def place_tracks(
-    labels: LabelledVideo, name: str, timeline: Timeline, scale: tuple[float, float], attributes: Attributes
+    labels: LabelledVideo, name: str, *, timeline: Timeline, scale: tuple[float, float], attributes: Attributes
 ) -> tuple[tuple[LabelledPerson, ...], LabelledBoxes]:
     """The people of a video who are in view, and their boxes.
 
     Args:
-        labels: what a tool knows of the video.
-        name: the video's.
-        timeline: when its frames are on show.
+        labels: of the video, from a tool.
+        name: the video's name.
+        timeline: when its frames are displayed.
         scale: from `scale_of`.
-        attributes: of people, by the video's name or the one in the labels; they go before what the labels say.
+        attributes: of people, by the video's name or the name in the labels; they override those in the labels.
 
     Raises:
-        TruthError: attributes that are missing, unknown or contradict each other; a frame behind the end of the video;
+        TruthError: attributes that are missing, unknown or contradict each other; a frame past the end of the video;
             two boxes of one person at one time.
     """
     people: dict[str, LabelledPerson] = {}
@@ -70,7 +70,7 @@ def place_tracks(
         if not any(keyframe.is_visible for keyframe in track.keyframes):
             continue
         row = _attributes(track, (name, labels.name, ""), attributes)
-        new = replace(person_of(row), line=0)
+        new = replace(parse_person(row), line=0)
         old = people.setdefault(new.person, new)
         if (old.gender, old.age_band) != (new.gender, new.age_band):
             raise row.wrong("gender", f"contradicts another track of {new.person}: {old.gender}", fix="make both alike")
@@ -78,24 +78,24 @@ def place_tracks(
             if (new.person, index) in boxes:
                 raise TruthError(
                     f"{labels.path}, {track.row.where}: {new.person} has two boxes at {timeline.times_s[index]:.2f} s",
-                    fix="let the tracks follow each other, or give the second another person",
+                    fix="separate the tracks in time, or give the second another person",
                 )
             boxes[new.person, index] = box
     if not people:
-        raise TruthError(f"{labels.path}: nobody is in view in {name}", fix="label those who are, or leave it out")
+        raise TruthError(f"{labels.path}: nobody is in view in {name}", fix="label someone in it, or leave it out")
     rows = ((person, float(timeline.times_s[index]), box, 0) for (person, index), box in boxes.items())
     return tuple(people.values()), LabelledBoxes.of(rows)
 
 
 def _attributes(track: LabelledTrack, names: tuple[str, ...], attributes: Attributes) -> CsvRow:
-    """What is known of a track's person, as a row of people.csv; `names` are the video's, the true one first."""
+    """The attributes of a track's person, as a row of people.csv; `names` are the video's, its own name first."""
     values = track.row.values | {"video": names[0]}
     if row := next((attributes[key] for name in names if (key := (name, values["person"])) in attributes), None):
         known = {column: row.values.get(column, "") for column in PEOPLE_COLUMNS[2:]}
         return replace(row, values=values | {column: value for column, value in known.items() if value})
     if not values.get("gender"):
         raise TruthError(
-            f"{track.row.path}, {track.row.where}: nobody says the gender of {values['person']}",
+            f"{track.row.path}, {track.row.where}: the gender of {values['person']} is not given",
             fix="label it as an attribute gender, or give it in a CSV file with columns person, gender: --attributes",
         )
     return replace(track.row, values=values)
@@ -104,7 +104,7 @@ def _attributes(track: LabelledTrack, names: tuple[str, ...], attributes: Attrib
 def _boxes(
     track: LabelledTrack, labels: LabelledVideo, timeline: Timeline, scale: tuple[float, float]
 ) -> dict[int, Box]:
-    """The boxes of a track in pixels of the displayed video, by picture."""
+    """The boxes of a track in pixels of the displayed video, by frame of the timeline."""
     boxes: dict[int, Box] = {}
     for keyframe, later in zip_longest(track.keyframes, track.keyframes[1:]):
         if not keyframe.is_visible:
@@ -112,9 +112,9 @@ def _boxes(
         index = timeline.index(keyframe.frame)
         if index == len(timeline.times_s):
             raise TruthError(
-                f"{labels.path}, {track.row.where}: frame {keyframe.frame + labels.first_frame} is behind the end of "
+                f"{labels.path}, {track.row.where}: frame {keyframe.frame + labels.first_frame} is past the end of "
                 f"the video, which has {ceil(timeline.end_tick)} frames",
-                fix="check that these are the labels of this video, and that it is whole",
+                fix="check that the labels are of this video, and that the file is complete",
             )
         boxes[index] = start = _upright(keyframe, scale)
         if later:

@@ -1,4 +1,4 @@
-"""When the frames that a labelling tool counts are on show: by the video's own times, where it is at hand."""
+"""When the frames that a labelling tool counts are displayed: by the video's own times where the file is given."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from facetally.video.decoder import Decoder
 from facetally.video.reader import FrameImage
 
 TICK_TOLERANCE = 0.25
-"""A picture that comes this much of a tick late is still on show at it: times in files are rounded."""
+"""Fraction of a tick by which a frame may come late and still count as displayed at it: times in files are rounded."""
 COUNT_TOLERANCE_FRAMES, FPS_TOLERANCE = 2, 0.02
-"""By how much a tool may be off in a video's frames, and (as a ratio) in its rate, before that is worth a note."""
+"""How far a tool's frame count and (as a ratio) its frame rate may differ from the video's without a note."""
 MIN_GAP_S, STEP_S = 1.0, 0.5
-"""Where labels of a person in view are further apart than the first, there will be one about every STEP_S."""
+"""Where labels of a person in view are more than MIN_GAP_S apart, boxes are added about every STEP_S."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The pictures of a video as far as its labels reach.
+    """The frames of a video as far as its labels reach.
 
     Raises:
-        ValueError: the arrays do not belong together, or are empty.
+        ValueError: the arrays have different lengths, or are empty.
     """
 
     times_s: Floats
-    """(N,) seconds from the first picture."""
+    """(N,) seconds from the first frame."""
     ticks: Floats
-    """(N,) the frame number, counted from 0 by the tool, at which each picture comes up."""
+    """(N,) the tool's frame number, from 0, at which each frame appears."""
     end_tick: float
-    """Where the video ends; infinity where it goes on behind the last label."""
+    """Where the video ends; infinity where it continues past the last label."""
     size_px: tuple[int, int] | None
-    """Width and height as displayed; unknown without the video."""
+    """Width and height as displayed; None without the video."""
 
     def __post_init__(self) -> None:
         if self.times_s.ndim != 1 or self.times_s.shape != self.ticks.shape or not len(self.ticks):
             raise ValueError(f"expected two (N,) arrays, got {self.times_s.shape} and {self.ticks.shape}")
 
     def index(self, frame: int) -> int:
-        """The picture on show at a frame; N behind the end of the video."""
+        """The frame displayed at a frame number of the tool; N past the end of the video."""
         if frame >= self.end_tick:
             return len(self.ticks)
         return max(int(np.searchsorted(self.ticks, frame + TICK_TOLERANCE, side="right")) - 1, 0)
 
     def between(self, first: int, stop: int) -> list[int]:
-        """Pictures about every half second in the open interval (first, stop); none if that lasts a second or less."""
+        """Frames about every half second in the open interval (first, stop); none if that lasts a second or less."""
         inside = self.times_s[first + 1 : stop]
         end_s = float(self.times_s[stop]) if stop < len(self.times_s) else float(self.times_s[-1])
         gap_s = end_s - float(self.times_s[first])
@@ -61,13 +61,13 @@ class Timeline:
 
 
 def timeline_by_fps(labels: LabelledVideo, fps: float) -> Timeline:
-    """The timeline at a constant rate, which is wrong for videos that do not keep to it."""
+    """The timeline at a constant rate; wrong for videos with a variable rate."""
     frames = np.arange(_last_frame(labels) + 1, dtype=np.float64)
     return Timeline(frames / fps, frames, np.inf, None)
 
 
 def timeline_of(path: Path, labels: LabelledVideo) -> tuple[Timeline, list[str]]:
-    """The timeline of a video file, read as far as the labels reach, and notes on what does not fit.
+    """The timeline of a video file, read as far as the labels reach, and notes on what does not match.
 
     Raises:
         VideoError: the file cannot be read.
@@ -87,11 +87,11 @@ def timeline_of(path: Path, labels: LabelledVideo) -> tuple[Timeline, list[str]]
             end_s = image.time_s + image.duration_s
         else:
             end_tick = end_s * rate if rate else len(times_s)
-        notes = _doubts(path, labels, decoder)
+        notes = _notes(path, labels, decoder)
     finally:
         decoder.close()
     if not times_s:
-        raise VideoError(f"{path} holds no picture", fix="play it to see whether it is whole")
+        raise VideoError(f"{path} contains no frame", fix="play it to see whether it is complete")
     times = np.array(times_s, np.float64)
     ticks = times * rate if rate else np.arange(len(times), dtype=np.float64)
     return Timeline(times, ticks, end_tick, (width_px, height_px)), notes
@@ -102,24 +102,24 @@ def _last_frame(labels: LabelledVideo) -> int:
 
 
 def _clock_rate(labels: LabelledVideo, decoder: Decoder) -> float | None:
-    """Ticks per second of the clock by which frames were counted; none where pictures were counted."""
+    """Ticks per second of the clock by which frames were counted; None where frames of the video were counted."""
     if not labels.is_by_player or labels.fps:
         return labels.fps if labels.is_by_player else None
     return labels.frame_count / decoder.expected_s if labels.frame_count and decoder.expected_s else None
 
 
-def _doubts(path: Path, labels: LabelledVideo, decoder: Decoder) -> list[str]:
-    """What a tool believes of a video against what its container says."""
+def _notes(path: Path, labels: LabelledVideo, decoder: Decoder) -> list[str]:
+    """Where the frame count or rate that a tool assumed differs from the container's."""
     fps = decoder.info.fps
     frame_count = fps * decoder.expected_s
     if labels.is_by_player and labels.frame_count and abs(labels.frame_count - frame_count) > COUNT_TOLERANCE_FRAMES:
         return [
             f"{labels.path}: {labels.frame_count} frames were counted where {path.name} has about {frame_count:.0f} "
-            f"({fps:.4g} a second); the labels were put to the pictures on show at their time"
+            f"({fps:.4g} a second); each label was assigned to the frame displayed at its time"
         ]
     if not labels.is_by_player and labels.fps and fps and abs(labels.fps / fps - 1) > FPS_TOLERANCE:
         return [
-            f"{labels.path}: the labels are said to have {labels.fps:.4g} frames a second, {path.name} has {fps:.4g}; "
-            f"where pictures were left out for labelling, use --fps {labels.fps:g} instead of --videos"
+            f"{labels.path}: the labels state {labels.fps:.4g} frames a second, {path.name} has {fps:.4g}; "
+            f"if frames were skipped for labelling, use --fps {labels.fps:g} instead of --videos"
         ]
     return []

@@ -19,32 +19,32 @@ def square(x: float, y: float, side: float) -> tuple[float, float, float, float]
     return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
-def test_anchors_stand_at_their_cells_corners_small_before_large() -> None:
+def test_anchors_are_centred_at_cell_corners_small_before_large() -> None:
     assert CENTRES[:4].tolist() == [[0, 0, 8], [0, 0, 8], [8, 0, 8], [8, 0, 8]]
     assert ANCHORS[:2].tolist() == [[-8, -8, 8, 8], [-16, -16, 16, 16]]
     assert CENTRES[-1].tolist() == [288, 288, 32]
     assert ANCHORS[-1].tolist() == [32, 32, 544, 544]
 
 
-def test_overlap_of_boxes_is_that_computed_by_hand() -> None:
+def test_iou_by_hand() -> None:
     own = torch.tensor([[0.0, 0, 10, 10]])
     others = torch.tensor([[5.0, 0, 15, 10], [10, 0, 20, 10], [0, 0, 10, 10]])
     assert iou_matrix(own, others)[0].tolist() == pytest.approx([50 / 150, 0, 1])
 
 
-def test_without_a_face_no_anchor_is_asked() -> None:
+def test_without_a_face_no_anchor_is_assigned() -> None:
     assert (owners() == -1).all()
 
 
 @pytest.mark.parametrize(("side", "stride"), [(16, 8), (64, 16), (128, 16), (256, 32)])
-def test_a_face_like_an_anchor_is_that_anchors(side: int, stride: int) -> None:
+def test_a_face_is_assigned_to_anchors_of_its_size(side: int, stride: int) -> None:
     owner = owners(square(160, 160, side))
     assert (CENTRES[owner == 0][:, 2] == stride).any()
     sizes = (ANCHORS[:, 2] - ANCHORS[:, 0])[owner == 0]
     assert ((sizes >= side / 2) & (sizes <= side * 2)).all()
 
 
-def test_positive_anchors_lie_inside_their_face() -> None:
+def test_positive_anchors_are_inside_their_face() -> None:
     face = square(150, 130, 90)
     chosen = CENTRES[owners(face) == 0]
     assert len(chosen)
@@ -52,12 +52,11 @@ def test_positive_anchors_lie_inside_their_face() -> None:
     assert (chosen[:, 1] > face[1]).all() and (chosen[:, 1] < face[3]).all()
 
 
-def test_neighbours_have_anchors_of_their_own() -> None:
+def test_neighbouring_faces_have_their_own_anchors() -> None:
     faces = [square(60, 60, 40), square(100, 60, 40), square(240, 200, 120)]
     owner = owners(*faces)
     for index, face in enumerate(faces):
-        mine = CENTRES[owner == index]
-        assert len(mine)
+        assert (owner == index).any()
         assert (iou_matrix(ANCHORS[owner == index], torch.tensor([face])) > 0).all()
 
 
@@ -69,6 +68,6 @@ def test_an_anchor_between_two_faces_goes_to_the_one_it_overlaps_more() -> None:
     assert owner[at] == 0
 
 
-def test_a_face_that_is_nearly_too_small_to_see_has_an_anchor_if_a_cell_lies_in_it() -> None:
+def test_a_tiny_face_has_an_anchor_only_if_a_cell_is_inside_it() -> None:
     assert (owners(square(160, 160, 6)) == 0).any()
     assert (owners(square(164, 164, 6)) == -1).all()

@@ -14,6 +14,7 @@ from facetally.detection.training.augment import (
     mirrored,
     relight,
     square_part,
+    within,
 )
 from facetally.detection.training.scenes import Scene
 
@@ -22,7 +23,7 @@ BOX = np.array([[50.0, 40, 90, 90]], np.float32)
 
 
 def disc_box(image: np.ndarray) -> np.ndarray:
-    """The smallest box around all that is coloured as a disc."""
+    """The bounding box of all pixels in the disc's colour."""
     rows, columns = np.nonzero(np.abs(image.astype(int) - DISC_BGR).max(axis=2) < 60)
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 
@@ -31,52 +32,52 @@ def disc_box(image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_box_stays_on_its_face(scale: float, seed: int) -> None:
     options = replace(OPTIONS, scales=(scale,))
-    sample = square_part(drawn_scene(BOX), 160, options, np.random.default_rng(seed))
+    sample = square_part(drawn_scene(BOX), 160, options=options, rng=np.random.default_rng(seed))
     if len(sample.boxes) and not sample.is_ignored[0]:
         assert disc_box(sample.image) == pytest.approx(sample.boxes[0], abs=3)
 
 
-def test_a_square_holds_a_labelled_face() -> None:
-    samples = [square_part(drawn_scene(BOX), 160, OPTIONS, np.random.default_rng(seed)) for seed in range(40)]
+def test_a_square_contains_a_labelled_face() -> None:
+    rngs = (np.random.default_rng(seed) for seed in range(40))
+    samples = [square_part(drawn_scene(BOX), 160, options=OPTIONS, rng=rng) for rng in rngs]
     assert all((~sample.is_ignored).any() for sample in samples)
     assert len({tuple(sample.boxes[0]) for sample in samples}) == 40
 
 
-def test_squares_of_pictures_without_labels_lie_anywhere() -> None:
+def test_squares_of_images_without_labelled_faces_are_anywhere() -> None:
     ignored = replace(drawn_scene(BOX), is_ignored=np.array([True]))
-    samples = [square_part(ignored, 160, OPTIONS, np.random.default_rng(seed)) for seed in range(40)]
+    rngs = (np.random.default_rng(seed) for seed in range(40))
+    samples = [square_part(ignored, 160, options=OPTIONS, rng=rng) for rng in rngs]
     assert 20 < sum(len(sample.boxes) > 0 for sample in samples) < 40
 
 
-def test_mirroring_takes_the_box_along_and_twice_is_none() -> None:
-    sample = square_part(drawn_scene(BOX), 160, replace(OPTIONS, scales=(2.0,)), np.random.default_rng(0))
-    turned = mirrored(sample)
-    assert disc_box(turned.image) == pytest.approx(turned.boxes[0], abs=3)
-    assert mirrored(turned).boxes == pytest.approx(sample.boxes)
+def test_mirroring_moves_the_box_and_is_its_own_inverse() -> None:
+    sample = square_part(drawn_scene(BOX), 160, options=replace(OPTIONS, scales=(2.0,)), rng=np.random.default_rng(0))
+    flipped = mirrored(sample)
+    assert disc_box(flipped.image) == pytest.approx(flipped.boxes[0], abs=3)
+    assert mirrored(flipped).boxes == pytest.approx(sample.boxes)
 
 
-def test_faces_cut_through_the_middle_or_tiny_are_ignored() -> None:
+def test_tiny_faces_and_faces_centred_outside_are_ignored() -> None:
     boxes = np.array([[-30, 10, 20, 60], [100, 100, 103, 104], [10, 10, 40, 40]], np.float32)
-    from facetally.detection.training.augment import within
-
-    kept, ignored = within(boxes, np.zeros(3, bool), 160, OPTIONS)
+    kept, ignored = within(boxes, np.zeros(3, bool), 160, options=OPTIONS)
     assert kept[0].tolist() == [0, 10, 20, 60]
     assert ignored.tolist() == [True, True, False]
 
 
-def test_what_was_ignored_stays_ignored() -> None:
+def test_an_ignored_face_stays_ignored() -> None:
     scene = replace(drawn_scene(BOX), is_ignored=np.array([True]))
-    sample = square_part(scene, 160, replace(OPTIONS, scales=(2.0,)), np.random.default_rng(0))
+    sample = square_part(scene, 160, options=replace(OPTIONS, scales=(2.0,)), rng=np.random.default_rng(0))
     assert sample.is_ignored.tolist() == [True]
 
 
 def test_the_same_seed_draws_the_same_sample() -> None:
-    one, two = (augment(drawn_scene(BOX), 96, OPTIONS, np.random.default_rng(7)) for _ in range(2))
+    one, two = (augment(drawn_scene(BOX), 96, options=OPTIONS, rng=np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(one.image, two.image)
     assert np.array_equal(one.boxes, two.boxes)
 
 
-def test_light_and_damage_keep_shape_and_type() -> None:
+def test_relighting_and_degrading_keep_shape_and_type() -> None:
     image = drawn_scene(BOX, 96, 96).image_bgr()
     always = replace(OPTIONS, blur_prob=1.0, shrink_prob=1.0, jpeg_prob=1.0, grey_prob=1.0)
     changed = degrade(relight(image, always, np.random.default_rng(0)), always, np.random.default_rng(0))
@@ -85,17 +86,18 @@ def test_light_and_damage_keep_shape_and_type() -> None:
     assert np.ptp(changed.astype(int), axis=2).mean() < 5  # grey, up to compression
 
 
-def test_a_scene_whose_arrays_do_not_go_together_is_refused() -> None:
-    with pytest.raises(ValueError, match="do not go with"):
+def test_a_scene_whose_arrays_do_not_match_is_refused() -> None:
+    with pytest.raises(ValueError, match="do not match"):
         Scene("a.png", b"", BOX, np.zeros(2, bool))
 
 
-def test_a_file_that_is_no_picture_is_told_by_name() -> None:
+def test_a_file_that_is_not_an_image_is_an_error_with_its_name() -> None:
     with pytest.raises(ValueError, match=r"a\.png cannot be decoded"):
-        Scene("a.png", b"no picture").image_bgr()
+        Scene("a.png", b"not an image").image_bgr()
 
 
-def test_a_sample_without_faces_is_fine() -> None:
-    sample = augment(drawn_scene(np.zeros((0, 4), np.float32)), 64, OPTIONS, np.random.default_rng(0))
+def test_a_scene_without_faces_is_allowed() -> None:
+    scene = drawn_scene(np.zeros((0, 4), np.float32))
+    sample = augment(scene, 64, options=OPTIONS, rng=np.random.default_rng(0))
     assert isinstance(sample, Sample)
     assert sample.boxes.shape == (0, 4)

@@ -11,6 +11,7 @@ from facetally.detection.training.assignment import anchor_centres
 from facetally.detection.training.augment import Sample
 from facetally.detection.training.batches import Collator, EpochScenes, epoch_order
 from facetally.detection.training.recipe import ScrfdRecipe
+from facetally.detection.training.scenes import SceneKind
 
 BOXES = np.array([[40.0, 30, 72, 70]], np.float32)
 
@@ -22,23 +23,24 @@ def batch_of(boxes: np.ndarray, ignored: list[bool]) -> tuple[torch.Tensor, torc
 
 
 def orders(kinds: str, epochs: int, epoch_scenes: int) -> list[list[int]]:
-    """The epochs' rows of scenes that are labelled (L), taught (T) or faceless (F)."""
-    names = [{"L": "labelled", "T": "taught", "F": "faceless"}[letter] for letter in kinds]
+    """The epochs' rows of scenes that are labelled (L), unlabelled (T, for "taught") or faceless (F)."""
+    by_letter: dict[str, SceneKind] = {"L": "labelled", "T": "taught", "F": "faceless"}
+    names = [by_letter[letter] for letter in kinds]
     recipe = ScrfdRecipe(epoch_scenes=epoch_scenes, shares=(("labelled", 0.5), ("taught", 0.4), ("faceless", 0.1)))
     return [epoch_order(names, recipe, seed=0, epoch=epoch).tolist() for epoch in range(epochs)]
 
 
-def test_all_scenes_come_equally_often_over_the_epochs() -> None:
+def test_over_the_epochs_all_scenes_are_equally_frequent() -> None:
     rows = [row for epoch in orders("L" * 10, epochs=5, epoch_scenes=4) for row in epoch]
     assert sorted(rows) == sorted([*range(10), *range(10)])
     assert rows[:10] != rows[10:]
 
 
-def test_an_epoch_may_be_longer_than_all_pictures() -> None:
+def test_an_epoch_may_be_longer_than_the_list_of_scenes() -> None:
     assert sorted(orders("LLL", epochs=1, epoch_scenes=6)[0]) == [0, 0, 1, 1, 2, 2]
 
 
-def test_each_kind_has_its_share_however_few_its_scenes() -> None:
+def test_each_kind_has_its_share_even_with_few_scenes() -> None:
     (rows,) = orders("LTTTTTTTTFF", epochs=1, epoch_scenes=20)
     assert [sum(row in kind for row in rows) for kind in ({0}, range(1, 9), {9, 10})] == [10, 8, 2]
 
@@ -49,7 +51,7 @@ def test_shares_of_kinds_without_scenes_go_to_the_others() -> None:
     assert sorted(orders("TTTT", epochs=1, epoch_scenes=4)[0]) == [0, 1, 2, 3]
 
 
-def test_distances_from_every_positive_anchor_give_the_box_again() -> None:
+def test_the_distances_of_every_positive_anchor_give_its_box() -> None:
     positive, _, distances = batch_of(BOXES, [False])
     centres = anchor_centres(128, 128)
     at, stride, own = centres[positive][:, :2], centres[positive][:, 2:], distances[positive]
@@ -58,7 +60,7 @@ def test_distances_from_every_positive_anchor_give_the_box_again() -> None:
     assert boxes.numpy() == pytest.approx(np.repeat(BOXES, len(boxes), axis=0), abs=1e-3)
 
 
-def test_nobody_is_asked_about_the_inside_of_an_ignored_face() -> None:
+def test_anchors_inside_an_ignored_face_are_ignored() -> None:
     positive, ignored, _ = batch_of(BOXES, [True])
     centres = anchor_centres(128, 128)
     inside = (centres[:, 0] >= 40) & (centres[:, 0] < 72) & (centres[:, 1] >= 30) & (centres[:, 1] < 70)
@@ -67,13 +69,13 @@ def test_nobody_is_asked_about_the_inside_of_an_ignored_face() -> None:
     assert not ignored.all()
 
 
-def test_a_face_within_an_ignored_one_is_still_asked_for() -> None:
+def test_a_face_within_an_ignored_one_has_positive_anchors() -> None:
     positive, ignored, _ = batch_of(np.concatenate([BOXES, [[0, 0, 128, 128]]]).astype(np.float32), [False, True])
     assert positive.any()
     assert not (positive & ignored).any()
 
 
-def test_a_picture_comes_the_same_whoever_asks_for_it() -> None:
+def test_a_sample_depends_only_on_seed_epoch_and_position() -> None:
     recipe = ScrfdRecipe(size_px=96, epoch_scenes=6)
     one, two = (EpochScenes(drawn_scenes(4), recipe, seed=3, epoch=1)[5][0] for _ in range(2))
     assert np.array_equal(one.image, two.image)

@@ -25,7 +25,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[ScrfdNetwork, Pa
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 64, 96), (3, 3, 160, 128)])
-def test_the_exported_network_answers_as_the_trained_one_at_any_size(
+def test_the_exported_network_predicts_the_same_as_the_trained_one_at_any_size(
     exported: tuple[ScrfdNetwork, Path], shape: tuple[int, ...]
 ) -> None:
     network, path = exported
@@ -44,19 +44,19 @@ def test_the_outputs_have_the_names_of_the_official_exports(exported: tuple[Scrf
     assert names == [f"{role}_{stride}" for role in ("score", "bbox", "kps") for stride in (8, 16, 32)]
 
 
-def test_the_scores_alone_are_moved(exported: tuple[ScrfdNetwork, Path], tmp_path: Path) -> None:
+def test_the_shift_changes_the_scores_only(exported: tuple[ScrfdNetwork, Path], tmp_path: Path) -> None:
     network, path = exported
-    export_scrfd(network, tmp_path / "moved.onnx", {}, score_shift=0.5)
+    export_scrfd(network, tmp_path / "shifted.onnx", {}, score_shift=0.5)
     image = {"input": np.random.default_rng(0).normal(size=(1, 3, 64, 64)).astype(np.float32)}
-    own, moved = (onnxruntime.InferenceSession(file).run(None, image) for file in (path, tmp_path / "moved.onnx"))
+    own, shifted = (onnxruntime.InferenceSession(file).run(None, image) for file in (path, tmp_path / "shifted.onnx"))
     for level in range(3):
         logits = np.log(own[level] / (1 - own[level]))
-        assert moved[level] == pytest.approx(1 / (1 + np.exp(-logits - 0.5)), abs=1e-5)
+        assert shifted[level] == pytest.approx(1 / (1 + np.exp(-logits - 0.5)), abs=1e-5)
     for position in range(3, 9):
-        assert moved[position] == pytest.approx(own[position], abs=1e-5)
+        assert shifted[position] == pytest.approx(own[position], abs=1e-5)
 
 
-def test_the_files_metadata_are_kept(exported: tuple[ScrfdNetwork, Path]) -> None:
+def test_the_metadata_are_stored(exported: tuple[ScrfdNetwork, Path]) -> None:
     assert {entry.key: entry.value for entry in onnx.load(exported[1]).metadata_props}["name"] == "ours"
 
 

@@ -9,7 +9,7 @@ from facetally.detection.training.assignment import anchor_centres
 from facetally.detection.training.network import SCRFD_500M, ScrfdNetwork, ScrfdNetworkOptions
 
 
-def test_each_stride_answers_for_two_anchors_a_cell() -> None:
+def test_each_stride_has_outputs_for_two_anchors_per_cell() -> None:
     levels = ScrfdNetwork()(torch.zeros(2, 3, 64, 96))
     counts = [2 * 8 * 12, 2 * 4 * 6, 2 * 2 * 3]
     assert [tuple(scores.shape) for scores, _, _ in levels] == [(2, count) for count in counts]
@@ -17,12 +17,12 @@ def test_each_stride_answers_for_two_anchors_a_cell() -> None:
     assert [tuple(points.shape) for _, _, points in levels] == [(2, count, 10) for count in counts]
 
 
-def test_anchors_and_answers_are_equally_many() -> None:
+def test_there_is_one_output_per_anchor() -> None:
     levels = ScrfdNetwork()(torch.zeros(1, 3, 96, 160))
     assert len(anchor_centres(96, 160)) == sum(scores.shape[1] for scores, _, _ in levels)
 
 
-def test_the_network_is_as_large_as_the_papers() -> None:
+def test_the_network_has_as_many_parameters_as_the_papers() -> None:
     parameters = sum(parameter.numel() for parameter in ScrfdNetwork(SCRFD_500M).parameters())
     assert parameters == 631_413
 
@@ -34,13 +34,13 @@ def test_before_training_every_score_is_low_and_every_box_has_a_size() -> None:
     assert min((boxes[..., 2:] + boxes[..., :2]).min().item() for _, boxes, _ in levels) > 1
 
 
-def test_a_cells_answer_lies_at_its_place() -> None:
+def test_an_output_depends_on_the_image_around_its_anchor() -> None:
     torch.manual_seed(0)
     network = ScrfdNetwork(ScrfdNetworkOptions(stage_blocks=(1, 1, 1, 1))).eval()
-    calm, spotted = torch.zeros(1, 3, 256, 256), torch.zeros(1, 3, 256, 256)
+    blank, spotted = torch.zeros(1, 3, 256, 256), torch.zeros(1, 3, 256, 256)
     spotted[:, :, 200:208, 40:48] = 3.0
     with torch.no_grad():
-        change = (network(spotted)[0][0] - network(calm)[0][0]).abs()[0]
+        change = (network(spotted)[0][0] - network(blank)[0][0]).abs()[0]
     centres = anchor_centres(256, 256)[: len(change), :2]
     middle = (centres * change[:, None]).sum(dim=0) / change.sum()
     assert middle.tolist() == pytest.approx([44, 204], abs=20)

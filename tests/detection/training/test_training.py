@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from drawn_scenes import drawn_scene, drawn_scenes
 
 from facetally.detection.evaluation import LabelledFaces, matched
-from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
+from facetally.detection.scrfd import NORMALISED, ScrfdDetector, ScrfdOptions
 from facetally.detection.training.augment import SceneAugmentOptions
 from facetally.detection.training.export import export_scrfd
 from facetally.detection.training.network import ScrfdNetwork, ScrfdNetworkOptions
@@ -33,9 +34,9 @@ TINY = ScrfdRecipe(
 )
 
 
-def trainer(folder: Path, recipe: ScrfdRecipe = TINY, **options: object) -> ScrfdTrainer:
+def trainer(folder: Path, recipe: ScrfdRecipe = TINY) -> ScrfdTrainer:
     torch.manual_seed(0)
-    return ScrfdTrainer(ScrfdNetwork(recipe.network), drawn_scenes(24), recipe, 0, folder / "state", **options)
+    return ScrfdTrainer(ScrfdNetwork(recipe.network), drawn_scenes(24), recipe, 0, folder / "state")
 
 
 def weights(network: torch.nn.Module) -> torch.Tensor:
@@ -43,10 +44,10 @@ def weights(network: torch.nn.Module) -> torch.Tensor:
 
 
 def test_a_network_learns_to_find_drawn_faces(tmp_path: Path) -> None:
-    learnt = trainer(tmp_path, replace(TINY, epochs=12, epoch_scenes=96))
-    results = list(learnt.run())
+    learner = trainer(tmp_path, replace(TINY, epochs=12, epoch_scenes=96))
+    results = list(learner.run())
     assert results[-1].loss < 0.6 * results[0].loss
-    export_scrfd(learnt.network, tmp_path / "tiny.onnx", {})
+    export_scrfd(learner.network, tmp_path / "tiny.onnx", {})
     detector = ScrfdDetector(tmp_path / "tiny.onnx", ScrfdOptions(input_px=160, min_score=0.02, wide_px=0))
     others = drawn_scenes(12, seed=1)
     found = [detector.detect([scene.image_bgr()])[0] for scene in others]
@@ -54,7 +55,7 @@ def test_a_network_learns_to_find_drawn_faces(tmp_path: Path) -> None:
     assert matched(found, labels).average_precision > 0.8
 
 
-def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "halves").mkdir()
     whole = trainer(tmp_path / "whole")
@@ -66,7 +67,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     assert torch.equal(weights(whole.network), weights(resumed.network))
 
 
-def test_a_longer_training_goes_on_from_where_a_shorter_held_its_rate(tmp_path: Path) -> None:
+def test_a_longer_training_resumes_from_before_the_rate_fell_in_a_shorter_one(tmp_path: Path) -> None:
     (tmp_path / "short").mkdir()
     (tmp_path / "long").mkdir()
     short = trainer(tmp_path / "short")
@@ -81,7 +82,7 @@ def test_a_longer_training_goes_on_from_where_a_shorter_held_its_rate(tmp_path: 
     assert torch.equal(weights(whole.network), weights(longer.network))
 
 
-def test_a_training_made_shorter_where_its_rate_falls_keeps_the_state_before(tmp_path: Path) -> None:
+def test_a_training_shortened_to_where_its_rate_falls_keeps_that_state(tmp_path: Path) -> None:
     next(trainer(tmp_path, replace(TINY, epochs=4)).run())
     before = (tmp_path / "state").read_bytes()
     shorter = trainer(tmp_path)
@@ -95,18 +96,18 @@ def test_a_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
         next(trainer(tmp_path, replace(TINY, learning_rate=2e-2)).run())
 
 
-def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
+def test_too_few_scenes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="too few for a batch"):
         ScrfdTrainer(ScrfdNetwork(SMALL), drawn_scenes(2), TINY, 0, tmp_path / "state")
 
 
-def test_pictures_without_labels_need_a_teacher(tmp_path: Path) -> None:
+def test_scenes_without_labels_need_a_teacher(tmp_path: Path) -> None:
     scenes = [replace(scene, is_labelled=False) for scene in drawn_scenes(8)]
     with pytest.raises(ValueError, match="need a teacher"):
         ScrfdTrainer(ScrfdNetwork(SMALL), scenes, TINY, 0, tmp_path / "state")
 
 
-def test_a_teacher_answers_at_the_networks_own_anchors(tmp_path: Path) -> None:
+def test_a_teacher_predicts_at_the_networks_own_anchors(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = ScrfdNetwork(SMALL).eval()
     export_scrfd(network, tmp_path / "teacher.onnx", {})
@@ -120,18 +121,25 @@ def test_a_teacher_answers_at_the_networks_own_anchors(tmp_path: Path) -> None:
     assert predictions.boxes.numpy() == pytest.approx(boxes.numpy(), abs=1e-3)
 
 
-def test_where_labels_show_nobody_the_teacher_is_not_asked(tmp_path: Path) -> None:
+def test_the_teacher_is_not_run_on_images_labelled_as_faceless(tmp_path: Path) -> None:
     class Forbidden:
         def predictions(self, _: torch.Tensor) -> None:
-            raise AssertionError("asked")
+            raise AssertionError("the teacher was run")
 
     scenes = [drawn_scene(np.zeros((0, 4)), seed=seed) for seed in range(8)]
-    learnt = ScrfdTrainer(ScrfdNetwork(SMALL), scenes, replace(TINY, epoch_scenes=8), 0, tmp_path / "s", Forbidden())
-    assert all(result.loss > 0 for result in learnt.run())
+    teacher = cast(Teacher, Forbidden())
+    learner = ScrfdTrainer(ScrfdNetwork(SMALL), scenes, replace(TINY, epoch_scenes=8), 0, tmp_path / "s", teacher)
+    assert all(result.loss > 0 for result in learner.run())
 
 
-def test_pictures_without_labels_are_learnt_from_a_teacher(tmp_path: Path) -> None:
+def test_scenes_without_labels_are_learnt_from_a_teacher(tmp_path: Path) -> None:
     export_scrfd(ScrfdNetwork(SMALL).eval(), tmp_path / "teacher.onnx", {})
     scenes = [replace(scene, is_labelled=number % 2 == 0) for number, scene in enumerate(drawn_scenes(16))]
-    learnt = ScrfdTrainer(ScrfdNetwork(SMALL), scenes, TINY, 0, tmp_path / "s", Teacher(tmp_path / "teacher.onnx"))
-    assert all(result.loss > 0 for result in learnt.run())
+    learner = ScrfdTrainer(ScrfdNetwork(SMALL), scenes, TINY, 0, tmp_path / "s", Teacher(tmp_path / "teacher.onnx"))
+    assert all(result.loss > 0 for result in learner.run())
+
+
+def test_pixels_are_normalised_in_training_as_in_detection() -> None:
+    images = torch.arange(256, dtype=torch.uint8).repeat(3).reshape(1, 16, 16, 3)
+    in_detection = NORMALISED[images.numpy()[..., ::-1]].transpose(0, 3, 1, 2)  # BGR -> RGB
+    np.testing.assert_allclose(as_input(images).numpy(), in_detection, atol=1e-6)

@@ -4,6 +4,7 @@ import zipfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,14 +33,14 @@ def split_sizes(corpus: FaceCorpus) -> list[int]:
 
 
 def contents(corpus: FaceCorpus, split: str) -> set[str]:
-    """What the crops of a split really are, whatever their labels say of it."""
+    """The digests of the crops of a split, independent of its labels."""
     part = corpus.split(split)
     return {pixel_digest(part.crop(index)) for index in range(len(part))}
 
 
-def assert_splits_are_apart(corpus: FaceCorpus) -> None:
+def assert_splits_are_disjoint(corpus: FaceCorpus) -> None:
     by_split = {name: contents(corpus, name) for name in SPLITS}
-    assert sum(map(len, by_split.values())) == len(corpus)  # nor is any twice in one
+    assert sum(map(len, by_split.values())) == len(corpus)  # no duplicates within a split
     assert len(set.union(*by_split.values())) == len(corpus)
 
 
@@ -47,7 +48,7 @@ def test_no_image_and_no_copy_of_one_is_in_two_splits() -> None:
     crops = drawn_crops(MEN)
     persons = [f"{number // 4}" for number in range(len(MEN))]
     sets = [
-        face_set(MEN, crops=crops, name="everybody else"),
+        face_set(MEN, crops=crops, name="no persons"),
         face_set(MEN, crops=crops[::-1], name="persons", person=persons),
         face_set(MEN, crops=crops, name="own", own_split=["train", "val"] * 200),
         face_set(MEN, crops=drawn_crops(MEN, seed=9), name="other"),
@@ -56,7 +57,7 @@ def test_no_image_and_no_copy_of_one_is_in_two_splits() -> None:
     corpus = join_sets(sets, seed=0)
     assert len(corpus) == 800  # 2000 rows of 800 images
     assert min(split_sizes(corpus)) > 20
-    assert_splits_are_apart(corpus)
+    assert_splits_are_disjoint(corpus)
 
 
 def test_no_person_is_in_two_splits() -> None:
@@ -67,7 +68,7 @@ def test_no_person_is_in_two_splits() -> None:
     assert len(corpus) == 400
 
 
-def test_persons_of_the_same_name_in_two_sets_are_drawn_apart() -> None:
+def test_persons_of_the_same_name_in_two_sets_are_drawn_separately() -> None:
     persons = [f"{number}" for number in range(400)]
     sets = [face_set(MEN, person=persons, name=name, crops=drawn_crops(MEN, seed)) for seed, name in enumerate("ab")]
     splits = join_sets(sets, seed=0).faces["split"].to_numpy()
@@ -81,14 +82,14 @@ def test_faces_are_drawn_80_to_5_to_15() -> None:
     assert test == pytest.approx(300, abs=48)
 
 
-def test_a_sets_own_val_is_the_test_split_and_a_twentieth_of_its_train_selects() -> None:
+def test_a_sets_own_val_is_the_test_split_and_a_twentieth_of_its_train_is_for_selection() -> None:
     faces = face_set(MEN, own_split=["val"] * 100 + ["train"] * 300)
     corpus = join_sets([faces], seed=0)
     assert corpus.faces["split"].eq("test").tolist() == [True] * 100 + [False] * 300
     assert 4 <= len(corpus.split("selection")) <= 26  # 15, three standard deviations
 
 
-def test_the_seed_decides_the_draw_and_the_order_of_faces_does_not() -> None:
+def test_the_draw_depends_on_the_seed_and_not_on_the_order_of_faces() -> None:
     faces, crops = face_set(MEN), drawn_crops(MEN)
     backwards = face_set(MEN, crops=crops[::-1])
     splits = join_sets([faces], seed=0).faces.set_index("digest")["split"]
@@ -96,7 +97,7 @@ def test_the_seed_decides_the_draw_and_the_order_of_faces_does_not() -> None:
     assert not splits.equals(join_sets([faces], seed=1).faces.set_index("digest")["split"])
 
 
-def test_of_a_copy_in_train_and_val_only_the_one_in_val_stays() -> None:
+def test_of_copies_in_train_and_val_the_one_in_val_is_kept() -> None:
     crops = drawn_crops([0, 0])[[0, 1, 0]]
     corpus = join_sets([face_set([0, 0, 0], crops=crops, own_split=["train", "train", "val"])], seed=0)
     assert corpus.faces["file"].tolist() == ["1.png", "2.png"]
@@ -104,7 +105,7 @@ def test_of_a_copy_in_train_and_val_only_the_one_in_val_stays() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_of_a_copy_in_two_sets_the_one_farther_from_training_stays(seed: int) -> None:
+def test_of_copies_in_two_sets_the_one_farther_from_training_is_kept(seed: int) -> None:
     sets = [face_set([0], name=name, person="someone") for name in ("first", "second")]
     splits = [join_sets([faces], seed).faces["split"][0] for faces in sets]
     farther = 1 if SPLITS.index(splits[1]) > SPLITS.index(splits[0]) else 0
@@ -112,7 +113,7 @@ def test_of_a_copy_in_two_sets_the_one_farther_from_training_stays(seed: int) ->
     assert kept[["set", "split"]].to_numpy().tolist() == [[sets[farther].name, splits[farther]]]
 
 
-def test_copies_that_disagree_about_the_gender_are_all_left_out() -> None:
+def test_copies_that_disagree_about_the_gender_are_all_dropped() -> None:
     crops = drawn_crops([0, 0])[[0, 1, 0, 0]]
     corpus = join_sets([face_set([0, 0, 1, 0], crops=crops)], seed=0)
     assert corpus.faces["file"].tolist() == ["1.png"]
@@ -123,14 +124,14 @@ def test_a_copy_without_a_label_contradicts_nothing() -> None:
     assert len(join_sets([face_set([0, NAN], crops=crops)], seed=0)) == 1
 
 
-def test_ages_are_kept_with_both_ends_and_where_unknown() -> None:
+def test_ages_are_kept_at_both_ends_of_the_range_and_where_unknown() -> None:
     faces = face_set(np.zeros(5), age_years=[17, 18, 80, 81, NAN])
     assert join_sets([faces], 0, ages=(18, 80)).faces["file"].tolist() == ["1.png", "2.png", "4.png"]
     with pytest.raises(ValueError, match="no face is left"):
         join_sets([face_set([0], age_years=5)], 0, ages=(18, 80))
 
 
-def test_all_faces_are_reported_with_every_copy_and_contradiction() -> None:
+def test_all_faces_keeps_every_copy_and_contradiction_in_the_test_split() -> None:
     sets = [face_set([0, 1, 1], age_years=[2, 30, NAN], crops=drawn_crops([0, 1])[[0, 1, 0]]), face_set([1], name="b")]
     corpus = all_faces(sets)
     assert split_sizes(corpus) == [0, 0, 4]
@@ -143,7 +144,7 @@ def test_all_faces_are_reported_with_every_copy_and_contradiction() -> None:
     assert np.array_equal(corpus.crop(3), sets[1].crops[0])
 
 
-def test_crops_are_those_of_the_rows_labels() -> None:
+def test_crops_belong_to_the_labels_of_their_rows() -> None:
     sets = [face_set([0, 1, 0], name="a"), face_set([1, 0], name="b", crops=drawn_crops([1, 0], seed=5))]
     women = join_sets(sets, seed=0).only(np.array([False, True, False, True, False]))
     assert women.faces[["set", "file"]].to_numpy().tolist() == [["a", "1.png"], ["b", "0.png"]]
@@ -153,14 +154,14 @@ def test_crops_are_those_of_the_rows_labels() -> None:
 
 
 @pytest.mark.parametrize("change", [{"margin_px": 5}, {"crops": np.zeros((1, 48, 48, 3), np.uint8)}])
-def test_sets_cut_in_another_way_do_not_join(change: dict[str, object]) -> None:
+def test_sets_cut_differently_cannot_be_joined(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="same size with the same margin"):
         join_sets([face_set([0]), replace(face_set([1]), **change)], seed=0)
 
 
-def test_a_set_with_a_label_too_few_or_a_column_missing_is_refused() -> None:
+def test_a_set_with_a_missing_crop_or_column_is_refused() -> None:
     faces = face_set([0, 1])
-    with pytest.raises(ValueError, match="drawn: 1 crops do not go with 2 labels"):
+    with pytest.raises(ValueError, match="drawn: 1 crops do not match 2 labels"):
         replace(faces, crops=faces.crops[:1])
     with pytest.raises(ValueError, match="drawn: labels without person"):
         replace(faces, labels=faces.labels.drop(columns="person"))
@@ -195,7 +196,7 @@ def test_a_saved_set_comes_back_and_stays_on_disk(tmp_path: Path) -> None:
     faces = face_set([0, 1, NAN], age_years=[3, NAN, 70], person=["", "a", "b"])
     folder = tmp_path / "new" / "set"
     crops = new_crops(folder, 5, OUTER_PX)
-    crops[:3] = faces.crops  # two pictures had no face
+    crops[:3] = faces.crops  # two images had no face
     save_labels(folder, faces.labels)
     again = load_face_set(folder, "drawn", faces.margin_px)
     assert isinstance(again.crops, np.memmap)
@@ -204,20 +205,20 @@ def test_a_saved_set_comes_back_and_stays_on_disk(tmp_path: Path) -> None:
     assert join_sets([again], 0).fingerprint() == join_sets([faces], 0).fingerprint()
 
 
-def test_the_digest_is_that_of_the_pixels_wherever_they_lie() -> None:
+def test_the_digest_does_not_depend_on_the_memory_layout() -> None:
     crop = drawn_crops([1])[0]
     strided = np.zeros((OUTER_PX, 2 * OUTER_PX, 3), np.uint8)
     strided[:, ::2] = crop
     assert pixel_digest(strided[:, ::2]) == pixel_digest(crop) != pixel_digest(crop[:, ::-1])
 
 
-def test_the_middle_loses_its_margin_and_nothing_else() -> None:
+def test_the_middle_is_the_crop_without_its_margin() -> None:
     crop = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     assert np.array_equal(middle(crop, 32, 0.1), crop[4:36, 4:36])
     assert np.array_equal(middle(crop, 40, 0.0), crop)
 
 
-def test_a_smaller_middle_is_the_mean_of_its_pixels() -> None:
+def test_a_smaller_middle_averages_its_pixels() -> None:
     crop = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     expected = crop[4:36, 4:36].reshape(16, 2, 16, 2, 3).mean(axis=(1, 3))
     assert np.abs(middle(crop, 16, 0.1) - expected).max() <= 1
@@ -225,15 +226,16 @@ def test_a_smaller_middle_is_the_mean_of_its_pixels() -> None:
 
 
 @pytest.mark.real
-def test_no_copy_among_utkfaces_pictures_is_in_two_splits(shared: Path) -> None:
+def test_no_copy_among_utkfaces_images_is_in_two_splits(shared: Path) -> None:
     with zipfile.ZipFile(shared / "data" / "UTKFace.zip") as archive:
         files = [item for item in archive.infolist() if item.file_size]
         checksums = Counter(item.CRC for item in files)
         copies = sorted((item for item in files if checksums[item.CRC] > 1), key=lambda item: item.CRC)[:120]
         images = [cv2.imdecode(np.frombuffer(archive.read(item), np.uint8), cv2.IMREAD_COLOR) for item in copies]
-    crops = np.stack([cv2.resize(image, (OUTER_PX, OUTER_PX), interpolation=cv2.INTER_AREA) for image in images])
+    shrunk = [cv2.resize(np.asarray(image), (OUTER_PX, OUTER_PX), interpolation=cv2.INTER_AREA) for image in images]
+    crops = np.stack(shrunk).astype(np.uint8)
     female = [float(Path(item.filename).name.split("_")[1]) for item in copies]
     corpus = join_sets([face_set(female, crops=crops)], seed=0)
-    assert 40 <= len(corpus) <= 60  # pairs, a few of three, and a few that disagree
+    assert 40 <= len(corpus) <= 60  # mostly pairs, a few of three copies, and a few that disagree
     assert min(split_sizes(corpus)) > 0
-    assert_splits_are_apart(corpus)
+    assert_splits_are_disjoint(corpus)

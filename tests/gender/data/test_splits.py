@@ -1,4 +1,4 @@
-"""What a model remembers of the pictures that it has not learnt from."""
+"""The record of the images that a model was not trained on."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def digests(count: int) -> list[str]:
     return [hashlib.sha256(str(number).encode()).hexdigest() for number in range(count)]
 
 
-def sides(corpus: FaceCorpus) -> dict[str, str]:
+def splits(corpus: FaceCorpus) -> dict[str, str]:
     return dict(zip(corpus.faces["digest"], corpus.faces["split"], strict=True))
 
 
-def test_pictures_held_out_are_known_again_and_no_others() -> None:
+def test_held_out_images_are_recognised_and_no_others() -> None:
     names = digests(9)
     faces = pd.DataFrame({"digest": names, "split": ["train", "selection", "test"] * 3})
     held_out = HeldOut.from_dict(HeldOut.of(faces).to_dict())
@@ -32,36 +32,36 @@ def test_pictures_held_out_are_known_again_and_no_others() -> None:
     assert HeldOut.from_dict(HeldOut().to_dict()) == HeldOut() == HeldOut.of(faces[:1])
 
 
-def test_the_memory_takes_six_bytes_a_picture() -> None:
+def test_the_record_takes_six_bytes_per_image() -> None:
     faces = pd.DataFrame({"digest": digests(3000), "split": "test"})
     assert len(HeldOut.of(faces).to_dict()["test"]) == 16_000
 
 
 @pytest.mark.parametrize("values", [{"train": "AAAA"}, {"test": "!"}, {"test": 5}])
-def test_what_is_no_memory_is_refused(values: dict[str, object]) -> None:
+def test_an_invalid_record_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         HeldOut.from_dict(values)
 
 
-def test_a_later_training_keeps_the_sides_whatever_its_seed() -> None:
+def test_a_later_training_keeps_the_splits_whatever_its_seed() -> None:
     faces = face_set(MEN)
     first = join_sets([faces], seed=0)
     again = join_sets([faces], seed=1, before=HeldOut.of(first.faces))
-    assert sides(again) == sides(first) != sides(join_sets([faces], seed=1))
+    assert splits(again) == splits(first) != splits(join_sets([faces], seed=1))
 
 
-def test_what_an_earlier_training_may_have_learnt_from_is_never_held_out() -> None:
+def test_images_that_an_earlier_training_may_have_used_are_never_held_out() -> None:
     faces, few = face_set(MEN), face_set(MEN[:200])
     held_out = HeldOut.of(join_sets([few], seed=0).faces)
-    later = sides(join_sets([faces], seed=1, before=held_out))
-    assert {digest for digest, side in later.items() if side != "train"} == {
+    later = splits(join_sets([faces], seed=1, before=held_out))
+    assert {digest for digest, split in later.items() if split != "train"} == {
         digest for digest in few.labels["digest"] if held_out.split_of(digest)
     }
 
 
-def test_a_set_that_is_new_is_drawn_as_ever() -> None:
+def test_a_new_set_is_drawn_independently() -> None:
     old, new = face_set(MEN, name="old"), face_set(MEN, name="new", crops=drawn_crops(MEN, seed=9))
     held_out = HeldOut.of(join_sets([old], seed=0).faces)
     both = join_sets([old, new], seed=1, before=held_out)
-    assert sides(both.only(both.faces["set"] == "new")) == sides(join_sets([new], seed=1))
-    assert sides(both.only(both.faces["set"] == "old")) == sides(join_sets([old], seed=0))
+    assert splits(both.only(both.faces["set"] == "new")) == splits(join_sets([new], seed=1))
+    assert splits(both.only(both.faces["set"] == "old")) == splits(join_sets([old], seed=0))

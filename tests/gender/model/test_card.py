@@ -22,13 +22,13 @@ def test_a_card_survives_json_and_plain_values(card: ModelCard) -> None:
     assert card.to_dict()["class_names"] == ["male", "female"]  # no tuples: plain values only
 
 
-def test_the_female_logit_is_where_the_class_names_say(card: ModelCard) -> None:
+def test_the_class_names_give_the_position_of_the_female_logit(card: ModelCard) -> None:
     assert card.female_index == 1
     assert replace(card, class_names=("female", "male")).female_index == 0
 
 
 @pytest.mark.parametrize("names", [("male",), ("male", "male"), ("man", "woman"), ("female", "male", "unknown")])
-def test_class_names_that_are_not_the_two_genders_are_refused(card: ModelCard, names: tuple[str, ...]) -> None:
+def test_class_names_that_are_not_the_two_genders_are_refused(card: ModelCard, names: Any) -> None:
     with pytest.raises(ValueError, match="class names"):
         replace(card, class_names=names)
 
@@ -47,14 +47,14 @@ def test_a_card_without_a_field_is_refused(card: ModelCard, missing: str) -> Non
 
 
 @pytest.mark.parametrize("values", [[], None, {"class_names": 2}, {"mood": "unknown field"}])
-def test_values_that_are_no_card_are_refused(card: ModelCard, values: Any) -> None:
+def test_values_that_are_not_a_card_are_refused(card: ModelCard, values: Any) -> None:
     if isinstance(values, dict):
         values = card.to_dict() | values
     with pytest.raises(ValueError, match="incomplete model card"):
         ModelCard.from_json(json.dumps(values))
 
 
-def test_text_that_is_no_json_is_refused() -> None:
+def test_text_that_is_not_json_is_refused() -> None:
     with pytest.raises(ValueError, match="Expecting"):
         ModelCard.from_json("{truncated")
 
@@ -117,7 +117,7 @@ def test_layout_and_calibrations_survive_json(card: ModelCard) -> None:
     "values",
     [
         {"outputs": {"gender": "three"}},
-        {"outputs": {"gender": "none"}},  # tells nothing
+        {"outputs": {"gender": "none"}},  # no output at all
         {"outputs": {"mood": "none"}},
         {"outputs": ["two_logits"]},
         {"calibration": {"crop": {"slope": "steep"}}},
@@ -137,12 +137,13 @@ def test_a_card_with_unusable_fields_is_refused(card: ModelCard, values: dict[st
         ModelCard.from_dict(card.to_dict() | values)
 
 
-def test_a_calibration_is_of_a_crop_or_a_track(card: ModelCard) -> None:
+def test_a_calibration_for_an_unknown_unit_is_refused(card: ModelCard) -> None:
+    unknown: Any = "tracks"
     with pytest.raises(ValueError, match="unit must be one of"):
-        card.calibration_of("tracks")
+        card.calibration_of(unknown)
 
 
-def test_the_commands_of_a_training_come_after_those_of_what_it_went_on_from() -> None:
+def test_the_commands_of_a_training_follow_those_of_the_training_it_continued() -> None:
     assert commands_of({"command": "first"}) == ["first"]
     assert commands_of({"command": "third", "before": {"command": "second", "before": {"command": "first"}}}) == [
         "first",

@@ -58,9 +58,9 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(
 ) -> None:
     created, path = tmp_path / "created", tmp_path / "attack.pth"
     write({"card": card.to_dict(), "weights": Attack(created)}, path)
-    with suppress(RuntimeError):  # torch runs a bare pickle before it finds that it is no checkpoint
+    with suppress(RuntimeError):  # torch runs a bare pickle before it finds out that it is not a checkpoint
         torch.load(path, weights_only=False)
-    created.rmdir()  # the attack works on those who trust the file
+    created.rmdir()  # the attack works with `weights_only=False`
     with pytest.raises(ValueError, match="not a facetally checkpoint"):
         load_checkpoint(path)
     assert not created.exists()
@@ -113,7 +113,7 @@ def test_a_failed_save_leaves_the_old_checkpoint(
 
 
 @pytest.mark.parametrize("batch_size", [1, 7])
-def test_the_onnx_twin_gives_the_checkpoints_logits(
+def test_the_exported_onnx_gives_the_checkpoints_logits(
     weights_pair: tuple[Path, Path], card: ModelCard, crops: np.ndarray, batch_size: int
 ) -> None:
     batch = card.normalised(crops[:batch_size])
@@ -127,23 +127,23 @@ def test_the_onnx_twin_gives_the_checkpoints_logits(
     np.testing.assert_allclose(logits, expected, atol=1e-4)
 
 
-def test_the_onnx_twin_names_its_ends_and_takes_any_batch(weights_pair: tuple[Path, Path], card: ModelCard) -> None:
+def test_the_exported_onnx_has_named_ends_and_a_dynamic_batch(weights_pair: tuple[Path, Path], card: ModelCard) -> None:
     model = onnx.load(weights_pair[1])
-    (entry,), (prediction,) = (
+    (network_input,), (network_output,) = (
         [(end.name, [axis.dim_value or axis.dim_param for axis in end.type.tensor_type.shape.dim]) for end in ends]
         for ends in (model.graph.input, model.graph.output)
     )
     side = card.crop["size_px"]
-    assert entry == ("input", ["batch", 3, side, side])
-    assert prediction == ("output", ["batch", 2])
+    assert network_input == ("input", ["batch", 3, side, side])
+    assert network_output == ("output", ["batch", 2])
     assert next(opset.version for opset in model.opset_import if not opset.domain) >= 11
 
 
-def test_the_card_says_which_network_is_built(tmp_path: Path, card: ModelCard) -> None:
+def test_the_card_determines_the_network(tmp_path: Path, card: ModelCard) -> None:
     options = NetworkOptions("five_blocks", hidden=16, dropout=0.5, hidden_dropout=0.3)
-    predicted = asdict(options)
+    fields = asdict(options)
     card = replace(
-        card, architecture=predicted.pop("backbone"), network=predicted, outputs={"gender": "none", "age": "per_100"}
+        card, architecture=fields.pop("backbone"), network=fields, outputs={"gender": "none", "age": "per_100"}
     )
     save_checkpoint(tmp_path / "w.pth", FaceNetwork(options, 1), card)
     network, _ = load_checkpoint(tmp_path / "w.pth")
@@ -151,7 +151,7 @@ def test_the_card_says_which_network_is_built(tmp_path: Path, card: ModelCard) -
     assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 1)
 
 
-def test_a_layout_that_does_not_go_with_the_weights_is_refused(
+def test_a_layout_that_does_not_match_the_weights_is_refused(
     tmp_path: Path, settled_network: torch.nn.Module, card: ModelCard
 ) -> None:
     save_checkpoint(tmp_path / "w.pth", settled_network, replace(card, outputs={"gender": "female_logit"}))
@@ -159,7 +159,7 @@ def test_a_layout_that_does_not_go_with_the_weights_is_refused(
         load_checkpoint(tmp_path / "w.pth")
 
 
-def test_the_onnx_twin_carries_the_same_card(weights_pair: tuple[Path, Path], card: ModelCard) -> None:
+def test_the_exported_onnx_has_the_same_card(weights_pair: tuple[Path, Path], card: ModelCard) -> None:
     metadata = {entry.key: entry.value for entry in onnx.load(weights_pair[1]).metadata_props}
     assert ModelCard.from_json(metadata[ONNX_METADATA_KEY]) == load_checkpoint(weights_pair[0])[1] == card
     assert [p.name for p in sorted(weights_pair[1].parent.iterdir())] == [
@@ -168,9 +168,9 @@ def test_the_onnx_twin_carries_the_same_card(weights_pair: tuple[Path, Path], ca
     ]  # no .part, no .data
 
 
-def test_the_onnx_twin_does_not_tell_of_this_machine(weights_pair: tuple[Path, Path]) -> None:
+def test_the_exported_onnx_holds_no_paths_of_the_machine(weights_pair: tuple[Path, Path]) -> None:
     content = weights_pair[1].read_bytes()
-    places = (
+    paths = (
         str(REPOSITORY),
         str(Path.home()),
         str(weights_pair[1].parent),
@@ -178,4 +178,4 @@ def test_the_onnx_twin_does_not_tell_of_this_machine(weights_pair: tuple[Path, P
         "site-packages",
         ".py",
     )
-    assert [place for place in places if place.encode() in content] == []
+    assert [path for path in paths if path.encode() in content] == []

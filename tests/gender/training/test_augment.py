@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,13 +22,13 @@ def noise(seed: int = 0) -> np.ndarray:
 
 
 def soft(low: int, high: int) -> np.ndarray:
-    """(64, 64, 3) random colours in a range, in squares of 8 px."""
+    """(64, 64, 3) random colours within a range, in squares of 8 px."""
     coarse = np.random.default_rng(1).integers(low, high, (8, 8, 3), dtype=np.uint8)
     return coarse.repeat(8, axis=0).repeat(8, axis=1)
 
 
 def slopes() -> np.ndarray:
-    """Red rises with x, green with y."""
+    """Red increases with x, green with y."""
     rise = np.arange(OUTER_PX, dtype=np.uint8) * LEVELS_PER_PX
     crop = np.zeros((OUTER_PX, OUTER_PX, 3), np.uint8)
     crop[:, :, 0], crop[:, :, 1] = rise, rise[:, None]
@@ -37,11 +38,11 @@ def slopes() -> np.ndarray:
 def draws(crop: np.ndarray, count: int, options: AugmentOptions) -> np.ndarray:
     """(count, 64, 64, 3) float64."""
     rng = np.random.default_rng(0)
-    return np.stack([augment(crop, SIZE_PX, MARGIN, options, rng) for _ in range(count)]).astype(float)
+    return np.stack([augment(crop, SIZE_PX, MARGIN, options=options, rng=rng) for _ in range(count)]).astype(float)
 
 
 def steps(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 2) each: how far in the input (x, y) one pixel to the right, and one down, in draws of `slopes` goes."""
+    """Two (N, 2): the step in the input (x, y) for one pixel to the right, and for one down, in draws of `slopes`."""
     part = drawn[:, 12:53, 12:53, :2] / LEVELS_PER_PX
     across = (part[:, :, -1] - part[:, :, 0]).mean(axis=1) / 40
     down = (part[:, -1] - part[:, 0]).mean(axis=1) / 40
@@ -49,30 +50,31 @@ def steps(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("size_px", [32, 64, 100])
-def test_crops_come_in_the_size_asked_for_and_are_not_changed_themselves(size_px: int) -> None:
+def test_the_result_has_the_requested_size_and_the_input_is_unchanged(size_px: int) -> None:
     crop, before = noise(), noise()
-    drawn = augment(crop, size_px, MARGIN, VIDEO, np.random.default_rng(0))
+    drawn = augment(crop, size_px, MARGIN, options=VIDEO, rng=np.random.default_rng(0))
     assert drawn.shape == (size_px, size_px, 3) and drawn.dtype == np.uint8
     assert np.array_equal(crop, before)
 
 
-def test_the_generator_decides_the_draw() -> None:
-    first, again, other = (augment(noise(), SIZE_PX, MARGIN, VIDEO, np.random.default_rng(s)) for s in (3, 3, 4))
+def test_the_draw_depends_on_the_generator() -> None:
+    rngs = (np.random.default_rng(seed) for seed in (3, 3, 4))
+    first, again, other = (augment(noise(), SIZE_PX, MARGIN, options=VIDEO, rng=rng) for rng in rngs)
     assert np.array_equal(first, again)
     assert np.abs(first.astype(float) - other).mean() > 10
 
 
-def test_without_any_range_the_middle_comes_back() -> None:
+def test_without_any_change_the_result_is_the_middle() -> None:
     assert np.array_equal(draws(noise(), 1, STILL)[0], noise()[INNER, INNER])
 
 
 @pytest.mark.parametrize("size_px", [32, 48, 80])
-def test_of_any_size_the_middle_is_the_one_that_is_evaluated(size_px: int) -> None:
-    drawn = augment(slopes(), size_px, MARGIN, STILL, np.random.default_rng(0)).astype(float)
+def test_at_any_size_the_middle_is_the_same_as_in_evaluation(size_px: int) -> None:
+    drawn = augment(slopes(), size_px, MARGIN, options=STILL, rng=np.random.default_rng(0)).astype(float)
     assert np.abs(drawn - middle(slopes(), size_px, MARGIN))[1:-1, 1:-1].max() <= 1
 
 
-def test_mirroring_alone_turns_the_middle_round() -> None:
+def test_mirroring_alone_flips_the_middle() -> None:
     assert np.array_equal(draws(noise(), 1, replace(STILL, mirror_prob=1))[0], noise()[INNER, INNER][:, ::-1])
 
 
@@ -81,32 +83,32 @@ def test_about_half_the_crops_are_mirrored() -> None:
     assert abs((across[:, 0] < 0).sum() - 200) < 30  # three standard deviations
 
 
-def test_shifts_reach_their_limit_both_ways_and_not_beyond() -> None:
+def test_shifts_reach_their_limit_both_ways_and_do_not_exceed_it() -> None:
     shifts = (draws(slopes(), 200, replace(STILL, max_shift=0.1)) - slopes()[INNER, INNER])[:, 16:48, 16:48, :2]
     shifts_px = shifts.mean(axis=(1, 2)) / LEVELS_PER_PX
     assert np.all((shifts_px.max(axis=0) > 5.9) & (shifts_px.max(axis=0) < 6.5))  # a tenth of 64 px
     assert np.all((shifts_px.min(axis=0) < -5.9) & (shifts_px.min(axis=0) > -6.5))
 
 
-def test_turns_and_zooms_reach_their_limits_and_not_beyond() -> None:
+def test_rotations_and_zooms_reach_their_limits_and_do_not_exceed_them() -> None:
     options = replace(STILL, max_turn_degrees=10, zoom=(0.8, 1.25))
     across, down = steps(draws(slopes(), 300, options))
     degrees = np.degrees(np.arctan2(across[:, 1], across[:, 0]))
     zooms = 1 / np.hypot(*across.T)
     assert 9.5 < degrees.max() < 10.1 and -10.1 < degrees.min() < -9.5
     assert 1.23 < zooms.max() < 1.26 and 0.795 < zooms.min() < 0.815
-    assert abs(np.log(zooms).mean()) < 0.03  # as often nearer as farther
-    assert np.abs((across * down).sum(axis=1)).max() < 0.01  # nor sheared
+    assert abs(np.log(zooms).mean()) < 0.03  # equally often nearer and farther
+    assert np.abs((across * down).sum(axis=1)).max() < 0.01  # no shear
 
 
-def test_a_turned_and_mirrored_crop_is_mirrored_and_not_sheared() -> None:
+def test_a_rotated_and_mirrored_crop_is_not_sheared() -> None:
     across, down = steps(draws(slopes(), 50, replace(STILL, mirror_prob=1, max_turn_degrees=30)))
     assert np.abs((across * down).sum(axis=1)).max() < 0.01
     determinants = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]
     assert determinants == pytest.approx(-1, abs=0.01)
 
 
-def test_shears_lean_to_both_sides_as_far_as_they_may() -> None:
+def test_shears_reach_their_limit_on_both_sides() -> None:
     across, down = steps(draws(slopes(), 100, replace(STILL, max_shear=0.2)))
     assert across == pytest.approx(np.tile([1, 0], (100, 1)), abs=0.01)
     assert down[:, 1] == pytest.approx(1, abs=0.01)
@@ -131,7 +133,7 @@ def test_brightness_alone_multiplies_all_pixels() -> None:
     assert 1.27 < means.max() < 1.305 and 0.695 < means.min() < 0.73
 
 
-def test_saturation_leaves_grey_as_it_is_and_every_pixels_mean() -> None:
+def test_saturation_keeps_grey_pixels_and_the_mean_of_every_pixel() -> None:
     options = replace(STILL, max_saturation=0.4)
     grey = soft(80, 180)[:, :, :1].repeat(3, axis=2)
     assert np.array_equal(relight(grey, options, np.random.default_rng(0)), grey)
@@ -157,7 +159,7 @@ def test_contrast_keeps_the_mean_level() -> None:
     assert 1.33 < spreads.max() < 1.42 and 0.58 < spreads.min() < 0.67
 
 
-def test_contrast_turns_around_the_level_that_brightness_made() -> None:
+def test_contrast_is_relative_to_the_level_after_brightness() -> None:
     options = replace(STILL, max_brightness=0.3)
     pairs = [
         [
@@ -170,7 +172,7 @@ def test_contrast_turns_around_the_level_that_brightness_made() -> None:
     assert np.ptp(pairs) > 40
 
 
-def test_a_tint_multiplies_the_channels_each_its_own_way() -> None:
+def test_a_tint_multiplies_each_channel_by_its_own_factor() -> None:
     crop = soft(80, 180)
     options = replace(STILL, max_tint=0.2)
     ratios = [relight(crop, options, np.random.default_rng(s)).mean((0, 1)) / crop.mean((0, 1)) for s in range(60)]
@@ -178,7 +180,7 @@ def test_a_tint_multiplies_the_channels_each_its_own_way() -> None:
     assert np.ptp(ratios, axis=1).max() > 0.2
 
 
-def test_light_may_be_coloured_where_the_crop_is_grey() -> None:
+def test_a_tint_colours_grey_crops() -> None:
     grey = soft(80, 180)[:, :, :1].repeat(3, axis=2)
     drawn = relight(soft(80, 180), replace(STILL, grey_prob=1, max_tint=0.2), np.random.default_rng(0)).mean((0, 1))
     assert np.ptp(drawn) > 10
@@ -186,7 +188,7 @@ def test_light_may_be_coloured_where_the_crop_is_grey() -> None:
     assert np.ptp(drawn) > 10
 
 
-def test_gamma_keeps_black_and_white_and_moves_what_lies_between() -> None:
+def test_gamma_keeps_black_and_white_and_changes_the_levels_between() -> None:
     crop = np.full((64, 64, 3), 128, np.uint8)
     crop[0], crop[1] = 0, 255
     options = replace(STILL, gamma_prob=1, max_gamma_log=np.log(2))
@@ -196,14 +198,14 @@ def test_gamma_keeps_black_and_white_and_moves_what_lies_between() -> None:
     assert 176 < drawn[:, 2].max() <= 181  # 255 * (128 / 255)^0.5
 
 
-def test_only_a_share_of_the_crops_is_recorded_poorly() -> None:
+def test_only_a_share_of_the_crops_is_degraded() -> None:
     crop = noise()[INNER, INNER]
     options = replace(STILL, record_prob=0.4, jpeg_prob=1, noise_prob=1)
     drawn = [record(crop, options, np.random.default_rng(seed)) for seed in range(200)]
     assert 0.3 < np.mean([not np.array_equal(d, crop) for d in drawn]) < 0.5
 
 
-def test_motion_blur_spreads_a_point_along_a_line_no_longer_than_it_may() -> None:
+def test_motion_blur_spreads_a_point_along_a_line_of_limited_length() -> None:
     crop = np.zeros((64, 64, 3), np.uint8)
     crop[32, 32] = 250
     options = replace(STILL, blur_prob=1, max_blur_share=0.125)
@@ -212,7 +214,7 @@ def test_motion_blur_spreads_a_point_along_a_line_no_longer_than_it_may() -> Non
         drawn = record(crop, options, np.random.default_rng(seed))
         ys, xs = np.nonzero(drawn[..., 0])
         lengths.append(1 + max(np.ptp(ys), np.ptp(xs)))
-        assert int(drawn[..., 0].sum()) == pytest.approx(250, abs=len(ys))  # light is moved, not made
+        assert int(drawn[..., 0].sum()) == pytest.approx(250, abs=len(ys))  # the total intensity is kept
         assert len(ys) <= 2 * lengths[-1]
     assert max(lengths) == 8 and min(lengths) <= 2
 
@@ -227,7 +229,7 @@ def test_a_shrunk_crop_keeps_its_level_and_loses_its_detail() -> None:
     assert spreads.max() > 0.4
 
 
-def test_noise_reaches_its_limit_and_not_beyond() -> None:
+def test_noise_reaches_its_limit_and_does_not_exceed_it() -> None:
     crop = np.full((64, 64, 3), 128, np.uint8)
     options = replace(STILL, noise_prob=1, max_noise=0.1)
     drawn = [record(crop, options, np.random.default_rng(seed)).astype(float) for seed in range(60)]
@@ -236,7 +238,7 @@ def test_noise_reaches_its_limit_and_not_beyond() -> None:
     assert [d.mean() for d in drawn] == pytest.approx([128] * 60, abs=1.5)
 
 
-def test_lower_quality_throws_more_away() -> None:
+def test_lower_quality_has_larger_errors() -> None:
     crop = noise()[INNER, INNER]
     errors = [
         np.abs(
@@ -250,9 +252,11 @@ def test_lower_quality_throws_more_away() -> None:
 @pytest.mark.parametrize(
     "name", ["gamma_prob", "grey_prob", "cover_prob", "blur_prob", "shrink_prob", "noise_prob", "jpeg_prob"]
 )
-def test_each_change_is_made_as_often_as_its_probability_says(name: str) -> None:
+def test_each_change_is_as_frequent_as_its_probability(name: str) -> None:
     still = noise()[INNER, INNER]
-    drawn = draws(noise(), 200, replace(STILL, **{name: 0.25}))
+    often: dict[str, Any] = {name: 0.25}
+    never: dict[str, Any] = {name: 0.0}
+    drawn = draws(noise(), 200, replace(STILL, **often))
     changed_count = (drawn != still).any(axis=(1, 2, 3)).sum()
     assert abs(changed_count - 50) < 19  # three standard deviations
-    assert not (draws(noise(), 20, replace(STILL, **{name: 0.0})) != still).any()
+    assert not (draws(noise(), 20, replace(STILL, **never)) != still).any()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from drawn_faces import drawn_corpus
 
-from facetally.gender.attributes import FloatArray
+from facetally.gender.attributes import FloatArray, Gender
 from facetally.gender.data.face_sets import middle
 from facetally.gender.model.card import ModelCard
 from facetally.gender.training.distillation import BATCH_FACES, TARGET_COLUMNS, distillation_targets
@@ -16,8 +16,8 @@ from facetally.gender.training.distillation import BATCH_FACES, TARGET_COLUMNS, 
 CORPUS = drawn_corpus(BATCH_FACES + 6, 0, 0)
 
 
-def teacher(card: ModelCard, size_px: int, class_names: tuple[str, str] = ("male", "female")) -> Any:
-    """Its log-odds of "female" are the first pixel's red / 100; it is sure of as many years as green / 10."""
+def teacher(card: ModelCard, size_px: int, class_names: tuple[Gender, Gender] = ("male", "female")) -> Any:
+    """Its log-odds of "female" are the first pixel's red / 100, and its age in years is that pixel's green / 10."""
 
     def output(crops: np.ndarray) -> FloatArray:
         assert crops.shape[1:] == (size_px, size_px, 3)
@@ -45,13 +45,13 @@ def test_the_mean_is_over_teachers_and_mirror_images(card: ModelCard) -> None:
         assert targets[index, 1:] == pytest.approx(years, abs=1e-5)
 
 
-def test_each_teachers_own_order_of_classes_is_heeded(card: ModelCard) -> None:
-    orders: tuple[tuple[str, str], ...] = (("male", "female"), ("female", "male"))
+def test_each_teachers_own_class_order_is_used(card: ModelCard) -> None:
+    orders: tuple[tuple[Gender, Gender], ...] = (("male", "female"), ("female", "male"))
     one, other = (distillation_targets([teacher(card, 32, names)], CORPUS, lambda *_: None) for names in orders)
     assert np.array_equal(one, other)
 
 
 def test_progress_ends_with_all_faces(card: ModelCard) -> None:
-    predicted: list[tuple[int, int]] = []
-    distillation_targets([teacher(card, 32)], CORPUS, lambda *counts: predicted.append(counts))
-    assert predicted == [(BATCH_FACES, len(CORPUS)), (len(CORPUS), len(CORPUS))]
+    calls: list[tuple[int, int]] = []
+    distillation_targets([teacher(card, 32)], CORPUS, lambda *counts: calls.append(counts))
+    assert calls == [(BATCH_FACES, len(CORPUS)), (len(CORPUS), len(CORPUS))]

@@ -42,7 +42,7 @@ def test_pixels_are_normalised_channel_by_channel() -> None:
     assert normalised.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_predictions_see_the_middle_only_and_no_dropout() -> None:
+def test_predictions_use_the_middle_only_and_no_dropout() -> None:
     corpus = drawn_corpus(20, 4, 4)
     output = predict_output(network().train(), corpus, RECIPE, 32)
     assert output.shape == (28, 3) and output.dtype == np.float32
@@ -66,7 +66,7 @@ def test_mirrored_predictions_are_the_mean_over_both_images() -> None:
     assert np.allclose(mirrored, (one + other) / 2, atol=1e-7)
 
 
-def test_predictions_come_in_the_order_of_the_faces() -> None:
+def test_predictions_are_in_the_order_of_the_faces() -> None:
     corpus = drawn_corpus(20, 4, 4)
     some = np.arange(28) % 3 == 1
     output = predict_output(network(), corpus, RECIPE, 32)

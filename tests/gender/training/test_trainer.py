@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -68,7 +67,7 @@ def network_of(recipe: Recipe) -> FaceNetwork:
 
 
 def trained(
-    recipe: Recipe, state: Path, corpus: FaceCorpus = CORPUS, seed: int = 3, identity: str = "", workers: int = 0
+    recipe: Recipe, state: Path, corpus: FaceCorpus = CORPUS, *, seed: int = 3, identity: str = "", workers: int = 0
 ) -> tuple[FaceNetwork, list[EpochResult]]:
     network = network_of(recipe)
     trainer = Trainer(network, corpus, recipe, seed, state, identity, workers=workers)
@@ -84,13 +83,13 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 
 def learning_blocks(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
-    """ "0" to "2" of the trunk, and "classifier", where anything changed."""
+    """The blocks "0" to "2" of the backbone, and "classifier", if any of their weights changed."""
     changed = [name for name, tensor in after.items() if not torch.equal(tensor, before[name])]
     return {name.split(".")[1] if name.startswith("features.") else "classifier" for name in changed}
 
 
 def with_other_pixels(corpus: FaceCorpus, split: str) -> FaceCorpus:
-    """New faces with new labels in one split."""
+    """The corpus with new faces and new labels in one split."""
     (faces,) = corpus.sets
     theirs = (corpus.faces["split"] == split).to_numpy()
     crops = np.where(theirs[:, None, None, None], drawn_crops(1 - corpus.faces["female"], seed=99), faces.crops)
@@ -100,12 +99,12 @@ def with_other_pixels(corpus: FaceCorpus, split: str) -> FaceCorpus:
 
 
 def scripted(losses: list[float]) -> Callable[..., tuple[float, float, float]]:
-    """Stands for `evaluate_network`: the selection losses of the epochs, in this order."""
-    coming = iter(losses)
-    return lambda *_: (next(coming), 0.5, 10.0)
+    """Replaces `evaluate_network`: gives these selection losses, one per epoch."""
+    remaining = iter(losses)
+    return lambda *_: (next(remaining), 0.5, 10.0)
 
 
-def test_bright_and_dark_crops_are_told_apart_and_their_ages_too(tmp_path: Path) -> None:
+def test_gender_and_age_of_bright_and_dark_crops_are_learnt(tmp_path: Path) -> None:
     recipe = replace(COSINE, stages=(Stage(20, 1e-2),))
     before = evaluate_network(network_of(recipe), CORPUS.split("selection"), recipe, 32, "cpu")
     network, results = trained(recipe, tmp_path / "state")
@@ -124,25 +123,25 @@ def test_bright_and_dark_crops_are_told_apart_and_their_ages_too(tmp_path: Path)
         *("all in stage 1", "all between the stages", "all in stage 2"),
     ],
 )
-def test_a_training_killed_and_resumed_ends_in_the_same_weights(tmp_path: Path, recipe: Recipe, kill_step: int) -> None:
+def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path: Path, recipe: Recipe, kill_step: int) -> None:
     def kill(step: int, _steps: int, _loss: float) -> None:
         if step == kill_step:
             raise KeyboardInterrupt
 
-    unbroken, whole = trained(recipe, tmp_path / "unbroken")
+    uninterrupted, whole = trained(recipe, tmp_path / "uninterrupted")
     with pytest.raises(KeyboardInterrupt):
         list(Trainer(network_of(recipe), CORPUS, recipe, 3, tmp_path / "state").run(kill))
     resumed, rest = trained(recipe, tmp_path / "state")
-    assert same(weights(resumed), weights(unbroken))
+    assert same(weights(resumed), weights(uninterrupted))
     assert [replace(r, seconds=0) for r in rest] == [replace(r, seconds=0) for r in whole]
 
 
 def test_teachers_are_learnt_from_beside_the_labels(tmp_path: Path) -> None:
-    misclassified = CORPUS.faces["split"] == "train"
-    female = CORPUS.faces["female"].mask(misclassified, 1 - CORPUS.faces["female"])
+    is_train = CORPUS.faces["split"] == "train"
+    female = CORPUS.faces["female"].mask(is_train, 1 - CORPUS.faces["female"])
     corpus = FaceCorpus(CORPUS.sets, CORPUS.faces.assign(female=female))
-    targets = np.zeros((misclassified.sum(), 102), np.float32)
-    targets[:, 0] = CORPUS.faces["female"][misclassified]
+    targets = np.zeros((is_train.sum(), 102), np.float32)
+    targets[:, 0] = CORPUS.faces["female"][is_train]
     targets[:, 1 + 33] = 1
     layout = OutputLayout("two_logits", "distribution")
     recipe = replace(COSINE, layout=layout, loss=LossOptions(teachers_share=0.9), stages=(Stage(20, 1e-2),))
@@ -167,27 +166,27 @@ def test_a_finished_training_is_loaded_and_not_repeated(tmp_path: Path, recipe: 
         {"recipe": replace(TINY, loss=replace(TINY.loss, age_weight=1.0))},
         {"corpus": with_other_pixels(CORPUS, "test")},
         {"seed": 4},
-        {"identity": "another trunk"},
+        {"identity": "another backbone"},
     ],
     ids=["recipe", "data", "seed", "starting weights"],
 )
 def test_the_state_of_another_training_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     trained(TINY, tmp_path / "state")
     with pytest.raises(ValueError, match="other options or data; delete it"):
-        trained(**({"recipe": TINY, "state": tmp_path / "state"} | change))
+        trained(**{"recipe": TINY, "state": tmp_path / "state", **change})
 
 
 @pytest.mark.parametrize("recipe", [TINY, ALL_AT_ONCE, replace(TINY, schedule="constant")])
-def test_a_longer_training_goes_on_from_a_shorter_one(tmp_path: Path, recipe: Recipe) -> None:
+def test_a_longer_training_resumes_from_a_shorter_one(tmp_path: Path, recipe: Recipe) -> None:
     def ending_after(epochs: int) -> Recipe:
         return replace(recipe, stages=(*recipe.stages[:-1], replace(recipe.stages[-1], epochs=epochs)))
 
-    unbroken, whole = trained(ending_after(3), tmp_path / "unbroken")
+    uninterrupted, whole = trained(ending_after(3), tmp_path / "uninterrupted")
     _, first = trained(ending_after(1), tmp_path / "state")
     longer, rest = trained(ending_after(3), tmp_path / "state")
     assert len(first) == len(whole) - 2 and rest[: len(first)] == first
-    assert same(weights(longer), weights(unbroken))
-    with pytest.raises(ValueError, match="3 epochs into the last stage already: ask for as many or more"):
+    assert same(weights(longer), weights(uninterrupted))
+    with pytest.raises(ValueError, match="already 3 epochs into the last stage: ask for at least that"):
         trained(ending_after(2), tmp_path / "state")
 
 
@@ -201,25 +200,25 @@ def test_neither_a_cosine_schedule_nor_an_earlier_stage_can_be_made_longer(tmp_p
 
 @pytest.mark.parametrize("counts", [(7, 1), (8, 0)])
 def test_too_few_faces_are_refused(tmp_path: Path, counts: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=f"{counts[0]} faces to train and {counts[1]} to select by are too few"):
+    with pytest.raises(ValueError, match=f"{counts[0]} faces to train on and {counts[1]} to select by are too few"):
         Trainer(network_of(TINY), drawn_corpus(*counts), TINY, 0, tmp_path / "state")
 
 
-def test_test_faces_have_no_say_in_anything(tmp_path: Path) -> None:
+def test_test_faces_do_not_influence_the_training(tmp_path: Path) -> None:
     network, results = trained(ALL_AT_ONCE, tmp_path / "first")
     other, same_results = trained(ALL_AT_ONCE, tmp_path / "second", with_other_pixels(CORPUS, "test"))
     assert same(weights(other), weights(network))
     assert [r.selection_loss for r in same_results] == [r.selection_loss for r in results]
 
 
-def test_selection_faces_have_no_say_in_the_weights_without_early_stopping(tmp_path: Path) -> None:
+def test_selection_faces_do_not_influence_the_weights_without_early_stopping(tmp_path: Path) -> None:
     network, results = trained(AVERAGED, tmp_path / "first")
     other, other_results = trained(AVERAGED, tmp_path / "second", with_other_pixels(CORPUS, "selection"))
     assert same(weights(other), weights(network))
     assert [r.selection_loss for r in other_results] != [r.selection_loss for r in results]
 
 
-def test_train_faces_and_the_seed_decide_the_weights(tmp_path: Path) -> None:
+def test_the_weights_depend_on_the_train_faces_and_the_seed(tmp_path: Path) -> None:
     network, _ = trained(COSINE, tmp_path / "first")
     other, _ = trained(COSINE, tmp_path / "second", with_other_pixels(CORPUS, "train"))
     reseeded, _ = trained(COSINE, tmp_path / "third", seed=4)
@@ -234,18 +233,18 @@ def test_early_stopping_keeps_the_best_epochs_weights(
     evaluated: list[dict[str, torch.Tensor]] = []
     losses = scripted([3, 1, 2, 1, 0, 0])
 
-    def look(network: FaceNetwork, *_: Any) -> tuple[float, float, float]:
+    def evaluate(network: FaceNetwork, *_: Any) -> tuple[float, float, float]:
         evaluated.append(weights(network))
         return losses()
 
-    monkeypatch.setattr(facetally.gender.training.trainer, "evaluate_network", look)
+    monkeypatch.setattr(facetally.gender.training.trainer, "evaluate_network", evaluate)
     recipe = replace(TINY, stages=(Stage(6, 1e-3),), early_stop_epochs=2, average_decay=average_decay)
     network, results = trained(recipe, tmp_path / "state")
     assert [r.selection_loss for r in results] == [3, 1, 2, 1]  # the fourth is no better than the second
     assert same(weights(network), evaluated[1])
 
 
-def test_the_next_stage_starts_from_the_best_epoch_and_stops_by_its_own(
+def test_the_next_stage_starts_from_the_best_epoch_and_stops_early_on_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(facetally.gender.training.trainer, "evaluate_network", scripted([1, 2, 9, 8, 9, 9]))
@@ -255,7 +254,7 @@ def test_the_next_stage_starts_from_the_best_epoch_and_stops_by_its_own(
     for result in Trainer(network, CORPUS, recipe, 3, tmp_path / "state").run():
         epochs.append((result.stage, result.epoch, weights(network)["classifier.1.weight"]))
     assert [epoch[:2] for epoch in epochs] == [(0, 1), (0, 2), (1, 3), (1, 4), (1, 5), (1, 6)]
-    assert torch.allclose(epochs[2][2], epochs[0][2], atol=1e-6)  # hardly a step from the best
+    assert torch.allclose(epochs[2][2], epochs[0][2], atol=1e-6)  # close to the best epoch
     assert not torch.allclose(epochs[2][2], epochs[1][2], atol=1e-3)
 
 
@@ -273,7 +272,7 @@ def test_stages_have_their_own_frozen_blocks_and_sizes(tmp_path: Path) -> None:
     network.register_forward_pre_hook(lambda _, crops: sides.append(crops[0].shape[2:]))
     for _ in Trainer(network, CORPUS, recipe, 3, tmp_path / "state").run():
         after.append(weights(network))
-    # four batches and one look at the selection in each
+    # four batches and one evaluation in each stage
     assert sides == [(40, 40)] * 5 + [(32, 32)] * 10
     blocks = [learning_blocks(*pair) for pair in pairwise(after)]
     assert blocks == [{"classifier"}, {"2", "classifier"}, {"0", "1", "2", "classifier"}]
@@ -292,7 +291,7 @@ def test_the_result_is_the_running_average_of_the_weights(tmp_path: Path) -> Non
     assert weights(network)["features.0.1.num_batches_tracked"] == 4
 
 
-def test_the_average_is_looked_at_and_never_learnt_with(tmp_path: Path) -> None:
+def test_the_average_is_evaluated_and_not_trained(tmp_path: Path) -> None:
     _, averaged = trained(AVERAGED, tmp_path / "averaged")
     _, plain = trained(replace(AVERAGED, average_decay=None), tmp_path / "plain")
     assert [r.train_loss for r in averaged] == [r.train_loss for r in plain]
@@ -301,7 +300,7 @@ def test_the_average_is_looked_at_and_never_learnt_with(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("average_decay", [None, 0.5])
 @pytest.mark.parametrize("start_share", [0.25, 1.0])
-def test_the_result_has_a_share_of_the_weights_that_the_stage_started_from(
+def test_the_result_has_a_share_of_the_starting_weights(
     tmp_path: Path, average_decay: float | None, start_share: float
 ) -> None:
     plain = replace(COSINE, average_decay=average_decay)
@@ -320,46 +319,22 @@ def test_the_next_stage_starts_from_the_result(tmp_path: Path) -> None:
     assert all(torch.equal(value, before[name]) for name, value in after.items() if value.dtype.is_floating_point)
 
 
-def test_worker_processes_make_no_difference(tmp_path: Path) -> None:
+def test_worker_processes_do_not_change_the_result(tmp_path: Path) -> None:
     alone, results = trained(COSINE, tmp_path / "alone")
-    helped, same_results = trained(COSINE, tmp_path / "helped", workers=2)
-    assert same(weights(helped), weights(alone))
+    parallel, same_results = trained(COSINE, tmp_path / "parallel", workers=2)
+    assert same(weights(parallel), weights(alone))
     assert [r.train_loss for r in same_results] == [r.train_loss for r in results]
 
 
-def test_every_step_is_told_with_the_number_of_all(tmp_path: Path) -> None:
-    predicted: list[tuple[int, int]] = []
+def test_every_step_is_reported_with_the_total(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
     recipe = replace(COSINE, stages=(Stage(1, 1e-3), Stage(2, 1e-3)), epoch_faces=17)
     trainer = Trainer(network_of(recipe), CORPUS, recipe, 3, tmp_path / "state")
-    list(trainer.run(lambda step, steps, _: predicted.append((step, steps))))
-    assert predicted == [(step, 6) for step in range(1, 7)]  # 17 faces are two batches of 8; three epochs
+    list(trainer.run(lambda step, steps, _: calls.append((step, steps))))
+    assert calls == [(step, 6) for step in range(1, 7)]  # 17 faces are two batches of 8; three epochs
 
 
-def test_a_finished_epoch_leaves_its_state_and_no_half_written_one(tmp_path: Path) -> None:
+def test_a_finished_epoch_leaves_its_state_and_no_temporary_file(tmp_path: Path) -> None:
     run = Trainer(network_of(TINY), CORPUS, TINY, 3, tmp_path / "state").run()
     next(run)
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
-
-
-@pytest.mark.parametrize(
-    ("layout", "accuracy", "age_mae"),
-    [
-        (OutputLayout("two_logits", "per_100"), 2 / 3, 10),  # 50 years for 60, 40, unknown and 60
-        (OutputLayout("two_logits", "none"), 2 / 3, math.nan),
-        (OutputLayout("none", "per_100"), math.nan, 10),
-    ],
-)
-def test_a_look_tells_accuracy_and_error_of_what_is_told(
-    monkeypatch: pytest.MonkeyPatch, layout: OutputLayout, accuracy: float, age_mae: float
-) -> None:
-    output = np.array([[1, 0, 0.5], [2, 0, 0.5], [0, 3, 0.5], [4, 0, 0.5]], np.float32)
-    columns = {2: slice(0, 2), 1: slice(2, 3), 3: slice(0, 3)}[layout.column_count]
-    monkeypatch.setattr(facetally.gender.training.trainer, "predict_output", lambda *_: output[:, columns])
-    faces = CORPUS.only(np.arange(len(CORPUS)) < 4)
-    labels = {"female": [1.0, 0.0, 0.0, math.nan], "age_years": [60.0, 40.0, math.nan, 60.0]}
-    faces = FaceCorpus(faces.sets, faces.faces.assign(**labels))
-    loss, *rest = evaluate_network(network_of(TINY), faces, replace(TINY, layout=layout), 32, "cpu")
-    assert rest == pytest.approx([accuracy, age_mae], nan_ok=True)
-    gender_loss = (math.log1p(math.exp(-1)) + math.log1p(math.exp(2)) + math.log1p(math.exp(-3))) / 3
-    expected = gender_loss * (layout.gender != "none") + 2 * 0.01 * (layout.age != "none")
-    assert loss == pytest.approx(expected, rel=1e-4)

@@ -1,4 +1,4 @@
-"""The whole pipeline in the drawn world: exact answers, and no way to lose or double them."""
+"""The whole pipeline in the drawn world: exact results, and none of them lost or counted twice."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from facetally.models.engines import Engines
 from facetally.options import PeopleOptions, RunOptions, Sampling, WorkerOptions
 from facetally.results import ledger as ledger_module
 from facetally.results.ledger import Ledger, VideoRow
-from facetally.results.tables import FACES, TRACKS, provenance_of, read_table
+from facetally.results.tables import FACES, TRACKS, provenance_of, read_table, write_table
 
 OPTIONS = RunOptions()
 ONE_BY_ONE = replace(OPTIONS, people=PeopleOptions(batch_crops=1))
-"""Each track is classified as it ends, so that each video is stored when its last track has ended."""
+"""Each track is classified as soon as it ends, so that a video is stored when its last track ends."""
 
 
 class Watcher:
-    """Notes what is finished, and can pull the plug after some videos."""
+    """Records all notifications, and can interrupt the run after some videos."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.todo: list[str] = []
@@ -53,21 +53,23 @@ class Watcher:
             raise KeyboardInterrupt
 
 
-def planned(folder: Path, out: Path, options: RunOptions = OPTIONS, force: bool = False) -> Plan:
-    return plan_run(find_videos([str(folder)]), Ledger(out), options.digest(engines().model_hashes), force)
+def planned(folder: Path, out: Path, options: RunOptions = OPTIONS, *, force: bool = False) -> Plan:
+    return plan_run(find_videos([str(folder)]), Ledger(out), options.digest(engines().model_hashes), force=force)
 
 
 def run(
     folder: Path,
     out: Path,
     options: RunOptions = OPTIONS,
+    *,
     workers: int = 1,
     using: Engines | None = None,
     watcher: Watcher | None = None,
 ) -> dict[str, VideoRow]:
     """The new rows of a run, by the videos' names."""
-    plan = planned(folder, out, options)
-    rows = run_videos(plan, Ledger(out), using or engines(), options, watcher or Watcher(), WorkerOptions(workers))
+    plan, ledger, progress = planned(folder, out, options), Ledger(out), watcher or Watcher()
+    machine = WorkerOptions(workers)
+    rows = run_videos(plan, ledger, using or engines(), options=options, progress=progress, workers=machine)
     return {row.video: row for row in rows}
 
 
@@ -82,7 +84,7 @@ def names(rows: Sequence[VideoRow]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def unbroken(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output of a run over all films, nothing amiss. Not to be changed."""
+    """The output of a complete run over all films. Do not change it."""
     out = tmp_path_factory.mktemp("unbroken")
     run(films, out, ONE_BY_ONE)
     return out
@@ -90,7 +92,7 @@ def unbroken(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(films: Path, tmp_path: Path) -> Path:
-    """The films, to be changed."""
+    """A copy of the films, which a test may change."""
     return Path(shutil.copytree(films, tmp_path / "films"))
 
 
@@ -132,7 +134,7 @@ def test_the_ledger_accounts_for_every_video(films: Path, tmp_path: Path) -> Non
     assert (row.decoded_s, row.coverage) == pytest.approx((3.6, 1.0))
 
 
-def test_every_table_says_how_it_was_made(unbroken: Path) -> None:
+def test_every_table_records_how_it_was_made(unbroken: Path) -> None:
     tables = list(unbroken.rglob("*.parquet"))
     assert len(tables) == 9
     for path in tables:
@@ -147,22 +149,22 @@ def test_a_second_run_skips_what_is_done(films: Path, unbroken: Path) -> None:
     assert (names([job.row for job in plan.todo]), names(plan.done)) == ([], ["man.mp4", "mixed.mp4", "woman.mp4"])
 
 
-def test_a_second_run_touches_no_file(films: Path, tmp_path: Path) -> None:
+def test_a_second_run_changes_no_file(films: Path, tmp_path: Path) -> None:
     run(films, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert run(films, tmp_path) == {}
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_force_does_everything_again(films: Path, unbroken: Path) -> None:
+def test_force_processes_everything_again(films: Path, unbroken: Path) -> None:
     assert len(planned(films, unbroken, ONE_BY_ONE, force=True).todo) == 3
 
 
-def test_other_options_do_everything_again(films: Path, unbroken: Path) -> None:
+def test_other_options_process_everything_again(films: Path, unbroken: Path) -> None:
     assert len(planned(films, unbroken, replace(ONE_BY_ONE, sampling=Sampling(0.5))).todo) == 3
 
 
-def test_a_changed_file_is_done_again_and_only_that(copy: Path, tmp_path: Path) -> None:
+def test_only_a_changed_file_is_processed_again(copy: Path, tmp_path: Path) -> None:
     run(copy, tmp_path / "out")
     shutil.copy(copy / "woman.mp4", copy / "man.mp4")
     rows = run(copy, tmp_path / "out")
@@ -171,7 +173,7 @@ def test_a_changed_file_is_done_again_and_only_that(copy: Path, tmp_path: Path) 
     assert person["gender"] == "female"
 
 
-def test_another_file_of_the_same_name_does_not_take_the_place_of_the_first(films: Path, tmp_path: Path) -> None:
+def test_another_file_of_the_same_name_does_not_replace_the_first(films: Path, tmp_path: Path) -> None:
     for folder, film in (("a", "man.mp4"), ("b", "woman.mp4")):
         (tmp_path / folder).mkdir()
         shutil.copy(films / film, tmp_path / folder / "clip.mp4")
@@ -181,7 +183,7 @@ def test_another_file_of_the_same_name_does_not_take_the_place_of_the_first(film
     assert "name both folders in one run" in caught.value.fix
 
 
-def test_a_video_keeps_its_name_when_another_folder_is_named_beside_it(films: Path, tmp_path: Path) -> None:
+def test_a_video_keeps_its_name_when_another_folder_is_added(films: Path, tmp_path: Path) -> None:
     for folder, film in (("a", "man.mp4"), ("b", "woman.mp4")):
         (tmp_path / folder).mkdir()
         shutil.copy(films / film, tmp_path / folder / "clip.mp4")
@@ -193,24 +195,26 @@ def test_a_video_keeps_its_name_when_another_folder_is_named_beside_it(films: Pa
 
 
 def people_in(out: Path, row: VideoRow) -> list[dict[str, Any]]:
-    return read_table(Ledger(out).path("tracks", row.video_id), TRACKS).to_pylist()
+    people: list[dict[str, Any]] = read_table(Ledger(out).path("tracks", row.video_id), TRACKS).to_pylist()
+    return people
 
 
-def test_the_same_content_is_worked_through_once_and_reported_twice(copy: Path, tmp_path: Path) -> None:
-    shutil.copy(copy / "man.mp4", copy / "twin.mp4")
+def test_the_same_content_is_processed_once_and_reported_twice(copy: Path, tmp_path: Path) -> None:
+    shutil.copy(copy / "man.mp4", copy / "same.mp4")
     watcher = Watcher()
     rows = run(copy, tmp_path / "out", watcher=watcher)
-    assert "twin" not in watcher.times
-    assert watcher.todo[-1] == "twin.mp4"
-    one, other = rows["man.mp4"], rows["twin.mp4"]
-    assert (one.same_as, other.same_as, other.status, other.path) == ("", "man.mp4", "ok", str(copy / "twin.mp4"))
+    assert "same" not in watcher.times
+    assert watcher.todo[-1] == "same.mp4"
+    one, other = rows["man.mp4"], rows["same.mp4"]
+    assert (one.same_as, other.same_as, other.status, other.path) == ("", "man.mp4", "ok", str(copy / "same.mp4"))
     assert replace(other, video_id=one.video_id, video="man.mp4", path=one.path, same_as="") == one
-    (person,), (twin,) = people_in(tmp_path / "out", one), people_in(tmp_path / "out", other)
-    assert (twin["video_id"], twin["female_prob"]) == (other.video_id, person["female_prob"])
-    assert planned(copy, tmp_path / "out").todo == planned(copy, tmp_path / "out").copies == []
+    (person,), (same,) = people_in(tmp_path / "out", one), people_in(tmp_path / "out", other)
+    assert (same["video_id"], same["female_prob"]) == (other.video_id, person["female_prob"])
+    again = planned(copy, tmp_path / "out")
+    assert (again.todo, again.copies) == ([], [])
 
 
-def test_a_renamed_file_is_not_worked_through_again(copy: Path, tmp_path: Path) -> None:
+def test_a_renamed_file_is_not_processed_again(copy: Path, tmp_path: Path) -> None:
     run(copy, tmp_path / "out")
     (copy / "man.mp4").rename(copy / "bob.mp4")
     watcher = Watcher()
@@ -219,16 +223,16 @@ def test_a_renamed_file_is_not_worked_through_again(copy: Path, tmp_path: Path) 
     assert people_in(tmp_path / "out", rows["bob.mp4"])[0]["gender"] == "male"
 
 
-def test_a_copy_outlives_a_change_of_its_source(copy: Path, tmp_path: Path) -> None:
+def test_a_copy_keeps_its_results_when_its_source_changes(copy: Path, tmp_path: Path) -> None:
     run(copy, tmp_path / "out")
-    shutil.copy(copy / "man.mp4", copy / "twin.mp4")
+    shutil.copy(copy / "man.mp4", copy / "same.mp4")
     shutil.copy(copy / "woman.mp4", copy / "man.mp4")
     rows = run(copy, tmp_path / "out")
     predicted = {name: people_in(tmp_path / "out", row)[0]["gender"] for name, row in rows.items()}
-    assert predicted == {"twin.mp4": "male", "man.mp4": "female"}
+    assert predicted == {"same.mp4": "male", "man.mp4": "female"}
 
 
-def test_copies_of_a_broken_file_are_broken_too(copy: Path, tmp_path: Path) -> None:
+def test_copies_of_a_broken_file_fail_too(copy: Path, tmp_path: Path) -> None:
     for name in ("x.mp4", "y.mp4"):
         (copy / name).write_text("no video\n" * 100)
     rows = run(copy, tmp_path / "out")
@@ -240,7 +244,7 @@ def test_copies_of_a_broken_file_are_broken_too(copy: Path, tmp_path: Path) -> N
     assert len(planned(copy, tmp_path / "out").todo) == 1  # tried again
 
 
-def test_what_is_no_regular_file_fails_without_being_read(copy: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_regular_fails_without_being_read(copy: Path, tmp_path: Path) -> None:
     os.mkfifo(copy / "pipe.mp4")
     (copy / "loop.mp4").symlink_to("loop.mp4")
     (copy / "gone.mp4").symlink_to("nowhere.mp4")
@@ -249,8 +253,8 @@ def test_what_is_no_regular_file_fails_without_being_read(copy: Path, tmp_path: 
     rows = run(copy, tmp_path / "out")
     reasons = {name: row.reason for name, row in rows.items() if row.status == "failed"}
     assert sorted(reasons) == ["gone.mp4", "loop.mp4", "pipe.mp4", "zero.mp4"]
-    assert "is no regular file" in reasons["pipe.mp4"]
-    assert "is no regular file" in reasons["zero.mp4"]
+    assert "is not a regular file" in reasons["pipe.mp4"]
+    assert "is not a regular file" in reasons["zero.mp4"]
     assert "cannot be read" in reasons["loop.mp4"]
 
 
@@ -261,7 +265,7 @@ def test_what_is_no_regular_file_fails_without_being_read(copy: Path, tmp_path: 
         *("\u202egpj.mp4", "x" * 251 + ".mp4", "http:,,a.mp4", "%03d.mp4", "[red]b.mp4", "a|b.mp4", "=cmd.mp4"),
     ],
 )
-def test_no_name_is_trouble(films: Path, tmp_path: Path, name: str) -> None:
+def test_any_file_name_is_accepted(films: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "in").mkdir()
     shutil.copy(films / "man.mp4", tmp_path / "in" / name)
     (row,) = run(tmp_path / "in", tmp_path / "out").values()
@@ -271,15 +275,15 @@ def test_no_name_is_trouble(films: Path, tmp_path: Path, name: str) -> None:
     assert planned(tmp_path / "in", tmp_path / "out").todo == []
 
 
-def test_names_of_bytes_that_are_no_text_are_stored_as_escapes(films: Path, tmp_path: Path) -> None:
+def test_names_that_are_not_utf_8_are_stored_with_escapes(films: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    shutil.copy(films / "man.mp4", os.fsencode(tmp_path / "in") + b"/bad\xff.mp4")
+    shutil.copy(films / "man.mp4", tmp_path / "in" / "bad\udcff.mp4")  # the byte \xff in the name
     (row,) = run(tmp_path / "in", tmp_path / "out").values()
     assert (row.status, row.video) == ("ok", "bad\\xff.mp4")
     assert planned(tmp_path / "in", tmp_path / "out").todo == []
 
 
-def test_a_folder_that_was_moved_is_not_done_again(copy: Path, tmp_path: Path) -> None:
+def test_a_folder_that_was_moved_is_not_processed_again(copy: Path, tmp_path: Path) -> None:
     run(copy, tmp_path / "out")
     moved = Path(shutil.move(copy, tmp_path / "elsewhere"))
     assert planned(moved, tmp_path / "out").todo == []
@@ -300,7 +304,7 @@ def test_a_broken_file_gets_its_row_and_the_others_are_finished(copy: Path, tmp_
     assert rows["nothing.mp4"] == Ledger(tmp_path / "out").row(rows["nothing.mp4"].video_id)
 
 
-def test_a_failed_file_is_tried_again_and_mended_by_a_good_one(copy: Path, tmp_path: Path) -> None:
+def test_a_failed_file_is_tried_again_and_succeeds_once_it_is_replaced(copy: Path, tmp_path: Path) -> None:
     good = (copy / "man.mp4").read_bytes()
     (copy / "man.mp4").write_bytes(b"")
     run(copy, tmp_path / "out")
@@ -308,10 +312,10 @@ def test_a_failed_file_is_tried_again_and_mended_by_a_good_one(copy: Path, tmp_p
     assert {name: row.status for name, row in run(copy, tmp_path / "out").items()} == {"man.mp4": "ok"}
 
 
-def test_a_file_that_goes_away_after_the_plan_fails_alone(copy: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_deleted_after_planning_fails_alone(copy: Path, tmp_path: Path) -> None:
     plan = planned(copy, tmp_path / "out")
     (copy / "man.mp4").unlink()
-    rows = run_videos(plan, Ledger(tmp_path / "out"), engines(), OPTIONS, Watcher())
+    rows = run_videos(plan, Ledger(tmp_path / "out"), engines(), options=OPTIONS, progress=Watcher())
     assert {row.video: row.status for row in rows} == {"man.mp4": "failed", "mixed.mp4": "ok", "woman.mp4": "ok"}
 
 
@@ -341,20 +345,20 @@ def test_two_workers_write_the_same_bytes_as_one(films: Path, unbroken: Path, tm
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("stop_after", [1, 2])
-def test_a_run_that_was_killed_goes_on_to_the_same_bytes(
+def test_a_run_that_was_stopped_resumes_and_writes_the_same_bytes(
     films: Path, unbroken: Path, tmp_path: Path, workers: int, stop_after: int
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(films, tmp_path, ONE_BY_ONE, workers, watcher=Watcher(stop_after))
+        run(films, tmp_path, ONE_BY_ONE, workers=workers, watcher=Watcher(stop_after))
     assert len(list(Ledger(tmp_path).rows())) == stop_after
     watcher = Watcher()
-    run(films, tmp_path, ONE_BY_ONE, workers, watcher=watcher)
+    run(films, tmp_path, ONE_BY_ONE, workers=workers, watcher=watcher)
     assert (len(watcher.todo), len(watcher.done)) == (3 - stop_after, stop_after)
     assert files_in(tmp_path) == files_in(unbroken)
 
 
 class FailingClassifier(ColourClassifier):
-    """Breaks down on men."""
+    """Fails on men."""
 
     def predict(self, crops: np.ndarray) -> Attributes:
         predictions = super().predict(crops)
@@ -363,7 +367,7 @@ class FailingClassifier(ColourClassifier):
         return predictions
 
 
-def test_a_classifier_that_breaks_down_leaves_the_finished_videos(films: Path, tmp_path: Path) -> None:
+def test_a_classifier_that_fails_leaves_the_finished_videos(films: Path, tmp_path: Path) -> None:
     using = replace(engines(), classifier=FailingClassifier())
     folder = tmp_path / "in"
     folder.mkdir()
@@ -379,12 +383,10 @@ def test_a_classifier_that_breaks_down_leaves_the_finished_videos(films: Path, t
 def test_a_disk_that_fills_up_leaves_the_finished_videos(
     films: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    write = ledger_module.write_table
-
     def full(path: Path, *rest: Any) -> None:
         if path.parent.name == table and path.name.startswith("mixed"):
             raise OutputError("no space left", fix="free some")
-        write(path, *rest)
+        write_table(path, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(ledger_module, "write_table", full)
@@ -395,7 +397,7 @@ def test_a_disk_that_fills_up_leaves_the_finished_videos(
     assert files_in(tmp_path) == files_in(unbroken)
 
 
-def test_whatever_goes_wrong_with_one_video_stays_with_it(films: Path, tmp_path: Path) -> None:
+def test_an_error_in_one_video_does_not_affect_the_others(films: Path, tmp_path: Path) -> None:
     rows = run(films, tmp_path, using=replace(engines(), detector=FailingDetector("raise")))
     assert {name: row.status for name, row in rows.items()} == {
         **{"man.mp4": "ok", "mixed.mp4": "partial", "woman.mp4": "ok"}
@@ -405,7 +407,7 @@ def test_whatever_goes_wrong_with_one_video_stays_with_it(films: Path, tmp_path:
 
 
 class CountingClassifier(ColourClassifier):
-    """Notes how many crops come together."""
+    """Records the size of each batch."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -427,21 +429,21 @@ def test_crops_are_classified_together_across_videos(
 def test_a_finished_video_does_not_wait_long_for_a_full_batch(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Early(Watcher):
-        begun_when_first_was_finished: tuple[str, ...] = ()
+    class StartWatcher(Watcher):
+        started_when_first_was_finished: tuple[str, ...] = ()
 
         def finished(self, row: VideoRow) -> None:
             super().finished(row)
-            self.begun_when_first_was_finished = self.begun_when_first_was_finished or tuple(self.times)
+            self.started_when_first_was_finished = self.started_when_first_was_finished or tuple(self.times)
 
     monkeypatch.setattr(run_module, "MAX_WAIT_S", 0.0)
-    watcher = Early()
+    watcher = StartWatcher()
     run(films, tmp_path, watcher=watcher)
     assert watcher.names == ["man.mp4", "mixed.mp4", "woman.mp4"]
-    assert "woman" not in watcher.begun_when_first_was_finished
+    assert "woman" not in watcher.started_when_first_was_finished
 
 
-def test_progress_hears_of_every_frame_and_video(films: Path, tmp_path: Path) -> None:
+def test_progress_is_notified_of_every_frame_and_video(films: Path, tmp_path: Path) -> None:
     watcher = Watcher()
     run(films, tmp_path, ONE_BY_ONE, watcher=watcher)
     assert watcher.todo == watcher.names == ["man.mp4", "mixed.mp4", "woman.mp4"]
@@ -449,7 +451,7 @@ def test_progress_hears_of_every_frame_and_video(films: Path, tmp_path: Path) ->
         assert watcher.times[name] == pytest.approx([step / 5 for step in range(count)])
 
 
-def test_an_output_folder_that_cannot_be_made_is_an_error_at_once(tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_created_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write to") as caught:
         check_output(tmp_path / "file" / "out")

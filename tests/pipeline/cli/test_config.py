@@ -1,3 +1,5 @@
+"""Settings files: what they may set, and what is refused."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,7 +19,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_flags_and_stages_are_told_apart(tmp_path: Path) -> None:
+def test_flags_and_stages_are_separated(tmp_path: Path) -> None:
     config = read_config(written(tmp_path, 'workers = 2\ndetector = "x"\n[people]\nmin_confidence = 0.9\n'), FLAGS)
     assert config.flags == {"workers": 2, "detector": "x"}
     assert config.stages == {"people": {"min_confidence": 0.9}}
@@ -52,13 +54,13 @@ def test_whole_numbers_for_ratios_mean_the_same_options() -> None:
         ("workers = 2\nworkers = 3", "is not TOML", "--show-options"),
     ],
 )
-def test_what_is_not_known_is_an_error_with_a_suggestion(tmp_path: Path, text: str, what: str, fix: str) -> None:
+def test_an_unknown_name_is_an_error_with_a_suggestion(tmp_path: Path, text: str, what: str, fix: str) -> None:
     with pytest.raises(OptionError, match=what) as caught:
         read_config(written(tmp_path, text), FLAGS)
     assert fix in caught.value.fix
 
 
-def test_a_file_that_is_not_there_or_no_text_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_not_text_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="cannot be read"):
         read_config(tmp_path / "no.toml", FLAGS)
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
@@ -70,19 +72,19 @@ def test_a_file_that_is_not_there_or_no_text_is_an_error(tmp_path: Path) -> None
     ("stage", "name", "value", "words"),
     [
         ("people", "min_confidence", "high", "must be a number"),
-        ("people", "batch_crops", 6.5, "must be a whole number"),
-        ("people", "batch_crops", True, "must be a whole number"),
+        ("people", "batch_crops", 6.5, "must be an integer"),
+        ("people", "batch_crops", True, "must be an integer"),
         ("sampling", "keyframes", 1, "must be true or false"),
         ("detection", "min_score", 1.5, r"min_score must be in \[0, 1\]"),
         ("sampling", "every_s", -1.0, "--every -1"),
     ],
 )
-def test_a_value_of_the_wrong_kind_or_range_is_an_error(stage: str, name: str, value: object, words: str) -> None:
+def test_a_value_of_the_wrong_type_or_range_is_an_error(stage: str, name: str, value: object, words: str) -> None:
     with pytest.raises(OptionError, match=words):
         with_stages(RunOptions(), {stage: {name: value}})
 
 
-def test_what_is_printed_is_read_back_as_it_was(tmp_path: Path) -> None:
+def test_printed_settings_are_read_back_unchanged(tmp_path: Path) -> None:
     options = with_stages(RunOptions(), {"people": {"min_confidence": 0.8}, "sampling": {"keyframes": True}})
     config = read_config(written(tmp_path, as_toml({"workers": 3, "detector": 'a"b'}, options)), FLAGS)
     assert config.flags == {"workers": 3, "detector": 'a"b'}

@@ -1,4 +1,4 @@
-"""The command line as its users meet it: results on stdout, two lines for each error, and exit codes."""
+"""The command line: results on stdout, two lines for each error, and exit codes."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from pathlib import Path
 
 import click
 import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from drawn_world import engines
 
+from facetally.batch import prepare
 from facetally.cli.main import main
 from facetally.errors import ModelError
 from facetally.models import doctor, weights
-from facetally.models import engines as engine_module
 from facetally.models.weights import KnownModel, ModelFile
 from facetally.results.ledger import Ledger
 from facetally.results.tables import TALLIES, read_table
 from facetally.validation.contact_sheet import FACES_SHOWN, TEXT_PX, TILE_PX
 
 
-def facetally(*words: str | Path, prediction: str | None = None) -> Result:
-    return CliRunner(env={"COLUMNS": "120"}).invoke(main, [str(word) for word in words], input=prediction)
+def facetally(*words: str | Path, typed: str | None = None) -> Result:
+    return CliRunner(env={"COLUMNS": "120"}).invoke(main, [str(word) for word in words], input=typed)
 
 
 def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The words of every command and group of commands."""
+    """The names of every command and group of commands, as typed."""
     yield before
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
@@ -56,16 +57,16 @@ def assert_error(result: Result, what: str, fix: str) -> None:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs compute with the drawn world's engines."""
-    monkeypatch.setattr(engine_module, "load_engines", lambda *_: engines())
+    """Runs use the networks of the drawn world."""
+    monkeypatch.setattr(prepare, "load_engines", lambda *_, **__: engines())
 
 
 @pytest.fixture(scope="module")
 def finished(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output of a run over the drawn films. Not to be changed."""
+    """The output of a run over the drawn films. Do not change it."""
     out = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "load_engines", lambda *_: engines())
+        patch.setattr(prepare, "load_engines", lambda *_, **__: engines())
         assert facetally("run", films, "-o", out).exit_code == 0
     return out
 
@@ -90,7 +91,7 @@ def labels(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownModel:
-    """An installation that knows two models, one of them in a pack on a file:// URL, and an empty cache."""
+    """A manifest with two models, one of them in a pack on a file:// URL, and an empty cache."""
     with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
         archive.writestr("inside/drawn.onnx", b"weights")
     url, digest = (tmp_path / "pack.zip").as_uri(), hashlib.sha256((tmp_path / "pack.zip").read_bytes()).hexdigest()
@@ -116,7 +117,7 @@ def test_every_help_has_an_example(words: tuple[str, ...]) -> None:
     assert "Example: facetally" in result.stdout
 
 
-def test_the_commands_are_those_we_promise() -> None:
+def test_all_documented_commands_exist() -> None:
     assert {" ".join(words) for words in commands(main)} >= {
         *("run", "status", "tally", "report", "info", "doctor"),
         *("models list", "models verify", "models pull", "models bundle"),
@@ -132,39 +133,39 @@ def test_a_run_prints_the_tally_and_writes_the_tables(films: Path, tmp_path: Pat
     # appearances, women, men, unknown, share of women, and the same share by screen time: 4.0 of 8.4 s
     assert line.replace("│", " ").split() == ["all", "6", "2", "3", "1", "40.0", "%", "10.0", "s", "47.6", "%"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *(".lock", "run.json"),
+        *(".lock", "log.txt", "run.json"),
         *("faces", "tracks", "videos", "tallies"),
     }
     assert "Next: facetally report" in result.stderr
 
 
 @pytest.mark.usefixtures("drawn")
-def test_status_tells_what_is_done_what_failed_and_what_is_left(clip: Path, tmp_path: Path) -> None:
+def test_status_shows_what_is_done_what_failed_and_what_is_left(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert_error(facetally("status", out), "holds no results", "facetally run")
     (tmp_path / "bad.mp4").write_text("no video")
     facetally("run", clip, tmp_path / "bad.mp4", "-o", out)
-    predicted = facetally("status", out)
-    assert (predicted.exit_code, predicted.stdout) == (1, "2 videos: 1 ok, 1 failed\n")
-    assert "failed: bad.mp4: " in predicted.stderr
+    shown = facetally("status", out)
+    assert (shown.exit_code, shown.stdout) == (1, "2 videos: 1 ok, 1 failed\n")
+    assert "failed: bad.mp4: " in shown.stderr
     next((out / "videos").glob("bad*")).unlink()
-    predicted = facetally("status", out)
-    assert (predicted.exit_code, predicted.stdout.splitlines()[0]) == (1, "2 videos: 1 ok, 1 to do")
+    shown = facetally("status", out)
+    assert (shown.exit_code, shown.stdout.splitlines()[0]) == (1, "2 videos: 1 ok, 1 to do")
     (tmp_path / "bad.mp4").unlink()
     facetally("run", clip, "-o", out)
     assert facetally("status", out).exit_code == 0
 
 
 @pytest.mark.usefixtures("drawn")
-def test_the_same_content_under_two_names_is_told(clip: Path, tmp_path: Path) -> None:
+def test_status_reports_copies_of_the_same_content(clip: Path, tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(clip.read_bytes())
     dry = facetally("run", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out", "--dry-run")
     assert dry.stdout == "todo  a.mp4\ncopy  b.mp4\n"
     facetally("run", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out")
-    predicted = facetally("status", tmp_path / "out").stdout.splitlines()
-    assert predicted[0] == "2 videos: 2 ok"
-    assert predicted[1].startswith("1 of them have the same content as others")
+    lines = facetally("status", tmp_path / "out").stdout.splitlines()
+    assert lines[0] == "2 videos: 2 ok"
+    assert lines[1].startswith("1 of them have the same content as others")
 
 
 @pytest.mark.usefixtures("drawn")
@@ -172,14 +173,14 @@ def test_two_runs_into_one_folder_are_refused(clip: Path, tmp_path: Path) -> Non
     facetally("run", clip, "-o", tmp_path)
     with Ledger(tmp_path).locked():
         refused = facetally("run", clip, "-o", tmp_path)
-        assert "a run is at work" in facetally("status", tmp_path).stdout
+        assert "a run is in progress" in facetally("status", tmp_path).stdout
     assert refused.exit_code == 1
     assert f"Error: another run is writing to {tmp_path}" in refused.stderr
     assert facetally("run", clip, "-o", tmp_path).exit_code == 0
 
 
 @pytest.mark.usefixtures("drawn")
-def test_settings_come_from_flags_before_a_file_before_defaults(clip: Path, tmp_path: Path) -> None:
+def test_flags_override_the_settings_file_and_the_file_overrides_defaults(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text("every = 0.5\nworkers = 2\n[people]\nmin_confidence = 0.8\n")
     words = ["run", str(clip), "-o", str(tmp_path / "out"), "--config", str(tmp_path / "run.toml")]
     shown = tomllib.loads(facetally(*words, "--show-options", "--workers", "3").stdout)
@@ -192,13 +193,13 @@ def test_settings_come_from_flags_before_a_file_before_defaults(clip: Path, tmp_
     assert Ledger(tmp_path / "out").provenance()["options"]["people"]["min_confidence"] == 0.8
 
 
-def test_a_setting_that_is_not_known_is_refused_with_a_suggestion(clip: Path, tmp_path: Path) -> None:
+def test_an_unknown_setting_is_refused_with_a_suggestion(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text("worker = 2\n")
     refused = facetally("run", clip, "-o", tmp_path / "out", "--config", tmp_path / "run.toml")
     assert_error(refused, "no option 'worker' is known", "did you mean workers?")
 
 
-def test_what_is_shown_of_the_options_is_a_file_of_settings(clip: Path, tmp_path: Path) -> None:
+def test_the_shown_options_are_a_valid_settings_file(clip: Path, tmp_path: Path) -> None:
     words = ["run", str(clip), "-o", str(tmp_path / "out"), "--show-options"]
     (tmp_path / "first.toml").write_text("[sampling]\npatience = 0\n[sparse]\nmax_gap_s = 0\n")
     words += ["--config", str(tmp_path / "first.toml")]
@@ -208,12 +209,12 @@ def test_what_is_shown_of_the_options_is_a_file_of_settings(clip: Path, tmp_path
     assert facetally(*words[:-1], tmp_path / "run.toml").stdout == shown
 
 
-def test_small_cells_are_left_out_of_tally_and_report_which_say_so(finished: Path, tmp_path: Path) -> None:
+def test_tally_and_report_leave_out_small_cells_and_state_it(finished: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(finished, tmp_path / "out"))
-    predicted = facetally("tally", out, "--min-cell", "2")
-    # of man.mp4, woman.mp4 and mixed.mp4's four only the two men of the last are two in one cell
-    assert "Left out: 4 of 5 cells" in predicted.stderr
-    assert "fewer than 2 appearances, 4 in all" in predicted.stderr
+    result = facetally("tally", out, "--min-cell", "2")
+    # the only cell with two appearances is that of the two men in mixed.mp4
+    assert "Left out: 4 of 5 cells" in result.stderr
+    assert "fewer than 2 appearances, 4 in all" in result.stderr
     assert read_table(out / "tallies" / "tallies.parquet", TALLIES)["appearances"].to_pylist() == [2]
     page = Path(facetally("report", out, "--min-cell", "2").stdout.strip()).read_text()
     assert "Left out: 4 of 5 cells" in page
@@ -231,7 +232,7 @@ def test_a_broken_video_is_named_at_the_end_and_the_exit_code_is_1(clip: Path, t
 
 
 @pytest.mark.usefixtures("drawn")
-def test_a_run_of_nothing_but_broken_videos_ends_in_order(tmp_path: Path) -> None:
+def test_a_run_of_broken_videos_only_ends_normally(tmp_path: Path) -> None:
     (tmp_path / "bad.mp4").write_text("no video")
     result = facetally("run", tmp_path / "bad.mp4", "-o", tmp_path / "out")
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)
@@ -239,7 +240,7 @@ def test_a_run_of_nothing_but_broken_videos_ends_in_order(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("drawn")
-def test_a_dry_run_only_says_what_would_be_done(films: Path, finished: Path, tmp_path: Path) -> None:
+def test_a_dry_run_only_lists_what_would_be_done(films: Path, finished: Path, tmp_path: Path) -> None:
     result = facetally("run", films, "-o", tmp_path / "out", "--dry-run")
     assert result.stdout.split() == ["todo", "man.mp4", "todo", "mixed.mp4", "todo", "woman.mp4"]
     assert not (tmp_path / "out").exists()
@@ -256,14 +257,20 @@ def test_a_tally_is_printed_by_video_or_by_time(finished: Path, by: str, lines: 
     assert "tallies.parquet" in result.stderr
 
 
-def test_the_report_says_where_it_is(finished: Path, tmp_path: Path) -> None:
+def test_the_report_command_prints_the_path_of_the_page(finished: Path, tmp_path: Path) -> None:
     result = facetally("report", finished, "-o", tmp_path / "page.html")
     assert (result.exit_code, result.stdout.strip()) == (0, str(tmp_path / "page.html"))
     assert "40.0 %" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+def image_at(path: Path) -> np.ndarray:
+    image = cv2.imread(str(path))
+    assert image is not None
+    return image
+
+
 def cells(text: str, first: str) -> list[str]:
-    """The cells of the line of a printed table that begins so, without blanks."""
+    """The cells, without blanks, of the line of a printed table that starts with `first`."""
     rows = ([cell.strip() for cell in line.strip("│ ").split("│")] for line in text.splitlines())
     return next(row for row in rows if row[0] == first)
 
@@ -273,7 +280,7 @@ def test_a_validation_prints_its_verdict_and_writes_its_report(finished: Path, l
     assert (result.exit_code, type(result.exception)) == (3, SystemExit)
     assert cells(result.stdout, "people found")[:4] == ["people found", "3", "4", "75.0 %"]
     assert cells(result.stdout, "men")[:3] == ["men", "1", "1"]
-    assert "Women by appearance: told 50.0 %, true 75.0 %" in result.stdout
+    assert "Share of women by appearance: predicted 50.0 %, labelled 75.0 %" in result.stdout
     assert "Target 85.0 %: not enough labels; label about" in result.stdout
     assert str(tmp_path / "check" / "report.md") in result.stderr
     assert {path.name for path in (tmp_path / "check").iterdir()} == {"report.json", "report.md", "validation.png"}
@@ -287,16 +294,16 @@ def test_the_verdict_is_the_exit_code(
 ) -> None:
     header = LABELS.partition("\n")[0]
     (labels / "people.csv").write_text(f"{header}\nwoman.mp4,ann,{woman},0,2\nman.mp4,bob,{man},0,2\n")
-    result = facetally("validate", finished, "--truth", labels, "--target", target, "-o", tmp_path / "check")
+    result = facetally("validate", finished, "--truth", labels, "--target", str(target), "-o", tmp_path / "check")
     assert result.exit_code == code
     assert "Traceback" not in result.output
     assert f"Target {100 * target:.1f} %: {'fail' if code else 'pass'}" in result.stdout
 
 
-def test_pictures_of_errors_are_made_only_when_asked_for(finished: Path, labels: Path, tmp_path: Path) -> None:
+def test_the_contact_sheet_of_errors_is_written_on_request(finished: Path, labels: Path, tmp_path: Path) -> None:
     result = facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check", "--with-crops")
     assert result.exit_code == 3
-    assert cv2.imread(str(tmp_path / "check" / "errors.png")).shape[2] == 3
+    assert image_at(tmp_path / "check" / "errors.png").shape[2] == 3
 
 
 def test_a_run_is_compared_with_another(finished: Path, labels: Path, tmp_path: Path) -> None:
@@ -308,17 +315,17 @@ def test_a_run_is_compared_with_another(finished: Path, labels: Path, tmp_path: 
     assert json.loads((tmp_path / "figures.json").read_text())["first"]["right"] == 3
 
 
-def test_a_tally_may_ask_for_more_confidence(finished: Path) -> None:
+def test_a_tally_can_require_more_confidence(finished: Path) -> None:
     result = facetally("tally", finished, "--min-confidence", "0.98")
     assert cells(result.stdout, "all")[1:6] == ["6", "0", "0", "6", "–"]
     assert cells(facetally("tally", finished).stdout, "all")[1:6] == ["6", "2", "3", "1", "40.0 %"]
 
 
-def test_corrected_shares_are_printed_or_refused_in_words(finished: Path, labels: Path, tmp_path: Path) -> None:
+def test_corrected_shares_are_printed_or_refused_with_a_reason(finished: Path, labels: Path, tmp_path: Path) -> None:
     facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check")
     result = facetally("tally", finished, "--calibration", tmp_path / "check")
     assert result.exit_code == 0
-    # Eve, too small to be told, is judged too: 3 of 6
+    # Eve, who is too small to be classified by the run, is counted too: 3 of 6
     assert cells(result.stdout, "by appearance")[:3] == ["by appearance", "50.0 %", "–"]
     assert "Refused: adjusted count: needs labels of at least 5 women" in result.stderr
     page = facetally("report", finished, "--calibration", tmp_path / "check", "-o", tmp_path / "page.html")
@@ -326,7 +333,7 @@ def test_corrected_shares_are_printed_or_refused_in_words(finished: Path, labels
     assert "refused: needs labels" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_a_template_is_there_to_be_filled_in(films: Path, finished: Path, tmp_path: Path) -> None:
+def test_a_template_can_be_filled_in_and_used(films: Path, finished: Path, tmp_path: Path) -> None:
     result = facetally("truth", "template", films, "-o", tmp_path / "labels")
     people = tmp_path / "labels" / "people.csv"
     assert (result.exit_code, result.stdout.strip()) == (0, str(people))
@@ -344,7 +351,7 @@ def test_labels_are_imported_and_checked(films: Path, finished: Path, labels: Pa
     assert "5 people in 3 videos, 0 findings" in checked.stderr
 
 
-def test_what_is_wrong_with_labels_is_exit_code_1(films: Path, labels: Path) -> None:
+def test_findings_in_labels_are_exit_code_1(films: Path, labels: Path) -> None:
     (labels / "people.csv").write_text(LABELS + "gone.mp4,hal,male,0,2\n")
     result = facetally("truth", "check", labels, "--videos", films)
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)
@@ -352,21 +359,18 @@ def test_what_is_wrong_with_labels_is_exit_code_1(films: Path, labels: Path) -> 
     assert "\n  Fix: " in result.stdout
 
 
-def test_info_says_what_a_video_is(clip: Path) -> None:
-    predicted = dict(line.split(maxsplit=1) for line in facetally("info", clip).stdout.splitlines())
-    assert (predicted["displayed"], predicted["frames"], predicted["rate"]) == (
-        "160x120",
-        "50",
-        "25.000 frames/s by the container",
-    )
-    assert predicted["coverage"] == "100.0 %, 0 bad packets"
+def test_info_shows_what_a_video_is(clip: Path) -> None:
+    shown = dict(line.split(maxsplit=1) for line in facetally("info", clip).stdout.splitlines())
+    assert (shown["displayed"], shown["frames"]) == ("160x120", "50")
+    assert shown["rate"] == "25.000 frames/s by the container"
+    assert shown["coverage"] == "100.0 %, 0 bad packets"
 
 
 @pytest.mark.parametrize(
     ("words", "what", "fix"),
     [
         (["run", "no-such.mp4", "-o", "out"], "no-such.mp4", "check the path"),
-        (["run", "empty", "-o", "out"], "no video found in empty", "name a video file"),
+        (["run", "empty", "-o", "out"], "no video found in empty", "give a video file"),
         (["run", "a.mp4", "-o", "out", "--every", "-1"], "--every -1", "--every 0.2"),
         (["run", "a.mp4", "-o", "out", "--every", "nan"], "--every nan", "--every 0.2"),
         (["run", "a.mp4", "-o", "out", "--detector", "scrfd_99g"], "'scrfd_99g'", "choose one of: ours, scrfd_2.5g"),
@@ -393,7 +397,7 @@ def test_info_says_what_a_video_is(clip: Path) -> None:
         (["models", "pull", "no-such"], "'no-such' cannot be fetched", "choose one of: "),
     ],
 )
-def test_what_a_user_can_mend_is_two_lines_and_exit_code_1(
+def test_an_error_that_a_user_can_fix_is_two_lines_and_exit_code_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], what: str, fix: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -408,7 +412,7 @@ def test_what_a_user_can_mend_is_two_lines_and_exit_code_1(
 
 
 @pytest.mark.usefixtures("drawn")
-def test_an_output_folder_that_cannot_be_made_is_an_error(clip: Path, tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_created_is_an_error(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert_error(facetally("run", clip, "-o", tmp_path / "file" / "out"), "cannot write to", "-o")
 
@@ -435,26 +439,26 @@ def test_an_output_folder_that_cannot_be_made_is_an_error(clip: Path, tmp_path: 
     ],
     ids=" ".join,
 )
-def test_what_is_no_command_is_exit_code_2(words: Sequence[str]) -> None:
+def test_an_invalid_command_is_exit_code_2(words: Sequence[str]) -> None:
     result = facetally(*words)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Usage" in result.stderr
 
 
-def test_models_list_names_all_that_are_known() -> None:
+def test_models_list_shows_all_known_models() -> None:
     result = facetally("models", "list")
     assert result.exit_code == 0
     assert all(model.name in result.stdout for model in weights.manifest())
 
 
 @pytest.mark.usefixtures("one_model")
-def test_models_list_offers_to_fetch_only_what_can_be_had() -> None:
+def test_models_list_offers_only_available_downloads() -> None:
     text = facetally("models", "list").stdout
     assert "facetally models pull drawn" in text
     assert "facetally models pull ours" not in text
 
 
-def test_models_are_fetched_listed_verified_and_bundled(one_model: KnownModel, tmp_path: Path) -> None:
+def test_models_are_downloaded_listed_verified_and_bundled(one_model: KnownModel, tmp_path: Path) -> None:
     path = tmp_path / "cache" / "drawn.onnx"
     result = facetally("models", "pull", "drawn", "--yes")
     assert (result.exit_code, result.stdout.strip()) == (0, str(path))
@@ -467,49 +471,49 @@ def test_models_are_fetched_listed_verified_and_bundled(one_model: KnownModel, t
 
 
 @pytest.mark.usefixtures("one_model")
-def test_nothing_is_fetched_before_the_licence_is_accepted(tmp_path: Path) -> None:
-    refused = facetally("models", "pull", "drawn", prediction="n\n")
+def test_nothing_is_downloaded_before_the_licence_is_accepted(tmp_path: Path) -> None:
+    refused = facetally("models", "pull", "drawn", typed="n\n")
     assert refused.exit_code == 1
     assert "only on Sundays" in refused.stderr
     assert not (tmp_path / "cache").exists()
-    assert facetally("models", "pull", "drawn", prediction="y\n").exit_code == 0
+    assert facetally("models", "pull", "drawn", typed="y\n").exit_code == 0
 
 
-def test_doctor_is_content_where_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_ok_for_a_complete_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "find_model", lambda name, *_: ModelFile(name, Path("x.onnx"), "0" * 64, "free"))
     monkeypatch.setattr(doctor, "RIVALS", ())
     result = facetally("doctor")
     assert result.exit_code == 0
-    assert "ok   detector ours: x.onnx (verified; licence: free)" in result.stdout
-    assert "BAD" not in result.stdout
+    assert "ok       detector ours: x.onnx (verified; licence: free)" in result.stdout
+    assert "MISSING" not in result.stdout and "FAILED" not in result.stdout
 
 
-def test_doctor_names_what_is_missing_and_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def not_here(name: str, *_: object) -> ModelFile:
-        raise ModelError(f"{name} is not here", fix=f"facetally models pull {name}")
+def test_doctor_lists_what_is_missing_and_how_to_fix_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str, *_: object) -> ModelFile:
+        raise ModelError(f"{name} is missing", fix=f"facetally models pull {name}")
 
-    monkeypatch.setattr(doctor, "find_model", not_here)
+    monkeypatch.setattr(doctor, "find_model", missing)
     monkeypatch.setattr(doctor, "_version", lambda name: None if name == "av" else "1.0")
     result = facetally("doctor")
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
-    assert lines[lines.index("BAD  av is not installed") + 1] == "     Fix: pip install av"
-    assert lines[lines.index("BAD  ours is not here") + 1] == "     Fix: facetally models pull ours"
+    assert lines[lines.index("MISSING  av is not installed") + 1] == "         Fix: pip install av"
+    assert lines[lines.index("FAILED   ours is missing") + 1] == "         Fix: facetally models pull ours"
     assert any("onnxruntime and onnxruntime-gpu overwrite each other" in line for line in lines)
 
 
-def test_errors_are_shown_as_pictures_only_when_asked_for(finished: Path, labels: Path, tmp_path: Path) -> None:
+def test_the_contact_sheet_shows_the_misclassified_person(finished: Path, labels: Path, tmp_path: Path) -> None:
     facetally("validate", finished, "--truth", labels, "-o", tmp_path / "check", "--with-crops")
-    sheet = cv2.imread(str(tmp_path / "check" / "errors.png"))
+    sheet = image_at(tmp_path / "check" / "errors.png")
     assert sheet.shape == (TILE_PX, TEXT_PX + FACES_SHOWN * TILE_PX, 3)  # Fay alone
     tile = sheet[:, TEXT_PX : TEXT_PX + TILE_PX]
     blue, green, red = (int(value) for value in tile[TILE_PX // 2, TILE_PX // 2])
     assert blue > max(green, red) + 100
-    assert (tile[TILE_PX // 2, 2] < 230).all()  # the margin shows what is around her
+    assert (tile[TILE_PX // 2, 2] < 230).all()  # the margin shows the background around her
     assert abs(int(tile[TILE_PX // 2, 2][0]) - int(tile[TILE_PX // 2, 2][2])) < 30
 
 
-def test_labels_of_another_tool_are_imported_checked_and_mended(films: Path, tmp_path: Path) -> None:
+def test_labels_of_another_tool_are_imported_checked_and_fixed(films: Path, tmp_path: Path) -> None:
     intervals = tmp_path / "intervals.csv"
     intervals.write_text("video,person,gender,start_s,end_s\nman.mp4,bob,male,0,3.4\n")
     words = ("truth", "import", intervals, "--format", "csv", "--videos", films, "-o", tmp_path / "labels")
@@ -518,17 +522,18 @@ def test_labels_of_another_tool_are_imported_checked_and_mended(films: Path, tmp
     found = facetally(*check)
     assert found.exit_code == 1
     assert "people.csv, line 2, column end_s: '3.4'" in found.stdout
-    assert facetally(*check, "--fix", tmp_path / "mended").exit_code == 0
-    assert facetally("truth", "check", tmp_path / "mended", "--videos", films).exit_code == 0
+    assert facetally(*check, "--fix", tmp_path / "fixed").exit_code == 0
+    assert facetally("truth", "check", tmp_path / "fixed", "--videos", films).exit_code == 0
 
 
-def test_nothing_that_was_labelled_is_written_over(films: Path, labels: Path) -> None:
+def test_existing_labels_are_not_overwritten(films: Path, labels: Path) -> None:
     result = facetally("truth", "template", films, "-o", labels)
     assert result.exit_code == 1
     assert "already" in result.stderr
     assert (labels / "people.csv").read_text() == LABELS
 
 
-def test_a_tally_says_what_to_expect_of_faces_of_these_sizes_until_labels_tell(finished: Path) -> None:
-    said = facetally("tally", finished).stderr  # five faces of 40 px at 0.933 and one of 12 px at 0.69
-    assert "17 % of the appearances have faces under 30 px: expect about 89 % of all to be told right" in said
+def test_a_tally_without_labels_states_the_accuracy_to_expect(finished: Path) -> None:
+    shown = facetally("tally", finished).stderr  # five faces of 40 px at 0.933 and one of 12 px at 0.69
+    text = "17 % of the appearances have faces under 30 px: expect about 89 % of all to be classified correctly"
+    assert text in shown

@@ -1,4 +1,4 @@
-"""`facetally predict` as its users meet it: a table, JSON or annotated copies, and exit codes."""
+"""`facetally predict`: a table, JSON or annotated copies, and exit codes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ import pytest
 from click.testing import CliRunner, Result
 from drawn_world import ColourClassifier, Square, background, engines
 
+from facetally import jobs
 from facetally.cli.main import main
 from facetally.gender.attributes import Attributes
 from facetally.images.predict import STILL_DETECTION
-from facetally.models import engines as engine_module
+from facetally.models.engines import Engines
 from facetally.options import PeopleOptions, RunOptions
 
 
 class AgeingClassifier(ColourClassifier):
-    """Women are 34.6 years old, the age of men is not known."""
+    """Predicts an age of 34.6 years for women, and none for men."""
 
     def predict(self, crops: np.ndarray) -> Attributes:
         predictions = super().predict(crops)
@@ -31,22 +32,22 @@ class AgeingClassifier(ColourClassifier):
 
 @pytest.fixture(autouse=True)
 def calls(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list[tuple[Any, ...]]:
-    """What the drawn world's engines were asked for; real tests have real ones."""
-    asked: list[tuple[Any, ...]] = []
+    """The arguments with which the drawn world's engines were loaded; tests marked real load real ones."""
+    arguments_of_calls: list[tuple[Any, ...]] = []
 
-    def load(*arguments: Any, unit: str) -> engine_module.Engines:
+    def load(*arguments: Any, models_dir: Path | None, unit: str) -> Engines:
         assert unit == "crop"
-        asked.append(arguments)
+        arguments_of_calls.append((*arguments, models_dir))
         return replace(engines(), classifier=AgeingClassifier())
 
     if "real" not in request.keywords:
-        monkeypatch.setattr(engine_module, "load_engines", load)
-    return asked
+        monkeypatch.setattr(jobs, "load_engines", load)
+    return arguments_of_calls
 
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in the present one: both.png with a woman and a man, and day/none.png with nobody."""
+    """A folder in the working folder: both.png with a woman and a man, and day/none.png with nobody."""
     monkeypatch.chdir(tmp_path)
     photos = Path("photos")
     both, none = background(70), background(70)
@@ -63,13 +64,13 @@ def predict(*words: str | Path) -> Result:
 
 
 def cells(result: Result) -> list[list[str]]:
-    """The rows of the table below its head."""
+    """The rows of the table below its heading."""
     return [
         [cell.strip() for cell in line.strip("│").split("│")] for line in result.stdout.splitlines() if line[0] == "│"
     ]
 
 
-def test_the_table_has_a_line_for_each_face_and_one_for_a_picture_without(photos: Path) -> None:
+def test_the_table_has_a_line_for_each_face_and_one_for_an_image_without(photos: Path) -> None:
     result = predict(photos)
     assert result.exit_code == 0
     assert cells(result) == [
@@ -80,7 +81,7 @@ def test_the_table_has_a_line_for_each_face_and_one_for_a_picture_without(photos
     assert result.stderr == "detector drawn_detector, classifier drawn_classifier, on cpu\n"
 
 
-def test_json_is_a_list_of_pictures_with_their_faces(photos: Path) -> None:
+def test_json_is_a_list_of_images_with_their_faces(photos: Path) -> None:
     result = predict(photos, "--format", "json")
     both, none = json.loads(result.stdout)
     assert none == {"file": "photos/day/none.png", "width_px": 160, "height_px": 120, "faces": []}
@@ -92,11 +93,13 @@ def test_json_is_a_list_of_pictures_with_their_faces(photos: Path) -> None:
     assert result.exit_code == 0
 
 
-def test_annotated_copies_are_written_and_the_originals_stay(photos: Path) -> None:
+def test_annotated_copies_are_written_and_the_originals_are_unchanged(photos: Path) -> None:
     before = (photos / "both.png").read_bytes()
     result = predict(photos, "--annotate", "seen")
     assert {path.name for path in Path("seen").iterdir()} == {"both.png", "none.png"}
-    assert cv2.imread("seen/both.png").shape == (480, 640, 3)
+    copy = cv2.imread("seen/both.png")
+    assert copy is not None
+    assert copy.shape == (480, 640, 3)
     assert "Annotated copies are in seen: 2" in result.stderr
     assert (photos / "both.png").read_bytes() == before
 
@@ -108,7 +111,7 @@ def test_copies_beside_their_originals_are_refused(photos: Path) -> None:
     assert [path.name for path in photos.glob("*.png")] == ["both.png"]
 
 
-def test_a_bad_picture_is_named_with_its_reason_and_the_exit_code_is_1(photos: Path) -> None:
+def test_a_bad_image_is_listed_with_its_reason_and_the_exit_code_is_1(photos: Path) -> None:
     (photos / "a.jpg").write_text("")
     result = predict(photos)
     assert result.exit_code == 1
@@ -116,32 +119,32 @@ def test_a_bad_picture_is_named_with_its_reason_and_the_exit_code_is_1(photos: P
     assert "failed: photos/a.jpg: the file is empty\n  Fix: " in result.stderr
 
 
-def test_no_picture_at_all_is_an_error_with_a_fix(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_an_error_with_a_fix(tmp_path: Path) -> None:
     result = predict(tmp_path)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith("Error: no picture found in")
+    assert result.stderr.startswith("Error: no image found in")
     assert "\nFix: " in result.stderr
 
 
-def test_answers_below_the_confidence_that_is_asked_for_are_unknown(photos: Path) -> None:
+def test_predictions_below_the_required_confidence_are_unknown(photos: Path) -> None:
     result = predict(photos / "both.png", "--min-confidence", "0.98")
     assert [row[3] for row in cells(result)] == ["unknown", "unknown"]
 
 
-def test_without_options_the_engines_are_those_of_a_run_looking_at_stills(
+def test_without_options_the_engines_are_those_of_a_run_with_still_detection(
     photos: Path, calls: list[tuple[Any, ...]]
 ) -> None:
     predict(photos)
-    assert calls == [(RunOptions(detection=STILL_DETECTION), "auto", 0, None)]
+    assert calls == [(RunOptions(detection=STILL_DETECTION), "auto", None)]
 
 
-def test_options_reach_the_engines(photos: Path, tmp_path: Path, calls: list[tuple[Any, ...]]) -> None:
+def test_options_are_passed_to_the_engines(photos: Path, tmp_path: Path, calls: list[tuple[Any, ...]]) -> None:
     words = ("--detector", "d.onnx", "--classifier", "c.onnx", "--device", "cpu", "--models-dir", tmp_path)
     predict(photos, *words, "--min-confidence", "0.6")
     people = PeopleOptions(min_confidence=0.6)
     options = RunOptions(detector="d.onnx", classifier="c.onnx", detection=STILL_DETECTION, people=people)
-    assert calls == [(options, "cpu", 0, tmp_path)]
+    assert calls == [(options, "cpu", tmp_path)]
 
 
 def test_a_name_with_brackets_is_printed_as_it_is(photos: Path) -> None:

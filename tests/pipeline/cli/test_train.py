@@ -1,4 +1,4 @@
-"""`facetally train` and `facetally evaluate` as their users meet them."""
+"""`facetally train` and `facetally evaluate`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def facetally(*words: object) -> Result:
 
 @pytest.fixture
 def portraits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three women and two men as squares, and a man whose face is not found; squares are found by any detector."""
+    """Three women and two men as squares, and a man whose face is not found; any detector finds the squares."""
     monkeypatch.setattr(face_crops, "ScrfdDetector", lambda *_: SquareDetector())
     (tmp_path / "scrfd.onnx").write_bytes(b"any")
     for number in range(6):
@@ -43,7 +43,7 @@ def portraits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def draw_images(folder: Path, count: int, seed: int = 0) -> Path:
-    """Crops of bright women and dark men in turn, all 30 years old, named as UTKFace names them."""
+    """Crops of bright women and dark men in turn, all 30 years old, with file names as in UTKFace."""
     folder.mkdir()
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(count)], seed)):
         cv2.imwrite(str(folder / f"30_{number % 2}_0_{number}.png"), crop)
@@ -54,26 +54,26 @@ def evaluate(images: object, folder: Path, *words: object) -> Result:
     return facetally("evaluate", images, "--model", MODEL, "-o", folder / "out", *words)
 
 
-def figures(folder: Path) -> dict[str, object]:
-    """What metrics.json says of gender."""
+def figures(folder: Path) -> dict[str, int]:
+    """The counts for gender in metrics.json."""
     metrics = json.loads((folder / "out" / "metrics.json").read_text())["gender"]
     return {key: metrics[key] for key in ("count", "male_as_male", "female_as_female")}
 
 
-def test_folders_are_judged_and_pictures_without_a_face_counted(portraits: Path, tmp_path: Path) -> None:
+def test_folders_are_evaluated_and_images_without_a_face_are_counted(portraits: Path, tmp_path: Path) -> None:
     done = evaluate(portraits, tmp_path, "--detector", tmp_path / "scrfd.onnx")
     assert done.exit_code == 0
     assert "portraits: 6 images, 1 without face, 5 cut" in done.stderr
     counts = figures(tmp_path)
     assert counts["count"] == 5
-    men, women = f"{counts['male_as_male'] / 2:.2%}", f"{counts['female_as_female'] / 3:.2%}"  # type: ignore[operator]
+    men, women = f"{counts['male_as_male'] / 2:.2%}", f"{counts['female_as_female'] / 3:.2%}"
     (row,) = [line.split() for line in done.stdout.splitlines() if " all " in line]
     assert [row[index] for index in (3, 7, 9)] == ["5", women, men]
     assert "Written to" in done.stderr and "Written to" not in done.stdout
     assert (tmp_path / "out" / "classification_report.txt").exists()
 
 
-def test_a_zip_and_a_table_are_judged_as_the_folders(portraits: Path, tmp_path: Path) -> None:
+def test_a_zip_and_a_table_give_the_same_evaluation_as_folders(portraits: Path, tmp_path: Path) -> None:
     detector = ("--detector", tmp_path / "scrfd.onnx")
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for path in portraits.rglob("*.png"):
@@ -83,23 +83,23 @@ def test_a_zip_and_a_table_are_judged_as_the_folders(portraits: Path, tmp_path: 
     for path in portraits.rglob("*.png"):
         (tmp_path / "flat" / path.name).write_bytes(path.read_bytes())
     (tmp_path / "labels.csv").write_text("\n".join(["file,gender", *rows]))
-    predicted = []
+    evaluations = []
     for source in (portraits, tmp_path / "all.zip", f"x={tmp_path}/flat+{tmp_path}/labels.csv"):
         assert evaluate(source, tmp_path, *detector).exit_code == 0
-        predicted.append(figures(tmp_path))
-    assert predicted[0] == predicted[1] == predicted[2]
+        evaluations.append(figures(tmp_path))
+    assert evaluations[0] == evaluations[1] == evaluations[2]
 
 
-def test_weights_that_do_not_say_what_they_have_learnt_from_have_nothing_held_out(
+def test_weights_without_a_record_of_their_training_images_cannot_be_evaluated_on_held_out_ones(
     portraits: Path, tmp_path: Path
 ) -> None:
     done = evaluate(portraits, tmp_path, "--aligned", "--held-out")
     assert done.exit_code == 1
-    assert "does not say which pictures it has not learnt from" in done.stderr
-    assert "leave --held-out away" in done.stderr
+    assert "does not record which images its training held out" in done.stderr
+    assert "leave out --held-out" in done.stderr
 
 
-def test_pictures_without_a_label_for_what_the_model_tells_are_a_clear_error(tmp_path: Path) -> None:
+def test_images_without_a_label_for_what_the_model_predicts_are_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     cv2.imwrite(str(tmp_path / "a" / "1.png"), np.zeros((9, 9, 3), np.uint8))
     (tmp_path / "ages.csv").write_text("file,age\n1.png,30\n")
@@ -114,11 +114,13 @@ def test_pictures_without_a_label_for_what_the_model_tells_are_a_clear_error(tmp
         (["gender-focol", "--data", "x"], "no recipe is called 'gender-focol'", "did you mean gender-focal?"),
         (["sharks", "--data", "x"], "no recipe is called 'sharks'", "choose one of: gender-utkface, genderage"),
         (["genderage", "--data", "nowhere.zip", "--aligned"], "no such file or folder: nowhere.zip", "--help"),
-        (["genderage", "--data", "labels.csv", "--aligned"], "labels: name a folder", "NAME=PICTURES+TABLE"),
+        (["genderage", "--data", "labels.csv", "--aligned"], "labels: name a folder", "NAME=IMAGES+TABLE"),
         (["genderage", "--data", "x", "--detector", "sharp"], "no detector is called 'sharp'", "scrfd_2.5g"),
     ],
 )
-def test_what_cannot_be_trained_is_said_with_a_fix(tmp_path: Path, words: list[str], error: str, fix: str) -> None:
+def test_a_training_that_cannot_start_is_an_error_with_a_fix(
+    tmp_path: Path, words: list[str], error: str, fix: str
+) -> None:
     pytest.importorskip("torchvision")
     done = facetally("train", *words, "-o", tmp_path / "out")
     assert done.exit_code == 1
@@ -126,22 +128,22 @@ def test_what_cannot_be_trained_is_said_with_a_fix(tmp_path: Path, words: list[s
     assert fix in done.stderr.split("Fix: ")[1]
 
 
-def test_a_training_has_one_beginning(tmp_path: Path) -> None:
+def test_a_training_starts_from_one_set_of_weights(tmp_path: Path) -> None:
     pytest.importorskip("torchvision")
     (tmp_path / "a.pth").touch()
     words = ("--backbone", tmp_path / "a.pth", "--start", tmp_path / "a.pth", "-o", tmp_path / "out")
-    assert "are two beginnings" in facetally("train", "genderage", "--data", "x", *words).stderr
+    assert "both give the first weights" in facetally("train", "genderage", "--data", "x", *words).stderr
 
 
-def test_a_model_is_trained_by_one_command_and_judged_by_another(tmp_path: Path) -> None:
+def test_a_model_is_trained_by_one_command_and_evaluated_by_another(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     pytest.importorskip("torchvision")
-    data, cache = f"drawn={draw_images(tmp_path / 'pictures', 90)}", ("--cache", tmp_path / "crops")
+    data, cache = f"drawn={draw_images(tmp_path / 'images', 90)}", ("--cache", tmp_path / "crops")
     options = ("--aligned", *cache, "--epochs", 1, "--workers", 0, "-o", tmp_path / "model")
     done = facetally("train", "gender-utkface", "--data", data, *options)
     assert done.exit_code == 0
     assert "epoch 1: loss" in done.stderr and "training starts from scratch" in done.stderr
-    assert "women right" in done.stdout and "epoch" not in done.stdout
+    assert "female recall" in done.stdout and "epoch" not in done.stdout
     model = tmp_path / "model" / "gender-utkface.onnx"
     again = facetally(
         "evaluate", data, "--model", model, "--aligned", *cache, "--held-out", "-o", tmp_path / "outcomes"
@@ -151,18 +153,18 @@ def test_a_model_is_trained_by_one_command_and_judged_by_another(tmp_path: Path)
     assert again.stdout == done.stdout
     words = ("--model", model, "--aligned", "--held-out", "-o", tmp_path / "outcomes")
     refused = facetally("evaluate", f"other={draw_images(tmp_path / 'other', 2, seed=7)}", *words)
-    assert "held no picture of other out of its training" in refused.stderr
+    assert "held out no image of other" in refused.stderr
 
 
-def test_a_gender_that_no_face_has_gets_no_figure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_gender_that_no_face_has_gets_no_recall(capsys: pytest.CaptureFixture[str]) -> None:
     only_women = GenderEvaluation(male_as_male=0, male_as_female=0, female_as_male=1, female_as_female=3)
     gender = only_women.as_dict() | {"calibration_error": 0.1, "by_set": {}}
     print_evaluation({"gender": gender, "age": None}, {})
-    said = capsys.readouterr().out
-    assert said.count("75.00%") == 2 and "0.00%" not in said
+    printed = capsys.readouterr().out
+    assert printed.count("75.00%") == 2 and "0.00%" not in printed
 
 
-def test_judging_an_onnx_file_needs_no_torch() -> None:
+def test_evaluating_an_onnx_file_does_not_import_torch() -> None:
     code = "import facetally.training.face_crops, facetally.training.evaluate, facetally.cli.training_progress, sys"
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", f"{code}; print('torch' in sys.modules)"], cwd=root, stdout=-1)

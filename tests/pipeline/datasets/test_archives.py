@@ -11,7 +11,7 @@ from facetally.datasets.archives import count_images, read_images
 
 
 @pytest.mark.parametrize("packing", ["zip", "tar", "tar.gz"])
-def test_folder_and_archive_hold_the_same_pictures(tmp_path: Path, packing: str) -> None:
+def test_folder_and_archive_give_the_same_images(tmp_path: Path, packing: str) -> None:
     folder, path = tmp_path / "folder", tmp_path / f"faces.{packing}"
     for name in ("b/2.JPG", "a/1.png", "a-b/1.webp", "a/notes.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def test_folder_and_archive_hold_the_same_pictures(tmp_path: Path, packing: str)
 
 
 @pytest.mark.parametrize("packing", ["zip", "tar"])
-def test_an_archive_with_a_damaged_picture_is_named(tmp_path: Path, packing: str) -> None:
+def test_a_damaged_archive_is_named_in_the_error(tmp_path: Path, packing: str) -> None:
     content = np.random.default_rng(0).bytes(5000)
     image, path = tmp_path / "a.jpg", tmp_path / f"faces.{packing}"
     image.write_bytes(content)

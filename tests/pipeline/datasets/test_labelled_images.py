@@ -23,10 +23,10 @@ def labels(name: str) -> tuple[bool | None, float | None, str, str]:
 
 
 def by_table(folder: Path, table: str, names: tuple[str, ...] = ("a.jpg",)) -> list[LabelledImage]:
-    """The pictures of these names as a table labels them."""
+    """The images of these names with the labels of a table."""
     for name in names:
-        written(folder / "pictures" / name)
-    source = ImageSource("set", (folder / "pictures",), (written(folder / "labels.csv", table.encode()),))
+        written(folder / "images" / name)
+    source = ImageSource("set", (folder / "images",), (written(folder / "labels.csv", table.encode()),))
     return list(source.read())
 
 
@@ -41,7 +41,7 @@ def by_table(folder: Path, table: str, names: tuple[str, ...] = ("a.jpg",)) -> l
         ("set/Validation/Women/deep/x.jpg", (True, None, "", "val")),
         ("train/f/x.jpg", (True, None, "", "train")),
         ("test/men/x.jpg", (False, None, "", "val")),
-        ("female/31_2_4_1.jpg", (True, None, "", "")),  # gender 2: no name of UTKFace's
+        ("female/31_2_4_1.jpg", (True, None, "", "")),  # gender 2 does not occur in UTKFace
         ("female.jpg", (None, None, "", "")),
         ("faces/x.jpg", (None, None, "", "")),
     ],
@@ -69,11 +69,11 @@ def test_an_age_is_a_number_or_the_middle_of_its_band(text: str, years: float | 
     assert parse_age(text) == years
 
 
-def test_a_row_of_a_table_is_found_whatever_its_suffix_and_however_deep_the_picture(tmp_path: Path) -> None:
+def test_a_row_is_found_for_any_suffix_and_any_folder_depth_of_the_image(tmp_path: Path) -> None:
     table = "file,gender\ntrain/1.jpg,Female\n1.jpg,Male\n2,female\n"
     images = by_table(tmp_path, table, ("fairface/train/1.webp", "fairface/other/1.webp", "2.png", "3.png"))
-    predicted = {image.name: image.is_female for image in images}
-    assert predicted == {"fairface/train/1.webp": True, "fairface/other/1.webp": False, "2.png": True, "3.png": None}
+    by_name = {image.name: image.is_female for image in images}
+    assert by_name == {"fairface/train/1.webp": True, "fairface/other/1.webp": False, "2.png": True, "3.png": None}
 
 
 def test_all_columns_of_a_table_are_read(tmp_path: Path) -> None:
@@ -97,11 +97,13 @@ def test_all_columns_of_a_table_are_read(tmp_path: Path) -> None:
         ("file,gender\n", None),
     ],
 )
-def test_the_gender_of_a_table_is_a_word_or_a_one(tmp_path: Path, table: str, expected: bool | None) -> None:
+def test_the_gender_in_a_table_is_a_word_or_plus_or_minus_one(
+    tmp_path: Path, table: str, expected: bool | None
+) -> None:
     assert by_table(tmp_path, table)[0].is_female is expected
 
 
-def test_a_name_labels_nothing_where_a_table_is_given(tmp_path: Path) -> None:
+def test_file_names_are_ignored_where_a_table_is_given(tmp_path: Path) -> None:
     assert by_table(tmp_path, "file,gender\n", ("25_1_0_1.jpg",))[0].is_female is None
 
 
@@ -111,8 +113,8 @@ def test_a_row_without_a_box_has_none(tmp_path: Path, row: str) -> None:
 
 
 @pytest.mark.parametrize("cells", ["left,1,2,3", "1,2,,4", "1,2,nan,4", "5,2,3,4", "1,4,3,4", "1,2,inf,4", ",2,3,4"])
-def test_a_box_that_is_none_names_its_picture(tmp_path: Path, cells: str) -> None:
-    with pytest.raises(ValueError, match=r"the box of a\.jpg is no box"):
+def test_an_invalid_box_is_an_error_that_names_the_image(tmp_path: Path, cells: str) -> None:
+    with pytest.raises(ValueError, match=r"the box of a\.jpg is not valid"):
         by_table(tmp_path, f"file,x1,y1,x2,y2\na.jpg,{cells}\n")
 
 
@@ -121,7 +123,7 @@ def test_an_actor_is_a_person_and_the_split_may_be_in_the_tables_folder(tmp_path
     assert (image.person, image.own_split) == ("Ann", "train")
 
 
-def test_a_compressed_table_says_the_same_and_tables_add_up(tmp_path: Path) -> None:
+def test_tables_may_be_compressed_and_are_merged(tmp_path: Path) -> None:
     written(tmp_path / "a.jpg"), written(tmp_path / "b.jpg")
     first = written(tmp_path / "a.csv.gz", gzip.compress(b"file,gender\na.jpg,Female\n"))
     second = written(tmp_path / "b.csv", b"file,gender\nb.jpg,Male\n")
@@ -135,12 +137,12 @@ def test_a_compressed_table_says_the_same_and_tables_add_up(tmp_path: Path) -> N
         ("t.csv", b"name,gender\na.jpg,Male\n", r"t\.csv has no column 'file'"),
         ("t.csv", b"", r"t\.csv has no column 'file'"),
         ("t.csv", b"file\n\xff\xfe\n", r"t\.csv cannot be read as a table"),
-        ("t.csv", b"file,gender\na.jpg,Male\n,Female\n", r"t\.csv, line 3: no file is named"),
+        ("t.csv", b"file,gender\na.jpg,Male\n,Female\n", r"t\.csv, line 3: `file` is empty"),
         ("t.csv.gz", b"file,gender\n", r"t\.csv\.gz cannot be read as a table"),
         ("t.csv.gz", gzip.compress(b"file,gender\n" * 99)[:20], r"t\.csv\.gz cannot be read as a table"),
     ],
 )
-def test_a_table_that_is_none_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_an_unreadable_table_is_named_in_the_error(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     written(tmp_path / "a.jpg")
     with pytest.raises(ValueError, match=message):
         list(ImageSource("set", (tmp_path,), (written(tmp_path / name, content),)).read())
@@ -158,23 +160,23 @@ def test_a_table_that_is_none_is_named(tmp_path: Path, name: str, content: bytes
         ("/d/.hidden", "hidden", ["/d/.hidden"], []),
     ],
 )
-def test_a_source_is_its_name_and_paths(text: str, name: str, images: list[str], tables: list[str]) -> None:
+def test_a_source_is_parsed_into_its_name_and_paths(text: str, name: str, images: list[str], tables: list[str]) -> None:
     paths = tuple(map(Path, images)), tuple(map(Path, tables))
     assert ImageSource.parse(text) == ImageSource(name, *paths)
 
 
-def test_the_present_folder_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_current_folder_has_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(written(tmp_path / "faces" / "a.jpg").parent)
     assert ImageSource.parse(".").name == "faces"
 
 
 @pytest.mark.parametrize("text", ["", "utk=", "a.zip+", "labels.csv", "set=labels.csv"])
-def test_a_source_without_pictures_is_refused(text: str) -> None:
+def test_a_source_without_images_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"a path is empty|name a folder"):
         ImageSource.parse(text)
 
 
-def test_the_fingerprint_knows_the_pictures_and_the_table(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_images_and_the_table(tmp_path: Path) -> None:
     source = ImageSource("set", (tmp_path / "p",), (written(tmp_path / "t.csv", b"file\n"),))
     prints = []
     for name, content in (("p/a.jpg", b"1"), ("p/notes.txt", b"1"), ("p/b.jpg", b"1"), ("p/a.jpg", b"12")):
@@ -186,7 +188,7 @@ def test_the_fingerprint_knows_the_pictures_and_the_table(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("missing", ["p", "t.csv"])
-def test_a_path_that_is_not_there_is_named(tmp_path: Path, missing: str) -> None:
+def test_a_missing_path_is_named_in_the_error(tmp_path: Path, missing: str) -> None:
     present = {"p": tmp_path, "t.csv": written(tmp_path / "here.csv", b"file\n")} | {missing: tmp_path / missing}
     source = ImageSource("set", (present["p"],), (present["t.csv"],))
     for read in (source.fingerprint, lambda: list(source.read())):
@@ -194,7 +196,7 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path, missing: str) -> None
             read()
 
 
-def test_a_picture_decodes_to_bgr_and_is_known_by_its_content() -> None:
+def test_an_image_decodes_to_bgr_and_its_digest_is_of_its_content() -> None:
     blue = np.full((4, 6, 3), (255, 0, 0), np.uint8)
     content = cv2.imencode(".png", blue)[1].tobytes()
     image = labels_of_name("a.png", content)
@@ -202,7 +204,7 @@ def test_a_picture_decodes_to_bgr_and_is_known_by_its_content() -> None:
     assert image.digest == hashlib.sha256(content).hexdigest()
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture"])
-def test_a_file_that_is_no_picture_is_named(content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_a_file_that_cannot_be_decoded_is_named_in_the_error(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"a\.png cannot be decoded"):
         labels_of_name("a.png", content).image_bgr()

@@ -31,7 +31,7 @@ def zip_of(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def many(count: int, name: str) -> dict[str, bytes]:
-    """Contents need not be pictures until one is decoded."""
+    """Contents need not be valid images until one is decoded."""
     return {name.format(i): f"content {i}".encode() for i in range(count)}
 
 
@@ -41,7 +41,7 @@ def test_the_name_gives_age_and_gender(tmp_path: Path) -> None:
     assert [(p.age_years, p.is_female) for p in images] == [(25, False), (31, True)]
 
 
-def test_a_picture_decodes_to_its_pixels_in_bgr(tmp_path: Path) -> None:
+def test_an_image_decodes_to_its_pixels_in_bgr(tmp_path: Path) -> None:
     blue = np.full((4, 6, 3), (255, 0, 0), np.uint8)
     files = {"25_0_1_1.png": cv2.imencode(".png", blue)[1].tobytes()}
     image = UTKFaceDataset(folder_of(tmp_path, files)).images[0].image_bgr()
@@ -49,8 +49,8 @@ def test_a_picture_decodes_to_its_pixels_in_bgr(tmp_path: Path) -> None:
     assert np.array_equal(image, blue)
 
 
-@pytest.mark.parametrize("content", [b"no picture", image(1)[:40], b""])
-def test_a_file_that_is_no_picture_is_named_when_decoded(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"no image", image(1)[:40], b""])
+def test_a_file_that_cannot_be_decoded_is_named_in_the_error(tmp_path: Path, content: bytes) -> None:
     dataset = UTKFaceDataset(folder_of(tmp_path, {"25_0_1_1.jpg": content}))
     with pytest.raises(ValueError, match=r"25_0_1_1\.jpg"):
         dataset.images[0].image_bgr()
@@ -76,7 +76,7 @@ def test_files_of_other_kinds_are_not_read(tmp_path: Path) -> None:
     assert UTKFaceDataset(folder_of(tmp_path, files)).report.images_read == 1
 
 
-def test_further_copies_of_a_picture_are_removed(tmp_path: Path) -> None:
+def test_further_copies_of_an_image_are_removed(tmp_path: Path) -> None:
     files = {"25_0_1_1.png": image(1), "25_0_2_2.png": image(1), "x/25_0_1_3.png": image(1)}
     dataset = UTKFaceDataset(folder_of(tmp_path, files | {"25_0_1_4.png": image(2)}))
     assert [p.name for p in dataset.images] == ["25_0_1_1.png", "25_0_1_4.png"]
@@ -100,7 +100,7 @@ def test_both_limits_of_the_ages_are_kept(tmp_path: Path) -> None:
     assert dataset.report.outside_ages == 3
 
 
-def test_folder_zip_and_tar_give_the_same_pictures(tmp_path: Path) -> None:
+def test_folder_zip_and_tar_give_the_same_images(tmp_path: Path) -> None:
     files = {"b/25_0_1_1.png": image(1), "a/26_1_1_1.png": image(2), "27_1_1_1.png": image(3)}
     folder = folder_of(tmp_path / "folder", files)
     with tarfile.open(tmp_path / "faces.tar", "w") as tar:
@@ -119,7 +119,7 @@ def test_the_copy_that_is_kept_does_not_depend_on_the_packing(tmp_path: Path) ->
     assert UTKFaceDataset(folder).images == UTKFaceDataset(packed).images
 
 
-def test_the_fingerprint_knows_labels_and_not_names(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_labels_and_not_on_names(tmp_path: Path) -> None:
     def fingerprint(name: str) -> str:
         files = {name: image(1), "40_0_0_1.png": image(2)}
         return UTKFaceDataset(zip_of(tmp_path / "faces.zip", files)).fingerprint()
@@ -130,7 +130,7 @@ def test_the_fingerprint_knows_labels_and_not_names(tmp_path: Path) -> None:
     assert fingerprint("26_0_1_1.png") != first
 
 
-def test_a_picture_is_on_the_same_side_under_any_name_and_in_any_company(tmp_path: Path) -> None:
+def test_the_side_of_an_image_does_not_depend_on_its_name_or_on_other_images(tmp_path: Path) -> None:
     def sides(files: dict[str, bytes]) -> dict[str, bool]:
         dataset = UTKFaceDataset(zip_of(tmp_path / "faces.zip", files))
         digests = [p.digest for p in dataset.images]
@@ -142,7 +142,7 @@ def test_a_picture_is_on_the_same_side_under_any_name_and_in_any_company(tmp_pat
     assert few == {digest: more[digest] for digest in few}
 
 
-def test_no_copy_of_a_held_out_picture_is_in_the_training_set(tmp_path: Path) -> None:
+def test_no_copy_of_a_held_out_image_is_in_the_training_set(tmp_path: Path) -> None:
     files = many(100, "20_0_0_{}.jpg") | many(100, "copies/20_0_1_{}.jpg")
     dataset = UTKFaceDataset(zip_of(tmp_path / "faces.zip", files))
     mask = dataset.held_out(0.5, seed=0)
@@ -160,14 +160,14 @@ def test_the_held_out_share_is_about_right_and_the_seed_matters(tmp_path: Path) 
     assert not dataset.held_out(0, seed=0).any() and dataset.held_out(1, seed=0).all()
 
 
-def test_of_no_pictures_none_are_held_out(tmp_path: Path) -> None:
+def test_an_empty_data_set_has_an_empty_mask(tmp_path: Path) -> None:
     dataset = UTKFaceDataset(folder_of(tmp_path, {"5_0_1_1.png": image(1)}))
     mask = dataset.held_out(0.2, seed=0)
     assert mask.shape == (0,)
     assert mask.dtype == bool
 
 
-def test_a_source_that_does_not_exist_is_said_so(tmp_path: Path) -> None:
+def test_a_missing_source_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         UTKFaceDataset(tmp_path / "nowhere")
 
@@ -179,5 +179,5 @@ def test_a_source_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_source_without_a_well_formed_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no picture named"):
+    with pytest.raises(ValueError, match="has no image named"):
         UTKFaceDataset(folder_of(tmp_path, {"portrait.jpg": image(1)}))

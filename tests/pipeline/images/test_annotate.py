@@ -1,4 +1,4 @@
-"""Boxes and captions on copies of pictures: what is written, where it stands, and which files are left alone."""
+"""Boxes and captions on copies of images: their text and place, and the files that are written."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from facetally.detection.boxes import shared_areas
 from facetally.detection.faces import ImageArray
 from facetally.errors import OutputError
-from facetally.images import annotate
 from facetally.images.annotate import COLOURS, annotated, annotated_paths, caption, write_annotated
-from facetally.images.predict import PredictedFace, PredictedImage
+from facetally.images.predict import PredictedFace, PredictedImage, read_image
+from facetally.tracks.people import PredictedGender
 
 GREY = 120
 
 
 def face(
-    gender: str = "female",
+    gender: PredictedGender = "female",
     box: tuple[float, float, float, float] = (300, 200, 400, 320),
     female_prob: float = 0.97,
     age_years: float = math.nan,
@@ -33,7 +34,7 @@ def canvas(width_px: int = 800, height_px: int = 600) -> ImageArray:
     return np.full((height_px, width_px, 3), GREY, np.uint8)
 
 
-def box_array(*boxes: tuple[float, ...]) -> np.ndarray:
+def box_array(*boxes: tuple[float, ...]) -> npt.NDArray[np.float32]:
     return np.array(boxes, np.float32)
 
 
@@ -48,7 +49,7 @@ def plates(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
             found.append((*start, *stop))
         draw(image, start, stop, colour, thickness)
 
-    monkeypatch.setattr(annotate.cv2, "rectangle", drawn)
+    monkeypatch.setattr(cv2, "rectangle", drawn)
     return found
 
 
@@ -61,15 +62,15 @@ def plates(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
         ("unknown", 0.2, math.nan, "unknown (20% female)"),
     ],
 )
-def test_a_caption_says_gender_probability_and_age(
-    gender: str, female_prob: float, age_years: float, words: str
+def test_a_caption_gives_gender_probability_and_age(
+    gender: PredictedGender, female_prob: float, age_years: float, words: str
 ) -> None:
     assert caption(face(gender, female_prob=female_prob, age_years=age_years)) == words
 
 
 @pytest.mark.parametrize("gender", COLOURS)
-def test_the_box_has_the_colour_of_its_gender_and_the_plate_has_words_on_it(
-    gender: str, plates: list[tuple[int, ...]]
+def test_the_box_has_the_colour_of_its_gender_and_the_plate_has_text_on_it(
+    gender: PredictedGender, plates: list[tuple[int, ...]]
 ) -> None:
     image = annotated(canvas(), [face(gender)])
     paper, ink = COLOURS[gender]
@@ -79,10 +80,10 @@ def test_the_box_has_the_colour_of_its_gender_and_the_plate_has_words_on_it(
     ((x1, y1, x2, y2),) = plates
     inked = np.all(image[y1:y2, x1:x2] == ink, axis=2)
     assert 0.05 < inked.mean() < 0.5
-    assert np.all(image[y1, x1:x2] == paper)  # the words stay on their plate
+    assert np.all(image[y1, x1:x2] == paper)  # the text stays on its plate
 
 
-def test_the_picture_that_was_given_stays_as_it_is() -> None:
+def test_the_given_image_is_not_changed() -> None:
     given = canvas()
     assert (annotated(given, [face()]) != given).any()
     assert np.all(given == GREY)
@@ -92,17 +93,17 @@ def test_the_picture_that_was_given_stays_as_it_is() -> None:
     ("size", "expected"),
     [((800, 600), (800, 600)), ((640, 80), (640, 80)), ((128, 64), (640, 320)), ((1, 1), (640, 640))],
 )
-def test_small_pictures_are_enlarged_until_words_fit(size: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_small_images_are_enlarged_until_captions_fit(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert annotated(canvas(*size), [face(box=(0, 0, 1, 1))]).shape == (expected[1], expected[0], 3)
     assert annotated(canvas(*size), []).shape == (expected[1], expected[0], 3)
 
 
-def test_boxes_are_enlarged_with_their_picture() -> None:
+def test_boxes_are_enlarged_with_their_image() -> None:
     image = annotated(canvas(160, 120), [face("male", box=(40, 40, 80, 80))])  # four times
     assert tuple(image[240, 160]) == tuple(image[240, 320]) == COLOURS["male"][0]
 
 
-def test_a_face_that_reaches_beyond_the_picture_has_its_box_at_the_edge() -> None:
+def test_a_face_beyond_the_edge_has_its_box_at_the_edge() -> None:
     image = annotated(canvas(), [face(box=(-50, -50, 900, 700))])
     assert tuple(image[300, 0]) == tuple(image[300, 799]) == tuple(image[599, 700]) == COLOURS["female"][0]
 
@@ -111,17 +112,17 @@ def test_a_face_that_reaches_beyond_the_picture_has_its_box_at_the_edge() -> Non
     "box", [(0, 0, 60, 80), (740, 0, 800, 80), (0, 520, 60, 600), (740, 520, 800, 600), (-9, -9, 809, 609)]
 )
 @pytest.mark.parametrize("size", [(800, 600), (4000, 3000), (60, 700)])
-def test_a_caption_stays_inside_the_picture(
+def test_a_caption_stays_inside_the_image(
     box: tuple[int, int, int, int], size: tuple[int, int], plates: list[tuple[int, ...]]
 ) -> None:
-    scaled = tuple(edge * size[i % 2] / (800, 600)[i % 2] for i, edge in enumerate(box))
-    annotated(canvas(*size), [face("unknown", scaled, age_years=50)])  # type: ignore[arg-type]
+    (left, top, right, bottom), x, y = box, size[0] / 800, size[1] / 600
+    annotated(canvas(*size), [face("unknown", (x * left, y * top, x * right, y * bottom), age_years=50)])
     ((x1, y1, x2, y2),) = plates
     assert 0 <= x1 < x2 <= size[0]
     assert 0 <= y1 < y2 <= size[1]
 
 
-def test_captions_hide_neither_each_other_nor_a_face(plates: list[tuple[int, ...]]) -> None:
+def test_captions_overlap_neither_each_other_nor_a_face(plates: list[tuple[int, ...]]) -> None:
     boxes = [(300, 200, 360, 270), (370, 200, 430, 270), (300, 300, 360, 370), (0, 0, 60, 70)]
     annotated(canvas(), [face("unknown", box) for box in boxes])
     shown = box_array(*boxes, *plates)
@@ -130,16 +131,16 @@ def test_captions_hide_neither_each_other_nor_a_face(plates: list[tuple[int, ...
 
 
 @pytest.mark.parametrize(("size", "limits"), [((800, 600), (9, 23)), ((4000, 3000), (45, 115))])
-def test_words_are_as_large_as_the_picture_needs(
+def test_captions_are_as_large_as_the_image_needs(
     size: tuple[int, int], limits: tuple[int, int], plates: list[tuple[int, ...]]
 ) -> None:
     annotated(canvas(*size), [face(box=(200, 200, 210, 212)), face(box=(300, 100, size[0], size[1]))])
     (_, small_1, _, small_2), (_, large_1, _, large_2) = plates
-    letters = 1.5  # a plate's height in capitals, at least: what hangs below the line, and a rim of a quarter
+    letters = 1.5  # a plate's height in capitals, at least: descenders, and a margin of a quarter
     assert limits[0] * letters <= small_2 - small_1 < large_2 - large_1 <= 2.2 * limits[1]
 
 
-def test_copies_keep_their_names_and_are_numbered_where_those_meet(tmp_path: Path) -> None:
+def test_copies_keep_their_names_and_are_numbered_where_names_repeat(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("x/a.jpg", "y/a.jpg", "y/A.JPG", "y/b.heic", "z/a_2.jpg", "z/b.png")]
     targets = annotated_paths(paths, tmp_path / "out")
     assert [target.name for target in targets.values()] == [
@@ -151,12 +152,12 @@ def test_copies_keep_their_names_and_are_numbered_where_those_meet(tmp_path: Pat
 
 
 @pytest.mark.parametrize("folder", ["photos", "photos/../photos", "links"])
-def test_the_folder_of_an_input_is_no_place_for_its_copy(tmp_path: Path, folder: str) -> None:
+def test_a_copy_must_not_go_to_the_folder_of_its_input(tmp_path: Path, folder: str) -> None:
     for name in ("photos", "links"):
         (tmp_path / name).mkdir()
     (tmp_path / "photos" / "a.jpg").write_text("")
     (tmp_path / "links" / "a.jpg").symlink_to(tmp_path / "photos" / "a.jpg")
-    with pytest.raises(OutputError, match="pictures to be looked at"):
+    with pytest.raises(OutputError, match="contains an input image"):
         annotated_paths([tmp_path / "links" / "a.jpg"], tmp_path / folder)
 
 
@@ -167,8 +168,8 @@ def test_a_copy_is_written_beside_an_untouched_original(tmp_path: Path, suffix: 
     before = source.read_bytes()
     write_annotated(PredictedImage(source, 800, 600, (face(),)), target)
     assert source.read_bytes() == before
-    expected = annotated(cv2.imread(str(source)), [face()])
-    written = cv2.imread(str(target))
+    expected = annotated(read_image(source), [face()])
+    written = read_image(target)
     assert np.abs(written.astype(int) - expected).mean() < 2  # some formats lose a little
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
@@ -181,7 +182,7 @@ def test_a_copy_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
-def test_a_format_that_cannot_hold_the_picture_is_an_error(tmp_path: Path) -> None:
+def test_a_format_that_cannot_hold_the_image_is_an_error(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "wide.png"), canvas(20_000, 8))  # WebP ends at 16,383
     with pytest.raises(OutputError, match="20000x8 px"):
         write_annotated(PredictedImage(tmp_path / "wide.png", 20_000, 8, ()), tmp_path / "out.webp")

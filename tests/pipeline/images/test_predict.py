@@ -1,4 +1,4 @@
-"""Pictures in, faces with their answers out; every fact is worked out by hand in the drawn world."""
+"""Faces in images and their predictions, computed by hand for drawn images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RED, BLUE = Square("red", (10, 20)), Square("blue", (100, 60), size_px=20)
 
 
 def drawn_image(path: Path, *squares: Square) -> Path:
-    """Writes a picture of 160 x 120 px with squares on it."""
+    """Writes an image of 160 x 120 px with squares on it."""
     image = background(70)
     for square in squares:
         square.draw(image, 0.0)
@@ -44,16 +44,16 @@ def genders(predictions: Sequence[PredictedImage | UnreadImage]) -> list[list[st
 
 @dataclass
 class AgeingClassifier:
-    """Everybody is 34.26 years old; it remembers how many crops came together."""
+    """Predicts 34.26 years for everybody, and records the size of each batch."""
 
     batches: list[int] = field(default_factory=list)
 
-    def predict(self, crops: np.ndarray) -> Attributes:
+    def predict(self, crops: ImageArray) -> Attributes:
         self.batches.append(len(crops))
         return replace(ColourClassifier().predict(crops), age_years=np.full(len(crops), 34.26, np.float32))
 
 
-def test_each_face_has_its_place_and_its_answer(tmp_path: Path) -> None:
+def test_each_face_has_its_box_and_its_prediction(tmp_path: Path) -> None:
     (prediction,) = predicted(path := drawn_image(tmp_path / "two.png", RED, BLUE))
     assert isinstance(prediction, PredictedImage)
     nobodys_age = {"age_years": None, "age_band": "unknown"}
@@ -68,7 +68,7 @@ def test_each_face_has_its_place_and_its_answer(tmp_path: Path) -> None:
     }
 
 
-def test_an_age_is_told_with_its_band(tmp_path: Path) -> None:
+def test_an_age_is_predicted_with_its_band(tmp_path: Path) -> None:
     aged = replace(engines(), classifier=AgeingClassifier())
     (prediction,) = predict_images([drawn_image(tmp_path / "a.png", RED)], aged, PeopleOptions())
     assert isinstance(prediction, PredictedImage)
@@ -92,31 +92,34 @@ def test_an_uncertain_or_small_face_is_unknown(
     assert genders(predicted(drawn_image(tmp_path / "a.png", square), options=options)) == [[gender]]
 
 
-def test_a_picture_without_a_face_is_an_answer_too(tmp_path: Path) -> None:
+def test_an_image_without_a_face_is_a_result_too(tmp_path: Path) -> None:
     paths = [drawn_image(tmp_path / "none.png"), drawn_image(tmp_path / "one.png", BLUE)]
     assert genders(predicted(*paths)) == [[], ["male"]]
     assert genders(predicted(paths[0])) == [[]]
 
 
-def test_crops_of_several_pictures_go_through_the_classifier_together(tmp_path: Path) -> None:
+def test_crops_of_several_images_are_classified_together(tmp_path: Path) -> None:
     squares = [(RED, BLUE), (), (BLUE,), (RED,), (BLUE,)]
     paths = [drawn_image(tmp_path / f"{i}.png", *those) for i, those in enumerate(squares)]
     classifier = AgeingClassifier()
     predictions = list(predict_images(paths, replace(engines(), classifier=classifier), PeopleOptions(batch_crops=4)))
     assert genders(predictions) == [["female", "male"], [], ["male"], ["female"], ["male"]]
-    assert classifier.batches == [3, 2]  # a picture without a face counts as one, so that a folder of them moves on
+    assert classifier.batches == [
+        3,
+        2,
+    ]  # an image without a face counts as one crop, so that a folder of them progresses
 
 
-def test_a_crowd_is_classified_in_parts(tmp_path: Path) -> None:
+def test_a_crowd_is_classified_in_batches(tmp_path: Path) -> None:
     crowd = [Square("red" if i % 2 else "blue", (10 + 40 * i, 40), size_px=20) for i in range(3)]
     classifier = AgeingClassifier()
     crowded = replace(engines(), classifier=classifier)
     predictions = list(predict_images([drawn_image(tmp_path / "a.png", *crowd)], crowded, PeopleOptions(batch_crops=2)))
-    assert genders(predictions) == [["female", "male", "male"]]  # the detector has the red ones first
+    assert genders(predictions) == [["female", "male", "male"]]  # the detector returns the red ones first
     assert classifier.batches == [2, 1]
 
 
-def test_pictures_are_read_only_when_their_turn_comes(tmp_path: Path) -> None:
+def test_images_are_read_one_at_a_time(tmp_path: Path) -> None:
     later = tmp_path / "later.png"
     predictions = predict_images([drawn_image(tmp_path / "a.png", RED), later], engines(), PeopleOptions(batch_crops=1))
     first = next(predictions)
@@ -126,9 +129,9 @@ def test_pictures_are_read_only_when_their_turn_comes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "the file is empty"), (b"no picture", "no picture that can be decoded"), (None, "No such file")],
+    [(b"", "the file is empty"), (b"no image", "not an image that can be decoded"), (None, "No such file")],
 )
-def test_a_bad_picture_is_told_with_its_reason_and_the_others_go_on(
+def test_an_unreadable_image_is_reported_with_its_reason_and_the_others_continue(
     tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
     bad = tmp_path / "bad.jpg"
@@ -152,7 +155,7 @@ def test_a_bad_picture_is_told_with_its_reason_and_the_others_go_on(
         ("alpha.webp", np.full((3, 4, 4), (90, 90, 90, 255), np.uint8), (90, 90, 90)),
     ],
 )
-def test_every_kind_of_picture_becomes_8_bit_bgr(
+def test_every_kind_of_image_becomes_8_bit_bgr(
     tmp_path: Path, name: str, stored: ImageArray, shown: tuple[int, int, int]
 ) -> None:
     cv2.imwrite(str(tmp_path / name), stored)
@@ -162,7 +165,7 @@ def test_every_kind_of_picture_becomes_8_bit_bgr(
     np.testing.assert_allclose(image, np.full((3, 4, 3), shown), atol=1)
 
 
-def test_a_photograph_is_turned_as_its_exif_data_say(tmp_path: Path) -> None:
+def test_a_photograph_is_rotated_by_its_exif_data(tmp_path: Path) -> None:
     image = np.zeros((32, 64, 3), np.uint8)
     image[:, :32] = 255  # the left half is white
     jpeg = cv2.imencode(".jpg", image)[1].tobytes()
@@ -176,7 +179,7 @@ def test_a_photograph_is_turned_as_its_exif_data_say(tmp_path: Path) -> None:
     assert turned[34:].max() < 5
 
 
-def test_folders_and_globs_are_searched_through_for_pictures(tmp_path: Path) -> None:
+def test_folders_and_globs_are_searched_for_images(tmp_path: Path) -> None:
     for name in ("b/deep/c.JPG", "a.png", "b/notes.txt", "b/clip.mp4"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
@@ -188,19 +191,19 @@ def test_folders_and_globs_are_searched_through_for_pictures(tmp_path: Path) -> 
     assert find_images([f"{tmp_path}/?"]) == [deep]  # in the folder b
 
 
-def test_a_file_that_is_named_is_taken_whatever_its_ending_and_once(tmp_path: Path) -> None:
+def test_a_named_file_is_taken_once_whatever_its_suffix(tmp_path: Path) -> None:
     path = tmp_path / "[1].picture"
     path.write_text("")
     assert find_images([str(path), f"{tmp_path}/../{tmp_path.name}/[[]1].picture", str(path)]) == [path]
 
 
-@pytest.mark.parametrize(("name", "what"), [("", "no picture found"), ("missing.jpg", "no such file or folder")])
-def test_nothing_to_look_at_is_an_error(tmp_path: Path, name: str, what: str) -> None:
+@pytest.mark.parametrize(("name", "what"), [("", "no image found"), ("missing.jpg", "no such file or folder")])
+def test_no_image_at_all_is_an_error(tmp_path: Path, name: str, what: str) -> None:
     with pytest.raises(OptionError, match=what):
         find_images([str(tmp_path / name)])
 
 
-def test_more_pixels_than_opencv_takes_is_no_crash(tmp_path: Path) -> None:
+def test_more_pixels_than_opencv_accepts_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "huge.pgm"
     path.write_bytes(b"P5 70000 70000 255\n0")
     with pytest.raises(PipelineError, match="decoded"):

@@ -1,4 +1,4 @@
-"""Weights: found by name in a fixed order, verified every time, fetched only when told to."""
+"""Weights: found by name in a fixed order, verified each time, downloaded only on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from facetally.errors import ModelError
 from facetally.models import weights
 from facetally.models.engines import load_engines
-from facetally.models.weights import KnownModel, bundle, find_model, located, manifest, pull
+from facetally.models.weights import KnownModel, ModelKind, bundle, find_model, located, manifest, pull
 from facetally.options import RunOptions
 
 CONTENT = {"det.onnx": b"a detector", "cls.onnx": b"a classifier"}
@@ -27,18 +27,18 @@ def sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def known(name: str, kind: str, file: str, url: str = "") -> KnownModel:
+def known(name: str, kind: ModelKind, file: str, *, url: str = "") -> KnownModel:
     content = CONTENT[file]
     return KnownModel(name, kind, file, sha(content), len(content), url, "", "free", "a note")
 
 
-DETECTOR = known("drawn_det", "detector", "det.onnx", "file:///nowhere/pack.zip")
+DETECTOR = known("drawn_det", "detector", "det.onnx", url="file:///nowhere/pack.zip")
 CLASSIFIER = known("drawn_cls", "classifier", "cls.onnx")
 
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
-    """The folders that are looked into, with a manifest and no weights in them."""
+    """The folders that are searched, with a manifest and no weights in them."""
     found = {name: tmp_path / name for name in ("given", "variable", "bundled", "cache", "shared/models/scrfd")}
     for folder in found.values():
         folder.mkdir(parents=True)
@@ -58,7 +58,7 @@ def put(folder: Path, file: str, content: bytes | None = None) -> Path:
     return folder / file
 
 
-def test_folders_are_looked_into_in_their_order(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_are_searched_in_their_order(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("shared/models/scrfd", "cache", "bundled"):
         path = put(places[name], "det.onnx")
         assert find_model("drawn_det", "detector").path == path
@@ -75,9 +75,9 @@ def test_what_is_found_carries_hash_and_licence(places: Places) -> None:
     assert (model.name, model.sha256, model.licence) == ("drawn_det", sha(b"a detector"), "free")
 
 
-def test_a_damaged_file_is_an_error_that_says_what_to_delete(places: Places) -> None:
+def test_a_damaged_file_is_an_error_that_states_what_to_delete(places: Places) -> None:
     path = put(places["bundled"], "det.onnx", b"a detectoR")
-    put(places["cache"], "det.onnx")  # never taken silently in its place
+    put(places["cache"], "det.onnx")  # must not be used silently instead
     with pytest.raises(ModelError, match="is damaged") as caught:
         find_model("drawn_det", "detector")
     assert caught.value.fix == f"delete {path}, then: facetally models pull drawn_det"
@@ -85,13 +85,13 @@ def test_a_damaged_file_is_an_error_that_says_what_to_delete(places: Places) -> 
 
 @pytest.mark.usefixtures("places")
 @pytest.mark.parametrize(("kind", "choice"), [("detector", "drawn_det"), ("classifier", "drawn_cls")])
-def test_an_unknown_name_is_an_error_that_lists_the_choices(kind: str, choice: str) -> None:
+def test_an_unknown_name_is_an_error_that_lists_the_choices(kind: ModelKind, choice: str) -> None:
     with pytest.raises(ModelError, match=f"no {kind} is called 'unheard_of'") as caught:
         find_model("unheard_of", kind)
     assert caught.value.fix == f"choose one of: {choice}, or give a path"
 
 
-def test_a_detector_is_no_classifier(places: Places) -> None:
+def test_a_detector_cannot_be_used_as_a_classifier(places: Places) -> None:
     put(places["bundled"], "det.onnx")
     with pytest.raises(ModelError, match="no classifier is called 'drawn_det'"):
         find_model("drawn_det", "classifier")
@@ -102,13 +102,13 @@ def test_a_detector_is_no_classifier(places: Places) -> None:
     ("name", "kind", "fix"),
     [("drawn_det", "detector", "facetally models pull drawn_det"), ("drawn_cls", "classifier", "install facetally")],
 )
-def test_weights_that_are_not_here_say_how_to_get_them(name: str, kind: str, fix: str) -> None:
+def test_missing_weights_are_an_error_that_states_how_to_get_them(name: str, kind: ModelKind, fix: str) -> None:
     with pytest.raises(ModelError, match="not on this machine") as caught:
         find_model(name, kind)
     assert caught.value.fix.startswith(fix)
 
 
-def test_a_path_is_taken_as_it_is_and_recognised_by_its_content(places: Places) -> None:
+def test_weights_given_by_path_are_recognised_by_their_content(places: Places) -> None:
     copy = put(places["given"], "det.onnx").rename(places["given"] / "renamed.onnx")
     model = find_model(str(copy), "detector")
     assert (model.name, model.path, model.licence) == ("drawn_det", copy, "free")
@@ -137,7 +137,7 @@ def in_a_branch(tensor: onnx.TensorProto) -> onnx.GraphProto:
 
 
 @pytest.mark.parametrize("where", [in_the_graph, in_a_constant, in_a_branch])
-def test_weights_that_have_other_files_read_are_refused(
+def test_weights_that_refer_to_other_files_are_refused(
     places: Places, where: Callable[[onnx.TensorProto], onnx.GraphProto]
 ) -> None:
     secret = places["given"] / "secret"
@@ -147,11 +147,11 @@ def test_weights_that_have_other_files_read_are_refused(
     tensor.ClearField("raw_data")
     path = places["given"] / "spy.onnx"
     path.write_bytes(onnx.helper.make_model(where(tensor)).SerializeToString())
-    with pytest.raises(ModelError, match="keeps its numbers in other files"):
+    with pytest.raises(ModelError, match="stores its tensors in other files"):
         find_model(str(path), "detector")
 
 
-def test_weights_that_ask_for_foreign_code_are_not_run(places: Places) -> None:
+def test_weights_with_custom_operators_are_not_run(places: Places) -> None:
     node = onnx.helper.make_node("Run", ["x"], ["y"], domain="evil")
     images = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 64, 64])
     opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("evil", 1)]
@@ -179,7 +179,7 @@ def pack(folder: Path, members: dict[str, bytes]) -> KnownModel:
     return replace(DETECTOR, url=path.as_uri(), archive_sha256=sha(path.read_bytes()))
 
 
-def test_pull_takes_the_one_file_out_of_a_pack(tmp_path: Path) -> None:
+def test_pull_extracts_the_one_file_of_a_pack(tmp_path: Path) -> None:
     model = pack(tmp_path, {"buffalo/other.onnx": b"other", "buffalo/det.onnx": CONTENT["det.onnx"]})
     fetched = pull(model, tmp_path / "new" / "cache")
     assert fetched.path == tmp_path / "new" / "cache" / "det.onnx"
@@ -190,13 +190,13 @@ def test_pull_takes_the_one_file_out_of_a_pack(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda model: replace(model, archive_sha256="0" * 64), "not the file we know"),
+        (lambda model: replace(model, archive_sha256="0" * 64), "not the expected file"),
         (lambda model: replace(model, sha256="0" * 64), "damaged"),
         (lambda model: replace(model, file="missing.onnx"), "does not hold missing.onnx"),
         (lambda model: replace(model, url=model.url + ".gone"), "cannot be fetched"),
     ],
 )
-def test_pull_leaves_nothing_of_what_it_cannot_trust(
+def test_pull_leaves_no_file_that_failed_verification(
     tmp_path: Path, spoil: Callable[[KnownModel], KnownModel], complaint: str
 ) -> None:
     model = spoil(pack(tmp_path, CONTENT))
@@ -206,7 +206,7 @@ def test_pull_leaves_nothing_of_what_it_cannot_trust(
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_pull_that_fails_leaves_the_good_file_of_before(tmp_path: Path) -> None:
+def test_a_pull_that_fails_keeps_the_existing_file(tmp_path: Path) -> None:
     model = pack(tmp_path, CONTENT)
     path = pull(model, tmp_path / "cache").path
     with pytest.raises(ModelError):
@@ -215,14 +215,14 @@ def test_a_pull_that_fails_leaves_the_good_file_of_before(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("places")
-def test_only_weights_with_an_address_can_be_pulled() -> None:
+def test_only_weights_with_a_url_can_be_pulled() -> None:
     assert weights.downloadable("drawn_det") == DETECTOR
     with pytest.raises(ModelError, match="'drawn_cls' cannot be fetched") as caught:
         weights.downloadable("drawn_cls")
     assert caught.value.fix == "choose one of: drawn_det"
 
 
-def test_a_bundle_unpacked_elsewhere_is_all_another_machine_needs(places: Places, tmp_path: Path) -> None:
+def test_an_unpacked_bundle_is_all_another_machine_needs(places: Places, tmp_path: Path) -> None:
     put(places["cache"], "det.onnx")
     put(places["bundled"], "cls.onnx")
     assert [file.name for file in bundle(tmp_path / "all.zip")] == ["drawn_det", "drawn_cls"]
@@ -240,19 +240,19 @@ def test_damaged_weights_are_not_bundled(places: Places, tmp_path: Path) -> None
     assert not (tmp_path / "all.zip").exists()
 
 
-def test_located_names_every_known_model(places: Places) -> None:
+def test_located_lists_every_known_model(places: Places) -> None:
     path = put(places["cache"], "det.onnx")
     assert located() == {"drawn_det": [(path, DETECTOR)], "drawn_cls": []}
 
 
-def test_newly_trained_weights_are_recorded_in_their_line_only(places: Places) -> None:
+def test_newly_trained_weights_change_only_their_line_of_the_manifest(places: Places) -> None:
     new = put(places["bundled"], "cls.onnx", b"a better classifier")
     weights.record_in_manifest(places["bundled"] / "manifest.csv", "drawn_cls", new)
     assert manifest() == [DETECTOR, replace(CLASSIFIER, sha256=sha(b"a better classifier"), bytes=19)]
     assert find_model("drawn_cls", "classifier").path == new
 
 
-def test_an_installation_without_its_manifest_says_so(places: Places) -> None:
+def test_an_installation_without_its_manifest_is_an_error(places: Places) -> None:
     (places["bundled"] / "manifest.csv").unlink()
     with pytest.raises(ModelError, match=r"manifest\.csv is missing") as caught:
         manifest()

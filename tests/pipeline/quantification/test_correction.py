@@ -1,4 +1,4 @@
-"""Corrections by hand, against QuaPy, and over 1,000 simulated corpora."""
+"""Corrections agree with results by hand and with QuaPy, and cover the truth in 1,000 simulated corpora."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CORRECTIONS = ("adjusted_count", "probabilistic_adjusted_count", "em")
 
 
 def predictions(female_prob: Any, amount: Any = None, cluster: Any = None) -> Predictions:
-    """Of one appearance each, each from its own source, unless told otherwise."""
+    """One appearance per case and a source of its own for each, unless given otherwise."""
     probs = np.asarray(female_prob, float)
     return Predictions(
         probs,
@@ -38,18 +38,20 @@ def predictions(female_prob: Any, amount: Any = None, cluster: Any = None) -> Pr
     )
 
 
-def said(women: int, men: int) -> Floats:
-    """Probabilities of so many cases told female, then so many told male."""
+def probs_of(women: int, men: int) -> Floats:
+    """Probabilities of `women` cases predicted female, then of `men` cases predicted male."""
     return np.repeat([0.9, 0.2], [women, men])
 
 
 def labelled_100() -> Calibration:
-    """Of 40 women 30 are told female (recall 0.75), of 60 men 3 (recall 0.95)."""
-    return Calibration(predictions(np.concatenate([said(30, 10), said(3, 57)])), np.repeat([True, False], [40, 60]))
+    """30 of 40 women are predicted female (recall 0.75), and 3 of 60 men (recall 0.95)."""
+    return Calibration(
+        predictions(np.concatenate([probs_of(30, 10), probs_of(3, 57)])), np.repeat([True, False], [40, 60])
+    )
 
 
 def seeded(seed: int, share: float, count: int, sharpness: float = 1.0) -> tuple[Predictions, np.ndarray]:
-    """Answers for so many cases with overlapping log-odds, women about 3 above men, and who is a woman."""
+    """Predictions for `count` cases with overlapping log-odds, women about 3 above men, and who is a woman."""
     random = np.random.default_rng(seed)
     is_female = random.random(count) < share
     log_odds = sharpness * random.normal(np.where(is_female, 1.1, -1.9), 1.4)
@@ -64,23 +66,23 @@ def ends(found: Correction) -> tuple[float, float]:
 @pytest.mark.parametrize(("true", "counted"), [(0.5, 0.40), (0.7, 0.54), (0.0, 0.05), (1.0, 0.75)])
 def test_a_counted_share_is_corrected_back_to_the_true_one(true: float, counted: float) -> None:
     assert 0.75 * true + 0.05 * (1 - true) == pytest.approx(counted)
-    run = predictions(said(round(1000 * counted), round(1000 * (1 - counted))))
+    run = predictions(probs_of(round(1000 * counted), round(1000 * (1 - counted))))
     assert run.mean(run.female_prob > 0.5) == pytest.approx(counted)
     assert adjusted_count(labelled_100(), run) == pytest.approx(true)
 
 
-def test_mean_probabilities_are_corrected_likewise() -> None:
-    # women are answered 0.75 x 0.9 + 0.25 x 0.2 = 0.725 on average, men 0.05 x 0.9 + 0.95 x 0.2 = 0.235
+def test_mean_probabilities_are_corrected_in_the_same_way() -> None:
+    # the mean for women is 0.75 x 0.9 + 0.25 x 0.2 = 0.725, for men 0.05 x 0.9 + 0.95 x 0.2 = 0.235
     run = predictions([0.48] * 10)
     assert probabilistic_adjusted_count(labelled_100(), run) == pytest.approx((0.48 - 0.235) / (0.725 - 0.235))
 
 
-def test_a_share_past_the_ends_is_0_or_1() -> None:
-    assert adjusted_count(labelled_100(), predictions(said(1, 99))) == 0.0
-    assert adjusted_count(labelled_100(), predictions(said(99, 1))) == 1.0
+def test_a_share_outside_the_range_is_clipped_to_0_or_1() -> None:
+    assert adjusted_count(labelled_100(), predictions(probs_of(1, 99))) == 0.0
+    assert adjusted_count(labelled_100(), predictions(probs_of(99, 1))) == 1.0
 
 
-def test_em_of_two_kinds_of_answers_is_solved_by_hand() -> None:
+def test_em_with_two_distinct_predictions_agrees_with_the_solution_by_hand() -> None:
     # Labelled half and half, 0.8 and 0.2 as likelihoods 1.6 : 0.4 and 0.4 : 1.6; with 0.62 of the run at 0.8 the
     # likeliest share s has 0.8 s + 0.2 (1 - s) = 0.62
     calibration = Calibration(predictions([0.8, 0.2]), np.array([True, False]))
@@ -95,9 +97,9 @@ def test_prediction_powered_adds_the_mean_error_by_amount() -> None:
     assert prediction_powered(calibration, predictions([0.9, 0.2], amount=[1, 3])) == pytest.approx(0.225)
 
 
-def test_recalibration_learns_the_odds_of_each_answer() -> None:
-    # Of 40 told 0.9 a quarter are women, of 40 told 0.2 a tenth; the targets are 14.1/14.2 for women, 0.1/66.2 for men
-    calibration = Calibration(predictions(said(40, 40)), np.repeat([1, 0, 1, 0], [10, 30, 4, 36]) > 0)
+def test_recalibration_fits_the_share_of_women_at_each_prediction() -> None:
+    # Of 40 cases at 0.9 a quarter are women, of 40 at 0.2 a tenth; targets: 14.1/14.2 for women, 0.1/66.2 for men
+    calibration = Calibration(predictions(probs_of(40, 40)), np.repeat([1, 0, 1, 0], [10, 30, 4, 36]) > 0)
     fitted, run = recalibrated(calibration, predictions([0.9, 0.2]))
     expected = (10 * 14.1 / 14.2 + 30 * 0.1 / 66.2) / 40, (4 * 14.1 / 14.2 + 36 * 0.1 / 66.2) / 40
     assert run.female_prob == pytest.approx(expected, abs=1e-8)
@@ -111,27 +113,27 @@ def test_recalibrated_em_finds_the_share_however_sharp_the_classifier(sharpness:
     assert em_share(*recalibrated(Calibration(labelled, is_female), run)) == pytest.approx(0.7, abs=0.015)
 
 
-def test_em_without_recalibration_is_far_off_and_is_not_what_is_given() -> None:
+def test_em_without_recalibration_is_far_off_and_is_not_used() -> None:
     labelled, is_female = seeded(1, 0.4, 5000, sharpness=2.5)
     calibration, (run, _) = Calibration(labelled, is_female), seeded(2, 0.7, 5000, sharpness=2.5)
     assert em_share(calibration, run) < 0.65
     assert ESTIMATORS["em"](calibration, run) == em_share(*recalibrated(calibration, run))
 
 
-def test_recalibration_bears_labels_without_any_error_and_certain_answers() -> None:
+def test_recalibration_works_with_labels_without_errors_and_certain_predictions() -> None:
     calibration = Calibration(predictions([1.0] * 20 + [0.0] * 30), np.repeat([True, False], [20, 30]))
     run = predictions([1.0] * 30 + [0.0] * 70)
     assert em_share(*recalibrated(calibration, run)) == pytest.approx(0.3, abs=0.03)
 
 
-def test_recalibration_of_answers_all_alike_is_the_labelled_share() -> None:
+def test_recalibration_of_equal_predictions_gives_the_labelled_share() -> None:
     calibration = Calibration(predictions([0.7] * 20), np.arange(20) < 8)
     fitted = recalibrated(calibration, calibration.predictions)[0].predictions.female_prob
     assert fitted == pytest.approx((8 * 8.1 / 8.2 + 12 * 0.1 / 12.2) / 20, abs=1e-6)
 
 
-def test_recalibration_bears_one_rare_man_among_women_of_all_odds() -> None:
-    # Newton's method alone runs away here
+def test_recalibration_converges_with_one_rare_man_among_women() -> None:
+    # Newton's method without step halving diverges here
     log_odds = np.array([-2.0, 1.0] + [2.0] * 20 + [20.0])
     calibration = Calibration(predictions(1 / (1 + np.exp(-log_odds)), amount=[0.1] + [1] * 22), np.arange(23) > 0)
     fitted = recalibrated(calibration, calibration.predictions)[0].predictions
@@ -144,20 +146,20 @@ def test_recalibration_bears_one_rare_man_among_women_of_all_odds() -> None:
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
-def test_labels_of_one_kind_correct_nothing(name: str) -> None:
-    women = Calibration(predictions(said(30, 10)), np.ones(40, bool))
-    assert np.isnan(ESTIMATORS[name](women, predictions(said(40, 60))))
-    assert np.isnan(em_share(women, predictions(said(40, 60))))
+def test_labels_of_one_gender_give_no_correction(name: str) -> None:
+    women = Calibration(predictions(probs_of(30, 10)), np.ones(40, bool))
+    assert np.isnan(ESTIMATORS[name](women, predictions(probs_of(40, 60))))
+    assert np.isnan(em_share(women, predictions(probs_of(40, 60))))
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
-def test_women_answered_lower_than_men_correct_nothing(name: str) -> None:
+def test_predictions_lower_for_women_than_for_men_give_no_correction(name: str) -> None:
     upside_down = Calibration(labelled_100().predictions, ~labelled_100().is_female)
-    assert np.isnan(ESTIMATORS[name](upside_down, predictions(said(40, 60))))
+    assert np.isnan(ESTIMATORS[name](upside_down, predictions(probs_of(40, 60))))
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_corrections_are_quapys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corrections_equal_those_of_quapy(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from quapy.method import aggregative
     from sklearn.linear_model import LogisticRegression
 
@@ -166,7 +168,7 @@ def test_corrections_are_quapys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
     run, _ = seeded(100 + seed, 0.6, 2000)
     calibration, labels = Calibration(labelled, is_female), is_female.astype(int)
     both = [np.column_stack([1 - a.female_prob, a.female_prob]) for a in (labelled, run)]
-    classifier = LogisticRegression()  # only asked for its classes
+    classifier = LogisticRegression()  # only its classes are used
     classifier.classes_ = np.array([0, 1])
     acc = aggregative.ACC(classifier, fit_classifier=False, val_split=None, solver="exact-raise")
     acc.aggregation_fit((labelled.female_prob > 0.5).astype(int), labels)
@@ -181,7 +183,7 @@ def test_corrections_are_quapys(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("name", [*CORRECTIONS, "prediction_powered"])
-def test_amounts_count_like_repeated_cases(name: str) -> None:
+def test_amounts_have_the_effect_of_repeated_cases(name: str) -> None:
     labelled, is_female = seeded(1, 0.4, 60)
     run, _ = seeded(2, 0.6, 200)
     random = np.random.default_rng(3)
@@ -200,7 +202,7 @@ def test_amounts_count_like_repeated_cases(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*CORRECTIONS, "prediction_powered"])
-def test_resamples_at_once_are_as_one_by_one(name: str) -> None:
+def test_batched_resamples_equal_single_ones(name: str) -> None:
     labelled, is_female = seeded(1, 0.4, 60)
     run, _ = seeded(2, 0.6, 200)
     random = np.random.default_rng(3)
@@ -212,7 +214,7 @@ def test_resamples_at_once_are_as_one_by_one(name: str) -> None:
         assert at_once[k] == pytest.approx(float(alone), abs=1e-8)
 
 
-def test_every_correction_stands_beside_the_raw_share() -> None:
+def test_every_correction_is_returned_with_the_raw_share() -> None:
     labelled, is_female = seeded(1, 0.4, 300)
     run, _ = seeded(2, 0.7, 1000)
     shares = corrected_shares(Calibration(labelled, is_female), run, labels_sampled=True)
@@ -250,7 +252,7 @@ def test_the_unit_of_the_amounts_changes_nothing(monkeypatch: pytest.MonkeyPatch
     assert shares(60.0, np.full(100, 0.9)) == pytest.approx(shares(1.0, np.full(100, 0.9)))
 
 
-def test_a_run_all_labelled_has_the_interval_of_its_labels() -> None:
+def test_a_fully_labelled_run_has_the_interval_of_its_labels() -> None:
     random = np.random.default_rng(3)
     is_female = np.arange(400) % 2 == 0
     run = predictions(np.where(random.random(400) < 0.8, is_female, random.random(400)))
@@ -269,15 +271,15 @@ def test_sources_of_labels_from_elsewhere_are_not_those_of_the_run(monkeypatch: 
 
 
 @pytest.mark.parametrize("labels_sampled", [True, False])
-def test_the_size_of_the_parts_changes_nothing(labels_sampled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_chunk_size_changes_nothing(labels_sampled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(correction, "RESAMPLES", 50)
     labelled, is_female = seeded(1, 0.4, 100)
     calibration, (run, _) = Calibration(labelled, is_female), seeded(2, 0.7, 100)
     whole = corrected_shares(calibration, run, labels_sampled)
     monkeypatch.setattr(correction, "CHUNK_CELLS", 200 * 7)
-    parts = corrected_shares(calibration, run, labels_sampled)
+    chunked = corrected_shares(calibration, run, labels_sampled)
     for name, found in whole.items():
-        assert ends(parts[name]) == pytest.approx(ends(found))
+        assert ends(chunked[name]) == pytest.approx(ends(found))
 
 
 def test_copies_of_a_source_do_not_narrow_an_interval() -> None:
@@ -298,9 +300,9 @@ def test_copies_of_a_source_do_not_narrow_an_interval() -> None:
 
 
 @pytest.mark.parametrize(("women", "men"), [(0, 50), (50, 0), (4, 50), (50, 4), (0, 0)])
-def test_too_few_labels_of_a_kind_are_refused(women: int, men: int) -> None:
+def test_too_few_labels_of_a_gender_are_refused(women: int, men: int) -> None:
     calibration = Calibration(predictions([0.9] * women + [0.1] * men), np.repeat([True, False], [women, men]))
-    shares = corrected_shares(calibration, predictions(said(5, 5)), labels_sampled=True)
+    shares = corrected_shares(calibration, predictions(probs_of(5, 5)), labels_sampled=True)
     assert shares["raw"].share == 0.5
     for name in (*CORRECTIONS, "prediction_powered"):
         assert f"there are {women} and {men}" in shares[name].refusal
@@ -309,26 +311,26 @@ def test_too_few_labels_of_a_kind_are_refused(women: int, men: int) -> None:
 
 
 def test_labels_without_any_amount_do_not_count() -> None:
-    calibration = Calibration(predictions(said(5, 20), amount=[0] + [1] * 24), np.repeat([True, False], [5, 20]))
-    assert "there are 4 and 20" in corrected_shares(calibration, predictions(said(5, 5)), False)["em"].refusal
+    calibration = Calibration(predictions(probs_of(5, 20), amount=[0] + [1] * 24), np.repeat([True, False], [5, 20]))
+    assert "there are 4 and 20" in corrected_shares(calibration, predictions(probs_of(5, 5)), False)["em"].refusal
 
 
-def test_women_and_men_answered_alike_are_refused_but_for_prediction_powered() -> None:
-    # told female: 12 of 20 women, 9 of 20 men
+def test_similar_predictions_for_women_and_men_are_refused_except_by_prediction_powered() -> None:
+    # predicted female: 12 of 20 women, 9 of 20 men
     calibration = Calibration(
-        predictions(np.concatenate([said(12, 8), said(9, 11)]), cluster=np.arange(40) % 20),
+        predictions(np.concatenate([probs_of(12, 8), probs_of(9, 11)]), cluster=np.arange(40) % 20),
         np.repeat([True, False], 20),
     )
-    shares = corrected_shares(calibration, predictions(said(30, 70)), labels_sampled=True)
-    assert "answered 0.60 on average and men 0.45: too alike" in shares["adjusted_count"].refusal
-    assert "answered 0.62 on average and men 0.52: too alike" in shares["em"].refusal
+    shares = corrected_shares(calibration, predictions(probs_of(30, 70)), labels_sampled=True)
+    assert "0.60 for labelled women and 0.45 for men: too close" in shares["adjusted_count"].refusal
+    assert "0.62 for labelled women and 0.52 for men: too close" in shares["em"].refusal
     assert shares["prediction_powered"].refusal == ""
 
 
-def test_a_run_without_answers_is_refused() -> None:
+def test_a_run_without_predictions_is_refused() -> None:
     nothing = corrected_shares(labelled_100(), predictions([]), labels_sampled=False)
     assert {name: found.refusal for name, found in nothing.items()} == dict.fromkeys(
-        ["raw", *CORRECTIONS], "the run has no answers to correct"
+        ["raw", *CORRECTIONS], "the run has no predictions to correct"
     )
 
 
@@ -337,19 +339,21 @@ def test_one_source_gives_shares_without_intervals() -> None:
     calibration = Calibration(
         predictions(labelled_100().predictions.female_prob, cluster=one), labelled_100().is_female
     )
-    shares = corrected_shares(calibration, predictions(said(40, 60)), labels_sampled=False)
-    assert shares["adjusted_count"] == Correction(pytest.approx(0.5), None)
+    shares = corrected_shares(calibration, predictions(probs_of(40, 60)), labels_sampled=False)
+    adjusted = shares["adjusted_count"]
+    assert adjusted == Correction(adjusted.share, None)
+    assert adjusted.share == pytest.approx(0.5)
     assert shares["raw"].interval is not None
-    alone = corrected_shares(labelled_100(), predictions(said(40, 60), cluster=one), labels_sampled=False)
+    alone = corrected_shares(labelled_100(), predictions(probs_of(40, 60), cluster=one), labels_sampled=False)
     assert [found.interval for found in alone.values()] == [None] * 4
 
 
 def test_resamples_that_cannot_be_corrected_count_towards_both_ends() -> None:
     # all labelled women come from one of three sources: 8 in 27 resamples have none
     calibration = Calibration(
-        predictions(said(10, 20), cluster=np.repeat([0, 1, 2], 10)), np.repeat([True, False], [10, 20])
+        predictions(probs_of(10, 20), cluster=np.repeat([0, 1, 2], 10)), np.repeat([True, False], [10, 20])
     )
-    shares = corrected_shares(calibration, predictions(said(40, 60)), labels_sampled=False)
+    shares = corrected_shares(calibration, predictions(probs_of(40, 60)), labels_sampled=False)
     assert shares["adjusted_count"].share == pytest.approx(0.4)
     for name in CORRECTIONS:
         assert ends(shares[name]) == (0.0, 1.0)
@@ -366,7 +370,7 @@ def test_resamples_that_cannot_be_corrected_count_towards_both_ends() -> None:
         ([0.5, 0.5], [1, 1], [[0, 1]], "same cases"),
     ],
 )
-def test_arrays_that_cannot_be_meant_are_errors(probs: Any, amounts: Any, clusters: Any, what: str) -> None:
+def test_inconsistent_arrays_are_errors(probs: Any, amounts: Any, clusters: Any, what: str) -> None:
     with pytest.raises(ValueError, match=what):
         predictions(probs, amounts, clusters)
     with pytest.raises(ValueError, match="booleans"):
@@ -374,7 +378,7 @@ def test_arrays_that_cannot_be_meant_are_errors(probs: Any, amounts: Any, cluste
 
 
 def footage(random: np.random.Generator, share: float, people: tuple[int, int]) -> Calibration:
-    """40 sources, each with its own share of women (intra-class correlation 0.1) and light that moves all its odds."""
+    """40 sources, each with its own share of women (intra-class correlation 0.1) and lighting that shifts its odds."""
     cluster = np.repeat(np.arange(40), random.integers(*people, 40))
     women, light = random.beta(9 * share, 9 * (1 - share), 40)[cluster], random.normal(0, 0.5, 40)[cluster]
     is_female = random.random(len(cluster)) < women
@@ -391,13 +395,13 @@ def sampled(footage: Calibration, random: np.random.Generator) -> Calibration:
 
 @pytest.fixture
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """1,000 corpora in seconds; the raw share's interval has its own tests in test_statistics."""
+    """1,000 corpora in seconds; the interval of the raw share has its own tests in test_intervals."""
     monkeypatch.setattr(correction, "RESAMPLES", 150)
     monkeypatch.setattr(correction, "clustered_interval", lambda *_: OF_A_SHARE)
 
 
 def covered(found: Iterable[dict[str, Correction]], truth: float) -> dict[str, float]:
-    """How often the interval of each correction holds the truth."""
+    """How often the interval of each correction covers the true share."""
     held: Counter[str] = Counter()
     for shares in found:
         held.update(n for n, c in shares.items() if c.interval and c.interval.low <= truth <= c.interval.high)

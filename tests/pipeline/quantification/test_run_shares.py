@@ -1,4 +1,4 @@
-"""Shares of women in a run, put right by what a validation found: by hand, and back from the file."""
+"""Shares of women in a run are corrected by a validation, in memory and from its file; expected values by hand."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from facetally.validation.outcomes import TrackOutcome, labelled_tracks
 
 MODELS = {"classifier": {"sha256": CLASSIFIER}}
 LABELLED = labelled_tracks(
-    track_outcome(gender, 0.9 if number < said else 0.2, f"s{number % 5}", seconds=2.0)
-    for gender, said in (("female", 8), ("male", 1))
+    track_outcome(gender, 0.9 if number < predicted_female else 0.2, f"s{number % 5}", seconds=2.0)
+    for gender, predicted_female in (("female", 8), ("male", 1))
     for number in range(10)
 )
-"""10 women of whom 8 are said to be, and 10 men of whom 1 is."""
+"""10 women of whom 8 are predicted female, and 10 men of whom 1 is."""
 
 
-def answered(*groups: tuple[int, float, float, str]) -> pd.DataFrame:
+def run_of(*groups: tuple[int, float, float, str]) -> pd.DataFrame:
     """The tracks of a run from (count, female_prob, seconds, source)."""
     rows = [(prob, seconds, 40.0, source) for count, prob, seconds, source in groups for _ in range(count)]
     return pd.DataFrame(rows, columns=["female_prob", "screen_time_s", "face_height_px", "source"])
@@ -45,7 +45,7 @@ def report(folder: Path, labelled: pd.DataFrame = LABELLED, models: dict[str, An
     return folder / "report.json"
 
 
-def test_only_tracks_of_labelled_men_and_women_teach_anything() -> None:
+def test_only_tracks_of_labelled_men_and_women_are_used() -> None:
     others = (track_outcome(truth, 0.9) for truth in ("unsure", "ignore", "not_a_face", "nobody"))
     tracks: Sequence[TrackOutcome] = [
         track_outcome("female", 0.3, "tv", seconds=7),
@@ -60,8 +60,8 @@ def test_the_tracks_of_a_run_come_with_their_sources(tmp_path: Path) -> None:
     ledger = stored(tmp_path, {**videos, "b/empty.mp4": []}, failed=["c/bad.mp4"])
     by_folder = run_tracks(ledger, ledger.rows())
     assert by_folder.values.tolist() == [[0.75, 2.0, 20.0, "a"], [0.25, 3.0, 30.0, "a"], [0.5, 4.0, 40.0, "b"]]
-    predicted = run_tracks(ledger, ledger.rows(), {"b/y.mp4": "news"})
-    assert predicted["source"].tolist() == ["a", "a", "news"]
+    known = run_tracks(ledger, ledger.rows(), {"b/y.mp4": "news"})
+    assert known["source"].tolist() == ["a", "a", "news"]
 
 
 @pytest.mark.parametrize("failed", [["a.mp4"], []])
@@ -73,31 +73,31 @@ def test_a_run_without_tracks_has_nothing_to_correct(tmp_path: Path, failed: lis
 
 
 def test_the_adjusted_count_inverts_the_recalls() -> None:
-    run = answered((45, 0.9, 1, "a"), (55, 0.2, 1, "b"))
+    run = run_of((45, 0.9, 1, "a"), (55, 0.2, 1, "b"))
     corrected = corrections(LABELLED, run, "appearances")
     assert corrected["raw"].share == pytest.approx(0.45)
     assert corrected["adjusted_count"].share == pytest.approx(0.5)  # (0.45 - 0.1) / (0.8 - 0.1)
-    # mean answers: women 0.8 * 0.9 + 0.2 * 0.2 = 0.76, men 0.1 * 0.9 + 0.9 * 0.2 = 0.27, the run 0.515
+    # mean predictions: women 0.8 * 0.9 + 0.2 * 0.2 = 0.76, men 0.1 * 0.9 + 0.9 * 0.2 = 0.27, the run 0.515
     assert corrected["probabilistic_adjusted_count"].share == pytest.approx(0.5)
     assert set(corrected) == METHODS.keys() - {"prediction_powered"}
 
 
-def test_screen_time_counts_by_its_seconds() -> None:
-    run = answered((1, 0.9, 6, "a"), (2, 0.2, 1, "b"))
+def test_tracks_are_weighted_by_screen_time() -> None:
+    run = run_of((1, 0.9, 6, "a"), (2, 0.2, 1, "b"))
     assert corrections(LABELLED, run, "appearances")["raw"].share == pytest.approx(1 / 3)
     assert corrections(LABELLED, run, "screen_time_s")["raw"].share == 0.75
 
 
-def test_labels_count_by_their_seconds_too() -> None:
+def test_labels_are_weighted_by_screen_time_too() -> None:
     longer = LABELLED.assign(screen_time_s=[6.0 if prob > 0.5 else 4.0 for prob in LABELLED["female_prob"]])
-    run = answered((1, 0.9, 1, "a"), (1, 0.2, 1, "b"))
+    run = run_of((1, 0.9, 1, "a"), (1, 0.2, 1, "b"))
     # recalls 48 of 56 s and 6 of 42 s: (1/2 - 1/7) / (6/7 - 1/7)
     assert corrections(longer, run, "screen_time_s")["adjusted_count"].share == pytest.approx(0.5)
     assert corrections(longer, run, "appearances")["adjusted_count"].share == pytest.approx(4 / 7)  # 0.4 / 0.7
 
 
-def test_a_source_that_is_in_both_is_drawn_in_both() -> None:
-    # each source is half women, so that the labels' error always makes up for the run's answers, if drawn with them
+def test_a_source_in_labels_and_run_is_resampled_in_both_together() -> None:
+    # each source is half women, so if drawn together, the error of the labels always offsets that of the run
     labelled = labelled_tracks(
         track_outcome(gender, 0.1 * (source + (gender == "male")), f"s{source}")
         for source in range(6)
@@ -110,13 +110,13 @@ def test_a_source_that_is_in_both_is_drawn_in_both() -> None:
         assert (powered.interval.low, powered.interval.high) == pytest.approx((0.5, 0.5))
 
 
-def test_too_few_labels_are_refused_in_words() -> None:
-    corrected = corrections(labelled_tracks([]), answered((9, 0.9, 1, "a"), (1, 0.2, 1, "b")), "appearances")
+def test_too_few_labels_are_refused_with_a_reason() -> None:
+    corrected = corrections(labelled_tracks([]), run_of((9, 0.9, 1, "a"), (1, 0.2, 1, "b")), "appearances")
     assert corrected["raw"].share == pytest.approx(0.9)
     assert all("0 and 0" in correction.refusal for name, correction in corrected.items() if name != "raw")
 
 
-def test_what_a_report_keeps_comes_back(tmp_path: Path) -> None:
+def test_a_report_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     path = report(tmp_path)
     for given in (path, tmp_path):
         back = read_calibration(given, MODELS)
@@ -125,7 +125,7 @@ def test_what_a_report_keeps_comes_back(tmp_path: Path) -> None:
         assert back["source"].tolist() == [number % 5 for number in range(10)] * 2
 
 
-def test_a_report_names_nobody(tmp_path: Path) -> None:
+def test_a_report_contains_no_names(tmp_path: Path) -> None:
     kept = json.loads(report(tmp_path, labelled_tracks([track_outcome("female", 1 / 3, "secret", 1 / 3)])).read_text())
     assert kept["calibration"] == {
         **{"classifier_sha256": CLASSIFIER, "female_prob": [0.3333], "is_female": [True]},
@@ -133,7 +133,7 @@ def test_a_report_names_nobody(tmp_path: Path) -> None:
     }
 
 
-def test_a_report_without_labels_comes_back_empty(tmp_path: Path) -> None:
+def test_a_report_without_labels_is_read_as_an_empty_table(tmp_path: Path) -> None:
     back = read_calibration(report(tmp_path, labelled_tracks([])), MODELS)
     assert (len(back), list(back)) == (0, ["female_prob", "is_female", "screen_time_s", "source"])
 
@@ -149,7 +149,7 @@ def test_another_runs_shares_are_corrected_from_the_file(tmp_path: Path) -> None
 
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TruthError, match="other weights than this run's: classifier cccccccccccc, here eeeeeeeeeeee"):
+    with pytest.raises(TruthError, match="other weights than this run: classifier cccccccccccc, here eeeeeeeeeeee"):
         read_calibration(report(tmp_path), {"classifier": {"sha256": "e" * 64}})
     assert classifier_sha256({}) == ""
 
@@ -166,9 +166,9 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
         '{"calibration": {"classifier_sha256": null, "female_prob": [], "is_female": [], "screen_time_s": []}}',
     ],
 )
-def test_what_is_no_report_is_refused(tmp_path: Path, damage: str) -> None:
+def test_an_invalid_report_is_refused(tmp_path: Path, damage: str) -> None:
     (tmp_path / "report.json").write_text(damage)
-    with pytest.raises(TruthError, match="is no report of a validation") as caught:
+    with pytest.raises(TruthError, match="is not a validation report") as caught:
         read_calibration(tmp_path, MODELS)
     assert "facetally validate" in caught.value.fix
 
@@ -184,16 +184,32 @@ def test_what_is_no_report_is_refused(tmp_path: Path, damage: str) -> None:
         ("source", ["tv"] * 20),
     ],
 )
-def test_a_report_with_figures_that_cannot_be_is_refused(tmp_path: Path, name: str, values: list[Any]) -> None:
+def test_a_report_with_impossible_values_is_refused(tmp_path: Path, name: str, values: list[Any]) -> None:
     kept = json.loads(report(tmp_path).read_text())
     kept["calibration"][name] = values
     (tmp_path / "report.json").write_text(json.dumps(kept))
-    with pytest.raises(TruthError, match="is no report of a validation"):
+    with pytest.raises(TruthError, match="is not a validation report"):
         read_calibration(tmp_path, MODELS)
 
 
-def test_a_report_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_report_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match=r"gone\.json"):
         read_calibration(tmp_path / "gone.json", MODELS)
     with pytest.raises(TruthError, match=r"report\.json"):
         read_calibration(tmp_path, MODELS)
+
+
+def test_a_report_of_a_newer_schema_is_refused_in_words(tmp_path: Path) -> None:
+    path = report(tmp_path, LABELLED)
+    figures = json.loads(path.read_text())
+    path.write_text(json.dumps(figures | {"schema_version": 3}))
+    with pytest.raises(TruthError, match="written by a newer facetally: its schema version is 3"):
+        read_calibration(path, MODELS)
+
+
+def test_a_report_of_0_1_which_had_no_schema_version_is_read(tmp_path: Path) -> None:
+    path = report(tmp_path, LABELLED)
+    figures = json.loads(path.read_text())
+    figures.pop("schema_version", None)
+    path.write_text(json.dumps(figures))
+    assert len(read_calibration(path, MODELS)) == len(LABELLED)

@@ -1,4 +1,4 @@
-"""The output folder as a store: which results it vouches for."""
+"""The output folder as a store of results: a row exists only for complete ones."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from facetally.errors import OutputError
 from facetally.results import ledger as ledger_module
-from facetally.results.ledger import Ledger, VideoRow
-from facetally.results.tables import FACES, TRACKS
+from facetally.results.ledger import Ledger, Status, VideoRow
+from facetally.results.tables import FACES, TRACKS, write_table
 
 DONE = VideoRow("clip-1", "clip.mp4", "/in/clip.mp4", "ok", content_sha256="a" * 64, options_digest="b" * 16, fps=25.0)
 
@@ -20,11 +20,11 @@ DONE = VideoRow("clip-1", "clip.mp4", "/in/clip.mp4", "ok", content_sha256="a" *
 def stored(out: Path, *rows: VideoRow) -> Ledger:
     ledger = Ledger(out)
     for row in rows:
-        ledger.store(row, FACES.empty_table(), TRACKS.empty_table(), {"run": row.video_id})
+        ledger.store(row, FACES.empty_table(), TRACKS.empty_table(), provenance={"run": row.video_id})
     return ledger
 
 
-def test_a_row_comes_back_as_it_was_stored(tmp_path: Path) -> None:
+def test_a_row_is_read_back_as_it_was_stored(tmp_path: Path) -> None:
     ledger = stored(tmp_path, DONE)
     assert ledger.row("clip-1") == DONE
     assert ledger.row("clip-2") is None
@@ -49,13 +49,13 @@ def test_done_means_the_same_content_options_and_weights(changed: dict[str, Any]
 
 
 @pytest.mark.parametrize(("status", "is_done"), [("ok", True), ("partial", True), ("failed", False)])
-def test_what_failed_is_tried_again(status: str, is_done: bool) -> None:
+def test_a_failed_video_is_not_done(status: Status, is_done: bool) -> None:
     row = replace(DONE, status=status)
     assert row.is_done_for(row) is is_done
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 100])
-def test_a_damaged_row_is_no_row(tmp_path: Path, kept_bytes: int) -> None:
+def test_a_damaged_row_counts_as_missing(tmp_path: Path, kept_bytes: int) -> None:
     ledger = stored(tmp_path, DONE)
     path = ledger.path("videos", "clip-1")
     path.write_bytes(path.read_bytes()[:kept_bytes])
@@ -65,16 +65,15 @@ def test_a_damaged_row_is_no_row(tmp_path: Path, kept_bytes: int) -> None:
 
 
 @pytest.mark.parametrize("table", ["faces", "tracks", "videos"])
-def test_a_row_never_vouches_for_files_that_were_not_all_written(
+def test_there_is_no_row_for_files_that_were_not_all_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
     ledger = stored(tmp_path, DONE)
-    write = ledger_module.write_table
 
     def failing(path: Path, *rest: Any) -> None:
         if path.parent.name == table:
             raise OutputError("full", fix="free space")
-        write(path, *rest)
+        write_table(path, *rest)
 
     monkeypatch.setattr(ledger_module, "write_table", failing)
     with pytest.raises(OutputError):
@@ -82,13 +81,13 @@ def test_a_row_never_vouches_for_files_that_were_not_all_written(
     assert ledger.row("clip-1") is None
 
 
-def test_an_output_folder_in_disorder_is_an_error_not_a_crash(tmp_path: Path) -> None:
+def test_an_output_folder_with_a_file_in_place_of_a_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "videos").write_text("a file in the place of the folder")
     with pytest.raises(OutputError):
         stored(tmp_path, DONE)
 
 
-def test_rows_come_by_name(tmp_path: Path) -> None:
+def test_rows_are_sorted_by_name(tmp_path: Path) -> None:
     rows = [replace(DONE, video_id=f"x-{i}", video=name) for i, name in enumerate(["b.mp4", "c.mp4", "a.mp4"])]
     assert [row.video for row in stored(tmp_path, *rows).rows()] == ["a.mp4", "b.mp4", "c.mp4"]
 
@@ -99,7 +98,7 @@ def test_provenance_is_that_of_the_newest_row(tmp_path: Path) -> None:
     assert ledger.provenance() == {"run": "clip-1"}
 
 
-def test_a_folder_without_results_says_how_to_make_some(tmp_path: Path) -> None:
+def test_a_folder_without_results_is_an_error_that_states_how_to_make_some(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="holds no results") as caught:
         list(Ledger(tmp_path / "nothing").rows())
     assert f"facetally run VIDEOS -o {tmp_path / 'nothing'}" in caught.value.fix

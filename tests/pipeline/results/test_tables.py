@@ -1,10 +1,11 @@
-"""The Parquet tables: what is in them, that anyone can open them, and that no half of one is ever seen."""
+"""The Parquet tables: their content, that other programs can read them, and that no incomplete file is left."""
 
 from __future__ import annotations
 
 import errno
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +29,27 @@ from facetally.results.tables import (
     provenance_of,
     read_table,
     tracks_table,
+    write_table,
 )
 from facetally.tracks.follow import FaceRows
-from facetally.tracks.people import Person
+from facetally.tracks.people import Person, PredictedGender
 
 SCHEMAS = {"faces": FACES, "tracks": TRACKS, "videos": VIDEOS, "tallies": TALLIES}
 
 
-def person(track_id: int, gender: str = "female") -> Person:
+def person(track_id: int, gender: PredictedGender = "female") -> Person:
     return Person(track_id, 0.2, 1.0, 1.0, 5, 40.0, 0.5, 0.9, gender, math.nan, "unknown")
 
 
 def face_rows(index: int, track_ids: list[int]) -> FaceRows:
-    """A frame of 0.2 s with one face for each id, 20 px further to the right than the one before."""
+    """A frame of 0.2 s with one face for each id, each 20 px to the right of the one before."""
     boxes = np.array([[20 * i, 10, 20 * i + 16, 30] for i in range(len(track_ids))], np.float32).reshape(-1, 4)
     tracked = TrackedFaces(faces_at(boxes), np.array(track_ids, np.int64), ())
     return FaceRows(index, index / 25, 0.2, tracked, np.full(len(track_ids), 0.25, np.float32))
 
 
 def write(path: Path, people: list[Person], provenance: dict[str, Any] | None = None) -> None:
-    tables.write_table(path, tracks_table("clip-1", people), provenance or {})
+    write_table(path, tracks_table("clip-1", people), provenance or {})
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -91,7 +93,7 @@ def test_the_file_keeps_descriptions_and_provenance(tmp_path: Path) -> None:
     write(tmp_path / "clip.parquet", [person(0)], provenance)
     assert provenance_of(tmp_path / "clip.parquet") == provenance
     stored = pq.read_schema(tmp_path / "clip.parquet").field("screen_time_s")
-    assert stored.metadata[b"description"] == b"Seconds with the face in the picture"
+    assert stored.metadata[b"description"] == b"Seconds with the face in view"
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_only_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "clip.parquet"
     write(path, [person(0)])
     before = path.read_bytes()
@@ -108,10 +110,10 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tables.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left on device") as caught:
         write(path, [person(0), person(1)])
-    assert "the same command again" in caught.value.fix
+    assert "run the same command" in caught.value.fix
     assert [file.name for file in tmp_path.iterdir()] == ["clip.parquet"]
     assert path.read_bytes() == before
 
@@ -147,3 +149,20 @@ def test_a_table_with_other_columns_is_an_error(tmp_path: Path) -> None:
     pq.write_table(pa.table({"video_id": ["a"], "track_id": [1]}), path)
     with pytest.raises(OutputError):
         read_table(path, TRACKS)
+
+
+def test_a_table_of_a_newer_schema_is_refused_with_a_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as newer:
+        newer.setattr(tables, "SCHEMA_VERSION", tables.SCHEMA_VERSION + 1)
+        write(tmp_path / "clip.parquet", [person(0)])
+    with pytest.raises(OutputError, match=r"written by a newer facetally: its tables have schema version 3") as caught:
+        read_table(tmp_path / "clip.parquet", TRACKS)
+    assert caught.value.fix == "pip install --upgrade facetally"
+
+
+def test_a_table_of_0_1_without_a_schema_version_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "clip.parquet", [person(0)])
+    table = pq.read_table(tmp_path / "clip.parquet")
+    metadata = {key: value for key, value in table.schema.metadata.items() if key != tables.SCHEMA_KEY}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "old.parquet")
+    assert read_table(tmp_path / "old.parquet", TRACKS).num_rows == 1

@@ -1,4 +1,4 @@
-"""Sums by hand: appearances count where they begin, screen time where it passes."""
+"""Tallies computed by hand: appearances count where they begin, screen time where it passes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from facetally.errors import OptionError, OutputError
+from facetally.gender.attributes import AGE_BANDS
 from facetally.options import PeopleOptions, RunOptions
-from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.ledger import Ledger, Status, VideoRow
 from facetally.results.tables import FACES, TALLIES, TRACKS, provenance_of, read_table
 from facetally.tallies.aggregator import (
     Amounts,
@@ -58,15 +59,14 @@ def tallied(*people: tuple[int, float, float, str], bin_s: float = 10.0) -> list
     return [(start, gender, n, round(s, 6)) for start, gender, n, s in tally[columns].itertuples(index=False)]
 
 
-def stored(out: Path, *videos: tuple[str, str, list[tuple[int, float, float, str]]]) -> Ledger:
+def stored(out: Path, *videos: tuple[str, Status, list[tuple[int, float, float, str]]]) -> Ledger:
     """An output folder from (name, status, people)."""
     ledger = Ledger(out)
     for name, status, people in videos:
         row = VideoRow(f"id-{name}", name, f"/in/{name}", status, decoded_s=30.0, coverage=1.0)
         faces = pa.Table.from_pandas(faces_of(*people), schema=FACES, preserve_index=False)
-        ledger.store(
-            row, faces, pa.Table.from_pandas(tracks_of(*people), schema=TRACKS, preserve_index=False), {"n": 1}
-        )
+        tracks = pa.Table.from_pandas(tracks_of(*people), schema=TRACKS, preserve_index=False)
+        ledger.store(row, faces, tracks, provenance={"n": 1})
     return ledger
 
 
@@ -90,11 +90,21 @@ def test_bins_begin_at_their_start_and_end_before_their_stop() -> None:
     assert tally["appearances"].tolist() == [1, 1]
 
 
-def test_faces_of_no_appearance_do_not_count() -> None:
+def test_faces_without_a_track_do_not_count() -> None:
     people = [(0, 0.0, 1.0, "female"), (-1, 0.0, 3.0, "male")]
     tally = tally_video(faces_of(*people), tracks_of(people[0]), 10.0)
     assert tally[["gender", "appearances"]].values.tolist() == [["female", 1]]
     assert tally["screen_time_s"].tolist() == pytest.approx([1.0])
+
+
+def test_age_bands_are_sorted_by_age() -> None:
+    bands = ["old", "unknown", "mid", "child", "young", "teen"]
+    people = [(i, 0.0, 1.0, "female") for i in range(len(bands))]
+    tally = tally_video(faces_of(*people), tracks_of(*people).assign(age_band=bands), 10.0)
+    by_age = [*AGE_BANDS, "unknown"]
+    assert by_age == ["child", "teen", "young", "mid", "old", "unknown"]
+    assert tally["age_band"].tolist() == by_age
+    assert [value for value, _, _ in grouped(tally.iloc[::-1], "age_band")] == by_age
 
 
 def test_every_bin_length_gives_the_same_sums() -> None:
@@ -119,7 +129,7 @@ def test_videos_are_summed_apart_and_failed_ones_left_out(tmp_path: Path) -> Non
     assert [(name, amounts.female) for name, amounts, _ in grouped(tallies, "video")] == [("a.mp4", 1), ("b.mp4", 1)]
 
 
-def test_nobody_in_any_video_is_an_empty_tally(tmp_path: Path) -> None:
+def test_videos_without_people_give_an_empty_tally(tmp_path: Path) -> None:
     ledger = stored(tmp_path, ("a.mp4", "ok", []))
     tallies = tally_videos(ledger, ledger.rows(), 900.0)
     assert (len(tallies), tallies.columns.tolist()) == (0, TALLIES.names)
@@ -136,7 +146,7 @@ def test_a_tally_is_stored_with_its_bin_and_the_runs_provenance(tmp_path: Path) 
     assert provenance_of(path)["run"] == {"n": 1}
 
 
-def test_answers_are_given_and_withheld_anew() -> None:
+def test_genders_are_decided_again_by_the_given_options() -> None:
     rows = [
         *(labelled_world.track_row(0, 0.9), labelled_world.track_row(1, 0.3), labelled_world.track_row(2, 0.1)),
         *(labelled_world.track_row(3, 0.9, height_px=15), labelled_world.track_row(4, 0.75)),
@@ -167,7 +177,7 @@ def test_a_damaged_table_stops_a_tally_with_a_fix(tmp_path: Path) -> None:
         tally_videos(ledger, ledger.rows(), 60.0)
 
 
-def test_the_share_is_of_those_told_apart_and_its_bounds_of_all() -> None:
+def test_the_share_is_of_known_genders_and_its_bounds_are_of_all() -> None:
     amounts = Amounts(female=3, male=5, unknown=2)
     assert amounts.female_share == pytest.approx(0.375)
     assert amounts.female_bounds == pytest.approx((0.3, 0.5))
@@ -176,7 +186,7 @@ def test_the_share_is_of_those_told_apart_and_its_bounds_of_all() -> None:
 @pytest.mark.parametrize(
     ("amounts", "has_share", "has_bounds"), [(Amounts(0, 0, 0), False, False), (Amounts(0, 0, 4), False, True)]
 )
-def test_nobody_told_apart_has_no_share(amounts: Amounts, has_share: bool, has_bounds: bool) -> None:
+def test_without_known_genders_there_is_no_share(amounts: Amounts, has_share: bool, has_bounds: bool) -> None:
     assert math.isnan(amounts.female_share) is not has_share
     assert math.isnan(amounts.female_bounds[0]) is not has_bounds
 
@@ -189,7 +199,7 @@ def test_a_bin_is_seconds_minutes_or_hours(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "0m", "-5m", "five", "1d", "1h30m", "nan", "1e3", "m"])
-def test_what_is_no_length_is_an_error_with_examples(text: str) -> None:
+def test_an_invalid_length_is_an_error_with_examples(text: str) -> None:
     with pytest.raises(OptionError, match="--bin") as caught:
         parse_bin(text)
     assert "90s, 15m or 1h" in caught.value.fix

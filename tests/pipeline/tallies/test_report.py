@@ -1,4 +1,4 @@
-"""The report: one page that needs nothing else, shows what was stored, and trusts no name."""
+"""The report is one self-contained page that shows the stored results and escapes every name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import pytest
 
 from facetally.errors import OutputError, TruthError
 from facetally.formatting import clock, percent
+from facetally.gender.attributes import AGE_BANDS
 from facetally.options import PeopleOptions, RunOptions
 from facetally.quantification.correction import Correction
 from facetally.quantification.intervals import Interval
-from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.ledger import Ledger, Status, VideoRow
 from facetally.results.tables import FACES, TALLIES, TRACKS
 from facetally.tallies.forecast import Forecast
 from facetally.tallies.report import readable_bin_s, rendered, write_report
@@ -63,7 +64,7 @@ class Page(HTMLParser):
         return next(row for row in self.rows if row and row[0] == first)
 
 
-def video(name: str, status: str = "ok", **more: Any) -> VideoRow:
+def video(name: str, status: Status = "ok", **more: Any) -> VideoRow:
     return VideoRow(f"id-{name}", name, f"/in/{name}", status, decoded_s=90.0, coverage=0.75, **more)
 
 
@@ -89,7 +90,8 @@ def page(
     expected: Forecast = NO_FORECAST,
     corrected: dict[str, dict[str, Correction]] | None = None,
 ) -> Page:
-    return Page(rendered(rows, tallies, 60.0, PROVENANCE, expected, corrected or {}))
+    text = rendered(rows, tallies, bin_s=60.0, provenance=PROVENANCE, expected=expected, corrected=corrected or {})
+    return Page(text)
 
 
 def test_the_shares_are_printed_with_their_bounds() -> None:
@@ -98,7 +100,7 @@ def test_the_shares_are_printed_with_their_bounds() -> None:
     assert shown.row("screen time")[:6] == ["screen time", "10.0 s", "30.0 s", "1:00", "25.0 %", "10.0 % / 70.0 %"]
 
 
-def test_a_mix_of_options_is_said() -> None:
+def test_a_mix_of_options_is_reported() -> None:
     alike = [video("a.mp4", options_digest="1"), video("b.mp4", options_digest="1")]
     assert "different sets of options" not in page(alike).text
     assert "made with 2 different sets of options" in page([*alike, video("c.mp4", options_digest="2")]).text
@@ -121,7 +123,7 @@ def test_the_bars_are_as_long_as_the_shares() -> None:
     assert all(sum(widths[i : i + 3]) == pytest.approx(100, abs=0.02) for i in range(0, len(widths), 3))
 
 
-def test_names_are_text_never_markup() -> None:
+def test_names_are_escaped() -> None:
     rows = [video(NASTY), video("x" + NASTY, "failed", reason=NASTY, fix=NASTY)]
     shown = page(rows, tally((NASTY, 0.0, "female", 1, 2.0)))
     assert not {"script", "img"} & {tag for tag, _ in shown.tags}
@@ -130,8 +132,8 @@ def test_names_are_text_never_markup() -> None:
     assert "<b>net</b>" in shown.text
 
 
-def test_the_page_needs_nothing_else() -> None:
-    text = rendered([video("a.mp4")], TALLY, 60.0, PROVENANCE, NO_FORECAST, {})
+def test_the_page_is_self_contained() -> None:
+    text = rendered([video("a.mp4")], TALLY, bin_s=60.0, provenance=PROVENANCE, expected=NO_FORECAST, corrected={})
     shown = Page(text)
     assert not re.findall(r"https?://", text)
     assert not {"script", "link", "iframe", "img", "object"} & {tag for tag, _ in shown.tags}
@@ -160,14 +162,23 @@ def test_ages_are_shown_only_where_there_are_any() -> None:
     assert shown.row("young")[1:3] == ["3", "100.0 %"]
 
 
-def test_nobody_at_all_still_gives_a_page() -> None:
+def test_ages_are_listed_from_the_youngest_to_the_oldest() -> None:
+    bands = ["old", "mid", "unknown", "child", "young", "teen"]
+    tallies = pd.concat([tally(("a.mp4", 0.0, "female", 1, 1.0), age_band=band) for band in bands])
+    shown = page([video("a.mp4")], tallies)
+    listed = [row[0] for row in shown.rows if row[0] in bands and row[1:2] == ["1"]]
+    assert listed == ["child", "teen", "young", "mid", "old"] == list(AGE_BANDS)
+
+
+def test_a_run_without_people_still_has_a_page() -> None:
     shown = page([video("a.mp4")], TALLIES.empty_table().to_pandas())
     assert shown.row("appearances")[:6] == ["appearances", "0", "0", "0", "–", "– / –"]
 
 
-def test_without_labels_face_sizes_say_what_to_expect() -> None:
-    shown = page([video("a.mp4")], expected=Forecast(small_share=0.62, accuracy=0.88))
-    assert "62 % of the appearances have faces under 30 px: expect about 88 % of all to be told right" in shown.text
+def test_without_labels_the_expected_accuracy_is_shown_with_its_source() -> None:
+    shown = page([video("a.mp4")], expected=Forecast(small_share=0.62, accuracy=0.88, source="our figures"))
+    assert "62 % of the appearances have faces under 30 px: expect about 88 % of all to be classified" in shown.text
+    assert "classified correctly, by our figures. Accuracy is lower" in shown.text
     assert "facetally truth template" in shown.text
     assert "expect about" not in page([video("a.mp4")]).text
 
@@ -193,10 +204,11 @@ def test_a_report_takes_a_threshold_and_a_calibration(tmp_path: Path) -> None:
     plain = Page(write_report(ledger).read_text(encoding="utf-8"))
     assert plain.row("appearances")[1:4] == ["12", "6", "0"]
     assert "0 % of the appearances have faces under 30 px: expect about 93 %" in plain.text
+    assert "by the published accuracy of another classifier" in plain.text
     write_validation(validate_run(ledger, truth, ValidateOptions()), tmp_path / "check")
     shown = Page(write_report(ledger, None, 0.75, calibration=tmp_path / "check").read_text(encoding="utf-8"))
     assert shown.row("appearances")[1:4] == ["6", "6", "6"]
-    assert "An answer under 75.0 % confidence" in shown.text
+    assert "A prediction under 75.0 % confidence" in shown.text
     assert shown.row("adjusted count")[1::2] == ["66.7 %", "66.7 %"]
 
 
@@ -204,22 +216,22 @@ def test_a_calibration_of_other_weights_is_refused(tmp_path: Path) -> None:
     ledger, truth = labelled_world.corpus(tmp_path / "out", {"a.mp4": [("female", 0.9, 1.0)]})
     write_validation(validate_run(ledger, truth, ValidateOptions()), tmp_path / "check")
     other = Ledger(tmp_path / "other")
-    other.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), PROVENANCE)
+    other.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), provenance=PROVENANCE)
     with pytest.raises(TruthError, match="other weights"):
         write_report(other, calibration=tmp_path / "check")
     assert not (tmp_path / "other" / "report.html").exists()
 
 
-def test_the_page_says_how_it_was_made() -> None:
+def test_the_page_states_how_it_was_made() -> None:
     shown = page([video("a.mp4")])
     assert shown.row("detector") == ["detector", "<b>net</b>", "d" * 64, "free"]
     assert "every 0.2 s" in shown.text
-    assert "An answer under 60.0 % confidence" in shown.text
+    assert "A prediction under 60.0 % confidence" in shown.text
 
 
-def test_the_report_is_written_beside_the_tables_or_where_told(tmp_path: Path) -> None:
+def test_the_report_is_written_beside_the_tables_or_to_the_given_path(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "out")
-    ledger.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), PROVENANCE)
+    ledger.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), provenance=PROVENANCE)
     assert write_report(ledger) == tmp_path / "out" / "report.html"
     elsewhere = write_report(ledger, tmp_path / "new" / "page.html")
     assert elsewhere.read_text(encoding="utf-8") == (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
@@ -228,7 +240,7 @@ def test_the_report_is_written_beside_the_tables_or_where_told(tmp_path: Path) -
 
 def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    ledger.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), PROVENANCE)
+    ledger.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), provenance=PROVENANCE)
     with pytest.raises(OutputError, match="cannot write") as caught:
         write_report(ledger, tmp_path / "videos" / "id-a.mp4.parquet" / "report.html")
     assert "-o" in caught.value.fix
@@ -246,12 +258,12 @@ def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         (3725.4, "1:02:05"),
     ],
 )
-def test_the_clock_reads_as_people_write_it(seconds: float, text: str) -> None:
+def test_the_clock_has_the_usual_format(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.4567, "45.7 %"), (0, "0.0 %"), (1, "100.0 %"), (math.nan, "–")])
-def test_percent_is_only_for_the_eye(share: float, text: str) -> None:
+def test_percent_has_one_decimal(share: float, text: str) -> None:
     assert percent(share) == text
 
 

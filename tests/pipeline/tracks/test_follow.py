@@ -1,4 +1,4 @@
-"""Frames in, appearances out: what begins, goes on and ends a track."""
+"""Tracking the faces of a video: what starts, continues and ends an appearance."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from facetally.video.reader import Frame
 
 EVERY_S = 0.2
 OPTIONS = RunOptions(sparse=SparseOptions(max_gap_s=0))
-"""Every frame is looked at as a whole."""
+"""Faces are searched for in every whole frame."""
 STILL = Square("red", (60, 40))
 
 
 class ScoreDetector(SquareDetector):
-    """Finds the one face at (60, 40)-(100, 80) in every frame, with given scores."""
+    """Finds a face at (60, 40)-(100, 80) in every frame, with the given scores."""
 
     def __init__(self, scores: Iterable[float]) -> None:
         self._scores = iter(scores)
@@ -34,13 +34,13 @@ class ScoreDetector(SquareDetector):
 
 
 def frames_of(film: Film) -> Iterator[Frame]:
-    """A film as it is sampled every 0.2 s from 25 frames/s, without the loss of encoding."""
+    """The frames of a film of 25 frames/s sampled every 0.2 s, without encoding."""
     for index in range(round(film.seconds / EVERY_S)):
         yield Frame(5 * index, index * EVERY_S, EVERY_S, StillImage(film.image(index * EVERY_S)))
 
 
-def run_workers(film: Film, options: RunOptions = OPTIONS) -> list[FollowedFrame]:
-    return list(follow(frames_of(film), SquareDetector(), CropRecipe(), options))
+def followed(film: Film, options: RunOptions = OPTIONS) -> list[FollowedFrame]:
+    return list(follow(frames_of(film), SquareDetector(), recipe=CropRecipe(), options=options))
 
 
 def tracks_in(results: Iterable[FollowedFrame]) -> list[Track]:
@@ -48,7 +48,7 @@ def tracks_in(results: Iterable[FollowedFrame]) -> list[Track]:
 
 
 def test_a_person_seen_throughout_is_one_appearance() -> None:
-    (track,) = tracks_in(run_workers(one_person(seconds=2)))
+    (track,) = tracks_in(followed(one_person(seconds=2)))
     assert (track.track_id, track.face_count) == (0, 10)
     assert (track.first_s, track.last_s, track.screen_time_s) == pytest.approx((0, 1.8, 2.0))
     assert track.face_height_px == 40
@@ -58,7 +58,7 @@ def test_a_person_seen_throughout_is_one_appearance() -> None:
 
 def test_every_sampled_frame_gives_its_rows() -> None:
     shots = (Shot(1, (Square("red", (20, 40)), Square("blue", (100, 40), from_s=0.4))),)
-    rows = [result.rows for result in run_workers(Film(shots))]
+    rows = [result.rows for result in followed(Film(shots))]
     assert [row.frame_index for row in rows] == [0, 5, 10, 15, 20]
     assert [len(row.tracked.faces) for row in rows] == [1, 1, 2, 2, 2]
     assert rows[4].tracked.track_ids.tolist() == [0, 1]
@@ -68,39 +68,39 @@ def test_every_sampled_frame_gives_its_rows() -> None:
 def test_the_best_crops_are_kept_best_first() -> None:
     options = replace(OPTIONS, following=FollowOptions(best_crops=2))
     detector = ScoreDetector([0.6, 0.9, 0.7, 0.8, 0.5])
-    (track,) = tracks_in(follow(frames_of(Film((Shot(1, (STILL,)),))), detector, CropRecipe(), options))
+    (track,) = tracks_in(follow(frames_of(Film((Shot(1, (STILL,)),))), detector, recipe=CropRecipe(), options=options))
     assert len(track.crops) == 2
-    # an even colour is blurred: half of score x root of 40 / 80 px
+    # a uniform colour counts as blurred: half of score x root of 40 / 80 px
     assert track.crop_quality == pytest.approx([0.45 * 0.5**0.5, 0.40 * 0.5**0.5], rel=1e-3)
 
 
-def test_a_cut_ends_every_track_though_the_face_stays_where_it_was() -> None:
+def test_a_cut_ends_every_track_even_if_the_face_stays_in_place() -> None:
     film = Film((Shot(1, (STILL,)), Shot(1, (STILL,), grey=190)))
-    results = run_workers(film)
+    results = followed(film)
     first, second = tracks_in(results)
     assert (first.last_s, second.first_s) == pytest.approx((0.8, 1.0))
     assert [track.screen_time_s for track in (first, second)] == pytest.approx([1.0, 1.0])
-    assert results[5].ended[0].track_id == 0  # the frame that begins the new shot
+    assert results[5].ended[0].track_id == 0  # the first frame of the new shot
 
 
 @pytest.mark.parametrize(("away_s", "count"), [(0.8, 1), (1.4, 2)])
 def test_a_person_away_for_more_than_a_second_is_a_new_appearance(away_s: float, count: int) -> None:
     parts = replace(STILL, to_s=1), replace(STILL, from_s=1 + away_s)
-    tracks = tracks_in(run_workers(Film((Shot(3.4, parts),))))
+    tracks = tracks_in(followed(Film((Shot(3.4, parts),))))
     assert len(tracks) == count
     assert sum(track.screen_time_s for track in tracks) == pytest.approx(3.4 - away_s)
 
 
-def test_a_flicker_is_no_appearance() -> None:
+def test_a_face_seen_for_one_frame_is_not_an_appearance() -> None:
     film = Film((Shot(2, (replace(STILL, from_s=0.4, to_s=0.6),)),))
-    results = run_workers(film)
+    results = followed(film)
     assert sum(len(result.rows.tracked.faces) for result in results) == 1
     assert tracks_in(results) == []
 
 
-def test_a_doubtful_face_begins_no_track() -> None:
+def test_a_face_with_a_low_score_starts_no_track() -> None:
     detector = ScoreDetector([0.4] * 5)
-    results = list(follow(frames_of(Film((Shot(1, (STILL,)),))), detector, CropRecipe(), OPTIONS))
+    results = list(follow(frames_of(Film((Shot(1, (STILL,)),))), detector, recipe=CropRecipe(), options=OPTIONS))
     assert [result.rows.tracked.track_ids.tolist() for result in results] == [[-1]] * 5
     assert tracks_in(results) == []
 
@@ -109,22 +109,22 @@ def test_a_doubtful_face_begins_no_track() -> None:
 def test_the_size_of_a_batch_changes_nothing(batch_frames: int) -> None:
     squares = Square("red", (10, 40), (20, 0)), Square("blue", (110, 60), (-5, 0), from_s=0.6, to_s=1.4)
     film = Film((Shot(2, squares), Shot(1, (STILL,), grey=190)))
-    wanted, got = run_workers(film), run_workers(film, replace(OPTIONS, following=FollowOptions(batch_frames)))
+    wanted, got = followed(film), followed(film, replace(OPTIONS, following=FollowOptions(batch_frames)))
     assert [r.rows.tracked.track_ids.tolist() for r in got] == [r.rows.tracked.track_ids.tolist() for r in wanted]
     for a, b in zip(tracks_in(got), tracks_in(wanted), strict=True):
         assert (a.track_id, a.first_s, a.screen_time_s) == (b.track_id, b.first_s, b.screen_time_s)
         np.testing.assert_array_equal(a.crops, b.crops)
 
 
-def test_looking_around_faces_finds_what_looking_at_whole_frames_does() -> None:
+def test_detection_around_faces_finds_the_same_as_detection_in_whole_frames() -> None:
     squares = Square("red", (10, 40), (20, 0)), Square("blue", (110, 60), (-5, 0), from_s=0.6, to_s=1.4)
     film = Film((Shot(2, squares), Shot(1, (STILL,), grey=190)))
-    for sparse, whole in zip(run_workers(film, RunOptions()), run_workers(film), strict=True):
+    for sparse, whole in zip(followed(film, RunOptions()), followed(film), strict=True):
         assert sparse.rows.tracked.track_ids.tolist() == whole.rows.tracked.track_ids.tolist()
         np.testing.assert_allclose(sparse.rows.tracked.faces.boxes, whole.rows.tracked.faces.boxes)
 
 
-def test_frames_are_taken_no_further_ahead_than_a_batch_needs() -> None:
+def test_frames_are_read_no_further_ahead_than_one_batch() -> None:
     taken: list[int] = []
 
     def watched() -> Iterator[Frame]:
@@ -132,15 +132,15 @@ def test_frames_are_taken_no_further_ahead_than_a_batch_needs() -> None:
             taken.append(frame.index)
             yield frame
 
-    results = follow(watched(), SquareDetector(), CropRecipe(), OPTIONS)
+    results = follow(watched(), SquareDetector(), recipe=CropRecipe(), options=OPTIONS)
     next(results)
     assert len(taken) == OPTIONS.following.batch_frames
 
 
-def test_a_picture_size_that_changes_half_way_is_no_trouble() -> None:
+def test_the_frame_size_may_change_within_a_video() -> None:
     small = Frame(0, 0.0, EVERY_S, StillImage(background(70)[:60, :80].copy()))
     frames = [small, replace(small, index=5, time_s=0.2), *(replace(f, time_s=1 + f.time_s) for f in _second_half())]
-    results = list(follow(frames, SquareDetector(), CropRecipe(), OPTIONS))
+    results = list(follow(frames, SquareDetector(), recipe=CropRecipe(), options=OPTIONS))
     assert len(results) == 7
     assert [track.first_s for track in tracks_in(results)] == [1.0]
 
@@ -149,10 +149,10 @@ def _second_half() -> list[Frame]:
     return list(frames_of(one_person(seconds=1)))
 
 
-def test_what_is_in_view_at_the_end_ends_with_the_last_frame() -> None:
-    results = run_workers(Film((Shot(1, (Square("red", (20, 40)), Square("blue", (100, 40)))),)))
+def test_tracks_in_view_at_the_end_end_with_the_last_frame() -> None:
+    results = followed(Film((Shot(1, (Square("red", (20, 40)), Square("blue", (100, 40)))),)))
     assert [len(result.ended) for result in results] == [0, 0, 0, 0, 2]
 
 
 def test_no_frames_give_nothing() -> None:
-    assert list(follow([], SquareDetector(), CropRecipe(), OPTIONS)) == []
+    assert list(follow([], SquareDetector(), recipe=CropRecipe(), options=OPTIONS)) == []

@@ -1,4 +1,4 @@
-"""One answer an appearance: the weighted mean of log-odds, and when to say nothing."""
+"""One prediction per appearance: the weighted mean of log-odds, and when it is unknown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPTIONS = PeopleOptions(min_confidence=0.6)
 
 
 class GreyClassifier:
-    """Reads the probability from a crop's first pixel, 0-255, and the age from its second; notes its batches."""
+    """Reads the probability from a crop's first pixel, 0-255, and the age from its second; records batch sizes."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -28,8 +28,8 @@ class GreyClassifier:
         return Attributes(prob, crops[:, 0, 1, 0].astype(np.float32))
 
 
-def track(qualities: list[float], track_id: int = 0, height_px: float = 50.0, seed: int = 0) -> Track:
-    """A track with noise for crops."""
+def track(qualities: list[float], track_id: int = 0, *, height_px: float = 50.0, seed: int = 0) -> Track:
+    """A track with crops of noise."""
     crops = np.random.default_rng(seed).integers(0, 256, (len(qualities), 4, 4, 3)).astype(np.uint8)
     return Track(track_id, 1.0, 2.8, 2.0, 10, height_px, crops, np.array(qualities, np.float32))
 
@@ -38,7 +38,7 @@ def predictions(probs: list[float], age: float = math.nan) -> Attributes:
     return Attributes(np.array(probs, np.float32), np.full(len(probs), age, np.float32))
 
 
-def test_the_answer_is_the_mean_of_log_odds_weighted_by_quality() -> None:
+def test_the_prediction_is_the_mean_of_log_odds_weighted_by_quality() -> None:
     person = person_of(track([0.6, 0.2]), predictions([0.8, 0.5]), OPTIONS)
     # odds 4 and 1 with weights 3 : 1 give 4 ** 0.75 = 2.8284, and 2.8284 / 3.8284 = 0.7388
     assert person.female_prob == 0.7388
@@ -46,7 +46,7 @@ def test_the_answer_is_the_mean_of_log_odds_weighted_by_quality() -> None:
     assert person.quality == pytest.approx(0.6)
 
 
-def test_opposite_answers_of_equal_quality_say_nothing() -> None:
+def test_opposite_predictions_of_equal_quality_give_unknown() -> None:
     person = person_of(track([0.5, 0.5]), predictions([0.9, 0.1]), OPTIONS)
     assert (person.female_prob, person.gender) == (0.5, "unknown")
 
@@ -58,7 +58,7 @@ def test_one_certain_crop_does_not_outvote_all_the_others() -> None:
     assert person.gender == "male"
 
 
-def test_crops_without_any_quality_count_alike() -> None:
+def test_crops_of_quality_zero_have_equal_weight() -> None:
     assert person_of(track([0.0, 0.0]), predictions([0.8, 0.8]), OPTIONS).female_prob == 0.8
 
 
@@ -73,7 +73,7 @@ def test_crops_without_any_quality_count_alike() -> None:
         ([0.0, 1.0], [1, 3], 0.9901),  # odds of 9999 ** ((3 - 1) / 4) = 99.995
     ],
 )
-def test_several_probabilities_make_one(probs: list[float], weights: list[float], pooled: float) -> None:
+def test_several_probabilities_are_pooled(probs: list[float], weights: list[float], pooled: float) -> None:
     assert pooled_female_prob(np.array(probs, np.float32), np.array(weights, np.float64)) == pooled
 
 
@@ -94,28 +94,26 @@ def test_several_probabilities_make_one(probs: list[float], weights: list[float]
         (0.01, 50, math.nan, "male"),
     ],
 )
-def test_an_uncertain_answer_a_small_face_or_an_infant_is_unknown(
+def test_an_uncertain_prediction_a_small_face_or_an_infant_is_unknown(
     prob: float, height_px: float, age_years: float, gender: str
 ) -> None:
-    assert predicted_gender(prob, height_px, age_years, OPTIONS) == gender
+    assert predicted_gender(prob, height_px, age_years, options=OPTIONS) == gender
 
 
-def test_even_odds_are_unknown_though_any_confidence_will_do() -> None:
-    anything_goes = PeopleOptions(min_confidence=0.0)
-    assert [predicted_gender(p, 50, math.nan, anything_goes) for p in (0.49, 0.5, 0.51)] == [
-        "male",
-        "unknown",
-        "female",
-    ]
+def test_even_odds_are_unknown_even_without_a_minimum_confidence() -> None:
+    no_minimum = PeopleOptions(min_confidence=0.0)
+    genders = [predicted_gender(prob, 50, math.nan, options=no_minimum) for prob in (0.49, 0.5, 0.51)]
+    assert genders == ["male", "unknown", "female"]
 
 
 @pytest.mark.parametrize(("age", "band"), [(12.9, "child"), (13, "teen"), (34.9, "young"), (55, "old")])
 def test_the_age_falls_into_its_band(age: float, band: str) -> None:
     person = person_of(track([0.5]), predictions([0.9], age), OPTIONS)
-    assert (person.age_years, person.age_band) == (pytest.approx(age), band)
+    assert person.age_years == pytest.approx(age)
+    assert person.age_band == band
 
 
-def test_a_model_without_ages_gives_none() -> None:
+def test_a_model_without_ages_gives_no_age() -> None:
     person = person_of(track([0.5]), predictions([0.9]), OPTIONS)
     assert math.isnan(person.age_years)
     assert person.age_band == "unknown"
@@ -131,7 +129,7 @@ def test_batches_across_tracks_give_what_one_by_one_gives() -> None:
     assert len({person.female_prob for person in together}) == 7
 
 
-def test_no_tracks_ask_the_classifier_nothing() -> None:
+def test_the_classifier_is_not_called_without_tracks() -> None:
     classifier = GreyClassifier()
     assert people_of([], classifier, OPTIONS) == []
     assert classifier.batches == []

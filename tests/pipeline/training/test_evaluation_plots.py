@@ -25,7 +25,7 @@ TITLE = "costs $5 a_b"
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What is drawn, in place of its PNG."""
+    """Collects the figures that would be rendered to PNG."""
     drawn: list[Any] = []
     monkeypatch.setattr(evaluation_plots, "_png", drawn.append)
     return drawn
@@ -40,7 +40,7 @@ def points(axes: Any) -> list[list[tuple[float, float]]]:
     return [[(float(x), float(y)) for x, y in line.get_xydata()] for line in axes.lines]
 
 
-def test_the_confusion_shows_counts_and_shares_of_each_truth(figures: list[Any]) -> None:
+def test_the_confusion_matrix_shows_counts_and_shares_of_each_class(figures: list[Any]) -> None:
     confusion_png(GenderEvaluation(male_as_male=9, male_as_female=1, female_as_male=1, female_as_female=3), TITLE)
     (axes,) = figures[0].axes
     cells = {(text.get_text(), text.get_position()) for text in axes.texts}
@@ -52,10 +52,10 @@ def test_the_confusion_shows_counts_and_shares_of_each_truth(figures: list[Any])
     }
     assert [label.get_text() for label in axes.get_xticklabels()] == ["female", "male"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["female", "male"]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "truth")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "labelled")
 
 
-def test_a_truth_that_does_not_occur_has_empty_cells(figures: list[Any]) -> None:
+def test_a_class_that_does_not_occur_has_empty_cells(figures: list[Any]) -> None:
     confusion_png(GenderEvaluation(4, 0, 0, 0), TITLE)
     assert figures[0].axes[0].texts[0].get_text() == "0\n0.0%"
 
@@ -79,7 +79,7 @@ def test_the_coverage_is_drawn_under_accuracy(figures: list[Any]) -> None:
     assert points(figures[0].axes[0]) == [[(0.5, 1), (1, 0.8)]]
 
 
-def test_ages_are_counted_in_cells_of_true_and_told(figures: list[Any]) -> None:
+def test_ages_are_counted_in_cells_of_true_and_predicted_age(figures: list[Any]) -> None:
     age_png(np.array([20.0, 20, 80]), np.array([30.0, 30, -5]), TITLE)
     axes = figures[0].axes[0]
     (cells,) = axes.collections
@@ -99,7 +99,7 @@ def test_curves_of_two_heads_have_three_panels_and_a_line_where_a_stage_begins(f
 
 
 @pytest.mark.parametrize(("accuracy", "mae", "label"), [(0.9, math.nan, CURVES[1][0]), (None, 5, CURVES[2][0])])
-def test_what_a_network_does_not_tell_has_no_panel(
+def test_an_attribute_that_is_not_predicted_has_no_panel(
     accuracy: float | None, mae: float, label: str, figures: list[Any]
 ) -> None:
     curves_png([epoch(1, 0, accuracy, mae)], TITLE)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facetally.gender.data.face_sets import ImageArray
 from facetally.gender.metrics import GenderEvaluation
 from facetally.training import evaluation_plots, evaluation_report
 from facetally.training.evaluation_report import FILES, classification_report, write_evaluation
@@ -26,7 +27,7 @@ PREDICTED_YEARS = np.array([4, 30, 31, 70, 50, 40.0])
 
 @pytest.fixture(autouse=True)
 def quick_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the test that undoes this draws anything."""
+    """Replaces the plots; one test undoes this and draws them."""
     for name in vars(evaluation_plots):
         if name.endswith("_png") and hasattr(evaluation_report, name):
             monkeypatch.setattr(evaluation_report, name, lambda *_: b"png")
@@ -34,7 +35,7 @@ def quick_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def faces() -> pd.DataFrame:
-    """Six faces of two sets. By `FEMALE_PROB`, b is a man told female and c a woman told male; g has no gender."""
+    """Six faces of two sets; by `FEMALE_PROB` the man b is predicted female and the woman c male; g has no gender."""
     rows = [
         ("a.jpg", 1, 2, "", "web"),
         ("b.jpg", 0, 30, "", "web"),
@@ -50,7 +51,7 @@ def written(
     folder: Path, faces: pd.DataFrame, probs: Any = FEMALE_PROB, years: Any = PREDICTED_YEARS
 ) -> dict[str, Any]:
     """The metrics of an evaluation without crops or history."""
-    return write_evaluation(folder, faces, probs, years, None, None, "small")
+    return write_evaluation(folder, faces, female_prob=probs, age_years=years, crops=None, history=None, title="small")
 
 
 def named(folder: Path) -> set[str]:
@@ -72,7 +73,7 @@ def test_the_figures_of_gender_are_those_counted_by_hand(faces: pd.DataFrame, tm
     ]
 
 
-def test_the_coverage_points_say_from_which_confidence(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_the_coverage_points_have_their_lowest_confidence(faces: pd.DataFrame, tmp_path: Path) -> None:
     points = written(tmp_path, faces, [0.99, 0.55, 0.9, 0.2, 0.7, 0.5])["gender"]["coverage"]  # b is wrong, at 0.55
     assert points[0] == {"accuracy": 0.95, "coverage": 0.8, "min_confidence": 0.7}
 
@@ -83,7 +84,7 @@ def test_adults_are_18_to_80(faces: pd.DataFrame, tmp_path: Path) -> None:
     assert (adults["count"], adults["male_as_female"], adults["female_as_male"]) == (2, 1, 1)  # b and c
 
 
-def test_accuracy_is_told_by_age_of_life(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_accuracy_is_reported_by_age(faces: pd.DataFrame, tmp_path: Path) -> None:
     assert written(tmp_path, faces)["gender"]["by_age"] == {
         "0-3": {"count": 1, "accuracy": 1.0, "female": {"count": 1, "accuracy": 1.0}},
         "18-29": {"count": 1, "accuracy": 0.0, "female": {"count": 1, "accuracy": 0.0}},
@@ -112,7 +113,7 @@ def test_each_set_has_its_figures_and_its_groups(faces: pd.DataFrame, tmp_path: 
     assert list(sets["web"]["by_age"]) == ["0-3", "30-49"]
 
 
-def test_the_figures_of_age_are_those_reckoned_by_hand(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_the_figures_of_age_are_those_computed_by_hand(faces: pd.DataFrame, tmp_path: Path) -> None:
     age = written(tmp_path, faces)["age"]  # errors 2, 0, 6, -11 and, for g, 0; e has no age
     assert (age["count"], age["mae_years"], age["within_5"], age["bias_years"]) == (5, 3.8, 0.6, -0.6)
     assert {name: (band["count"], band["mae_years"]) for name, band in age["by_band"].items()} == {
@@ -129,9 +130,9 @@ def test_the_figures_of_age_are_those_reckoned_by_hand(faces: pd.DataFrame, tmp_
     assert list(sets["web"]["by_band"]) == ["0-17", "30-49"]
 
 
-def test_metrics_json_is_strict_and_what_is_returned(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_metrics_json_is_strict_json_and_equals_the_returned_figures(faces: pd.DataFrame, tmp_path: Path) -> None:
     def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     metrics = written(tmp_path, faces)
     text = (tmp_path / "metrics.json").read_text(encoding="utf-8")
@@ -148,7 +149,7 @@ def test_mistakes_come_with_the_most_confident_first(faces: pd.DataFrame, tmp_pa
     ]
 
 
-def test_a_pictures_name_is_no_formula(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_file_name_is_never_a_formula(faces: pd.DataFrame, tmp_path: Path) -> None:
     written(tmp_path, faces.assign(file="=1+1.jpg"))
     assert pd.read_csv(tmp_path / "misclassified.csv")["file"].tolist() == ["'=1+1.jpg"] * 2
 
@@ -160,14 +161,14 @@ def test_mistakes_of_one_confidence_keep_the_order_of_the_faces(tmp_path: Path) 
     assert pd.read_csv(tmp_path / "misclassified.csv")["file"].tolist() == [names[-1], *names[:-1]]
 
 
-def test_a_probability_of_one_half_is_no_woman(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_probability_of_one_half_is_male(faces: pd.DataFrame, tmp_path: Path) -> None:
     gender = written(tmp_path, faces, [0.5] * 6)["gender"]
     assert (gender["female_recall"], gender["male_recall"]) == (0, 1)
     assert pd.read_csv(tmp_path / "misclassified.csv")["predicted"].tolist() == ["male"] * 3
 
 
 @pytest.mark.parametrize(("shift", "right", "area"), [(0.9, 1, 1), (-0.9, 0, 0)])
-def test_the_perfect_and_the_always_wrong(
+def test_a_perfect_and_an_always_wrong_classifier(
     shift: float, right: float, area: float, faces: pd.DataFrame, tmp_path: Path
 ) -> None:
     probs = 0.5 + shift * (faces["female"].fillna(1).to_numpy() - 0.5)
@@ -180,7 +181,7 @@ def test_the_perfect_and_the_always_wrong(
 
 
 @pytest.mark.parametrize("counts", [(50, 3, 7, 40), (5, 0, 9, 0), (0, 9, 0, 3), (2, 1, 0, 0), (0, 10000, 20000, 1)])
-def test_the_report_looks_like_that_of_scikit_learn(counts: tuple[int, int, int, int]) -> None:
+def test_the_classification_report_equals_that_of_scikit_learn(counts: tuple[int, int, int, int]) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     evaluation = GenderEvaluation(*counts)
     truth, predicted = (
@@ -190,14 +191,25 @@ def test_the_report_looks_like_that_of_scikit_learn(counts: tuple[int, int, int,
     assert classification_report(evaluation) == theirs
 
 
-def test_the_crops_of_mistakes_are_asked_for_by_row(
+def test_the_crops_of_mistakes_are_requested_by_row(
     faces: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheets: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(evaluation_report, "contact_sheet_png", lambda *sheet: sheets.append(sheet) or b"png")
+
+    def contact_sheet(*sheet: Any) -> bytes:
+        sheets.append(sheet)
+        return b"png"
+
+    monkeypatch.setattr(evaluation_report, "contact_sheet_png", contact_sheet)
     shuffled = faces.set_index(pd.Index([9, 9, 7, 5, 3, 1]))
     write_evaluation(
-        tmp_path, shuffled, FEMALE_PROB, None, lambda row: np.full((2, 2, 3), row, np.uint8), None, "small"
+        tmp_path,
+        shuffled,
+        female_prob=FEMALE_PROB,
+        age_years=None,
+        crops=lambda row: np.full((2, 2, 3), row, np.uint8),
+        history=None,
+        title="small",
     )
     ((crops, captions, title),) = sheets
     assert [crop[0, 0, 0] for crop in crops] == [2, 1]
@@ -211,24 +223,43 @@ def test_the_sheet_shows_the_48_most_confident(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(evaluation_report, "contact_sheet_png", lambda _, captions, __: b"%d" % len(captions))
     many = pd.DataFrame({"file": "a", "female": 0, "age_years": math.nan, "group": "", "set": "web"}, index=range(60))
     probs = np.linspace(0.6, 0.9, 60)
-    write_evaluation(tmp_path, many, probs, None, shown.append, None, "small")  # type: ignore[arg-type]
+
+    def crop_of(row: int) -> ImageArray:
+        shown.append(row)
+        return np.zeros((2, 2, 3), np.uint8)
+
+    write_evaluation(tmp_path, many, female_prob=probs, age_years=None, crops=crop_of, history=None, title="small")
     assert shown == list(range(59, 11, -1))
     assert (tmp_path / "misclassified.png").read_bytes() == b"48"
 
 
 def test_without_a_mistake_there_is_no_sheet(faces: pd.DataFrame, tmp_path: Path) -> None:
     right = faces["female"].fillna(1)
-    write_evaluation(tmp_path, faces, right, None, lambda _: np.zeros((2, 2, 3), np.uint8), [], "small")
+    write_evaluation(
+        tmp_path,
+        faces,
+        female_prob=right,
+        age_years=None,
+        crops=lambda _: np.zeros((2, 2, 3), np.uint8),
+        history=[],
+        title="small",
+    )
     assert named(tmp_path) == ALWAYS | {"roc.png", "metrics.json"}
 
 
-def test_everything_is_written_that_applies(
-    faces: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_files_that_apply_are_written(faces: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     crop = np.zeros((8, 8, 3), np.uint8)
     for name in "ab":
-        write_evaluation(tmp_path / "new" / name, faces, FEMALE_PROB, PREDICTED_YEARS, lambda _: crop, [EPOCH], "small")
+        write_evaluation(
+            tmp_path / "new" / name,
+            faces,
+            female_prob=FEMALE_PROB,
+            age_years=PREDICTED_YEARS,
+            crops=lambda _: crop,
+            history=[EPOCH],
+            title="small",
+        )
     first, second = tmp_path / "new" / "a", tmp_path / "new" / "b"
     assert named(first) == set(FILES)
     for name in FILES:
@@ -236,17 +267,17 @@ def test_everything_is_written_that_applies(
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in first.glob("*.png"))
 
 
-def test_a_network_without_age_is_judged_by_gender(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_network_without_age_is_evaluated_by_gender(faces: pd.DataFrame, tmp_path: Path) -> None:
     assert written(tmp_path, faces, years=None)["age"] is None
     assert named(tmp_path) == ALWAYS | {"roc.png", "metrics.json"}
 
 
-def test_a_network_without_gender_is_judged_by_age(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_network_without_gender_is_evaluated_by_age(faces: pd.DataFrame, tmp_path: Path) -> None:
     assert written(tmp_path, faces, probs=None)["gender"] is None
     assert named(tmp_path) == {"age_scatter.png", "metrics.json"}
 
 
-def test_labels_without_ages_leave_the_told_ages_aside(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_without_age_labels_predicted_ages_are_ignored(faces: pd.DataFrame, tmp_path: Path) -> None:
     metrics = written(tmp_path, faces.assign(age_years=math.nan))
     assert metrics["age"] is None
     assert (metrics["gender"]["adults"], metrics["gender"]["by_age"]) == (None, {})
@@ -275,7 +306,7 @@ def test_faces_of_one_gender_have_neither_roc_nor_gap(female: int, faces: pd.Dat
         ({}, FEMALE_PROB * 2, PREDICTED_YEARS, r"\[0, 1\]"),
     ],
 )
-def test_what_cannot_be_evaluated_is_refused_before_anything_is_written(
+def test_invalid_input_is_refused_before_anything_is_written(
     changes: dict[str, float], probs: Any, years: Any, reason: str, faces: pd.DataFrame, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=reason):
@@ -288,7 +319,7 @@ def test_no_faces_at_all_are_refused(faces: pd.DataFrame, tmp_path: Path) -> Non
         written(tmp_path, faces[:0], FEMALE_PROB[:0], PREDICTED_YEARS[:0])
 
 
-def test_files_of_an_earlier_evaluation_go_and_others_stay(faces: pd.DataFrame, tmp_path: Path) -> None:
+def test_files_of_an_earlier_evaluation_are_removed_and_others_stay(faces: pd.DataFrame, tmp_path: Path) -> None:
     written(tmp_path, faces)
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     written(tmp_path, faces, probs=None)
@@ -300,9 +331,12 @@ def test_files_are_renamed_into_place_with_the_figures_last(
 ) -> None:
     renamed: list[tuple[str, str]] = []
     replace = Path.replace
-    monkeypatch.setattr(
-        Path, "replace", lambda path, target: renamed.append((path.name, target.name)) or replace(path, target)
-    )
+
+    def recorded(path: Path, target: Path) -> Path:
+        renamed.append((path.name, target.name))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", recorded)
     written(tmp_path, faces)
     assert {name for _, name in renamed} == named(tmp_path)
     assert all(temporary == f".{name}.part" for temporary, name in renamed)

@@ -32,13 +32,13 @@ RED, BLUE = Square("red", (60, 40)), Square("blue", (4, 4), size_px=30)
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two women and a man with faces; a man without one, a file that is no picture and a face without a label."""
+    """Two women and a man with faces; a man without a face, a file that is not an image and a face without a label."""
     files = {
         "female/a.png": drawn_image(RED),
         "female/b.png": drawn_image(RED, BLUE),
         "male/c.png": drawn_image(BLUE),
         "male/d.png": drawn_image(),
-        "male/e.png": b"no picture",
+        "male/e.png": b"no image",
         "other/f.png": drawn_image(RED),
     }
     for name, content in files.items():
@@ -49,7 +49,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 class Cutting:
-    """A cutter with the drawn world's detector, that counts the pictures which the detector sees."""
+    """Makes cutters with the drawn world's detector and counts the images that it processes."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen = 0
@@ -70,13 +70,13 @@ def cutting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cutting:
     return Cutting(tmp_path, monkeypatch)
 
 
-def test_every_picture_is_cut_or_counted(photos: Path, cutting: Cutting) -> None:
+def test_every_image_is_cut_or_counted(photos: Path, cutting: Cutting) -> None:
     faces, report = cutting.cutter().cut(ImageSource("set", (photos,)))
     assert report == CuttingReport(images=6, without_label=1, undecodable=1, without_face=1, cut=3)
     assert faces.labels["file"].tolist() == ["female/a.png", "female/b.png", "male/c.png"]
     assert faces.labels["female"].tolist() == [1, 1, 0]
     assert faces.crops.shape == (3, 36, 36, 3)
-    images = [cv2.imread(str(photos / name)) for name in faces.labels["file"]]
+    images = [np.asarray(cv2.imread(str(photos / name)), np.uint8) for name in faces.labels["file"]]
     assert faces.labels["digest"].tolist() == [pixel_digest(image) for image in images]
     assert faces.crops[0, 18, 18].tolist() == list(COLOURS_BGR["red"][::-1])  # RGB
 
@@ -101,13 +101,15 @@ def test_a_source_is_cut_once(photos: Path, cutting: Cutting) -> None:
     assert report == same_report
 
 
-@pytest.mark.parametrize("change", ["picture", "table", "size", "margin", "detector", "limit"])
-def test_what_the_crops_depend_on_cuts_them_anew(photos: Path, cutting: Cutting, change: str) -> None:
+@pytest.mark.parametrize("change", ["image", "table", "size", "margin", "detector", "limit"])
+def test_crops_are_cut_again_when_something_that_they_depend_on_changes(
+    photos: Path, cutting: Cutting, change: str
+) -> None:
     table = photos.parent / "labels.csv"
     table.write_text("file,gender\nother/f.png,Male\n")
     source = ImageSource("set", (photos,), (table,))
     cutting.cutter().cut(source)
-    if change == "picture":
+    if change == "image":
         (photos / "other" / "g.png").write_bytes(drawn_image(RED))
     elif change == "table":
         table.write_text("file,gender\nother/f.png,Female\n")
@@ -120,14 +122,14 @@ def test_what_the_crops_depend_on_cuts_them_anew(photos: Path, cutting: Cutting,
 
 
 @pytest.mark.parametrize("killed_at", ["face", "labels", "report"])
-def test_a_kill_leaves_no_folder_that_counts(
+def test_a_killed_run_leaves_no_folder_that_counts_as_complete(
     photos: Path, cutting: Cutting, monkeypatch: pytest.MonkeyPatch, killed_at: str
 ) -> None:
     def kill(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     source = ImageSource("set", (photos,))
-    where = {"face": (cutting, "detect"), "labels": (face_crops, "save_labels"), "report": (Path, "write_text")}
+    where = {"face": (cutting, "detect"), "labels": (face_crops, "save_labels"), "report": (face_crops, "write_whole")}
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(*where[killed_at], kill)
         cutting.cutter().cut(source)
@@ -138,7 +140,7 @@ def test_a_kill_leaves_no_folder_that_counts(
     assert len(faces.crops) == report.cut == 3
 
 
-def test_the_limit_takes_pictures_evenly(tmp_path: Path, cutting: Cutting) -> None:
+def test_the_limit_takes_images_evenly(tmp_path: Path, cutting: Cutting) -> None:
     (tmp_path / "p").mkdir()
     for age in range(10, 20):
         (tmp_path / "p" / f"{age}_1_0_{age}.png").write_bytes(drawn_image(RED))
@@ -159,18 +161,18 @@ def test_aligned_crops_are_only_resized(tmp_path: Path) -> None:
     faces, _ = FaceCutter(None, RECIPE, MARGIN_PX, tmp_path / "crops").cut(source)
     assert faces.crops.shape == (1, 36, 36, 3)
     assert np.array_equal(middle(faces.crops[0], 28, MARGIN_PX / 36), image[:, :, ::-1])
-    assert np.array_equal(faces.crops[0, 0, MARGIN_PX:-MARGIN_PX], image[0, :, ::-1])  # its border goes on
+    assert np.array_equal(faces.crops[0, 0, MARGIN_PX:-MARGIN_PX], image[0, :, ::-1])  # the border is repeated
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, r"set: no picture is in .*photos"),
-        ({"a.png": b"x", "b.png": b"y"}, "set: none of 2 pictures has both a label and a face: 2 without label"),
+        ({}, r"set: no image found in .*photos"),
+        ({"a.png": b"x", "b.png": b"y"}, "set: none of 2 images has both a label and a face: 2 without label"),
         ({"male/a.png": b"x"}, "1 undecodable"),
     ],
 )
-def test_pictures_that_give_no_face_are_a_clear_error(
+def test_images_without_any_usable_face_are_a_clear_error(
     tmp_path: Path, cutting: Cutting, files: dict[str, bytes], message: str
 ) -> None:
     (tmp_path / "photos" / "male").mkdir(parents=True)
@@ -180,18 +182,18 @@ def test_pictures_that_give_no_face_are_a_clear_error(
         cutting.cutter().cut(ImageSource("set", (tmp_path / "photos",)))
 
 
-def test_a_source_that_is_not_there_is_a_clear_error(tmp_path: Path, cutting: Cutting) -> None:
+def test_a_missing_source_is_a_clear_error(tmp_path: Path, cutting: Cutting) -> None:
     with pytest.raises(OptionError, match=r"no such file or folder: .*nowhere"):
         cutting.cutter().cut(ImageSource("set", (tmp_path / "nowhere",)))
 
 
-def test_weights_that_are_no_detector_are_a_clear_error(tmp_path: Path) -> None:
+def test_weights_of_another_kind_are_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "weights.onnx").write_bytes(b"no weights")
     with pytest.raises(ModelError, match=r"weights\.onnx"):
         FaceCutter(tmp_path / "weights.onnx", RECIPE, MARGIN_PX, tmp_path)
 
 
-def test_several_sources_are_cut_with_a_seventh_around(photos: Path, cutting: Cutting) -> None:
+def test_several_sources_are_cut_with_a_margin_of_a_seventh(photos: Path, cutting: Cutting) -> None:
     sources = [ImageSource("both", (photos,)), ImageSource("again", (photos,))]
     seen: list[tuple[str, int, int]] = []
     sets, reports = cut_sources(sources, cutting.weights, RECIPE, cutting.cache, None, lambda *at: seen.append(at))
@@ -201,6 +203,6 @@ def test_several_sources_are_cut_with_a_seventh_around(photos: Path, cutting: Cu
     assert tuple(report.values()) == astuple(reports["both"])
 
 
-def test_two_sources_of_one_name_are_refused(photos: Path, cutting: Cutting) -> None:
+def test_two_sources_with_the_same_name_are_refused(photos: Path, cutting: Cutting) -> None:
     with pytest.raises(OptionError, match="two data sets are called 'x'"):
         cut_sources([ImageSource("x", (photos,))] * 2, cutting.weights, RECIPE, cutting.cache, None, lambda *_: None)

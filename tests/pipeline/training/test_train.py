@@ -1,8 +1,9 @@
-"""Every recipe trains, exports and evaluates by one call; bright women and dark men are drawn for faces."""
+"""Every recipe trains, exports and evaluates in one call; the faces are drawn: women bright, men dark."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 
 from facetally.datasets.labelled_images import ImageSource
 from facetally.errors import ModelError, OptionError
+from facetally.gender.attributes import FloatArray
 from facetally.gender.calibration import Calibration
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.data.face_sets import FaceCorpus
@@ -30,12 +32,14 @@ from facetally.gender.training.recipes import RECIPES, Recipe, Stage
 from facetally.gender.training.trainer import EpochResult, Trainer
 from facetally.models.weights import sha256_of
 from facetally.training import train
+from facetally.training.evaluate import evaluate_classifier
+from facetally.training.face_crops import cut_sources
 from facetally.training.train import TrainedModel, TrainingJob, train_model
 
 MODELS = Path(__file__).resolve().parents[3] / "models"
 
 TINY = replace(RECIPES["genderage"], size_px=32, stages=(Stage(3, 1e-3),), batch_size=16, early_stop_epochs=None)
-"""A recipe that takes a second."""
+"""A recipe that trains within a second."""
 
 
 @dataclass
@@ -67,8 +71,8 @@ def one_thread() -> Any:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """90 pictures named as UTKFace names them: women are about 60, men about 20."""
-    folder = tmp_path_factory.mktemp("pictures")
+    """90 images named as in UTKFace: women are about 60, men about 20."""
+    folder = tmp_path_factory.mktemp("images")
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(90)])):
         cv2.imwrite(str(folder / f"{20 + 40 * (number % 2) + number % 3}_{number % 2}_0_{number}.png"), crop)
     return folder
@@ -80,7 +84,7 @@ def job(images: Path, out: Path, recipe: Recipe = TINY) -> TrainingJob:
 
 @pytest.fixture(scope="module", params=RECIPES)
 def smoke(request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
-    """A recipe, trained for an epoch a stage."""
+    """A recipe, trained for one epoch per stage."""
     recipe = RECIPES[request.param].shortened(1)
     recipe = replace(recipe, batch_size=min(recipe.batch_size, 32), ages=(0, 200))
     return train_model(job(images, tmp_path_factory.mktemp(request.param), recipe), Watching())
@@ -116,7 +120,7 @@ def test_both_files_of_every_recipe_agree(smoke: TrainedModel) -> None:
     assert smoke.card.calibration_of("track") == Calibration(smoothing=smoothing)
 
 
-def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(images: Path, tmp_path: Path) -> None:
+def test_a_stopped_training_resumes_and_ends_with_the_same_weights(images: Path, tmp_path: Path) -> None:
     whole, stopped = Watching(), Watching(stop_after=2)
     train_model(job(images, tmp_path / "whole"), whole)
     with pytest.raises(KeyboardInterrupt):
@@ -131,7 +135,7 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(images: Path,
     assert [replace(r, seconds=0) for r in whole.results] == [replace(r, seconds=0) for r in resumed.results]
 
 
-def test_a_finished_network_goes_on_with_the_last_stage_and_learns_nothing_that_was_held_out(
+def test_a_finished_network_continues_with_the_last_stage_and_keeps_the_same_images_held_out(
     images: Path, tmp_path: Path
 ) -> None:
     first = train_model(job(images, tmp_path / "first"), Watching())
@@ -150,88 +154,89 @@ def test_a_finished_network_goes_on_with_the_last_stage_and_learns_nothing_that_
 def test_a_start_of_another_recipe_is_refused_before_anything_is_cut(images: Path, tmp_path: Path) -> None:
     train_model(job(images, tmp_path / "first"), Watching())
     other = replace(TINY, network=replace(TINY.network, hidden=64))
-    for file, said in (
-        ("genderage.pth", "no network of recipe genderage"),
+    for file, message in (
+        ("genderage.pth", "not a network of recipe genderage"),
         ("state.pth", "not a facetally checkpoint"),
     ):
         asked = replace(job(images, tmp_path / "out", other), start=tmp_path / "first" / file)
-        with pytest.raises(ModelError, match=said):
+        with pytest.raises(ModelError, match=message):
             train_model(asked, Watching())
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_start_that_does_not_say_what_it_has_learnt_from_is_refused(images: Path, tmp_path: Path) -> None:
+def test_a_start_without_a_record_of_held_out_images_is_refused(images: Path, tmp_path: Path) -> None:
     train_model(job(images, tmp_path), Watching())
     network, card = load_checkpoint(tmp_path / "genderage.pth")
     save_checkpoint(tmp_path / "old.pth", network, replace(card, held_out={}))
-    with pytest.raises(ModelError, match="does not say which pictures"):
+    with pytest.raises(ModelError, match="does not record which images"):
         train_model(replace(job(images, tmp_path / "out"), start=tmp_path / "old.pth"), Watching())
 
 
 LEARNER = replace(TINY, layout=OutputLayout("two_logits", "distribution"), stages=(Stage(1, 1e-3),))
-"""A recipe that teachers can teach."""
+"""A recipe that supports teachers."""
 
 
 @pytest.fixture(scope="module")
 def teacher(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of `LEARNER`, after an epoch."""
+    """Weights of `LEARNER` after one epoch."""
     out = tmp_path_factory.mktemp("teacher")
     train_model(job(images, out, LEARNER), Watching())
     return out / "genderage.onnx"
 
 
-def test_teachers_are_asked_once_and_named_in_the_card(
+def test_teachers_predict_once_and_are_named_in_the_card(
     images: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     larger = replace(LEARNER, size_px=48, stages=(Stage(2, 1e-3),))
     asked = replace(job(images, tmp_path, larger), teachers=(teacher, teacher.with_suffix(".pth")))
     with pytest.raises(KeyboardInterrupt):
         train_model(asked, Watching(stop_after=1))
-    (predicted,) = tmp_path.glob("taught-*.npy")
+    (targets,) = tmp_path.glob("targets-*.npy")
     monkeypatch.setattr(train, "distillation_targets", None)
     card = train_model(asked, Watching()).card
     assert card.training["teachers"] == [sha256_of(path) for path in asked.teachers]
-    assert np.load(predicted).shape == (card.data["sets"]["drawn"]["train"], 102)
+    assert np.load(targets).shape == (card.data["sets"]["drawn"]["train"], 102)
     with pytest.raises(OptionError, match="other options or data"):
         train_model(replace(asked, teachers=()), Watching())
 
 
-def test_crops_are_cut_as_large_as_the_largest_teacher_reads_them(
+def test_crops_are_cut_for_the_teacher_with_the_largest_input(
     images: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_model(job(images, tmp_path / "larger", replace(LEARNER, size_px=48)), Watching())
     teachers = (teacher, tmp_path / "larger" / "genderage.onnx")
     trained_with_teachers: list[FaceCorpus] = []
-    monkeypatch.setattr(
-        train,
-        "distillation_targets",
-        lambda *given: (trained_with_teachers.append(given[1]), distillation_targets(*given))[1],
-    )
+
+    def recorded(teachers: Sequence[FaceGenderClassifier], faces: FaceCorpus, *rest: Any) -> FloatArray:
+        trained_with_teachers.append(faces)
+        return distillation_targets(teachers, faces, *rest)
+
+    monkeypatch.setattr(train, "distillation_targets", recorded)
     card = train_model(replace(job(images, tmp_path / "out", LEARNER), teachers=teachers), Watching()).card
     sides = [round(corpus.sets[0].crops.shape[1] * (1 - 2 * corpus.margin_share)) for corpus in trained_with_teachers]
     assert sides == [48]
     assert card.crop["size_px"] == LEARNER.size_px == 32
 
 
-def test_a_teacher_that_may_have_learnt_what_is_to_be_held_out_is_refused(
+def test_a_teacher_that_may_have_been_trained_on_held_out_images_is_refused(
     images: Path, teacher: Path, tmp_path: Path
 ) -> None:
     asked = replace(job(images, tmp_path, LEARNER), teachers=(teacher,), seed=1)
-    with pytest.raises(OptionError, match=r"may have learnt from \d+ pictures that this training holds out"):
+    with pytest.raises(OptionError, match=r"may have been trained on \d+ images that this training holds out"):
         train_model(asked, Watching())
-    targets = train_model(replace(asked, start=teacher.with_suffix(".pth")), Watching())
-    assert targets.card.held_out == load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
+    continued = train_model(replace(asked, start=teacher.with_suffix(".pth")), Watching())
+    assert continued.card.held_out == load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
 
 
-def test_a_teacher_of_something_else_is_refused_before_anything_is_cut(
+def test_a_teacher_with_other_outputs_is_refused_before_anything_is_cut(
     images: Path, teacher: Path, tmp_path: Path
 ) -> None:
     out, broken, other = tmp_path / "out", tmp_path / "broken.onnx", MODELS / "mobilenetv2_gender_utkface.onnx"
     broken.write_bytes(b"nothing")
-    for path, said in ((other, "does not tell what recipe"), (broken, "is not a facetally classifier")):
-        with pytest.raises(ModelError, match=said):
+    for path, message in ((other, "does not have the outputs of recipe"), (broken, "is not a facetally classifier")):
+        with pytest.raises(ModelError, match=message):
             train_model(replace(job(images, out, LEARNER), teachers=(path,)), Watching())
-    with pytest.raises(OptionError, match="recipe genderage cannot learn from teachers"):
+    with pytest.raises(OptionError, match="recipe genderage does not support teachers"):
         train_model(replace(job(images, out), teachers=(teacher,)), Watching())
     assert not list(out.iterdir())
 
@@ -244,12 +249,11 @@ def test_another_recipe_in_the_same_folder_is_a_clear_error(images: Path, tmp_pa
     assert str(tmp_path / "state.pth") in caught.value.fix
 
 
-def test_crops_of_another_detector_are_another_training(
+def test_a_training_does_not_resume_with_crops_of_another_detector(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pictures are the same, and so is the corpus's fingerprint."""
-    cut = train.cut_sources
-    monkeypatch.setattr(train, "cut_sources", lambda sources, _, *rest: cut(sources, None, *rest))
+    """The images are the same, and so is the corpus's fingerprint."""
+    monkeypatch.setattr(train, "cut_sources", lambda sources, _, *rest: cut_sources(sources, None, *rest))
     (tmp_path / "detector.onnx").write_bytes(b"another")
     with pytest.raises(KeyboardInterrupt):
         train_model(job(images, tmp_path), Watching(stop_after=1))
@@ -257,61 +261,70 @@ def test_crops_of_another_detector_are_another_training(
         train_model(replace(job(images, tmp_path), detector=tmp_path / "detector.onnx"), Watching())
 
 
-def test_nothing_that_is_reported_was_learnt_from(
+def test_no_test_image_is_trained_on_or_selected_by(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[FaceCorpus] = []
     trainers: list[Trainer] = []
-    evaluate, run = train.evaluate_classifier, Trainer.run
-    monkeypatch.setattr(train, "evaluate_classifier", lambda *given: (reported.append(given[1]), evaluate(*given))[1])
-    monkeypatch.setattr(Trainer, "run", lambda self, on_step: (trainers.append(self), run(self, on_step))[1])
+    run = Trainer.run
+
+    def evaluated(classifier: FaceGenderClassifier, corpus: FaceCorpus, *rest: Any) -> dict[str, Any]:
+        reported.append(corpus)
+        return evaluate_classifier(classifier, corpus, *rest)
+
+    def ran(trainer: Trainer, on_step: Callable[[int, int, float], None]) -> Iterator[EpochResult]:
+        trainers.append(trainer)
+        return run(trainer, on_step)
+
+    monkeypatch.setattr(train, "evaluate_classifier", evaluated)
+    monkeypatch.setattr(Trainer, "run", ran)
     for path in list(images.iterdir()):
         (tmp_path / "twice" / "b").mkdir(parents=True, exist_ok=True)
         for copy in (path.name, f"b/{path.name}"):
             (tmp_path / "twice" / copy).write_bytes(path.read_bytes())
     metrics = train_model(job(tmp_path / "twice", tmp_path / "out"), Watching()).metrics
     parts = (reported[0], trainers[0].train_faces, trainers[0].selection)
-    test, learnt, selection = (set(part.faces["digest"]) for part in parts)
+    test, train_images, selection = (set(part.faces["digest"]) for part in parts)
     assert len(test) == metrics["count"] == len(reported[0])
-    assert test.isdisjoint(learnt | selection) and learnt.isdisjoint(selection)
-    assert len(test | learnt | selection) == 90
+    assert test.isdisjoint(train_images | selection) and train_images.isdisjoint(selection)
+    assert len(test | train_images | selection) == 90
 
 
-def test_a_recipe_needs_the_labels_that_it_tells(tmp_path: Path) -> None:
+def test_a_recipe_needs_labels_for_all_attributes_that_it_predicts(tmp_path: Path) -> None:
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(90)])):
-        folder = tmp_path / "pictures" / ("male", "female")[number % 2]
+        folder = tmp_path / "images" / ("male", "female")[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f"{number}.png"), crop)
     with pytest.raises(OptionError, match="no face of the train split is labelled with age"):
-        train_model(job(tmp_path / "pictures", tmp_path / "out"), Watching())
+        train_model(job(tmp_path / "images", tmp_path / "out"), Watching())
 
 
-def test_too_few_pictures_are_a_clear_error(images: Path, tmp_path: Path) -> None:
+def test_too_few_images_are_a_clear_error(images: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="too few: at least a batch of 512") as caught:
         train_model(job(images, tmp_path, replace(TINY, batch_size=512)), Watching())
     assert "--data" in caught.value.fix
 
 
-def test_ages_that_nobody_has_are_a_clear_error(images: Path, tmp_path: Path) -> None:
+def test_an_age_range_without_faces_is_a_clear_error(images: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="no face is left"):
         train_model(job(images, tmp_path, replace(TINY, ages=(90, 99))), Watching())
 
 
-def test_the_trunk_of_another_network_is_refused_before_anything_is_cut(images: Path, tmp_path: Path) -> None:
-    torch.save({"features.0.weight": torch.zeros(3)}, tmp_path / "trunk.pth")
-    with pytest.raises(ModelError, match=r"trunk\.pth is not a trunk of this network"):
-        train_model(replace(job(images, tmp_path / "out"), backbone=tmp_path / "trunk.pth"), Watching())
+def test_the_backbone_of_another_network_is_refused_before_anything_is_cut(images: Path, tmp_path: Path) -> None:
+    torch.save({"features.0.weight": torch.zeros(3)}, tmp_path / "backbone.pth")
+    with pytest.raises(ModelError, match=r"backbone\.pth is not a backbone of this network"):
+        train_model(replace(job(images, tmp_path / "out"), backbone=tmp_path / "backbone.pth"), Watching())
     assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
-def test_cuda_that_is_not_there_is_a_clear_error(images: Path, tmp_path: Path) -> None:
+def test_missing_cuda_is_a_clear_error(images: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="--device cuda"):
         train_model(replace(job(images, tmp_path), device="cuda"), Watching())
 
 
 @pytest.mark.timeout(150)
-def test_a_worker_prepares_crops_after_opencv_has_had_threads(images: Path, tmp_path: Path) -> None:
+def test_a_worker_prepares_crops_after_opencv_has_used_threads(images: Path, tmp_path: Path) -> None:
     before = cv2.getNumThreads()
     cv2.setNumThreads(4)
     cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 5)

@@ -1,4 +1,4 @@
-"""CSV files as people make them: what is meant is read, and whatever is wrong is named with its place."""
+"""CSV files as people make them: valid ones are read, and every error names its place."""
 
 from __future__ import annotations
 
@@ -32,39 +32,39 @@ def row_with(**values: str) -> CsvRow:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_text_is_read_in_every_encoding_that_says_what_it_is(tmp_path: Path, encoding: str) -> None:
+def test_text_is_read_in_utf_8_and_in_encodings_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
     (row,) = read_rows(saved(tmp_path, TABLE.encode(encoding)), ["video"])
     assert (row.line, row.values) == (2, ROW)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_spreadsheets_may_separate_as_they_like(tmp_path: Path, separator: str, line_end: str) -> None:
+def test_commas_semicolons_and_tabs_separate_columns(tmp_path: Path, separator: str, line_end: str) -> None:
     content = TABLE.replace(",", separator).replace("\n", line_end)
     assert [row.values for row in read_rows(saved(tmp_path, content), ["video"])] == [ROW]
 
 
-def test_names_of_columns_may_have_blanks_and_capitals(tmp_path: Path) -> None:
+def test_names_of_columns_may_have_spaces_and_capitals(tmp_path: Path) -> None:
     (row,) = read_rows(saved(tmp_path, " Video ,PERSON,Gender\n a.mp4 , Zoë,female\n"), ["video", "person"])
     assert row.values == ROW
 
 
-def test_columns_without_a_name_are_let_be(tmp_path: Path) -> None:
+def test_columns_without_a_name_are_ignored(tmp_path: Path) -> None:
     (row,) = read_rows(saved(tmp_path, "video,person,gender,,\na.mp4,Zoë,female,,\n"), ["video"])
     assert row.values == ROW | {"": ""}
 
 
-def test_latin_1_is_refused_at_its_first_strange_byte(tmp_path: Path) -> None:
+def test_latin_1_is_refused_at_its_first_invalid_byte(tmp_path: Path) -> None:
     error = refused(tmp_path, TABLE.encode("latin-1"))
     assert "line 2: byte 0xeb is not utf-8" in error.what
     assert "UTF-8" in error.fix
 
 
 def test_utf_16_without_a_mark_is_refused(tmp_path: Path) -> None:
-    assert "line 1: holds a zero byte" in refused(tmp_path, "video,person\n".encode("utf-16-le")).what
+    assert "line 1: contains a zero byte" in refused(tmp_path, "video,person\n".encode("utf-16-le")).what
 
 
-def test_a_missing_column_is_named_beside_those_there_are(tmp_path: Path) -> None:
+def test_a_missing_column_is_named_with_the_existing_ones(tmp_path: Path) -> None:
     error = refused(tmp_path, "clip,person\na.mp4,p1\n")
     assert "line 1: no column video; it has clip, person" in error.what
     assert "video,person" in error.fix
@@ -74,8 +74,8 @@ def test_an_empty_file_has_no_columns(tmp_path: Path) -> None:
     assert "no column video, person; it has nothing" in refused(tmp_path, "").what
 
 
-def test_a_column_that_stands_twice_is_named(tmp_path: Path) -> None:
-    assert "line 1: column person stands twice" in refused(tmp_path, "video,person,Person\n").what
+def test_a_column_that_appears_twice_is_named(tmp_path: Path) -> None:
+    assert "line 1: column person appears twice" in refused(tmp_path, "video,person,Person\n").what
 
 
 @pytest.mark.parametrize(("row", "count"), [("a.mp4", 1), ("a.mp4,p1,12,5", 4)], ids=["short", "long"])
@@ -90,7 +90,7 @@ def test_an_unclosed_quote_is_named_where_its_row_begins(tmp_path: Path) -> None
     assert "quote" in error.fix
 
 
-def test_a_row_with_a_line_break_stands_where_it_begins(tmp_path: Path) -> None:
+def test_a_row_with_a_line_break_is_numbered_by_its_first_line(tmp_path: Path) -> None:
     rows = read_rows(saved(tmp_path, 'video,note\n\na.mp4,"one\ntwo"\nb.mp4,\n'), ["video"])
     assert [(row.line, row.values["note"]) for row in rows] == [(3, "one\ntwo"), (5, "")]
 
@@ -100,7 +100,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_rows(tmp_path / "people.csv", ["video"])
 
 
-def test_a_spreadsheet_that_is_no_csv_is_told_apart(tmp_path: Path) -> None:
+def test_a_spreadsheet_that_is_not_csv_is_refused(tmp_path: Path) -> None:
     assert "ZIP archive or an Excel sheet" in refused(tmp_path, b"PK\x03\x04rest").what
 
 
@@ -122,13 +122,13 @@ def test_no_text_is_written_as_a_formula(tmp_path: Path) -> None:
     assert [row.values["video"] for row in read_rows(tmp_path / "people.csv", ["video"])] == FORMULAS
 
 
-def test_an_apostrophe_that_protects_nothing_stays(tmp_path: Path) -> None:
+def test_an_apostrophe_before_plain_text_stays(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("video\n'tis.mp4\n'\n")
     assert [row.values["video"] for row in read_rows(tmp_path / "people.csv", ["video"])] == ["'tis.mp4", "'"]
 
 
 @pytest.mark.parametrize("text", ["", "twelve", "12,5", "nan", "inf", "-Infinity", "1:30"])
-def test_what_is_no_finite_number_is_named_with_its_place(text: str) -> None:
+def test_a_value_that_is_not_a_finite_number_is_named_with_its_place(text: str) -> None:
     with pytest.raises(TruthError) as caught:
         row_with(time_s=text).number("time_s")
     assert caught.value.what.startswith(f"people.csv, line 7, column time_s: {text!r} is not a")
@@ -140,24 +140,24 @@ def test_a_number_may_have_a_default() -> None:
     assert row_with(time_s="0").number("time_s", default=3.0) == 0.0
 
 
-def test_a_word_counts_whatever_its_case() -> None:
+def test_words_may_be_in_any_case() -> None:
     assert row_with(gender="Woman").word("gender", {"woman": "female"}) == "female"
 
 
-def test_an_unknown_word_is_answered_with_the_known_ones() -> None:
+def test_the_fix_for_an_unknown_word_lists_the_known_ones() -> None:
     with pytest.raises(TruthError, match="line 7, column gender: 'wman' is not known") as caught:
         row_with(gender="wman").word("gender", {"woman": "female", "f": "female", "man": "male"}, default="")
     assert caught.value.fix == "write one of: female, male"
 
 
-def test_a_word_left_empty_has_its_default_or_is_to_be_filled_in() -> None:
+def test_an_empty_word_has_its_default_or_is_an_error() -> None:
     assert row_with(gender="").word("gender", {"woman": "female"}, default="unsure") == "unsure"
     with pytest.raises(TruthError, match="column gender: '' is empty") as caught:
         row_with(gender="").word("gender", {"woman": "female"})
     assert caught.value.fix == "fill it in, or delete the line"
 
 
-def test_a_long_value_is_cut_in_errors() -> None:
+def test_a_long_value_is_shortened_in_errors() -> None:
     with pytest.raises(TruthError) as caught:
         row_with(time_s="x" * 1000).number("time_s")
     assert "x" * MAX_SHOWN + "...'" in caught.value.what

@@ -1,4 +1,4 @@
-"""Which names of a truth and of a run mean the same video."""
+"""Which names of a truth folder and of a run mean the same video."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from facetally.truth.video_names import matched_names
         ("a/b.avi", "clips/a/b.mp4"),
     ],
 )
-def test_a_name_fits_in_full_by_its_end_and_without_its_suffix(ours: str, theirs: str) -> None:
+def test_a_name_matches_in_full_by_its_end_or_without_its_suffix(ours: str, theirs: str) -> None:
     assert matched_names([ours], [theirs, "other.mp4"]) == {ours: theirs}
 
 
@@ -28,12 +28,12 @@ def test_ends_are_compared_by_whole_parts_of_the_path(ours: str, theirs: str) ->
         matched_names([ours], [theirs])
 
 
-def test_a_closer_likeness_comes_first() -> None:
+def test_a_closer_match_comes_first() -> None:
     theirs = ["b.mp4", "a/b.mp4", "c.mp4", "x/c.avi"]
     assert matched_names(["b.mp4", "c.avi"], theirs) == {"b.mp4": "b.mp4", "c.avi": "x/c.avi"}
 
 
-def test_what_is_matched_in_full_is_no_rival_of_what_is_left() -> None:
+def test_names_matched_in_full_do_not_compete_for_the_others() -> None:
     assert matched_names(["b.mp4", "a/b.mp4"], ["b.mp4", "x/a/b.mp4"]) == {"b.mp4": "b.mp4", "a/b.mp4": "x/a/b.mp4"}
 
 

@@ -1,4 +1,4 @@
-"""The threshold is found on one half of the sources and judged on the other."""
+"""The threshold is chosen on one half of the sources and evaluated on the other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIRST, SECOND = (sorted(half)[0] for half in halves(["a", "b"]))
 
 
 def tracks(*groups: tuple[int, float, bool], source: str = FIRST) -> list[TrackOutcome]:
-    """Tracks from (count, confidence, right?); half of them said to be women."""
+    """Tracks from (count, confidence, is_right); half of them predicted female."""
     return [
         track_outcome("female" if (number % 2 == 0) == is_right else "male", prob, source)
         for count, confidence, is_right in groups
@@ -29,12 +29,12 @@ def tracks(*groups: tuple[int, float, bool], source: str = FIRST) -> list[TrackO
     ]
 
 
-def test_the_thresholds_are_every_hundredth_from_a_half_to_one() -> None:
+def test_the_thresholds_are_multiples_of_a_hundredth_from_0_5_to_1() -> None:
     assert tuple(number / 100 for number in range(50, 100)) == THRESHOLDS
 
 
-def test_the_lowest_threshold_that_will_do_is_chosen() -> None:
-    # 90 of 100 right at all; 90 of 95 = 94.7 % over 0.65; 90 of 94 = 95.7 % over 0.75
+def test_the_lowest_sufficient_threshold_is_chosen() -> None:
+    # 90 of 100 correct in total; 90 of 95 = 94.7 % over 0.65; 90 of 94 = 95.7 % over 0.75
     some = tracks((90, 0.955, True), (5, 0.605, False), (1, 0.705, False), (4, 0.955, False))
     assert chosen_threshold(some, 0.90) == 0.5
     assert chosen_threshold(some, 0.945) == 0.61
@@ -42,22 +42,22 @@ def test_the_lowest_threshold_that_will_do_is_chosen() -> None:
     assert chosen_threshold(some, 0.96) is None
 
 
-def test_exactly_as_often_as_wanted_is_often_enough() -> None:
+def test_exactly_the_required_accuracy_is_enough() -> None:
     assert chosen_threshold(tracks((19, 0.905, True), (1, 0.905, False)), 0.95) == 0.5
 
 
-def test_a_confidence_at_the_threshold_is_given() -> None:
+def test_a_confidence_at_the_threshold_counts() -> None:
     some = tracks((1, 0.75, True), (1, 0.74, True))
     assert [coverage_figures(some, threshold)["count"] for threshold in (0.74, 0.75, 0.76)] == [2, 1, 0]
     assert chosen_threshold(tracks((20, 0.75, True), (20, 0.74, False)), 0.95) == 0.75
 
 
 @pytest.mark.parametrize(("count", "chosen"), [(MIN_TRACKS, 0.5), (MIN_TRACKS - 1, None)])
-def test_a_threshold_must_leave_enough_answers_to_say_anything(count: int, chosen: float | None) -> None:
+def test_a_threshold_must_leave_enough_predictions(count: int, chosen: float | None) -> None:
     assert chosen_threshold(tracks((count, 0.905, True)), 0.95) == chosen
 
 
-def test_what_is_chosen_on_one_half_is_reported_on_the_other() -> None:
+def test_a_threshold_chosen_on_one_half_is_reported_on_the_other() -> None:
     first = tracks((30, 0.905, True), (10, 0.605, False))
     second = tracks((5, 0.905, True), (3, 0.905, False), (2, 0.605, True), source=SECOND)
     figures = abstention_figures([*first, *second], 0.95)
@@ -75,7 +75,7 @@ def test_the_curve_is_of_all_tracks_that_count() -> None:
     assert points[0.95] == {"min_confidence": 0.95, "accuracy": None, "coverage": 0.0}
 
 
-def test_where_none_will_do_every_answer_is_reported_on() -> None:
+def test_all_predictions_are_reported_where_no_threshold_is_sufficient() -> None:
     figures = abstention_figures(tracks((30, 0.905, False)) + tracks((4, 0.505, True), source=SECOND), 0.95)
     assert figures["min_confidence"] is None
     assert (figures["chosen_on"]["coverage"], figures["reported_on"]["coverage"]) == (1.0, 1.0)
@@ -86,4 +86,4 @@ def test_one_source_or_none_leaves_the_other_half_empty(some: list[TrackOutcome]
     figures = abstention_figures(some, 0.95)
     nothing = {"accuracy": None, "low": 0, "high": 1, "right": 0, "count": 0, "coverage": None}
     assert figures["reported_on"] == nothing
-    assert figures["chosen_on"]["low"] == 0  # a single source says nothing of others
+    assert figures["chosen_on"]["low"] == 0  # a single source allows no conclusion about others

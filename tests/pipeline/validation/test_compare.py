@@ -1,4 +1,4 @@
-"""Two runs beside the same labels: the same people, the same sources drawn for both."""
+"""Two runs compared over the same labels: the same people, and the same resampled sources for both."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_both_runs_are_counted_over_the_same_people(tmp_path: Path) -> None:
     assert figures["difference"]["points"] == 16.6667
 
 
-def test_who_changed_is_named(tmp_path: Path) -> None:
+def test_people_who_changed_are_named(tmp_path: Path) -> None:
     figures = compare_runs(*both(tmp_path, predictions((0.9, 0.3), (math.nan,)), predictions((0.9, 0.9), (0.9,))))
     assert figures["changed"] == [
         {
@@ -52,7 +52,7 @@ def test_who_changed_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_the_interval_draws_the_same_sources_for_both(tmp_path: Path) -> None:
+def test_the_interval_resamples_the_same_sources_for_both(tmp_path: Path) -> None:
     first = predictions((0.2, 0.2, 0.9), (0.9, 0.2), (0.9,), (0.2, 0.9), (0.9, 0.9), (0.2,))
     second = predictions((0.9, 0.2, 0.9), (0.9, 0.9), (0.2,), (0.9, 0.9), (0.9, 0.9), (0.2,))
     gains, counts = np.array([1, 1, -1, 1, 0, 0]), np.array([3, 2, 1, 2, 2, 1])
@@ -62,23 +62,26 @@ def test_the_interval_draws_the_same_sources_for_both(tmp_path: Path) -> None:
     assert -100 < difference["low"] < 18 < difference["high"]
 
 
-def test_exchanged_runs_differ_the_other_way(tmp_path: Path) -> None:
+def test_swapped_runs_differ_by_the_opposite(tmp_path: Path) -> None:
     first, second, truth = both(
         tmp_path, predictions((0.2,), (0.9, 0.2), (0.9,)), predictions((0.9,), (0.9, 0.9), (0.2,))
     )
-    there, back = compare_runs(first, second, truth)["difference"], compare_runs(second, first, truth)["difference"]
-    turned = {"points": -there["points"], "low": -there["high"], "high": -there["low"]}
-    assert back == pytest.approx(turned)
+    forward, backward = (
+        compare_runs(first, second, truth)["difference"],
+        compare_runs(second, first, truth)["difference"],
+    )
+    opposite = {"points": -forward["points"], "low": -forward["high"], "high": -forward["low"]}
+    assert backward == pytest.approx(opposite)
 
 
-def test_a_run_beside_itself_differs_by_nothing(tmp_path: Path) -> None:
+def test_a_run_does_not_differ_from_itself(tmp_path: Path) -> None:
     ledger, truth = corpus(tmp_path, predictions(*[(0.9, 0.2)] * 8))
     figures = compare_runs(ledger, ledger, truth)
     assert (figures["difference"]["points"], figures["changed"]) == (0.0, [])
-    assert figures["difference"]["low"] < 0 < figures["difference"]["high"]  # eight sources do not speak for all
+    assert figures["difference"]["low"] < 0 < figures["difference"]["high"]  # eight sources leave an interval
 
 
-def test_of_one_source_nothing_can_be_said(tmp_path: Path) -> None:
+def test_one_source_leaves_the_widest_interval(tmp_path: Path) -> None:
     difference = compare_runs(*both(tmp_path, predictions((0.2, 0.9)), predictions((0.9, 0.9))))["difference"]
     assert difference == {"points": 50.0, "low": -100.0, "high": 100.0}
 
@@ -102,7 +105,7 @@ def test_names_may_be_longer_in_one_run(tmp_path: Path) -> None:
     assert (figures["only_first_right"], figures["first"]["count"]) == (1, 1)
 
 
-def test_nobody_in_both_is_an_error(tmp_path: Path) -> None:
+def test_no_labelled_person_in_both_is_an_error(tmp_path: Path) -> None:
     videos = {"a.mp4": [("unsure", 0.9, 0.2)]}
     with pytest.raises(TruthError, match="no labelled man or woman is in both runs") as caught:
         compare_runs(*both(tmp_path, videos, videos))

@@ -1,4 +1,4 @@
-"""Figures by hand, and the same as scikit-learn's."""
+"""Figures computed by hand, and compared with scikit-learn's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from labelled_world import aged, person_outcome, track_outcome
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, recall_score
 
-from facetally.quantification.intervals import OF_A_SHARE, bootstrapped, clustered_interval, wilson_interval
+from facetally.quantification.intervals import OF_A_SHARE, Floats, bootstrapped, clustered_interval, wilson_interval
 from facetally.validation.metrics import (
     age_figures,
     balanced_figures,
@@ -35,9 +35,9 @@ ANYWHERE = {"accuracy": None, "low": 0.0, "high": 1.0, "right": 0, "count": 0}
 PREDICTED = ("female", "male", "unknown", "missed")
 
 
-def withheld(someone: PersonOutcome) -> PersonOutcome:
-    """The same person, given no answer."""
-    return replace(someone, predicted="unknown")
+def withheld(outcome: PersonOutcome) -> PersonOutcome:
+    """The same person, predicted as unknown."""
+    return replace(outcome, predicted="unknown")
 
 
 PEOPLE = (
@@ -51,7 +51,7 @@ PEOPLE = (
     person_outcome("ignore", 0.9, "s4"),
     person_outcome("not_a_face", 0.1, "s4"),
 )
-"""Women: right, wrong, right but withheld, missed; men: right, at even odds; and three who do not count."""
+"""Women: correct, wrong, correct but unknown, missed; men: correct, at 0.5; and three who do not count."""
 
 
 def counts(figures: dict[str, object]) -> tuple[object, object]:
@@ -59,25 +59,25 @@ def counts(figures: dict[str, object]) -> tuple[object, object]:
 
 
 def random_people(seed: int, count: int = 300) -> list[PersonOutcome]:
-    """Men and women of 20 sources, of whom a tenth are missed and a tenth given no answer."""
+    """Men and women of 20 sources, of whom a tenth are missed and a tenth predicted as unknown."""
     random = np.random.default_rng(seed)
     people = []
     for _ in range(count):
-        gender = random.choice(["female", "male"])
+        gender = str(random.choice(["female", "male"]))
         prob = float(np.clip(random.normal(0.7 if gender == "female" else 0.2, 0.25), 0.01, 0.99))
-        someone = person_outcome(str(gender), prob if random.random() > 0.1 else math.nan, f"s{random.integers(20)}")
-        people.append(withheld(someone) if someone.is_found and random.random() < 0.1 else someone)
+        outcome = person_outcome(gender, prob if random.random() > 0.1 else math.nan, f"s{random.integers(20)}")
+        people.append(withheld(outcome) if outcome.is_found and random.random() < 0.1 else outcome)
     return people
 
 
-def test_sums_are_made_before_ratios() -> None:
+def test_a_ratio_is_one_of_sums_over_all_sources() -> None:
     figures = ratio_figures([(True, "a"), (True, "b"), (False, "b"), (False, "b")])
     assert (figures["accuracy"], *counts(figures)) == (0.5, 2, 4)  # the mean of both sources would be 0.667
     interval = clustered_interval(np.array([1, 1]), np.array([1, 3]))
     assert (figures["low"], figures["high"]) == (round(interval.low, 4), round(interval.high, 4))
 
 
-def test_of_nothing_there_is_no_ratio_and_it_may_be_anything() -> None:
+def test_without_cases_there_is_no_ratio_and_the_interval_is_from_0_to_1() -> None:
     assert ratio_figures([]) == independent_figures([]) == ANYWHERE
     assert ratio_figures([], "recall")["recall"] is None
 
@@ -87,7 +87,7 @@ def test_small_groups_have_wilsons_interval() -> None:
     assert figures == {"accuracy": 0.85, "low": 0.7093, "high": 0.9294, "right": 34, "count": 40}
 
 
-def test_people_are_counted_as_found_as_told_and_end_to_end() -> None:
+def test_people_are_counted_if_found_if_predicted_and_end_to_end() -> None:
     figures = people_figures(PEOPLE)
     assert (figures["accuracy"], *counts(figures)) == (0.6, 3, 5)
     assert (figures["labelled"], figures["sources"]) == (6, 3)
@@ -124,17 +124,17 @@ def test_people_figures_are_those_of_scikit_learn(seed: int) -> None:
     assert ours == matrix.tolist()
 
 
-def test_the_balanced_accuracy_is_drawn_anew_by_source() -> None:
+def test_the_balanced_accuracy_is_resampled_by_source() -> None:
     people = [person for person in random_people(7) if person.is_found]
     sources = sorted({person.source for person in people})
 
-    def balanced(weights: np.ndarray) -> np.ndarray:
+    def balanced(weights: Floats) -> Floats:
         recalls = []
         for gender in ("female", "male"):
             members = [person for person in people if person.label.gender == gender]
             drawn = weights[:, [sources.index(person.source) for person in members]]  # (R, members)
             recalls.append(drawn @ [person.is_right for person in members] / drawn.sum(axis=1))
-        return (recalls[0] + recalls[1]) / 2
+        return np.asarray((recalls[0] + recalls[1]) / 2)
 
     interval = bootstrapped(balanced, len(sources), bounds=OF_A_SHARE)
     figures = balanced_figures(people)
@@ -152,13 +152,13 @@ def test_the_balanced_accuracy_is_drawn_anew_by_source() -> None:
     ],
     ids=["nobody", "no men", "no women", "one source"],
 )
-def test_without_women_or_men_or_others_to_compare_a_balance_may_be_anything(
+def test_without_women_or_men_or_several_sources_the_balanced_interval_is_from_0_to_1(
     people: Sequence[PersonOutcome], accuracy: float | None
 ) -> None:
     assert balanced_figures(people) == {"accuracy": accuracy, "low": 0.0, "high": 1.0}
 
 
-def test_nobody_labelled_gives_figures_all_the_same() -> None:
+def test_figures_exist_where_nobody_counts() -> None:
     figures = people_figures([person_outcome("unsure", 0.9)])
     assert (figures["accuracy"], figures["labelled"], figures["sources"], figures["confusion"]) == (None, 0, 0, {})
     assert figures["predicted"] == {**ANYWHERE, "coverage": None}
@@ -176,13 +176,13 @@ TRACKS = (
 )
 
 
-def test_tracks_on_nobody_and_on_no_face_are_false() -> None:
+def test_tracks_on_nobody_and_on_non_faces_are_false() -> None:
     figures = track_figures(Outcomes(tracks=TRACKS))
     assert (figures["all"], figures["false"], figures["on_nobody_labelled"], figures["on_no_face"]) == (8, 3, 2, 1)
     assert figures["false_seconds"] == 7.0
 
 
-def test_tracks_of_men_and_women_are_right_or_wrong() -> None:
+def test_tracks_of_men_and_women_are_correct_or_wrong() -> None:
     people = (
         person_outcome("female", 0.9),
         person_outcome("male", 0.1),
@@ -201,7 +201,7 @@ def test_tracks_of_men_and_women_are_right_or_wrong() -> None:
     assert figures["of_several_people"] == 1
 
 
-def test_no_tracks_at_all_give_figures_all_the_same() -> None:
+def test_figures_exist_without_tracks() -> None:
     figures = track_figures(Outcomes((person_outcome("female"),)))
     assert (figures["accuracy"], figures["per_person"], figures["false_seconds"]) == (None, None, 0)
 
@@ -210,7 +210,7 @@ def test_detection_counts_people_and_their_boxes() -> None:
     half = replace(PEOPLE[0], box_count=10, found_count=5)
     figures = detection_figures([half, *PEOPLE[1:]])
     assert (figures["people"]["recall"], *counts(figures["people"])) == (0.8333, 5, 6)  # men and women
-    # unsure people have boxes too, pictures and no faces do not count: 5 + 4 + 4 + 0 + 4 + 4 + 4 of 10 + 6 * 4
+    # unsure people have boxes too, images and non-faces do not count: 5 + 4 + 4 + 0 + 4 + 4 + 4 of 10 + 6 * 4
     assert counts(figures["boxes"]) == (25, 34)
     interval = clustered_interval(np.array([9, 4, 8, 4]), np.array([14, 8, 8, 4]))
     assert (figures["boxes"]["low"], figures["boxes"]["high"]) == (round(interval.low, 4), round(interval.high, 4))
@@ -221,15 +221,15 @@ def test_without_boxes_there_is_no_recall_of_boxes(people: Sequence[PersonOutcom
     assert detection_figures(people)["boxes"] is None
 
 
-def test_the_share_told_has_false_tracks_and_the_true_one_missed_people() -> None:
+def test_the_predicted_share_includes_false_tracks_and_the_labelled_share_missed_people() -> None:
     people = [replace(person, labelled_s=seconds) for person, seconds in zip(PEOPLE, (8, 2, 1, 1, 3, 5, 9, 9, 9))]
     by_appearance, by_screen_time = share_figures(Outcomes(tuple(people), TRACKS))
-    # told female: 0.9, one of nobody; told male: 0.3, one of nobody, no face; neither: the unsure one, the poster
+    # predicted female: 0.9, one of nobody; male: 0.3, one of nobody, a non-face; not counted: the unsure, the poster
     assert by_appearance == {
         **{"raw": 0.4, "true": 0.6667, "error_points": -26.6667},  # 2 of 5, 4 of 6
-        **{"matched": 0.6667, "matched_predicted": 0.5},  # two women of three; one of two told
+        **{"matched": 0.6667, "matched_predicted": 0.5},  # two women of three; one of two predicted
     }
-    # told 2 + 1.5 s of women, 2 + 2.5 + 3 s of men; truly 12 s of 20 s
+    # predicted 2 + 1.5 s of women, 2 + 2.5 + 3 s of men; labelled 12 s of 20 s
     assert by_screen_time == {
         **{"raw": 0.3182, "true": 0.6, "error_points": -28.1818},
         **{"matched": 0.6667, "matched_predicted": 0.5},
@@ -241,7 +241,7 @@ def test_nobody_has_no_share() -> None:
     assert share_figures(Outcomes()) == (nothing, nothing)
 
 
-def test_an_age_is_right_in_either_of_two_bands() -> None:
+def test_a_label_of_two_age_bands_accepts_either() -> None:
     woman, missed, poster = person_outcome("female", 0.9), person_outcome("female"), person_outcome("ignore", 0.9)
     people = [
         *(aged(woman, "young", "young"), aged(woman, "young/mid", "mid"), aged(woman, "mid", "old")),
@@ -256,9 +256,19 @@ def test_an_age_is_right_in_either_of_two_bands() -> None:
     }
 
 
-def test_a_run_without_ages_is_right_about_none() -> None:
+def test_a_run_without_ages_has_no_correct_age() -> None:
     figures = age_figures([aged(person_outcome("female", 0.9), "young", "unknown")])
     assert figures == {**ANYWHERE, "coverage": 0.0, "confusion": {}}
+
+
+def test_age_bands_are_in_order_of_age() -> None:
+    bands = ("unsure", "old", "mid/old", "mid", "young/mid", "young", "teen", "child")
+    outcomes = [aged(person_outcome("female", 0.9), band, "young") for band in bands]
+    by_age = ["child", "teen", "young", "young/mid", "mid", "mid/old", "old", "unsure"]
+    assert list(breakdowns(outcomes)["age_band"]) == by_age
+    assert list(age_figures(outcomes)["confusion"]) == by_age[:-1]
+    predicted = [aged(person_outcome("female", 0.9), "mid", band) for band in ("old", "young", "mid", "child")]
+    assert list(age_figures(predicted)["confusion"]["mid"]) == ["child", "young", "mid", "old"]
 
 
 def test_every_group_has_its_accuracy_and_its_missed() -> None:
@@ -278,14 +288,14 @@ def test_every_group_has_its_accuracy_and_its_missed() -> None:
     assert figures["source"]["s1"]["low"] == round(wilson_interval(1, 2).low, 4)
 
 
-def test_heights_are_in_order_of_size_and_unknown_ones_last() -> None:
+def test_heights_are_in_order_of_size_with_unknown_ones_last() -> None:
     heights = (200.0, math.nan, 30.0, 10.0, 159.4)
     people = [replace(person_outcome("female", 0.9), face_height_px=height) for height in heights]
     assert list(breakdowns(people)["face_height_px"]) == ["0-23", "24-39", "80-159", "160+", "not known"]
 
 
 @pytest.mark.parametrize("name", ["²", "٣", "12-monkeys", "-", "", "nan", "a|b`c", "\udcff"])
-def test_sources_may_be_called_anything(name: str) -> None:
+def test_sources_may_have_any_name(name: str) -> None:
     people = [person_outcome("female", 0.9, name), person_outcome("male", 0.9, "tv")]
     assert set(breakdowns(people)["source"]) == {name, "tv"}
     assert set().union(*halves([name, "tv"])) == {name, "tv"}
@@ -296,22 +306,22 @@ def test_sources_may_be_called_anything(name: str) -> None:
     ("height_px", "band"),
     [(0, "0-23"), (23.4, "0-23"), (24, "24-39"), (39.4, "24-39"), (39.99, "40-79"), (160, "160+"), (900, "160+")],
 )
-def test_a_band_of_heights_begins_with_its_edge_in_whole_pixels(height_px: float, band: str) -> None:
+def test_a_height_band_begins_at_its_edge_in_whole_pixels(height_px: float, band: str) -> None:
     assert height_band(height_px) == band
 
 
-def test_halves_share_nothing_and_depend_on_names_alone() -> None:
+def test_halves_are_disjoint_and_depend_on_names_only() -> None:
     names = [f"s{number}" for number in range(9)]
     first, second = halves(names)
     assert (len(first), len(second)) == (5, 4)
     assert first | second == set(names)
     assert halves([*reversed(names), *names]) == (first, second)
     # the SHA-256 of "a" begins with ca, of "b" with 3e, of "c" with 2e
-    assert halves("abc") == ({"c", "a"}, {"b"})
-    assert halves([]) == (set(), set())
+    assert halves("abc") == (frozenset("ca"), frozenset("b"))
+    assert halves([]) == (frozenset(), frozenset())
 
 
-def test_the_surest_errors_come_first_and_the_missed_last() -> None:
+def test_the_most_confident_errors_come_first_and_the_missed_last() -> None:
     people = [
         person_outcome("female", name="missed"),
         person_outcome("female", 0.15, name="less so"),
@@ -330,6 +340,6 @@ def test_the_surest_errors_come_first_and_the_missed_last() -> None:
     assert (errors[0]["video"], errors[0]["face_height_px"], errors[0]["labelled_s"]) == ("s/a.mp4", 40, 2)
 
 
-def test_what_is_stored_has_four_decimals_or_nothing() -> None:
+def test_stored_figures_have_four_decimals_or_are_none() -> None:
     assert [rounded(value) for value in (1 / 3, 2.0, math.nan)] == [0.3333, 2.0, None]
     assert (share_of(1, 3), share_of(0, 3), share_of(0, 0)) == (0.3333, 0.0, None)

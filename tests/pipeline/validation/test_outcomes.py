@@ -1,4 +1,4 @@
-"""What is said of each labelled person and each track, beside what is true."""
+"""Predictions for each labelled person and each track, compared with the labels."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ OPTIONS = PeopleOptions(min_confidence=0.6, min_face_height_px=16)
 
 
 def outcomes(truth: Truth, faces: list[Rows], tracks: Rows, options: PeopleOptions = OPTIONS) -> Outcomes:
-    return evaluate_video(truth, VIDEO, faces_of(*faces), tracks_of(*tracks), SAMPLING, options)
+    return evaluate_video(
+        truth, VIDEO, faces=faces_of(*faces), tracks=tracks_of(*tracks), sampling=SAMPLING, options=options
+    )
 
 
 def outcome_of_ann(*tracks: dict[str, Any], options: PeopleOptions = OPTIONS) -> PersonOutcome:
-    """Ann, boxed every second at 40 px, with these tracks on her one after the other."""
+    """Ann, boxed every second at 40 px, with these tracks one after the other."""
     at_s = times(0, len(tracks) + 1, every_s=1)
     truth = truth_of(person("ann"), boxes=boxes_of("ann", at_s))
     faces = [face_rows(row["track_id"], [time_s]) for row, time_s in zip(tracks, at_s)]
@@ -44,14 +46,14 @@ def outcome_of_ann(*tracks: dict[str, Any], options: PeopleOptions = OPTIONS) ->
     return ann
 
 
-def test_all_tracks_of_a_person_give_one_answer_by_screen_time() -> None:
+def test_all_tracks_of_a_person_give_one_prediction_weighted_by_screen_time() -> None:
     ann = outcome_of_ann(track_row(0, 0.8, seconds=3), track_row(4, 0.5, seconds=1))
     # odds 4 and 1 with weights 3 : 1 give 4 ** 0.75 = 2.8284, and 2.8284 / 3.8284 = 0.7388
     assert (ann.female_prob, ann.predicted, ann.is_found, ann.is_right) == (0.7388, "female", True, True)
     assert ann.track_ids == (0, 4)
 
 
-def test_a_likelier_gender_may_be_right_though_it_is_not_told() -> None:
+def test_the_likelier_gender_may_be_correct_where_the_prediction_is_unknown() -> None:
     ann = outcome_of_ann(track_row(0, 0.58))
     assert (ann.predicted, ann.is_right) == ("unknown", True)
     assert outcome_of_ann(track_row(0, 0.58), options=PeopleOptions(min_confidence=0.55)).predicted == "female"
@@ -111,24 +113,24 @@ def test_seconds_in_view_come_from_the_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gender", "until_s", "company"),
+    ("gender", "until_s", "people_in_view"),
     [
         *(("male", 5, "one"), ("male", 5.1, "many"), ("female", 9, "many"), ("unsure", 9, "many")),
         *(("ignore", 9, "one"), ("not_a_face", 9, "one")),
     ],
 )
-def test_company_is_other_people_most_of_the_time(gender: str, until_s: float, company: str) -> None:
+def test_many_are_in_view_where_others_are_most_of_the_time(gender: str, until_s: float, people_in_view: str) -> None:
     truth = truth_of(person("ann", "female", (0, 10)), person("x", gender, (0, until_s), (10, 19)))
     ann, _ = outcomes(truth, [], []).people
-    assert ann.company == company
+    assert ann.people_in_view == people_in_view
 
 
-def test_a_picture_is_not_its_own_company() -> None:
+def test_an_image_of_a_person_is_alone_in_view() -> None:
     (poster,) = outcomes(truth_of(person("poster", "ignore", (0, 10))), [], []).people
-    assert (poster.company, poster.labelled_s) == ("one", 10)
+    assert (poster.people_in_view, poster.labelled_s) == ("one", 10)
 
 
-def test_people_who_cannot_be_told_are_left_out() -> None:
+def test_people_who_are_never_alone_or_sampled_are_left_out() -> None:
     truth = truth_of(person("ann", "female", (0, 4)), person("bob", "male", (1, 4)), person("cy"))
     found = outcomes(truth, [], [])
     assert [p.label.person for p in found.people] == ["ann"]
@@ -136,7 +138,7 @@ def test_people_who_cannot_be_told_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("gender", ["female", "male", "unsure", "not_a_face", "ignore"])
-def test_a_track_is_as_true_as_its_owner(gender: str) -> None:
+def test_a_track_has_the_label_of_its_owner(gender: str) -> None:
     truth = replace(truth_of(person("p", gender), boxes=boxes_of("p", ONE_SECOND)), sources={VIDEO: "tv"})
     (track,) = outcomes(truth, [face_rows(3, ONE_SECOND)], [track_row(3, 0.75, height_px=33)]).tracks
     assert (track.video, track.source, track.track_id, track.person) == (VIDEO, "tv", 3, "p")
@@ -144,7 +146,7 @@ def test_a_track_is_as_true_as_its_owner(gender: str) -> None:
     assert (track.female_prob, track.predicted, track.face_height_px, track.people_count) == (0.75, "female", 33, 1)
 
 
-def test_a_track_on_nobody_is_one_of_nobody() -> None:
+def test_a_track_on_nobody_has_no_person() -> None:
     truth = truth_of(person("ann"), boxes=boxes_of("ann", ONE_SECOND))
     (track,) = outcomes(truth, [face_rows(0, ONE_SECOND, x=300)], [track_row(0, 0.1)]).tracks
     assert (track.person, track.truth, track.counts, track.people_count) == ("", "nobody", False, 0)
@@ -157,7 +159,7 @@ def test_a_track_beside_people_labelled_by_time_is_not_false() -> None:
     assert truths == ["unsure", "nobody"]
 
 
-def test_a_track_that_changes_hands_says_so() -> None:
+def test_a_track_that_switches_between_people_counts_both() -> None:
     boxes = boxes_of("ann", ONE_SECOND) + boxes_of("bob", ONE_SECOND, x=100)
     faces = [face_rows(0, ONE_SECOND[:3]), face_rows(0, ONE_SECOND[3:], x=100)]
     found = outcomes(truth_of(person("ann"), person("bob", "male"), boxes=boxes), faces, [track_row(0, 0.9)])
@@ -165,15 +167,15 @@ def test_a_track_that_changes_hands_says_so() -> None:
     assert [p.predicted for p in found.people] == ["female", "missed"]
 
 
-def test_only_the_labelled_part_is_judged() -> None:
+def test_only_the_labelled_part_is_evaluated() -> None:
     truth = truth_of(person("ann"), boxes=boxes_of("ann", ONE_SECOND), until_s=2.0)
     faces = [face_rows(0, times(0, 3)), face_rows(1, times(2, 3), x=100), face_rows(2, times(2.2, 3), x=200)]
     found = outcomes(truth, faces, [track_row(i, 0.9, seconds=3) for i in range(3)])
-    # the frame at 2.0 s still belongs to it, with all of its 0.2 s
+    # the frame at 2.0 s is within the labelled part, with all of its 0.2 s
     assert [(track.track_id, round(track.screen_time_s, 6)) for track in found.tracks] == [(0, 2.2), (1, 0.2)]
 
 
-def test_labels_without_a_stated_end_end_with_the_last() -> None:
+def test_labels_without_a_stated_end_stop_with_the_last() -> None:
     truth = truth_of(person("ann"), boxes=boxes_of("ann", [0.0, 0.5]))
     (track,) = outcomes(truth, [face_rows(0, times(0, 3))], [track_row(0, 0.9)]).tracks
     assert track.screen_time_s == pytest.approx(0.6)  # 0.0, 0.2, 0.4
@@ -183,13 +185,13 @@ def test_labels_without_a_stated_end_end_with_the_last() -> None:
     ("female_prob", "gender", "confidence"),
     [(0.5001, "female", 0.5001), (0.4999, "male", 0.5001), (0.5, "unknown", 0.5), (1, "female", 1), (0, "male", 1)],
 )
-def test_the_likelier_gender_and_how_sure_it_is(female_prob: float, gender: str, confidence: float) -> None:
+def test_the_likelier_gender_and_its_confidence(female_prob: float, gender: str, confidence: float) -> None:
     assert likelier(female_prob) == gender
     assert track_outcome("female", female_prob).confidence == pytest.approx(confidence)
     assert person_outcome("male", female_prob).is_right == (gender == "male")
 
 
-def test_of_nothing_nothing_is_likelier() -> None:
+def test_without_a_probability_the_likelier_gender_is_unknown() -> None:
     assert likelier(math.nan) == "unknown"
 
 

@@ -1,4 +1,4 @@
-"""The validation on paper: every figure named and described, tables that are tables, and names that stay names."""
+"""The report of a validation: every figure is described, tables are well-formed, and names are escaped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from labelled_world import VIDEO, corpus, person, stored, truth_of
 from markdown_it import MarkdownIt
@@ -23,7 +25,7 @@ from markdown_it import MarkdownIt
 from facetally.errors import OutputError
 from facetally.quantification import correction
 from facetally.validation.metrics import Figures
-from facetally.validation.report import as_markdown, cell, write_json, write_validation
+from facetally.validation.report import as_markdown, cell, summary_figure, write_json, write_validation
 from facetally.validation.validate import ValidateOptions, Validation, validate_run
 
 DESCRIPTIONS = Path(__file__).resolve().parents[3] / "reports" / "validation" / "README.md"
@@ -37,7 +39,7 @@ Name = tuple[str, ...]
 
 @pytest.fixture(autouse=True, scope="module")
 def few_resamples() -> Iterator[None]:
-    """Ends of intervals do not matter here."""
+    """Fewer resamples: these tests do not depend on the ends of intervals."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(correction, "RESAMPLES", 50)
         yield
@@ -45,7 +47,7 @@ def few_resamples() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def validation(tmp_path_factory: pytest.TempPathFactory) -> Validation:
-    """14 sources of two women and a man, mid-aged, told young; 5 women told wrong, a man missed. Not to be changed."""
+    """14 sources of 2 women and a man, labelled mid, predicted young; 5 women misclassified, a man missed."""
     videos = {
         f"s{number:02}/a.mp4": [("female", 0.9, 1.0), ("female", 0.8 if number % 3 else 0.2, 1.0), ("male", 0.1, 1.0)]
         for number in range(14)
@@ -70,7 +72,7 @@ def figures(validation: Validation) -> Figures:
 
 
 def names_in(figures: Any, before: Name = ()) -> Iterator[Name]:
-    """The name of each figure; those in a list of groups are named after the list."""
+    """The name of each figure; figures in a list of groups are named after the list."""
     if isinstance(figures, dict) and figures:
         for name, inner in figures.items():
             yield from names_in(inner, (*before, name))
@@ -103,12 +105,12 @@ def fits(name: Name, pattern: Name) -> bool:
 
 
 def rendered(figures: Figures) -> str:
-    """The page as a Markdown reader shows it."""
+    """The page as HTML."""
     return str(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(as_markdown(figures)))
 
 
 def rows_in(page: str) -> list[list[str]]:
-    """The cells of all tables of a rendered page, as text."""
+    """The cells of all tables of an HTML page, as text."""
     rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)
     return [[html.unescape(c) for c in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)] for row in rows]
 
@@ -119,7 +121,7 @@ def test_every_figure_is_described(validation: Validation) -> None:
     assert not unknown
 
 
-def test_every_described_figure_is_there(validation: Validation, tmp_path: Path) -> None:
+def test_every_described_figure_exists(validation: Validation, tmp_path: Path) -> None:
     refused = validate_run(*corpus(tmp_path, {"a.mp4": [("female", 0.9, 1.0)]}), ValidateOptions()).figures
     names = [*names_in(validation.figures), *names_in(refused)]
     assert not {".".join(pattern) for pattern in described() if not any(fits(name, pattern) for name in names)}
@@ -131,7 +133,9 @@ def test_three_files_are_written(validation: Validation, tmp_path: Path) -> None
     assert {file.name for file in path.parent.iterdir()} == {"report.json", "report.md", "validation.png"}
     assert json.loads((path.parent / "report.json").read_text(encoding="utf-8")) == validation.figures
     assert path.read_text(encoding="utf-8") == as_markdown(validation.figures)
-    assert cv2.imread(str(path.parent / "validation.png")).shape[2] == 3
+    plots = cv2.imread(str(path.parent / "validation.png"))
+    assert plots is not None
+    assert plots.shape == (720, 990, 3)
 
 
 def test_the_same_validation_gives_the_same_bytes(validation: Validation, tmp_path: Path) -> None:
@@ -140,24 +144,20 @@ def test_the_same_validation_gives_the_same_bytes(validation: Validation, tmp_pa
         assert len({(folder / name).read_bytes() for folder in folders}) == 1
 
 
-def test_a_run_without_anybody_still_gives_a_report(nobody: Validation, tmp_path: Path) -> None:
+def test_a_run_that_found_nobody_still_gives_a_report(nobody: Validation, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         page = write_validation(nobody, tmp_path).read_text(encoding="utf-8")
     assert "# Validation: not enough labels" in page
     assert "**–** of 0 labelled people" in page
-    assert "Not readable, so that everyone in them is missed: film/a.mp4." in page
+    assert "Not readable, so everyone in them is missed: film/a.mp4." in page
     assert "labelled boxes with a face" not in page
 
 
-def test_the_plots_show_the_figures(validation: Validation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plt, "close", lambda _: None)
-    write_validation(validation, tmp_path)
-    plots = plt.gcf().axes
-    monkeypatch.undo()
-    plt.close()
+def test_the_plots_show_the_figures(validation: Validation) -> None:
+    plots = summary_figure(validation).axes
     heights, reliability, abstention, shares = (
-        {(round(float(x), 4), round(float(y), 4)) for line in axes.lines for x, y in line.get_xydata()}
+        {(round(x, 4), round(y, 4)) for line in axes.lines for x, y in np.array(line.get_xydata(), float).tolist()}
         for axes in plots
     )
     assert (0, 0.881) in heights
@@ -169,7 +169,18 @@ def test_the_plots_show_the_figures(validation: Validation, tmp_path: Path, monk
     assert shares >= {(0.5476, 0.12), (0.5476, -0.12), (0.6667, 1.12)}
 
 
-def test_the_figures_stand_in_the_tables(validation: Validation) -> None:
+def test_plots_leave_the_backend_and_the_figures_of_pyplot_alone(
+    validation: Validation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[str] = []
+    monkeypatch.setattr(mpl, "use", used.append)
+    before = mpl.rcParams["backend"], plt.get_fignums()
+    write_validation(validation, tmp_path)
+    assert (mpl.rcParams["backend"], plt.get_fignums()) == before
+    assert used == []
+
+
+def test_the_figures_are_in_the_tables(validation: Validation) -> None:
     rows = {row[0]: row[1:] for row in rows_in(rendered(validation.figures))}
     assert rows["women"][::2] == ["82.1 %", "23 of 28"]
     assert rows["men"][::2] == ["100.0 %", "14 of 14"]
@@ -179,22 +190,22 @@ def test_the_figures_stand_in_the_tables(validation: Validation) -> None:
     assert rows["40-79"] == ["88.1 %", "75.0 % – 94.8 %", "37 of 42", "1"]
 
 
-def test_every_error_has_its_line(validation: Validation) -> None:
+def test_every_error_has_its_row(validation: Validation) -> None:
     rows = rows_in(rendered(validation.figures))
     errors = rows[next(place for place, row in enumerate(rows) if row[:2] == ["video", "person"]) :]
     assert errors[1] == ["s00/a.mp4", "p1", "female", "male", "0.2", "40", "", "mid"]
     assert errors[6] == ["s00/a.mp4", "p3", "male", "missed", "–", "40", "", "mid"]
 
 
-def test_every_table_is_one(validation: Validation, nobody: Validation) -> None:
-    for some in (validation, nobody):
-        page = as_markdown(some.figures)
+def test_every_table_is_well_formed(validation: Validation, nobody: Validation) -> None:
+    for validated in (validation, nobody):
+        page = as_markdown(validated.figures)
         tables = [list(lines) for is_row, lines in groupby(page.splitlines(), lambda line: line[:1] == "|") if is_row]
         assert all(len({line.count("|") for line in table}) == 1 for table in tables)
-        assert rendered(some.figures).count("<table>") == len(tables) > 8
+        assert rendered(validated.figures).count("<table>") == len(tables) > 8
 
 
-def test_names_are_text_never_markup(figures: Figures) -> None:
+def test_names_are_text_and_never_markup(figures: Figures) -> None:
     def named(name: str) -> str:
         figures["errors"][0] |= {"video": name, "person": name}
         figures["by"]["face_quality"] = {name: figures["by"]["people_in_view"]["many"]}
@@ -214,7 +225,7 @@ def test_names_are_text_never_markup(figures: Figures) -> None:
     ("name", "shown"),
     [("a.mp4", "a.mp4"), ("a|b", "a&#124;b"), ("a\n b\t", "a b"), ("<i>", "&#60;i&#62;"), ("é_ü", "é&#95;ü")],
 )
-def test_a_cell_is_one_line_without_marks(name: str, shown: str) -> None:
+def test_a_cell_is_one_line_without_markup(name: str, shown: str) -> None:
     assert cell(name) == shown
 
 
@@ -223,48 +234,60 @@ def test_a_cell_is_one_line_without_marks(name: str, shown: str) -> None:
     [
         ({"verdict": "pass"}, "The interval lies above the target: **pass**."),
         ({"verdict": "fail"}, "The interval lies below the target: **fail**."),
-        ({"verdict": "not enough labels", "further_people": 7}, "About 7 more people would settle it"),
-        ({"verdict": "not enough labels", "further_people": None}, "**no number of labels would settle it**"),
+        ({"verdict": "not enough labels", "further_people": 7}, "About 7 more people would decide"),
+        ({"verdict": "not enough labels", "further_people": None}, "**no number of labels would decide**"),
     ],
 )
-def test_the_verdict_is_put_in_words(figures: Figures, changes: Figures, sentence: str) -> None:
+def test_the_verdict_is_explained(figures: Figures, changes: Figures, sentence: str) -> None:
     page = as_markdown(figures | changes)
     assert f"# Validation: {changes['verdict']}\n" in page
     assert sentence in page
 
 
 def test_a_threshold_comes_with_the_command_to_use_it(figures: Figures) -> None:
-    assert "No confidence reaches 95.0 %" in as_markdown(figures)
+    assert "No threshold reaches 95.0 %" in as_markdown(figures)
     figures["abstention"]["min_confidence"] = 0.81
     assert "`facetally tally OUT --min-confidence 0.81`" in as_markdown(figures)
 
 
-def test_corrections_stand_under_the_share_as_counted(figures: Figures) -> None:
+def test_corrections_follow_the_share_as_counted(figures: Figures) -> None:
     rows = rows_in(rendered(figures))
-    place = rows.index(["the run, counted and corrected", "women", "95 % interval"])
+    place = rows.index(["method", "share of women", "95 % interval"])
     assert [row[:2] for row in rows[place + 1 : place + 3]] == [["as counted", "54.8 %"], ["adjusted count", "66.7 %"]]
 
 
-def test_a_refused_correction_says_why(figures: Figures) -> None:
+def test_a_refused_correction_gives_the_reason(figures: Figures) -> None:
     refusal = {"share": None, "low": None, "high": None, "refusal": "too alike"}
     figures["share"]["female"]["run"]["em"] = refusal
     assert ["EM", "–", "refused: too alike"] in rows_in(rendered(figures))
 
 
-def test_a_mix_of_options_is_said(figures: Figures) -> None:
+def test_a_mix_of_options_is_reported(figures: Figures) -> None:
     assert "The run mixes" not in as_markdown(figures)
     figures["run"]["option_sets"] = 2
     assert "**The run mixes 2 sets of options or weights.**" in as_markdown(figures)
 
 
 def test_ages_are_shown_only_where_there_are_any(figures: Figures) -> None:
-    assert "0.0 % of 42 age bands are right" in as_markdown(figures)
+    assert "0.0 % of 42 age bands are correct" in as_markdown(figures)
     figures["age"]["confusion"]["young/mid"] = {"mid": 1, "old": 2}
     rows = rows_in(rendered(figures))
     assert ["mid", "young 42"] in rows
     assert ["young/mid", "mid 1, old 2"] in rows
     figures["age"]["count"] = 0
-    assert "The run tells no ages." in as_markdown(figures)
+    assert "The run predicts no ages." in as_markdown(figures)
+
+
+def test_age_bands_are_listed_by_age(tmp_path: Path) -> None:
+    labelled = ("unsure", "old", "young/mid", "child", "young", "mid", "teen")
+    ledger, truth = corpus(tmp_path, {"s/a.mp4": [("female", 0.9, 1.0)] * len(labelled)})
+    aged = tuple(replace(p, age_band=band) for p, band in zip(truth.people["s/a.mp4"], labelled, strict=True))
+    rows = rows_in(rendered(validate_run(ledger, replace(truth, people={"s/a.mp4": aged}), ValidateOptions()).figures))
+    by_age = ["child", "teen", "young", "young/mid", "mid", "old"]
+    accuracies = rows.index(["age band", "accuracy", "95 % interval", "correct", "missed"])
+    assert [row[0] for row in rows[accuracies + 1 : accuracies + 8]] == [*by_age, "unsure"]
+    confusion = rows.index(["labelled", "predicted"])
+    assert [row[0] for row in rows[confusion + 1 : confusion + 7]] == by_age
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(validation: Validation, tmp_path: Path) -> None:
@@ -276,7 +299,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(validation: Validation, tmp
         assert "-o" in caught.value.fix
 
 
-def test_json_holds_no_nan(tmp_path: Path) -> None:
+def test_json_never_contains_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json({"accuracy": math.nan}, tmp_path / "report.json")
     write_json({"name": "\udcff"}, tmp_path / "report.json")

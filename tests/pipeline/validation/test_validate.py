@@ -1,4 +1,4 @@
-"""A run beside its labels: the drawn world by hand, and corpora built to pass, to fail and to leave it open."""
+"""A run compared with its labels: drawn videos computed by hand, and corpora that pass, fail or stay undecided."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from drawn_world import MIXED, Silent, engines, filmed, one_person
-from labelled_world import BoxRow, boxes_of, corpus, person, stored, times, truth_of
+from labelled_world import boxes_of, corpus, person, stored, times, truth_of
 
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
@@ -18,24 +18,24 @@ from facetally.inputs import find_videos
 from facetally.options import PeopleOptions, RunOptions
 from facetally.quantification import correction
 from facetally.results.ledger import Ledger
-from facetally.truth.labels import LabelledBoxes, Truth
+from facetally.truth.labels import BoxRow, LabelledBoxes, Truth
 from facetally.validation.metrics import Figures, halves
 from facetally.validation.validate import ValidateOptions, Validation, validate_run
 
 OPTIONS = RunOptions()
 SOURCES = [f"s{number:02}" for number in range(14)]
 WRONG = SOURCES[::3]
-"""Whose second woman is taken for a man."""
+"""Sources whose second woman is misclassified."""
 PREDICTIONS = {
     f"{source}/a.mp4": [("female", 0.9, 2.0), ("female", 0.2 if source in WRONG else 0.8, 1.0), ("male", 0.1, 1.0)]
     for source in SOURCES
 }
-"""37 of 42 right: 23 of 28 women, and all 14 men."""
+"""37 of 42 correct: 23 of 28 women, and all 14 men."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def few_resamples() -> Iterator[None]:
-    """Ends of intervals do not matter here."""
+    """Fewer resamples: these tests do not depend on the ends of intervals."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(correction, "RESAMPLES", 50)
         yield
@@ -71,12 +71,12 @@ LABELS = Truth(
         "d/other.mp4": LabelledBoxes.of(boxes_of("hal", [0.0])),
     },
 )
-"""Eve is too small to be told, Fay is drawn in blue, Gus's video is broken and Hal's not in the run."""
+"""Eve is too small to be classified, Fay is drawn in blue, Gus's video is broken, and Hal's is not in the run."""
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Validation:
-    """The drawn films beside `LABELS`."""
+    """A run over the drawn videos, compared with `LABELS`."""
     folder, out = tmp_path_factory.mktemp("films"), tmp_path_factory.mktemp("out")
     for name in ("a", "b", "c"):
         (folder / name).mkdir()
@@ -86,23 +86,23 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Validation:
     (folder / "c" / "bad.mp4").write_text("no video")
     ledger = Ledger(out)
     plan = plan_run(find_videos([str(folder)]), ledger, OPTIONS.digest(engines().model_hashes))
-    run_videos(plan, ledger, engines(), OPTIONS, Silent())
+    run_videos(plan, ledger, engines(), options=OPTIONS, progress=Silent())
     return validate_run(ledger, LABELS, ValidateOptions())
 
 
 @pytest.fixture(scope="module")
 def fourteen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, Truth]:
-    """A run over 14 sources with 37 of 42 people told right, and its labels. Not to be changed."""
+    """A run over 14 sources with 37 of 42 people classified correctly, and its labels. Read-only."""
     return corpus(tmp_path_factory.mktemp("fourteen"), PREDICTIONS)
 
 
 @pytest.fixture(scope="module")
 def figures(fourteen: tuple[Ledger, Truth]) -> Figures:
-    """What is found of it by default."""
+    """Its figures with default options."""
     return validate_run(*fourteen, ValidateOptions()).figures
 
 
-def test_every_drawn_person_is_judged(drawn: Validation) -> None:
+def test_every_drawn_person_is_evaluated(drawn: Validation) -> None:
     predicted = {p.label.person: (p.predicted, p.is_right, len(p.track_ids)) for p in drawn.outcomes.people}
     assert predicted == {
         **{"ann": ("female", True, 1), "bob": ("male", True, 1), "cat": ("female", True, 1), "dan": ("male", True, 1)},
@@ -121,23 +121,23 @@ def test_every_drawn_person_is_judged(drawn: Validation) -> None:
     assert [error["person"] for error in drawn.figures["errors"]] == ["fay", "gus"]
 
 
-def test_every_drawn_track_is_judged(drawn: Validation) -> None:
+def test_every_drawn_track_is_evaluated(drawn: Validation) -> None:
     tracks = drawn.figures["tracks"]
     assert [tracks[name] for name in ("all", "right", "count", "false", "per_person")] == [6, 5, 6, 0, 1.0]
-    # 4 + 4 boxes of ann and bob, 5 of cat, 2 of dan, 4 + 4 of eve and fay, and 2 of gus that nobody could see
+    # 4 + 4 boxes of ann and bob, 5 of cat, 2 of dan, 4 + 4 of eve and fay, and 2 of gus that the run could not sample
     assert [drawn.figures["detection"]["boxes"][name] for name in ("right", "count")] == [23, 25]
 
 
-def test_drawn_shares_are_told_beside_the_true_ones(drawn: Validation) -> None:
+def test_drawn_shares_are_predicted_and_labelled(drawn: Validation) -> None:
     women = drawn.figures["share"]["female"]
-    assert (women["raw"], women["true"]) == (0.4, 0.5714)  # ann and cat of five told; ann, cat, eve, fay of seven
+    assert (women["raw"], women["true"]) == (0.4, 0.5714)  # ann and cat of five predicted; ann, cat, eve, fay of seven
     assert women["trial"] is None  # too few tracks to halve
-    assert women["run"]["raw"]["share"] == 0.5  # of all six, eve judged too
+    assert women["run"]["raw"]["share"] == 0.5  # of all six, eve included
     # by the labels 2.0 + 2.0 + 1.6 + 1.6 s of women, 2.0 + 0.8 s of men, and gus: two boxes a second apart
     assert drawn.figures["screen_time"]["female"]["true"] == round(7.2 / 12.0, 4)
 
 
-def test_what_was_compared_is_said(drawn: Validation) -> None:
+def test_what_was_compared_is_reported(drawn: Validation) -> None:
     assert drawn.figures["truth"] == {
         **{"videos": 4, "videos_not_in_run": ["d/other.mp4"], "videos_failed": ["c/bad.mp4"]},
         **{"people": 7, "left_out": []},
@@ -151,7 +151,9 @@ def test_what_was_compared_is_said(drawn: Validation) -> None:
 @pytest.mark.parametrize(
     ("target", "word", "code"), [(0.6, "pass", 0), (0.99, "fail", 1), (0.85, "not enough labels", 3)]
 )
-def test_the_verdict_is_on_the_interval(fourteen: tuple[Ledger, Truth], target: float, word: str, code: int) -> None:
+def test_the_verdict_follows_from_the_interval(
+    fourteen: tuple[Ledger, Truth], target: float, word: str, code: int
+) -> None:
     figures = validate_run(*fourteen, ValidateOptions(target)).figures
     assert (figures["people"]["accuracy"], figures["target"]) == (0.881, target)
     assert (figures["verdict"], figures["exit_code"]) == (word, code)
@@ -168,25 +170,25 @@ def test_a_run_is_corrected_by_its_own_labels(figures: Figures) -> None:
 
 def test_sampled_labels_allow_a_sharper_correction(fourteen: tuple[Ledger, Truth]) -> None:
     powered = validate_run(*fourteen, ValidateOptions(labels_sampled=True)).figures["share"]["female"]["run"]
-    # each source is two thirds women, and its labels are drawn with its answers
+    # each source is two thirds women, and its labels are resampled with its predictions
     assert [powered["prediction_powered"][name] for name in ("share", "low", "high")] == [0.6667] * 3
 
 
-def test_sources_go_by_the_labels_in_the_run_too(fourteen: tuple[Ledger, Truth]) -> None:
+def test_sources_of_the_labels_apply_to_the_run_too(fourteen: tuple[Ledger, Truth]) -> None:
     ledger, truth = fourteen
     renamed = replace(truth, sources={video: f"source of {video}" for video in truth.people})
     powered = validate_run(ledger, renamed, ValidateOptions(labels_sampled=True)).figures["share"]["female"]["run"]
     assert [powered["prediction_powered"][name] for name in ("low", "high")] == [0.6667] * 2
 
 
-def test_corrections_are_tried_on_the_other_half(figures: Figures) -> None:
+def test_corrections_are_estimated_on_one_half_and_applied_to_the_other(figures: Figures) -> None:
     trial, by_time = (figures[name]["female"]["trial"] for name in ("share", "screen_time"))
     first, second = (sum(source in WRONG for source in half) for half in halves(SOURCES))
-    # 7 sources a half, each with two women and a man; the recall of women is learned on the first
+    # 7 sources a half, each with two women and a man; the recall of women is estimated on the first
     assert trial["true"] == 0.6667
     assert trial["raw"]["share"] == round((14 - second) / 21, 4)
     assert trial["adjusted_count"]["share"] == round((14 - second) / 21 / ((14 - first) / 14), 4)
-    # by time each source has 3 s of women, of which one may be taken for a man's, and 1 s of a man
+    # by time each source has 3 s of women, of which one may be misclassified, and 1 s of a man
     assert by_time["true"] == 0.75
     assert by_time["raw"]["share"] == round((21 - second) / 28, 4)
     assert by_time["adjusted_count"]["share"] == round((21 - second) / 28 / ((21 - first) / 21), 4)
@@ -200,7 +202,7 @@ def test_a_trial_needs_labels_in_both_halves(tmp_path: Path, counts: tuple[int, 
     assert (trial is not None) == is_tried
 
 
-def test_of_a_single_source_a_share_may_be_anything(tmp_path: Path) -> None:
+def test_a_single_source_leaves_the_interval_from_0_to_1(tmp_path: Path) -> None:
     videos = {"a.mp4": [("female", 0.9, 0.2), ("male", 0.1, 0.2)] * 5}
     corrected = validate_run(*corpus(tmp_path, videos), ValidateOptions()).figures["share"]["female"]["run"]
     assert corrected["adjusted_count"] == {"share": 0.5, "low": 0.0, "high": 1.0}
@@ -213,13 +215,13 @@ def test_a_refused_correction_has_no_figures(tmp_path: Path) -> None:
     assert "6 and 0" in corrected["refusal"]
 
 
-def test_people_are_told_as_the_run_was_told_to(tmp_path: Path) -> None:
+def test_the_thresholds_of_the_run_apply_to_people(tmp_path: Path) -> None:
     strict = replace(OPTIONS, people=PeopleOptions(min_confidence=0.85))
     people = validate_run(*corpus(tmp_path, PREDICTIONS, strict), ValidateOptions()).figures["people"]
-    assert people["predicted"]["coverage"] == 0.6667  # answers of 0.9 and 0.1, not those of 0.8 and 0.2
+    assert people["predicted"]["coverage"] == 0.6667  # predictions of 0.9 and 0.1, not those of 0.8 and 0.2
 
 
-def test_a_run_of_nothing_but_broken_videos_misses_everyone(tmp_path: Path) -> None:
+def test_a_run_over_broken_videos_misses_everyone(tmp_path: Path) -> None:
     ledger = stored(tmp_path, {}, failed=["film/a.mp4"])
     figures = validate_run(ledger, truth_of(person("ann"), boxes=boxes_of("ann", [0.0])), ValidateOptions()).figures
     assert (figures["people"]["count"], figures["people"]["end_to_end"]["count"]) == (0, 1)
@@ -234,7 +236,7 @@ def test_a_run_that_found_nobody_misses_everyone(tmp_path: Path) -> None:
     assert figures["tracks"]["all"] == 0
 
 
-def test_names_may_be_cut_short_in_the_labels(tmp_path: Path) -> None:
+def test_names_may_be_shortened_in_the_labels(tmp_path: Path) -> None:
     ledger, truth = corpus(tmp_path, {"film/a.mp4": [("female", 0.9, 1.0)]})
     short = Truth({"a.mp4": (person("p0", video="a.mp4"),)}, {"a.mp4": truth.boxes["film/a.mp4"]})
     validation = validate_run(ledger, short, ValidateOptions())

@@ -1,4 +1,4 @@
-"""Items made ahead in a thread: all of them, in order, and no thread left over."""
+"""Iterating ahead in a thread: all items, in order, and no thread left."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ def threads() -> list[str]:
 
 
 @pytest.mark.parametrize("count", [1, 3, 100])
-def test_all_items_come_in_their_order(count: int) -> None:
+def test_all_items_are_given_in_order(count: int) -> None:
     assert list(read_ahead(range(50), count)) == list(range(50))
     assert list(read_ahead([], count)) == []
     assert threads() == []
 
 
-def test_so_many_are_made_before_they_are_wanted_and_no_more() -> None:
+def test_the_given_number_of_items_is_computed_ahead_and_no_more() -> None:
     made: list[int] = []
     is_enough = threading.Event()
 
     def numbers() -> Iterator[int]:
         for number in itertools.count():
             made.append(number)
-            if len(made) == 5:  # one is taken, three wait, one finds no room
+            if len(made) == 5:  # one is taken, three are in the queue, one waits for space
                 is_enough.set()
             yield number
 
@@ -42,7 +42,7 @@ def test_so_many_are_made_before_they_are_wanted_and_no_more() -> None:
     assert threads() == []
 
 
-def test_an_error_comes_up_where_its_item_would_have() -> None:
+def test_an_error_is_raised_in_the_place_of_its_item() -> None:
     def numbers() -> Iterator[int]:
         yield from (1, 2)
         raise ValueError("three")
@@ -54,7 +54,7 @@ def test_an_error_comes_up_where_its_item_would_have() -> None:
     assert threads() == []
 
 
-def test_whoever_stops_early_leaves_no_thread() -> None:
+def test_stopping_early_leaves_no_thread() -> None:
     with pytest.raises(KeyError):
         for number in read_ahead(itertools.count(), 2):
             if number == 3:

@@ -1,4 +1,4 @@
-"""Videos as they come: any rate, rotation, start time and damage."""
+"""Reading videos with any frame rate, rotation, start time and damage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from drawn_world import CODEC, Film, Shot, Square, SquareDetector, encoded, one_
 
 from facetally.errors import VideoError
 from facetally.options import Sampling
-from facetally.video import decoder
+from facetally.video import decoder, nal
 from facetally.video.reader import DecodeStats, Frame, VideoReader
 
 EVERY_FRAME = Sampling(every_s=0)
@@ -54,7 +54,7 @@ def with_noise(path: Path, start: float, stop: float) -> Path:
 def turned(path: Path, matrix: tuple[int, int, int, int]) -> Path:
     """A copy of an mp4 with another display matrix in its track header."""
     content = bytearray(path.read_bytes())
-    at = content.index(b"tkhd") + 4 + 40  # behind version, times, id, duration, layer and volume
+    at = content.index(b"tkhd") + 4 + 40  # after version, times, id, duration, layer and volume
     a, b, c, d = (number << 16 for number in matrix)
     content[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     copy = path.with_name(f"turned-{path.name}")
@@ -74,12 +74,12 @@ def test_times_and_durations_are_the_containers_at_an_uneven_rate(tmp_path: Path
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
-def test_a_video_that_starts_at_8_s_counts_from_0_and_is_whole(tmp_path: Path, suffix: str) -> None:
+def test_the_times_of_a_video_that_starts_at_8_s_count_from_0(tmp_path: Path, suffix: str) -> None:
     images = one_person().images()[:25]
     muxer = {"avoid_negative_ts": "disabled"}
     path = encoded(tmp_path / f"late{suffix}", images, pts=range(200, 225), muxer=muxer)
     with av.open(str(path)) as container:
-        assert next(container.decode(video=0)).time >= 8  # the file is what it is meant to be
+        assert next(container.decode(video=0)).time >= 8  # the file really starts late
     frames, stats = read(path)
     assert [frame.time_s for frame in frames] == pytest.approx([index / 25 for index in range(25)])
     assert stats.coverage == pytest.approx(1, abs=0.05)
@@ -110,20 +110,20 @@ def test_durations_of_the_sampled_frames_sum_to_the_clips(clip: Path, every_s: f
     assert (stats.decoded_s, stats.expected_s) == pytest.approx((2.0, 2.0))
 
 
-def test_no_interval_gives_every_frame(clip: Path) -> None:
+def test_an_interval_of_0_gives_every_frame(clip: Path) -> None:
     frames, stats = read(clip, EVERY_FRAME)
     assert [frame.index for frame in frames] == list(range(50))
     assert astuple(stats) == pytest.approx((50, 50, 0, 2.0, 2.0))
 
 
-def test_keyframes_only_gives_one_frame_a_second(tmp_path: Path) -> None:
+def test_sampling_keyframes_only_gives_one_frame_per_second(tmp_path: Path) -> None:
     path = encoded(tmp_path / "clip.mp4", one_person(seconds=3).images(), options={"sc_threshold": "0"})
     frames, _ = read(path, Sampling(keyframes=True))
     assert [frame.time_s for frame in frames] == pytest.approx([0, 1, 2])
     assert [box_in(frame)[0] for frame in frames] == [40, 50, 60]
 
 
-def test_keyframes_stand_for_the_whole_of_a_whole_video(tmp_path: Path) -> None:
+def test_the_durations_of_keyframes_cover_the_whole_video(tmp_path: Path) -> None:
     path = encoded(tmp_path / "clip.mp4", one_person(seconds=3).images(), options={"sc_threshold": "0"})
     frames, stats = read(path, Sampling(keyframes=True))
     assert [frame.duration_s for frame in frames] == pytest.approx([1, 1, 1])
@@ -149,7 +149,7 @@ def test_frames_come_in_the_order_of_display_when_stored_in_another(tmp_path: Pa
         (270, (160, 120, 3), [10, 100, 50, 140]),
     ],
 )
-def test_a_turned_video_is_read_as_displayed(
+def test_a_rotated_video_is_read_as_displayed(
     tmp_path: Path, degrees: int, shape: tuple[int, int, int], box: list[float]
 ) -> None:
     film = Film((Shot(0.2, (Square("red", (20, 10)),)),))
@@ -195,7 +195,7 @@ def test_noise_in_the_middle_costs_only_the_frames_it_hits(tmp_path: Path, name:
     assert stats.decoded_s == pytest.approx(len(frames) / 25)
 
 
-def test_what_noise_took_counts_as_lost_where_frames_are_stored_out_of_order(tmp_path: Path) -> None:
+def test_frames_destroyed_by_noise_count_as_lost_in_a_video_with_b_frames(tmp_path: Path) -> None:
     path = encoded(tmp_path / "clip.mp4", one_person(seconds=4).images(), options=B_FRAMES)
     frames, stats = read(with_noise(path, 0.5, 0.6))
     assert 50 <= len(frames) < 95
@@ -204,7 +204,7 @@ def test_what_noise_took_counts_as_lost_where_frames_are_stored_out_of_order(tmp
 
 
 class Hiccups:
-    """A container whose reading goes wrong after some packets: an error, or a packet without content."""
+    """A container that fails after some packets: with an error, or a packet without content."""
 
     def __init__(self, container: Any, after: Container[int], kind: str) -> None:
         self._container, self._after, self._kind, self._count = container, after, kind, 0
@@ -227,26 +227,25 @@ class Hiccups:
 
 
 def read_all_of(path: Path, sampling: Sampling, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Frame], DecodeStats]:
-    """The same with every picture decoded."""
+    """As `read`, but with every frame decoded."""
     with monkeypatch.context() as patch:
-        patch.setattr(decoder.nal, "CODECS", frozenset())
+        patch.setattr(nal, "CODECS", frozenset())
         return read(path, sampling)
 
 
 def decoded_count(path: Path, sampling: Sampling) -> int:
-    """How many pictures the decoder gives."""
+    """How many frames the decoder gives."""
     with closing(decoder.Decoder(path, sampling)) as opened:
         return sum(1 for _ in opened.images())
 
 
 @pytest.mark.parametrize("every_s", [0.05, 0.2, 1.0, 1 / 3])
 @pytest.mark.parametrize("name", ["late.ts", "clip.mkv", "uneven.mp4"])
-def test_pictures_that_nobody_looks_at_are_left_out_but_not_from_times_and_counts(
+def test_skipped_frames_still_count_in_times_and_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, every_s: float
 ) -> None:
-    images = one_person(seconds=4).images()
     stamps = {"late.ts": range(200, 300), "uneven.mp4": [index + index // 7 for index in range(100)]}
-    path = encoded(tmp_path / name, images, stamps.get(name), options=B_FRAMES)
+    path = encoded(tmp_path / name, one_person(seconds=4).images(), stamps.get(name), options=B_FRAMES)
     sampling = Sampling(every_s)
     frames, stats = read(path, sampling)
     expected, expected_stats = read_all_of(path, sampling, monkeypatch)
@@ -265,7 +264,7 @@ def test_pictures_that_nobody_looks_at_are_left_out_but_not_from_times_and_count
 
 
 @pytest.mark.parametrize("kind", ["stored in order", "interlaced", "every frame", "another codec"])
-def test_nothing_is_left_out_where_that_is_not_safe_or_no_use(tmp_path: Path, kind: str) -> None:
+def test_no_frame_is_skipped_if_that_is_unsafe_or_useless(tmp_path: Path, kind: str) -> None:
     options = B_FRAMES | ({"flags": "+ildct+ilme", "x264-params": "tff=1"} if kind == "interlaced" else {})
     codec = "mpeg4" if kind == "another codec" else CODEC
     options = {} if kind in ("stored in order", "another codec") else options
@@ -274,19 +273,19 @@ def test_nothing_is_left_out_where_that_is_not_safe_or_no_use(tmp_path: Path, ki
     assert decoded_count(path, sampling) == 100
 
 
-def test_where_times_jump_back_nothing_more_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_frame_is_skipped_after_times_jump_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part = encoded(tmp_path / "part.ts", one_person(seconds=3).images(), range(100, 175), options=B_FRAMES).read_bytes()
     path = tmp_path / "joined.ts"
     path.write_bytes(part + part)
     sampling = Sampling(0.2, patience=0)
-    (frames, stats), (expected, all_of_it) = read(path, sampling), read_all_of(path, sampling, monkeypatch)
+    (frames, stats), (expected, expected_stats) = read(path, sampling), read_all_of(path, sampling, monkeypatch)
     assert 75 + 50 < decoded_count(path, sampling) < 150
-    assert stats.frame_count == all_of_it.frame_count == 150
-    assert stats.decoded_s == pytest.approx(all_of_it.decoded_s, abs=0.05)
+    assert stats.frame_count == expected_stats.frame_count == 150
+    assert stats.decoded_s == pytest.approx(expected_stats.decoded_s, abs=0.05)
     assert len(frames) == pytest.approx(len(expected), abs=1)
 
 
-def test_damage_between_the_sampled_pictures_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_between_the_sampled_frames_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encoded(tmp_path / "clip.mp4", one_person(seconds=4).images(), options=B_FRAMES)
     broken = with_noise(path, 0.4, 0.6)
     (_, stats), (_, expected) = read(broken, Sampling(0.2)), read_all_of(broken, Sampling(0.2), monkeypatch)
@@ -303,15 +302,18 @@ def test_a_hiccup_while_reading_does_not_end_the_video(clip: Path, monkeypatch: 
     assert kind == "empty packet" or stats.bad_packet_count == 3
 
 
-def test_a_file_that_only_gives_errors_comes_to_an_end(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_a_file_that_only_gives_errors_ends(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder, "_opened", lambda path: Hiccups(av.open(str(path)), set(), "nothing but errors"))
     frames, stats = read(clip)
     assert frames == []
     assert astuple(stats) == pytest.approx((0, 0, decoder.MAX_FAILED_READS, 0.0, 2.0))
+    with VideoReader(clip) as reader:
+        assert list(reader) == []
+        assert list(reader.decoder_warnings.values()) == [decoder.MAX_FAILED_READS]  # counted, not repeated
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "sound only", "folder"])
-def test_what_is_no_video_is_an_error_with_a_fix(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_is_not_a_video_is_an_error_with_a_fix(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "clip.mp4"
     if kind == "empty":
         path.touch()

@@ -1,4 +1,4 @@
-"""The label doctor on files: labels as other tools write them are found out, and mended to what they were."""
+"""Checks of truth folders: distorted labels are recognised and restored."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TURNED_CLIP = "vardanagarwal__Proctoring-AI/eye_tracking__center_focus.mp4"
 
 
 class Written(NamedTuple):
-    """Labels of a video as a tool writes them."""
+    """The labels of a video as a tool writes them."""
 
     numbers: Floats
     """Of the frames, from 0."""
@@ -48,12 +48,12 @@ class Written(NamedTuple):
     boxes: Floats
 
 
-Spoil = Callable[[Written], Written]
+Distortion = Callable[[Written], Written]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Videos with labels that are right, and a run over them."""
+    """Videos with correct labels, and a run over them."""
 
     videos: Path
     run: Path
@@ -63,12 +63,12 @@ class Labelled:
 def run_over(videos: Sequence[Path], out: Path, using: Engines) -> Path:
     """The output folder of a run."""
     plan = plan_run(find_videos(map(str, videos)), Ledger(out), "")
-    run_videos(plan, Ledger(out), using, RunOptions(), LineProgress())
+    run_videos(plan, Ledger(out), using, options=RunOptions(), progress=LineProgress())
     return out
 
 
 def display_turned(path: Path) -> None:
-    """Has an mp4 displayed turned by 90 degrees clockwise."""
+    """Marks an mp4 to be displayed turned by 90 degrees clockwise."""
     content = bytearray(path.read_bytes())
     at = content.index(b"tkhd") + 4 + 40  # behind version, times, id, duration, layer and volume
     content[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
@@ -86,7 +86,7 @@ def drawn_labels(video: str) -> LabelledBoxes:
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
-    """Two squares at an even rate, at an uneven one, and on pictures that are stored turned."""
+    """Two squares at a constant rate, at a variable rate, and on frames that are stored turned."""
     videos = tmp_path_factory.mktemp("drawn")
     for name, frames_s in FRAMES_S.items():
         images: list[ImageArray] = [FILM.image(time_s) for time_s in frames_s]
@@ -101,7 +101,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
 
 @pytest.fixture(scope="module")
 def real(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Labelled:
-    """A clip at an even rate, one at an uneven one, and one that is stored turned."""
+    """A clip at a constant rate, one at a variable rate, and one that is stored turned."""
     truth = read_truth(shared / "truth")
     clips = (EVEN_CLIP, UNEVEN_CLIP, TURNED_CLIP)
     using = load_engines(RunOptions(detector="scrfd_500m"), device="cpu", models_dir=shared / "models" / "scrfd")
@@ -111,28 +111,28 @@ def real(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Labelled:
     )
 
 
-def spoilt(labelled: Labelled, video: str, spoil: Spoil) -> Truth:
+def distorted(labelled: Labelled, video: str, distort: Distortion) -> Truth:
     """The labels of one video, written in another way."""
     labels, frames_s = labelled.truth.boxes[video], read_recording(labelled.videos / video).times_s
     numbers = np.abs(frames_s - labels.times_s[:, None]).argmin(axis=1)
-    written = spoil(Written(numbers.astype(float), labels.times_s, labels.boxes))
+    written = distort(Written(numbers.astype(float), labels.times_s, labels.boxes))
     boxes = LabelledBoxes(labels.people, written.times_s, written.boxes, labels.lines)
     return Truth({video: labelled.truth.people[video]}, {video: boxes})
 
 
-def check_fixing(labelled: Labelled, folder: Path, video: str, spoil: Spoil, words: str) -> None:
-    """Spoilt labels must be found out for what they are, mended to within a frame and a pixel, and then be good."""
+def check_fixing(labelled: Labelled, folder: Path, video: str, distort: Distortion, words: str) -> None:
+    """Distorted labels must be recognised, restored to within a frame and a pixel, and then have no finding."""
     videos = [str(labelled.videos / video)]
-    write_truth(spoilt(labelled, video, spoil), folder / "spoilt")
-    checkup = check_folder(folder / "spoilt", videos, labelled.run)
+    write_truth(distorted(labelled, video, distort), folder / "distorted")
+    checkup = check_folder(folder / "distorted", videos, labelled.run)
     (finding,) = checkup.findings
     assert words in finding.what
-    assert finding.file == folder / "spoilt" / "boxes.csv"
-    write_truth(fix_labels(checkup), folder / "mended")
-    healed, right = read_truth(folder / "mended").boxes[video], labelled.truth.boxes[video]
-    assert np.abs(healed.times_s - right.times_s).max() < 0.081
-    assert np.abs(healed.boxes - right.boxes).max() < 1.5
-    assert check_folder(folder / "mended", videos, labelled.run).findings == ()
+    assert finding.file == folder / "distorted" / "boxes.csv"
+    write_truth(fix_labels(checkup), folder / "fixed")
+    fixed, correct = read_truth(folder / "fixed").boxes[video], labelled.truth.boxes[video]
+    assert np.abs(fixed.times_s - correct.times_s).max() < 0.081
+    assert np.abs(fixed.boxes - correct.boxes).max() < 1.5
+    assert check_folder(folder / "fixed", videos, labelled.run).findings == ()
 
 
 def test_a_video_is_read_for_its_frames_and_its_displayed_size(drawn: Labelled) -> None:
@@ -148,9 +148,9 @@ def test_the_containers_time_of_the_first_frame_is_read(tmp_path: Path) -> None:
     assert (recording.start_s, recording.times_s[0]) == pytest.approx((2.0, 0.0))
 
 
-def test_a_run_that_saw_no_face_tells_nothing(tmp_path: Path) -> None:
+def test_a_run_without_faces_gives_no_sightings(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    ledger.store(VideoRow("id", "a/b.mp4", "/a/b.mp4"), FACES.empty_table(), TRACKS.empty_table(), {})
+    ledger.store(VideoRow("id", "a/b.mp4", "/a/b.mp4"), FACES.empty_table(), TRACKS.empty_table(), provenance={})
     (video,) = (sightings := read_sightings(ledger, ["b.mp4"]))
     assert (video, len(sightings[video])) == ("b.mp4", 0)
     assert sightings[video].at(np.array([0.0, 1.0])).shape == (2, 0, 4)
@@ -166,7 +166,7 @@ def test_a_video_that_cannot_be_read_is_a_finding(drawn: Labelled, tmp_path: Pat
     assert "cannot be opened" in finding.what
 
 
-def test_a_video_that_is_not_given_is_named_with_the_nearest(drawn: Labelled, tmp_path: Path) -> None:
+def test_a_video_that_is_not_given_is_named_with_the_closest_name(drawn: Labelled, tmp_path: Path) -> None:
     stray = LabelledPerson("tuned.mp4", "p", "male", intervals_s=((0.0, 1.0),))
     write_truth(Truth(drawn.truth.people | {"tuned.mp4": (stray,)}, drawn.truth.boxes), tmp_path)
     checkup = check_folder(tmp_path, [str(drawn.videos)])
@@ -177,7 +177,7 @@ def test_a_video_that_is_not_given_is_named_with_the_nearest(drawn: Labelled, tm
         fix_labels(checkup)
 
 
-def test_labels_of_other_videos_altogether_are_an_error(drawn: Labelled, tmp_path: Path) -> None:
+def test_labels_of_entirely_different_videos_are_an_error(drawn: Labelled, tmp_path: Path) -> None:
     write_truth(Truth({"x.mp4": (LabelledPerson("x.mp4", "p", "male", intervals_s=((0.0, 1.0),)),)}), tmp_path)
     with pytest.raises(TruthError, match="no video is in both"):
         check_folder(tmp_path, [str(drawn.videos)])
@@ -190,18 +190,18 @@ def test_a_folder_without_a_run_is_an_error(drawn: Labelled, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("with_run", [True, False])
-def test_good_labels_have_no_finding(drawn: Labelled, tmp_path: Path, with_run: bool) -> None:
+def test_correct_labels_have_no_finding(drawn: Labelled, tmp_path: Path, with_run: bool) -> None:
     write_truth(drawn.truth, tmp_path)
     assert check_folder(tmp_path, [str(drawn.videos)], drawn.run if with_run else None).findings == ()
 
 
 def before_turn(boxes: Floats, height_px: int) -> Floats:
-    """Boxes on the picture as stored that a turn by 90 degrees clockwise brings to these, on one of a given width."""
+    """The boxes before a turn by 90 degrees clockwise, on stored frames of the given height."""
     return np.stack((boxes[:, 1], height_px - boxes[:, 2], boxes[:, 3], height_px - boxes[:, 0]), axis=1)
 
 
 @pytest.mark.parametrize(
-    ("video", "spoil", "words"),
+    ("video", "distort", "words"),
     [
         ("even.mp4", lambda w: w._replace(times_s=w.numbers / 24), "at 24 frames/s"),
         ("even.mp4", lambda w: w._replace(times_s=(w.numbers + 1) / 25), "counted from 1"),
@@ -212,15 +212,15 @@ def before_turn(boxes: Floats, height_px: int) -> Floats:
     ],
     ids=["24 for 25", "from 1", "1 s late", "uneven", "not turned", "half size"],
 )
-def test_drawn_labels_that_were_spoilt_are_mended(
-    drawn: Labelled, tmp_path: Path, video: str, spoil: Spoil, words: str
+def test_distorted_labels_of_drawn_videos_are_fixed(
+    drawn: Labelled, tmp_path: Path, video: str, distort: Distortion, words: str
 ) -> None:
-    check_fixing(drawn, tmp_path, video, spoil, words)
+    check_fixing(drawn, tmp_path, video, distort, words)
 
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    ("video", "spoil", "words"),
+    ("video", "distort", "words"),
     [
         (EVEN_CLIP, lambda w: w._replace(times_s=w.numbers / 24), "at 24 frames/s"),
         (EVEN_CLIP, lambda w: w._replace(times_s=(w.numbers + 1) / 25), "counted from 1"),
@@ -231,10 +231,10 @@ def test_drawn_labels_that_were_spoilt_are_mended(
     ],
     ids=["24 for 25", "from 1", "1 s late", "uneven", "not turned", "half size"],
 )
-def test_real_labels_that_were_spoilt_are_mended(
-    real: Labelled, tmp_path: Path, video: str, spoil: Spoil, words: str
+def test_distorted_labels_of_real_videos_are_fixed(
+    real: Labelled, tmp_path: Path, video: str, distort: Distortion, words: str
 ) -> None:
-    check_fixing(real, tmp_path, video, spoil, words)
+    check_fixing(real, tmp_path, video, distort, words)
 
 
 @pytest.mark.real

@@ -1,4 +1,4 @@
-"""Readings of times and boxes worked out by hand, and which of them a video's frames allow."""
+"""Readings of times and boxes computed by hand, and which of them a video's frames allow."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def every(step: int, video: Recording = EVEN, start: int = 0) -> Floats:
 @pytest.mark.parametrize(
     ("position", "time_s"), [(-1, -0.15), (0, 0), (1.5, 0.09), (3, 0.64), (4, 0.70), (5, 0.85), (6, 1.0)]
 )
-def test_frame_numbers_follow_the_real_times_and_go_on_at_the_mean_rate(position: float, time_s: float) -> None:
+def test_frame_numbers_follow_the_real_times_and_continue_at_the_mean_rate(position: float, time_s: float) -> None:
     assert UNEVEN.times_at(np.array([position])) == pytest.approx([time_s])
     assert UNEVEN.positions(np.array([time_s])) == pytest.approx([position])
 
 
-def test_a_recording_without_frames_is_a_mistake() -> None:
+def test_a_recording_without_frames_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
         Recording(np.zeros(0), 0.0, 1, 1)
 
@@ -94,10 +94,10 @@ def test_boxes_are_read_as_they_were_meant(reading: Reading, box: list[float]) -
     assert reading.read(np.array([[10.0, 20, 30, 60]])).tolist() == [box]
 
 
-def test_sizes_of_pictures_fractions_and_percent_are_tried() -> None:
+def test_sizes_of_images_fractions_and_percent_are_tried() -> None:
     named = what(image_readings(EVEN))
     for size in ("60 x 80", "1 x 1", "100 x 100", "640 x 853", "240 x 320"):
-        assert f"boxes are drawn on a picture of {size} px" in named
+        assert f"boxes are drawn on an image of {size} px" in named
     assert len(set(named)) == len(named)
 
 
@@ -107,12 +107,12 @@ def test_times_on_frames_are_read_as_written_first() -> None:
 
 @pytest.mark.parametrize("decimals", [2, 3, 4, 9])
 @pytest.mark.parametrize("fps", [24, 30])
-def test_the_rate_that_a_tool_assumed_shows_in_times_between_frames(fps: float, decimals: int) -> None:
+def test_the_rate_that_a_tool_assumed_is_found_from_times_between_frames(fps: float, decimals: int) -> None:
     written_s = np.round(every(7) / fps, decimals)
     assert what(time_readings(written_s, EVEN)) == [f"times are frame numbers at {fps} frames/s"]
 
 
-def test_an_uneven_rate_taken_for_its_mean_shows_too() -> None:
+def test_a_variable_rate_taken_for_its_mean_is_found_too() -> None:
     uneven = replace(EVEN, times_s=np.cumsum(np.tile([0.03, 0.05, 0.04, 0.06], 25)) - 0.03, end_s=4.5, fps=100 / 4.5)
     (reading,) = time_readings(every(7) / uneven.fps, uneven)
     assert reading.read(every(7) / uneven.fps) == pytest.approx(uneven.times_s[::7])
@@ -123,24 +123,24 @@ def test_times_with_more_decimals_must_fit_a_rate_more_exactly() -> None:
 
 
 @pytest.mark.parametrize(("start", "count_from"), [(0, 1), (3, 0), (3, 1)])
-def test_frames_counted_from_1_show_by_themselves_only_at_the_end(start: int, count_from: int) -> None:
+def test_frame_times_alone_show_counting_from_1_only_at_the_end(start: int, count_from: int) -> None:
     written_s = (np.append(every(12, start=start), 99) + count_from) / 25
     expected = "times are one frame late: frames were counted from 1" if count_from else "as written"
     assert what(time_readings(written_s, EVEN))[0] == expected
 
 
-def test_one_label_on_the_first_frame_speaks_against_counting_from_1() -> None:
+def test_one_label_on_the_first_frame_rules_out_counting_from_1() -> None:
     assert time_readings(np.append(0, (every(12) + 1) / 25)[:9], EVEN)[0] is AS_WRITTEN
     assert time_readings(np.array([0.0, 2.0, 4.0]), EVEN, may_be_counted=False) == []
 
 
-def test_times_of_the_container_show_by_their_end() -> None:
+def test_times_of_the_container_are_found_by_their_end() -> None:
     assert what(time_readings(every(9) / 25 + 1.5, EVEN, may_be_counted=False)) == [
         "times count as the container does, from 1.500 s"
     ]
 
 
-def test_boxes_drawn_on_the_stored_picture_show_where_they_lie_outside_of_the_displayed() -> None:
+def test_boxes_drawn_on_the_stored_frame_are_found_where_they_lie_outside_the_displayed_one() -> None:
     phone = replace(EVEN, quarter_turns=1)  # stored 160 x 120
     boxes = np.array([[130.0, 20, 150, 60]])
     assert what(plausible_images(boxes, phone)) == ["boxes are drawn before a turn by 90 degrees, as stored"]

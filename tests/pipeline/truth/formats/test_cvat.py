@@ -1,4 +1,4 @@
-"""CVAT for video 1.1 files, as CVAT exports them and as they go wrong."""
+"""CVAT for video 1.1 files, valid and invalid."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def track(*boxes: str, label: str = "female", flags: str = 'id="3"') -> str:
     return f'<track label="{label}" source="manual" {flags}>\n{"".join(boxes)}</track>\n'
 
 
-def said(**predictions: str) -> str:
-    return "".join(f'<attribute name="{name}">{text}</attribute>' for name, text in predictions.items())
+def attributes(**values: str) -> str:
+    return "".join(f'<attribute name="{name}">{text}</attribute>' for name, text in values.items())
 
 
 def read(folder: Path, *tracks: str, meta: str = META) -> list[LabelledVideo]:
@@ -61,7 +61,7 @@ def test_a_task_is_a_video_with_its_name_and_size(tmp_path: Path) -> None:
         ("", "", None),
     ],
 )
-def test_a_file_may_say_less_of_its_video(tmp_path: Path, meta: str, name: str, size_px: None) -> None:
+def test_a_file_may_lack_the_name_or_size_of_its_video(tmp_path: Path, meta: str, name: str, size_px: None) -> None:
     (video,) = read(tmp_path, track(box(0)), meta=meta)
     assert (video.name, video.size_px) == (name, size_px)
 
@@ -76,14 +76,14 @@ def test_a_project_has_several_videos(tmp_path: Path) -> None:
     ]
 
 
-def test_interpolated_boxes_are_left_out_but_the_last_which_ends_the_time_in_view(tmp_path: Path) -> None:
+def test_interpolated_boxes_are_left_out_except_the_last_of_a_track(tmp_path: Path) -> None:
     found = only_track(
         tmp_path, track(box(4), box(5, flags=BETWEEN), box(6), box(7, flags=BETWEEN), box(8, flags=BETWEEN))
     )
     assert seen(found) == [(4, True), (6, True), (8, True), (9, False)]
 
 
-def test_a_person_is_away_from_an_outside_box_to_the_next(tmp_path: Path) -> None:
+def test_a_person_is_out_of_view_from_an_outside_box_to_the_next_box(tmp_path: Path) -> None:
     found = only_track(
         tmp_path, track(box(0), box(1, flags=BETWEEN), box(2, flags=OUTSIDE), box(9), box(10, flags=OUTSIDE))
     )
@@ -91,9 +91,9 @@ def test_a_person_is_away_from_an_outside_box_to_the_next(tmp_path: Path) -> Non
     assert found.keyframes[0].box == (10, 20, 30, 50)
 
 
-def test_attributes_go_by_their_names_or_obvious_ones(tmp_path: Path) -> None:
-    predictions = said(Gender="woman", age="young", quality="poor", comment="  in red ", person="Ann", shirt="red")
-    found = only_track(tmp_path, track(box(0, inside=predictions), label="face"))
+def test_attributes_are_known_by_their_names_and_by_common_synonyms(tmp_path: Path) -> None:
+    inside = attributes(Gender="woman", age="young", quality="poor", comment="  in red ", person="Ann", shirt="red")
+    found = only_track(tmp_path, track(box(0, inside=inside), label="face"))
     assert found.row.values == {
         "person": "Ann",
         "gender": "woman",
@@ -105,7 +105,7 @@ def test_attributes_go_by_their_names_or_obvious_ones(tmp_path: Path) -> None:
 
 def test_an_attribute_that_changes_counts_with_its_most_frequent_value(tmp_path: Path) -> None:
     words = ["__undefined__", "__undefined__", "__undefined__", "good", "poor", "poor", ""]
-    boxes = [box(frame, inside=said(face_quality=word)) for frame, word in enumerate(words)]
+    boxes = [box(frame, inside=attributes(face_quality=word)) for frame, word in enumerate(words)]
     assert only_track(tmp_path, track(*boxes)).row.values["face_quality"] == "poor"
 
 
@@ -115,14 +115,14 @@ def test_a_label_may_be_the_gender(tmp_path: Path, label: str, gender: str) -> N
     assert values == {"person": "3", "gender": gender}
 
 
-def test_a_turned_box_keeps_its_size_and_gets_its_corner_where_it_is(tmp_path: Path) -> None:
+def test_a_rotated_box_keeps_its_size_and_has_its_rotated_corner(tmp_path: Path) -> None:
     found = only_track(tmp_path, track(box(0, "0,0,20,10", 'rotation="90"')))
     keyframe = found.keyframes[0]
     assert keyframe.box == pytest.approx((15, -5, 35, 5))  # its middle stays at 10, 5
     assert keyframe.rotation_deg == 90
 
 
-def test_tracks_without_boxes_are_passed_over(tmp_path: Path) -> None:
+def test_tracks_without_boxes_are_skipped(tmp_path: Path) -> None:
     assert only_track(tmp_path, track(flags='id="1"'), track(box(0))).row.values["person"] == "3"
 
 
@@ -133,8 +133,8 @@ def test_tracks_without_boxes_are_passed_over(tmp_path: Path) -> None:
         (box(1, "nan,0,9,9"), "track 3 in line 5, xtl: 'nan' is not a finite number"),
         (box(1, "9,0,0,9"), "track 3 in line 5, xbr: '0' makes a box without area"),
         (box(1, "0,9,9,9"), "track 3 in line 5, ybr: '9' makes a box without area"),
-        (box(-1), "track 3 in line 5, frame: '-1' is no frame"),
-        (box("1.5"), "track 3 in line 5, frame: '1.5' is no frame"),
+        (box(-1), "track 3 in line 5, frame: '-1' is not a frame number"),
+        (box("1.5"), "track 3 in line 5, frame: '1.5' is not a frame number"),
         (box(0), "track 3 from line 3 on: two boxes at the same time"),
         ('<polygon frame="1" points="0,0;1,1"/>', "line 3: track 3 is drawn as polygon"),
     ],
@@ -158,14 +158,14 @@ def test_a_wrong_box_is_named_with_track_line_and_value(tmp_path: Path, wrong: s
         "",
     ],
 )
-def test_another_file_is_refused_with_what_to_export(tmp_path: Path, content: str) -> None:
+def test_a_file_of_another_format_is_refused_with_what_to_export(tmp_path: Path, content: str) -> None:
     (tmp_path / "labels.xml").write_text(content, encoding="utf-8")
     with pytest.raises(TruthError, match=r"labels\.xml") as caught:
         read_cvat(tmp_path / "labels.xml")
     assert "export" in caught.value.fix
 
 
-def test_entities_are_refused_before_they_grow(tmp_path: Path) -> None:
+def test_entities_are_refused_before_they_expand(tmp_path: Path) -> None:
     entities = "".join(f'<!ENTITY e{i + 1} "{f"&e{i};" * 10}">' for i in range(30))
     content = f'<!DOCTYPE a [<!ENTITY e0 "ha">{entities}]>\n<annotations>&e30;</annotations>'
     (tmp_path / "labels.xml").write_text(content, encoding="utf-8")
@@ -173,7 +173,7 @@ def test_entities_are_refused_before_they_grow(tmp_path: Path) -> None:
         read_cvat(tmp_path / "labels.xml")
 
 
-def test_files_outside_are_not_read(tmp_path: Path) -> None:
+def test_external_files_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     content = f'<!DOCTYPE a [<!ENTITY x SYSTEM "{tmp_path / "secret"}">]><annotations>&x;</annotations>'
     (tmp_path / "labels.xml").write_text(content, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The same labels give the same report, whichever tool they were made with."""
+"""The same labels give the same report, whichever tool exported them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LABELS = Truth(
     },
     labelled_until_s={"man.mp4": 2.0, "mixed.mp4": 3.6, "woman.mp4": 2.0},
 )
-"""Fay is drawn in blue, and so told wrong."""
+"""Fay is drawn in blue, and so misclassified."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> list[InputVideo]:
 def ledger(videos: list[InputVideo], tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     ledger = Ledger(tmp_path_factory.mktemp("out"))
     plan = plan_run(videos, ledger, RunOptions().digest(engines().model_hashes))
-    run_videos(plan, ledger, engines(), RunOptions(), Silent())
+    run_videos(plan, ledger, engines(), options=RunOptions(), progress=Silent())
     return ledger
 
 
@@ -101,7 +101,7 @@ def test_boxes_of_every_tool_give_the_same_report(
     assert theirs.figures == ours.figures
 
 
-def test_intervals_give_the_same_answers_for_people_who_are_alone_in_view(
+def test_intervals_give_the_same_predictions_for_people_who_are_alone_in_view(
     ledger: Ledger, videos: list[InputVideo], tmp_path: Path
 ) -> None:
     ours, theirs = checked(ledger, LABELS), checked(ledger, imported("csv", videos, tmp_path))

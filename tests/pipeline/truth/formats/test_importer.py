@@ -1,4 +1,4 @@
-"""Labels of other tools become a truth: the same people, and the same boxes at the same times."""
+"""Labels of other tools become a truth folder: the same people, and the same boxes at the same times."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from truth_writers import images_of, write_cvat, write_intervals, write_label_st
 from facetally.errors import OptionError, OutputError, TruthError
 from facetally.inputs import InputVideo, find_videos
 from facetally.truth.files import read_truth, write_truth
-from facetally.truth.formats.importer import FORMATS, ImportedTruth, import_truth, write_template
+from facetally.truth.formats.importer import READERS, ImportedTruth, import_truth, write_template
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
 
 UNEVEN_MS = [0, 40, 140, 200, 640, 700, 1000, 1033, 1400, 1900, 2300, 2340, 3500, 3900, 4000, 4040, 4500]
@@ -26,7 +27,7 @@ MOT_ROW = "1,5,10,20,30,40,1,1,1\n"
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a/uneven.mp4, whose pictures come at uneven times, and b/even.mp4."""
+    """A folder with a/uneven.mp4, whose frames come at uneven times, and b/even.mp4."""
     folder = tmp_path_factory.mktemp("film")
     images = one_person(seconds=4).images()
     for name in ("a", "b"):
@@ -37,7 +38,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def truth_of(video: str, times_s: Sequence[float]) -> Truth:
-    """A woman at all but two far times, a man twice, and a poster once; boxes with many decimals."""
+    """A woman at all of these times, a man at the first two, and a poster at the last; boxes with many decimals."""
     people = (
         LabelledPerson(video, "Ann", "female", "mid/old", "good", 'by the "door", left'),
         LabelledPerson(video, "Bob", "male", face_quality="poor"),
@@ -58,7 +59,7 @@ def written(
 
 
 def assert_same(found: Truth, truth: Truth, video: str, times_s: Sequence[float]) -> None:
-    """The same people, and boxes at the pictures' own times."""
+    """The same people, and boxes at the times of the frames."""
     boxed = set(truth.boxes[video].people)
     people = [replace(person, line=0) for person in truth.people[video] if person.person in boxed]
     assert [replace(person, line=0) for person in found.people[video]] == people
@@ -68,7 +69,7 @@ def assert_same(found: Truth, truth: Truth, video: str, times_s: Sequence[float]
     np.testing.assert_allclose(found.boxes[video].boxes, truth.boxes[video].boxes, atol=0.0101)
 
 
-@pytest.mark.parametrize("format_name", FORMATS[:3])
+@pytest.mark.parametrize("format_name", READERS)
 @pytest.mark.parametrize("video", ["a/uneven.mp4", "b/even.mp4"])
 def test_boxes_come_back_from_every_format(film: Path, tmp_path: Path, video: str, format_name: str) -> None:
     times_s, size_px = images_of(film / video)
@@ -121,21 +122,30 @@ def test_boxes_on_real_clips_come_back_from_every_format(shared: Path, tmp_path:
     video = CLIPS[kind]
     truth, path = read_truth(shared / "truth"), shared / "videos" / video
     times_s, size_px = images_of(path)
-    for format_name in FORMATS[:3]:
+    for format_name in READERS:
         file, sidecar = written(truth, video, (times_s, size_px), tmp_path, format_name)
         found = import_truth([file], format_name, [InputVideo(path, video)], attributes=sidecar)
         assert_same(found.truth, truth, video, times_s)
 
 
-def imported(folder: Path, content: str, format_name: str = "mot", **options: object) -> ImportedTruth:
-    """From a file that holds `content`; MOT people are women unless a sidecar says otherwise."""
+class Options(TypedDict, total=False):
+    """Of `import_truth`."""
+
+    videos: Sequence[InputVideo]
+    fps: float | None
+    video: str | None
+    attributes: Path | None
+
+
+def imported(folder: Path, content: str, format_name: str = "mot", **options: Unpack[Options]) -> ImportedTruth:
+    """From a file with `content`; people in MOT are women unless attributes are given."""
     file = folder / "labels.txt"
     file.write_text(content, encoding="utf-8")
     if format_name == "mot" and "attributes" not in options:
-        options["attributes"] = folder / "people.csv"
+        options["attributes"] = women = folder / "people.csv"
         people = {line.split(",")[1] for line in content.splitlines()}
-        options["attributes"].write_text("person,gender\n" + "".join(f"{name},f\n" for name in sorted(people)))
-    return import_truth([file], format_name, **options)  # type: ignore[arg-type]
+        women.write_text("person,gender\n" + "".join(f"{name},f\n" for name in sorted(people)))
+    return import_truth([file], format_name, **options)
 
 
 def cvat(boxes: str, name: str = "even.mp4", size_px: tuple[int, int] = SIZE_PX, gender: str = "male") -> str:
@@ -161,12 +171,12 @@ def test_gaps_between_keyframes_are_filled_on_a_straight_line(film: Path, tmp_pa
     assert found.boxes[4:, 0].tolist() == pytest.approx([50, 50 * 2 / 3, 50 / 3])
 
 
-def test_gaps_are_filled_by_the_players_clock(film: Path, tmp_path: Path) -> None:
+def test_gaps_are_filled_by_the_clock_of_the_player(film: Path, tmp_path: Path) -> None:
     times_s, size_px = images_of(film / "a" / "uneven.mp4")
     boxes = LabelledBoxes.of([("Ann", 1.0, (0, 0, 10, 10), 0), ("Ann", 1.9, (90, 0, 100, 10), 0)])
     truth = Truth({"uneven.mp4": (LabelledPerson("uneven.mp4", "Ann", "female"),)}, {"uneven.mp4": boxes})
     write_label_studio(truth, "uneven.mp4", times_s, size_px, tmp_path / "labels.json", fps=100)
-    labels = (tmp_path / "labels.json").read_text().replace('"frame": 191', '"frame": 231')  # the picture at 2.3 s
+    labels = (tmp_path / "labels.json").read_text().replace('"frame": 191', '"frame": 231')  # the frame at 2.3 s
     found = imported(
         tmp_path, labels.replace('"time": 1.91', '"time": 2.31'), "label-studio", videos=find_videos([str(film)])
     )
@@ -175,19 +185,19 @@ def test_gaps_are_filled_by_the_players_clock(film: Path, tmp_path: Path) -> Non
     assert labels_found.boxes[:, 0].tolist() == pytest.approx([0, 90 * 40 / 130, 90 * 90 / 130, 90])
 
 
-def test_nothing_is_filled_in_while_a_person_is_away(film: Path, tmp_path: Path) -> None:
+def test_no_boxes_are_added_while_a_person_is_out_of_view(film: Path, tmp_path: Path) -> None:
     boxes = cvat_box(0) + cvat_box(5, flags='outside="1"') + cvat_box(90)
     found = imported(tmp_path, cvat(boxes), "cvat", videos=find_videos([str(film)])).truth.boxes["b/even.mp4"]
     assert found.times_s.tolist() == pytest.approx([0, 3.6])
 
 
-def test_every_row_of_mot_is_kept_and_no_other_added(film: Path, tmp_path: Path) -> None:
+def test_every_row_of_mot_is_kept_and_none_is_added(film: Path, tmp_path: Path) -> None:
     rows = "".join(f"{frame},5,10,20,30,40\n" for frame in (1, 2, 3, 90))
     found = imported(tmp_path, rows, videos=find_videos([str(film / "b")])).truth.boxes["even.mp4"]
     assert found.times_s.tolist() == pytest.approx([0, 0.04, 0.08, 3.56])
 
 
-def test_a_turned_box_becomes_the_upright_one_around_it(film: Path, tmp_path: Path) -> None:
+def test_a_rotated_box_becomes_the_upright_box_around_it(film: Path, tmp_path: Path) -> None:
     boxes = cvat_box(0, "40 40 60 80", 'rotation="90"')
     found = imported(tmp_path, cvat(boxes), "cvat", videos=find_videos([str(film)])).truth.boxes["b/even.mp4"]
     assert found.boxes[0].tolist() == pytest.approx([30, 50, 70, 70])
@@ -196,26 +206,24 @@ def test_a_turned_box_becomes_the_upright_one_around_it(film: Path, tmp_path: Pa
 def test_boxes_on_a_smaller_copy_are_scaled_with_a_note(film: Path, tmp_path: Path) -> None:
     found = imported(tmp_path, cvat(cvat_box(0), size_px=(80, 60)), "cvat", videos=find_videos([str(film)]))
     assert found.truth.boxes["b/even.mp4"].boxes.tolist() == [[20, 40, 60, 80]]
-    assert "pictures of 80 x 60 pixels, b/even.mp4 is shown at 160 x 120; they were scaled" in found.notes[0]
+    assert "images of 80 x 60 pixels, b/even.mp4 is shown at 160 x 120; they were scaled" in found.notes[0]
 
 
 @pytest.mark.parametrize(
     ("size_px", "reason"), [((120, 160), ": it was labelled without its rotation"), ((160, 90), "at 160 x 120")]
 )
-def test_boxes_on_pictures_of_another_shape_are_refused(
+def test_boxes_on_images_of_another_aspect_ratio_are_refused(
     film: Path, tmp_path: Path, size_px: tuple[int, int], reason: str
 ) -> None:
-    with pytest.raises(TruthError, match=r"labels\.txt: boxes were drawn on pictures of") as caught:
+    with pytest.raises(TruthError, match=r"labels\.txt: boxes were drawn on images of") as caught:
         imported(tmp_path, cvat(cvat_box(0), size_px=size_px), "cvat", videos=find_videos([str(film)]))
     assert caught.value.what.endswith(reason)
 
 
-def test_a_frame_behind_the_end_is_named_as_the_file_counts(film: Path, tmp_path: Path) -> None:
+def test_a_frame_past_the_end_is_named_by_its_number_in_the_file(film: Path, tmp_path: Path) -> None:
     with pytest.raises(TruthError) as caught:
         imported(tmp_path, "100,5,0,0,9,9\n101,5,0,0,9,9\n", videos=find_videos([str(film / "b")]))
-    assert (
-        "labels.txt, id 5 from line 1 on: frame 101 is behind the end of the video, which has 100" in caught.value.what
-    )
+    assert "labels.txt, id 5 from line 1 on: frame 101 is past the end of the video, which has 100" in caught.value.what
 
 
 def tracks_of_ann(*tracks: tuple[int, str]) -> str:
@@ -247,7 +255,7 @@ def test_tracks_of_one_person_must_agree(tmp_path: Path, second: tuple[int, str]
 
 
 @pytest.mark.parametrize("format_name", ["mot", "cvat"])
-def test_without_the_video_a_constant_rate_will_do(tmp_path: Path, format_name: str) -> None:
+def test_a_constant_rate_can_replace_the_video(tmp_path: Path, format_name: str) -> None:
     content = MOT_ROW + "6,5,10,20,30,40\n" if format_name == "mot" else cvat(cvat_box(0) + cvat_box(5), "labels")
     found = imported(tmp_path, content, format_name, fps=10.0).truth
     assert found.boxes["labels"].times_s.tolist() == [0, 0.5]
@@ -258,14 +266,14 @@ def test_the_rate_may_be_in_a_sequence_description(tmp_path: Path) -> None:
     assert imported(tmp_path, "3,5,0,0,9,9\n").truth.boxes["street"].times_s.tolist() == [0.5]
 
 
-def test_frame_numbers_alone_are_refused_with_both_ways_out(tmp_path: Path) -> None:
-    with pytest.raises(TruthError, match="say nothing about time") as caught:
+def test_frame_numbers_alone_are_refused_with_both_fixes(tmp_path: Path) -> None:
+    with pytest.raises(TruthError, match="frame numbers have no times") as caught:
         imported(tmp_path, MOT_ROW)
     assert "--videos" in caught.value.fix
     assert "--fps" in caught.value.fix
 
 
-def test_percent_need_the_video(film: Path, tmp_path: Path) -> None:
+def test_boxes_in_percent_need_the_video(film: Path, tmp_path: Path) -> None:
     times_s, size_px = images_of(film / "b" / "even.mp4")
     write_label_studio(truth_of("even.mp4", [0.0, 0.4]), "even.mp4", times_s, size_px, tmp_path / "labels.json")
     with pytest.raises(TruthError, match="percent") as caught:
@@ -280,22 +288,22 @@ def test_a_rate_is_a_positive_number(tmp_path: Path, fps: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"fps": 25.0}, "both videos and a rate"), ({"video": "c.mp4"}, "no video is in both")]
+    ("fps", "video", "message"), [(25.0, None, "both videos and a rate"), (None, "c.mp4", "no video is in both")]
 )
-def test_options_that_do_not_fit_are_refused(
-    film: Path, tmp_path: Path, options: dict[str, object], message: str
+def test_options_that_exclude_each_other_are_refused(
+    film: Path, tmp_path: Path, fps: float | None, video: str | None, message: str
 ) -> None:
     with pytest.raises((OptionError, TruthError), match=message):
-        imported(tmp_path, MOT_ROW, videos=find_videos([str(film)]), **options)
+        imported(tmp_path, MOT_ROW, videos=find_videos([str(film)]), fps=fps, video=video)
 
 
 @pytest.mark.parametrize("name", ["b/even.mp4", "even.mp4", "even", "b/even", "films/b/even.mkv"])
-def test_the_video_is_found_by_what_the_labels_call_it(film: Path, tmp_path: Path, name: str) -> None:
+def test_the_video_is_found_by_its_name_in_the_labels(film: Path, tmp_path: Path, name: str) -> None:
     found = imported(tmp_path, cvat(cvat_box(0), name), "cvat", videos=find_videos([str(film)]))
     assert (list(found.truth.people), found.notes) == (["b/even.mp4"], ())
 
 
-def test_one_label_file_and_one_video_belong_together_with_a_note(film: Path, tmp_path: Path) -> None:
+def test_one_label_file_and_one_video_match_with_a_note(film: Path, tmp_path: Path) -> None:
     videos = find_videos([str(film / "b" / "even.mp4")])
     found = imported(tmp_path, cvat(cvat_box(0), "proxy.mp4"), "cvat", videos=videos)
     assert list(found.truth.people) == ["even.mp4"]
@@ -304,7 +312,7 @@ def test_one_label_file_and_one_video_belong_together_with_a_note(film: Path, tm
         imported(tmp_path, cvat(cvat_box(0), "proxy.mp4"), "cvat", videos=videos, video="proxy.mp4")
 
 
-def test_a_name_that_fits_two_videos_is_refused_until_it_is_said(film: Path, tmp_path: Path) -> None:
+def test_a_name_that_fits_two_videos_is_refused_until_the_video_is_named(film: Path, tmp_path: Path) -> None:
     for folder in ("c", "d"):
         (tmp_path / folder).mkdir()
         shutil.copy(film / "b" / "even.mp4", tmp_path / folder)
@@ -317,7 +325,7 @@ def test_a_name_that_fits_two_videos_is_refused_until_it_is_said(film: Path, tmp
 
 
 def test_labels_without_a_name_ask_for_one(film: Path, tmp_path: Path) -> None:
-    with pytest.raises(TruthError, match="do not say which video") as caught:
+    with pytest.raises(TruthError, match="do not name their video") as caught:
         imported(tmp_path, cvat(cvat_box(0), ""), "cvat", videos=find_videos([str(film)]))
     assert "--video" in caught.value.fix
 
@@ -344,7 +352,7 @@ def test_a_video_that_was_not_given_is_named(film: Path, tmp_path: Path) -> None
         import_truth(sorted(tmp_path.iterdir()), "cvat", find_videos([str(film)]))
 
 
-def test_attributes_of_a_file_of_their_own_go_first(tmp_path: Path) -> None:
+def test_attributes_of_a_separate_file_override_those_in_the_labels(tmp_path: Path) -> None:
     sidecar = tmp_path / "people.csv"
     sidecar.write_text("video,person,gender,age_band,note\nclip.mp4,5,woman,old,in red\nclip.mp4,9,m,,\n")
     found = imported(tmp_path, MOT_ROW, fps=25.0, attributes=sidecar)
@@ -356,8 +364,7 @@ def test_attributes_of_a_file_of_their_own_go_first(tmp_path: Path) -> None:
 def test_attributes_may_name_the_video_as_the_labels_do_or_in_full(film: Path, tmp_path: Path, row: str) -> None:
     sidecar = tmp_path / "people.csv"
     sidecar.write_text(f"video,person,gender\n{row}\n")
-    options = {"attributes": sidecar, "videos": find_videos([str(film)])}
-    found = imported(tmp_path, cvat(cvat_box(0)), "cvat", **options)
+    found = imported(tmp_path, cvat(cvat_box(0)), "cvat", attributes=sidecar, videos=find_videos([str(film)]))
     assert [person.gender for person in found.truth.people["b/even.mp4"]] == ["female"]
 
 
@@ -366,9 +373,9 @@ def test_attributes_may_name_the_video_as_the_labels_do_or_in_full(film: Path, t
     [
         ("person,gender\n5,robot\n", r"people\.csv, line 2, column gender: 'robot' is not known"),
         ("person,gender\n5,\n", r"people\.csv, line 2, column gender: '' is empty"),
-        ("person,gender\n5,f\n5,f\n", r"people\.csv, line 3, column person: '5' stands in line 2 already"),
-        ("person,gender\n6,f\n", r"labels\.txt, id 5 from line 1 on: nobody says the gender of 5"),
-        ("person,gender,video\n5,f,a\n5,f,b\n", r"labels\.txt, id 5 from line 1 on: nobody says the gender of 5"),
+        ("person,gender\n5,f\n5,f\n", r"people\.csv, line 3, column person: '5' is in line 2 already"),
+        ("person,gender\n6,f\n", r"labels\.txt, id 5 from line 1 on: the gender of 5 is not given"),
+        ("person,gender,video\n5,f,a\n5,f,b\n", r"labels\.txt, id 5 from line 1 on: the gender of 5 is not given"),
         ("person\n5\n", r"people\.csv, line 1: no column gender"),
     ],
 )
@@ -399,7 +406,7 @@ def test_an_unknown_gender_in_a_label_file_names_track_and_line(tmp_path: Path) 
         imported(tmp_path, content, "cvat", fps=25.0)
 
 
-def test_ignored_regions_need_no_attributes(tmp_path: Path) -> None:
+def test_regions_to_ignore_need_no_attributes(tmp_path: Path) -> None:
     found = imported(tmp_path, "1,5,10,20,30,40,0\n", fps=25.0, attributes=None).truth
     assert [(p.person, p.gender) for p in found.people["labels"]] == [("5_ignored", "ignore")]
 
@@ -416,7 +423,7 @@ def test_a_video_in_which_nobody_is_in_view_is_refused(tmp_path: Path) -> None:
         ("a.mp4,p1,f,1,", "line 2, column end_s: '' is empty"),
         ("a.mp4,p1,f,2,1", "line 2, column end_s: '1' is not after start_s = 2"),
         ("a.mp4,p1,,1,2", "line 2, column gender: '' is empty"),
-        ("", "the files label nobody"),
+        ("", "the files contain no labels"),
     ],
 )
 def test_a_wrong_interval_is_named(tmp_path: Path, row: str, message: str) -> None:
@@ -431,7 +438,7 @@ def test_intervals_of_one_video_need_no_column_for_it(tmp_path: Path) -> None:
     }
 
 
-def test_intervals_have_their_attributes_with_them(tmp_path: Path) -> None:
+def test_intervals_refuse_a_separate_file_of_attributes(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="--attributes"):
         imported(tmp_path, "", "csv", attributes=tmp_path / "people.csv")
 

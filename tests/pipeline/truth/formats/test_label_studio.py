@@ -1,4 +1,4 @@
-"""Label Studio's JSON export of video, as it comes and as it goes wrong."""
+"""Label Studio's JSON export of video, valid and invalid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def region(*sequence: dict[str, Any], region_id: str = "r1", **more: Any) -> dic
     return {"id": region_id, "type": "videorectangle", "from_name": "box", "to_name": "video", "value": value}
 
 
-def prediction(name: str, kind: str, words: Any, region_id: str = "r1") -> dict[str, Any]:
+def attribute(name: str, kind: str, words: Any, region_id: str = "r1") -> dict[str, Any]:
     key = "text" if kind == "textarea" else kind
     return {"id": region_id, "type": kind, "from_name": name, "to_name": "video", "value": {key: words}}
 
@@ -47,7 +47,7 @@ def seen(found: LabelledTrack) -> list[tuple[int, bool]]:
     return [(keyframe.frame, keyframe.is_visible) for keyframe in found.keyframes]
 
 
-def test_a_task_is_a_video_by_the_players_clock(tmp_path: Path) -> None:
+def test_a_task_is_a_video_in_ticks_of_the_players_clock(tmp_path: Path) -> None:
     (video,) = read(tmp_path, [task(region(item(1)))])
     assert (video.name, video.first_frame, video.is_by_player) == ("clip.mp4", 1, True)
     assert (video.fps, video.frame_count, video.size_px) == (24, 240, None)
@@ -63,11 +63,11 @@ def test_a_task_is_a_video_by_the_players_clock(tmp_path: Path) -> None:
         ("https://host/1fd99634-clip.mp4?token=x", "1fd99634-clip.mp4"),
     ],
 )
-def test_the_videos_name_comes_out_of_its_address(tmp_path: Path, address: str, name: str) -> None:
+def test_the_videos_name_comes_from_its_address(tmp_path: Path, address: str, name: str) -> None:
     assert read(tmp_path, [task(region(item(1)), video=address)])[0].name == name
 
 
-def test_an_export_of_one_task_may_have_its_video_under_another_key(tmp_path: Path) -> None:
+def test_an_export_of_one_task_may_name_its_video_under_another_key(tmp_path: Path) -> None:
     content = task(region(item(1))) | {"data": {"number": 5, "clip": "a.mp4"}}
     assert read(tmp_path, content)[0].name == "a.mp4"
 
@@ -82,7 +82,7 @@ def test_a_keyframe_that_is_not_enabled_is_the_last_in_view(tmp_path: Path) -> N
     assert seen(found) == [(0, True), (4, True), (5, False), (8, True), (11, True), (12, False)]
 
 
-def test_a_time_in_view_that_nothing_ends_lasts_to_the_end_of_the_video(tmp_path: Path) -> None:
+def test_a_time_in_view_without_an_end_lasts_to_the_end_of_the_video(tmp_path: Path) -> None:
     assert seen(only_track(tmp_path, region(item(1), item(5)))) == [(0, True), (4, True), (240, False)]
     assert seen(only_track(tmp_path, region(item(5), framesCount=None))) == [(4, True), (5, False)]
 
@@ -92,22 +92,22 @@ def test_boxes_that_the_export_interpolated_are_left_out(tmp_path: Path) -> None
     assert seen(found) == [(0, True), (4, True), (8, True), (9, False)]
 
 
-def test_answers_about_a_region_are_its_attributes(tmp_path: Path) -> None:
-    predictions = [
-        prediction("gender", "choices", ["female"]),
-        prediction("Age", "choices", ["mid", "old"]),
-        prediction("note", "textarea", ["by the door"]),
-        prediction("person", "textarea", "Ann"),
-        prediction("gender", "choices", ["male"], region_id="r2"),
+def test_choices_and_texts_of_a_region_are_its_attributes(tmp_path: Path) -> None:
+    attributes = [
+        attribute("gender", "choices", ["female"]),
+        attribute("Age", "choices", ["mid", "old"]),
+        attribute("note", "textarea", ["by the door"]),
+        attribute("person", "textarea", "Ann"),
+        attribute("gender", "choices", ["male"], region_id="r2"),
     ]
-    found = only_track(tmp_path, region(item(1)), *predictions)
+    found = only_track(tmp_path, region(item(1)), *attributes)
     assert found.row.values == {"person": "Ann", "gender": "female", "age_band": "mid/old", "note": "by the door"}
 
 
 @pytest.mark.parametrize("in_region", [True, False])
 def test_a_label_may_be_the_gender(tmp_path: Path, in_region: bool) -> None:
     results = (
-        [region(item(1), labels=["Woman"])] if in_region else [region(item(1)), prediction("tag", "labels", ["Woman"])]
+        [region(item(1), labels=["Woman"])] if in_region else [region(item(1)), attribute("tag", "labels", ["Woman"])]
     )
     assert only_track(tmp_path, *results).row.values == {"person": "r1", "gender": "Woman"}
 
@@ -124,18 +124,18 @@ def test_a_label_may_be_the_gender(tmp_path: Path, in_region: bool) -> None:
 def test_the_clocks_rate_comes_from_the_keyframes_or_the_videos_length(
     tmp_path: Path, times: list[float], fps: float
 ) -> None:
-    added = item(100, auto=True, time=3.34)  # rounded, and not drawn by anyone
+    added = item(100, auto=True, time=3.34)  # rounded, and not drawn by a person
     (video,) = read(tmp_path, [task(region(item(1, time=times[0]), added, item(200, time=times[1])))])
     assert video.fps == pytest.approx(fps)
 
 
-def test_an_old_export_may_not_know_the_videos_length(tmp_path: Path) -> None:
+def test_an_old_export_may_lack_the_videos_length(tmp_path: Path) -> None:
     shape = region(item(1, time=None), item(2, time=None), duration=None)
     (video,) = read(tmp_path, [task(shape)])
     assert (video.fps, video.frame_count) == (None, 240)
 
 
-def test_what_was_cancelled_or_not_labelled_is_passed_over(tmp_path: Path) -> None:
+def test_cancelled_and_empty_annotations_are_skipped(tmp_path: Path) -> None:
     content = task(region(item(1)))
     content["annotations"].append({"was_cancelled": True, "result": [region(item(3))]})
     videos = read(tmp_path, [content, task() | {"annotations": []}, task()])
@@ -160,7 +160,7 @@ def test_two_annotations_without_a_choice_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (item(0), "frame: '0' is no frame"),
+        (item(0), "frame: '0' is not a frame number"),
         (item(3, x=None), "x: 'None' is not a number"),
         (item(3, y=float("nan")), "y: 'nan' is not a finite number"),
         (item(3, width=0), "width: '0' makes a box without area"),
@@ -190,7 +190,7 @@ def test_a_wrong_keyframe_is_named_with_task_region_and_value(tmp_path: Path, wr
     ],
 )
 def test_json_of_another_layout_is_refused_with_what_to_export(tmp_path: Path, content: Any) -> None:
-    with pytest.raises(TruthError, match="not laid out like labelled video") as caught:
+    with pytest.raises(TruthError, match="does not have the layout of labelled video") as caught:
         read(tmp_path, content)
     assert 'export it from Label Studio as "JSON"' in caught.value.fix
 

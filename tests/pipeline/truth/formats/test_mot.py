@@ -1,4 +1,4 @@
-"""MOTChallenge ground truth, with and without what may lie beside it."""
+"""MOTChallenge ground truth, with and without seqinfo.ini."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_rows_become_boxes_by_frame_counted_from_0(tmp_path: Path) -> None:
     assert (first.row.values, second.row.values) == ({"person": "5"}, {"person": "6"})
 
 
-def test_nobody_is_in_view_between_rows(tmp_path: Path) -> None:
+def test_a_person_is_out_of_view_between_rows_that_do_not_follow_each_other(tmp_path: Path) -> None:
     (track,) = read(tmp_path, "1,5,0,0,8,9\n2,5,0,0,8,9\n7,5,0,0,8,9\n").tracks
     assert [(k.frame, k.is_visible) for k in track.keyframes] == [
         (0, True),
@@ -46,7 +46,7 @@ def test_nobody_is_in_view_between_rows(tmp_path: Path) -> None:
     ]
 
 
-def test_rows_with_conf_0_are_regions_to_be_left_out(tmp_path: Path) -> None:
+def test_rows_with_conf_0_are_regions_to_ignore(tmp_path: Path) -> None:
     tracks = read(tmp_path, "1,5,0,0,8,9,1\n2,5,0,0,8,9,0\n3,7,0,0,8,9,0\n4,8,0,0,8,9,-1\n").tracks
     assert [track.row.values for track in tracks] == [
         {"person": "5"},
@@ -56,17 +56,17 @@ def test_rows_with_conf_0_are_regions_to_be_left_out(tmp_path: Path) -> None:
     ]
 
 
-def test_a_sequence_description_says_more_of_the_video(tmp_path: Path) -> None:
+def test_a_sequence_description_gives_name_size_and_rate(tmp_path: Path) -> None:
     video = read(tmp_path, "1,5,0,0,8,9\n", SEQINFO)
     assert (video.name, video.size_px, video.fps, video.first_frame) == ("street", (1920, 1080), 30, 1)
 
 
-def test_without_a_description_the_video_is_called_as_the_folder(tmp_path: Path) -> None:
+def test_without_a_description_the_video_has_the_name_of_the_folder(tmp_path: Path) -> None:
     video = read(tmp_path, "1,5,0,0,8,9\n")
     assert (video.name, video.size_px, video.fps) == ("street", None, None)
 
 
-def test_elsewhere_the_video_is_called_as_the_file(tmp_path: Path) -> None:
+def test_outside_of_a_gt_folder_the_video_has_the_name_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "night.txt").write_text("1,5,0,0,8,9\n")
     assert read_mot(tmp_path / "night.txt")[0].name == "night"
 
@@ -74,8 +74,8 @@ def test_elsewhere_the_video_is_called_as_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("0,5,0,0,8,9", "line 2, column frame: '0' is no frame"),
-        ("1693234234123,5,0,0,8,9", "line 2, column frame: '1693234234123' is no frame"),
+        ("0,5,0,0,8,9", "line 2, column frame: '0' is not a frame number"),
+        ("1693234234123,5,0,0,8,9", "line 2, column frame: '1693234234123' is not a frame number"),
         ("one,5,0,0,8,9", "line 2, column frame: 'one' is not a number"),
         ("1,,0,0,8,9", "line 2, column id: '' is empty"),
         ("1,5,0,0,inf,9", "line 2, column width: 'inf' is not a finite number"),
@@ -93,14 +93,14 @@ def test_a_wrong_row_is_named_with_line_column_and_value(tmp_path: Path, row: st
     assert caught.value.fix
 
 
-def test_the_fix_for_a_frame_says_where_counting_begins(tmp_path: Path) -> None:
+def test_the_fix_for_a_frame_states_the_first_number(tmp_path: Path) -> None:
     with pytest.raises(TruthError) as caught:
         read(tmp_path, "0,5,0,0,8,9\n")
     assert caught.value.fix == "frames are whole numbers and begin with 1"
 
 
-def test_an_empty_file_labels_nobody(tmp_path: Path) -> None:
-    with pytest.raises(TruthError, match="labels nobody"):
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TruthError, match="has no rows"):
         read(tmp_path, "\n")
 
 

@@ -1,4 +1,4 @@
-"""Truth folders: what labellers write is read and written back, and every mistake is named with its place."""
+"""Truth folders: labels are read and written back, and every error names its place."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_names_of_videos_have_forward_slashes(tmp_path: Path) -> None:
     assert list(truth.people) == ["clips/a.mp4", "b.mp4"]
 
 
-def test_clips_say_where_labels_stop_and_what_belongs_together(tmp_path: Path) -> None:
+def test_clips_state_where_labels_stop_and_the_source_of_a_video(tmp_path: Path) -> None:
     clips = "video,labelled_until_s,source,width_px\na.mp4,40,news,640\nb/c.mp4,,,320\n"
     people = PEOPLE + "a.mp4,p1,f,,,\nb/c.mp4,p1,m,,,\nd.mp4,p1,m,,,\n"
     truth = read_truth(folder_with(tmp_path, people, BOXES + "b/c.mp4,p1,7.5,0,0,9,9\n", clips))
@@ -83,7 +83,7 @@ def test_clips_say_where_labels_stop_and_what_belongs_together(tmp_path: Path) -
     assert [truth.source(video) for video in ("a.mp4", "b/c.mp4", "d.mp4")] == ["news", "b", "d.mp4"]
 
 
-def test_without_a_word_on_it_labels_stop_with_the_last_one(tmp_path: Path) -> None:
+def test_labels_stop_with_the_last_one_where_nothing_is_stated(tmp_path: Path) -> None:
     truth = read_truth(folder_with(tmp_path, TIMES + "a.mp4,p1,female,1,2\na.mp4,p2,male,0,3.5\n"))
     assert [truth.until_s("a.mp4"), truth.until_s("empty.mp4")] == [3.5, 0.0]
 
@@ -94,7 +94,7 @@ def test_a_file_saved_by_a_spreadsheet_is_read(tmp_path: Path, encoding: str) ->
     assert read_truth(folder_with(tmp_path, people)).people["a.mp4"][0].person == "Zoë"
 
 
-def test_a_folder_without_people_is_no_truth(tmp_path: Path) -> None:
+def test_a_folder_without_people_csv_is_not_a_truth_folder(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="it has no people") as caught:
         read_truth(tmp_path)
     assert caught.value.fix == f"make one to fill in: facetally truth template VIDEOS -o {tmp_path}"
@@ -103,7 +103,7 @@ def test_a_folder_without_people_is_no_truth(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("", r"people\.csv labels nobody"),
+        ("", r"people\.csv has no rows"),
         ("a.mp4,p1,robot,,,\n", "line 2, column gender: 'robot' is not known"),
         ("a.mp4,p1,,,,\n", "line 2, column gender: '' is empty"),
         (",p1,f,,,\n", "line 2, column video: '' is empty"),
@@ -111,7 +111,7 @@ def test_a_folder_without_people_is_no_truth(tmp_path: Path) -> None:
         ("a.mp4,p1,f,25,,\n", "line 2, column age_band: '25' is not known"),
         ("a.mp4,p1,f,young/unsure,,\n", "line 2, column age_band: 'young/unsure' is not known"),
         ("a.mp4,p1,f,,blurred,\n", "line 2, column face_quality: 'blurred' is not known"),
-        ("a.mp4,p1,f,,,\na.mp4,p1,f,,,\n", "line 3, column person: 'p1' of a.mp4 stands in line 2 already"),
+        ("a.mp4,p1,f,,,\na.mp4,p1,f,,,\n", "line 3, column person: 'p1' of a.mp4 is in line 2 already"),
         ("a.mp4,p1,f,,,\na.mp4,p1,m,,,\n", "line 3, column gender: 'm' contradicts line 2, which says female"),
         ("a.mp4,p1,f,old,,\na.mp4,p1,f,mid,,\n", "line 3, column age_band: 'mid' contradicts line 2, which says old"),
     ],
@@ -137,7 +137,7 @@ def test_the_fix_for_an_age_lists_the_bands(tmp_path: Path) -> None:
         ("a.mp4,p1,f,1,2\na.mp4,p1,f,1,2\n", "line 3, column start_s: '1' overlaps with line 2"),
         ("a.mp4,p1,f,1,2\na.mp4,p1,f,4,6\na.mp4,p1,f,3,5\n", "line 4, column start_s: '3' overlaps with line 3"),
         ("a.mp4,p1,f,1,2\na.mp4,p1,m,4,5\n", "line 3, column gender: 'm' contradicts line 2"),
-        ("a.mp4,p1,f,1,2\na.mp4,p1,f,,\n", "line 3, column person: 'p1' of a.mp4 stands in line 2 already"),
+        ("a.mp4,p1,f,1,2\na.mp4,p1,f,,\n", "line 3, column person: 'p1' of a.mp4 is in line 2 already"),
     ],
 )
 def test_a_wrong_time_in_view_is_named(tmp_path: Path, rows: str, message: str) -> None:
@@ -146,7 +146,7 @@ def test_a_wrong_time_in_view_is_named(tmp_path: Path, rows: str, message: str) 
         raise error
 
 
-def test_times_in_view_may_follow_each_other_at_once(tmp_path: Path) -> None:
+def test_times_in_view_may_follow_each_other_without_a_gap(tmp_path: Path) -> None:
     rows = "a.mp4,p1,f,1,2\na.mp4,p1,f,2,3\n"
     assert read_truth(folder_with(tmp_path, TIMES + rows)).people["a.mp4"][0].intervals_s == ((1, 2), (2, 3))
 
@@ -161,7 +161,7 @@ def test_times_in_view_may_follow_each_other_at_once(tmp_path: Path) -> None:
         ("a.mp4,p1,1,0,9,9,9", "column y2: '9' is not below y1 = 9"),
         ("a.mp4,p2,1,0,0,9,9", "column person: 'p2' of a.mp4 is not in people.csv"),
         ("b.mp4,p1,1,0,0,9,9", "column person: 'p1' of b.mp4 is not in people.csv"),
-        ("a.mp4,p1,0.5,5,5,9,9", "column time_s: '0.5' of p1 in a.mp4 stands in line 2 already"),
+        ("a.mp4,p1,0.5,5,5,9,9", "column time_s: '0.5' of p1 in a.mp4 is in line 2 already"),
     ],
 )
 def test_a_wrong_box_is_named_with_line_column_and_value(tmp_path: Path, row: str, message: str) -> None:
@@ -169,7 +169,7 @@ def test_a_wrong_box_is_named_with_line_column_and_value(tmp_path: Path, row: st
     assert f"boxes.csv, line 3, {message}" in error.what
 
 
-def test_decimal_commas_are_refused_with_the_right_way_to_write_them(tmp_path: Path) -> None:
+def test_decimal_commas_are_refused_with_an_example(tmp_path: Path) -> None:
     boxes = (BOXES + "a.mp4,p1,COMMA,0,0,9,9\n").replace(",", ";").replace("COMMA", "0,5")
     error = refused(tmp_path, PEOPLE + "a.mp4,p1,f,,,\n", boxes)
     assert "line 2, column time_s: '0,5' is not a number" in error.what
@@ -181,7 +181,7 @@ def test_decimal_commas_are_refused_with_the_right_way_to_write_them(tmp_path: P
     [
         ("a.mp4,-1,\n", "line 2, column labelled_until_s: '-1' is not after the first frame"),
         ("a.mp4,all,\n", "line 2, column labelled_until_s: 'all' is not a number"),
-        ("a.mp4,5,\na.mp4,6,\n", "line 3, column video: 'a.mp4' stands in line 2 already"),
+        ("a.mp4,5,\na.mp4,6,\n", "line 3, column video: 'a.mp4' is in line 2 already"),
     ],
 )
 def test_a_wrong_clip_is_named(tmp_path: Path, rows: str, message: str) -> None:
@@ -189,18 +189,18 @@ def test_a_wrong_clip_is_named(tmp_path: Path, rows: str, message: str) -> None:
     assert f"clips.csv, {message}" in refused(tmp_path, PEOPLE + "a.mp4,p1,f,,,\n", clips=clips).what
 
 
-def test_a_missing_column_is_named_in_the_file_that_lacks_it(tmp_path: Path) -> None:
+def test_a_missing_column_is_named_with_its_file(tmp_path: Path) -> None:
     error = refused(tmp_path, PEOPLE + "a.mp4,p1,f,,,\n", "video,person,time_s,x1,y1,x2\n")
     assert f"{tmp_path / 'boxes.csv'}, line 1: no column y2" in error.what
 
 
-def test_arrays_of_boxes_belong_together() -> None:
+def test_arrays_of_boxes_have_one_length() -> None:
     with pytest.raises(ValueError, match="expected 2 times, boxes and lines"):
         LabelledBoxes(("p1", "p2"), np.zeros(2), np.zeros((1, 4)), np.zeros(2, np.int64))
 
 
 def unnumbered(truth: Truth) -> Truth:
-    """The same without the lines that it was read from."""
+    """The same labels without their line numbers."""
     people = {video: tuple(replace(p, line=0) for p in members) for video, members in truth.people.items()}
     return replace(truth, people=people)
 
@@ -216,7 +216,7 @@ def assert_same(one: Truth, other: Truth) -> None:
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    people = {
+    people: dict[str, tuple[LabelledPerson, ...]] = {
         "a.mp4": (LabelledPerson("a.mp4", "p1", "female", "mid/old", "good", 'a "note", two\nlines'),),
         "b.mp4": (LabelledPerson("b.mp4", "p1", "ignore", intervals_s=((0.5, 1.25), (3.0, 4.0))),),
     }
