@@ -10,7 +10,7 @@ demo: $(VENV)/.installed-demo  ## from nothing to a tally and a report, on real 
 	$(BIN)/python -m scripts.demo
 
 test: lint  ## lint, types and tests, on all cores
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the processes of a parallel run share the cores
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
 from drawn_world import MIXED, filmed, one_person
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +26,23 @@ with suppress(ImportError):
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     settings.load_profile("facetally")
+
+
+COSTLY = (
+    *("exported", "first", "first_run", "installed", "laid_out", "packed", "people", "rows", "smoke", "teacher"),
+    *("trained", "weights_pair", "wheel"),
+)
+"""Fixtures that take seconds: in a parallel run, all tests that share one go to the same process."""
+
+
+@pytest.hookimpl(wrapper=True)  # runs before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if costly := next((name for name in COSTLY if name in names), None):
+            value = getattr(item, "callspec", None) and item.callspec.params.get(costly)  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{costly}-{value}"))
+    yield
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,14 @@ def train(places: Path, output: Path, *words: str) -> Result:
     )
 
 
+@pytest.fixture(scope="module")
+def first(places: Path) -> Path:
+    """Weights trained for one epoch."""
+    done = train(places, places / "models")
+    assert done.exit_code == 0, done.output
+    return places / "models" / f"{NAME}.onnx"
+
+
 def test_only_images_of_the_training_split_are_used(places: Path) -> None:
     scenes = list(labelled_scenes(places / "faces.zip", places / "faces.csv.gz"))
     assert len(scenes) == 19
@@ -63,25 +71,22 @@ def test_the_fingerprint_changes_with_images_and_boxes() -> None:
     assert len({fingerprint(other) for other in (scenes, scenes[:2], drawn_scenes(3, seed=1))}) == 3
 
 
-def test_a_short_training_writes_weights_with_their_card_and_hash(places: Path) -> None:
-    done = train(places, places / "models")
-    assert done.exit_code == 0, done.output
-    weights = places / "models" / f"{NAME}.onnx"
-    card = json.loads(onnx.load(weights).metadata_props[0].value)
+def test_a_short_training_writes_weights_with_their_card_and_hash(places: Path, first: Path) -> None:
+    card = json.loads(onnx.load(first).metadata_props[0].value)
     assert (card["name"], card["seed"], card["pictures"], card["teacher"]) == (NAME, 0, 19, "none")
     assert len(card["losses"]) == 1
-    assert sha256_of(weights) in (places / "models/manifest.csv").read_text()
+    assert sha256_of(first) in (places / "models/manifest.csv").read_text()
     again = train(places, places / "models")
     assert again.exit_code == 0
-    assert json.loads(onnx.load(weights).metadata_props[0].value)["losses"] == card["losses"]
+    assert json.loads(onnx.load(first).metadata_props[0].value)["losses"] == card["losses"]
 
 
-def test_a_training_continues_from_exported_weights(places: Path, tmp_path: Path) -> None:
-    for folder, words in (("first", []), ("fresh", ["--seed", "5"]), ("second", ["--seed", "5", "--start"])):
-        start = [str(tmp_path / "first" / f"{NAME}.onnx")] if "--start" in words else []
-        done = train(places, tmp_path / folder, *words, *start)
+def test_a_training_continues_from_exported_weights(places: Path, first: Path, tmp_path: Path) -> None:
+    for folder, start in (("fresh", []), ("second", ["--start", str(first)])):
+        done = train(places, tmp_path / folder, "--seed", "5", *start)
         assert done.exit_code == 0, done.output
-    models = {path.parent.name: onnx.load(path) for path in tmp_path.glob("*/*.onnx")}
+    models = {path.parent.name: onnx.load(path) for path in (*tmp_path.glob("*/*.onnx"), first)}
+    models["first"] = models.pop(first.parent.name)
     deepest = {
         name: onnx.numpy_helper.to_array(tensor).ravel()
         for name, model in models.items()
@@ -91,7 +96,7 @@ def test_a_training_continues_from_exported_weights(places: Path, tmp_path: Path
     assert np.corrcoef(deepest["first"], deepest["second"])[0, 1] > 0.9
     assert np.corrcoef(deepest["first"], deepest["fresh"])[0, 1] < 0.1
     starts = {name: json.loads(model.metadata_props[0].value)["start"] for name, model in models.items()}
-    assert starts == {"first": "none", "fresh": "none", "second": sha256_of(tmp_path / "first" / f"{NAME}.onnx")}
+    assert starts == {"first": "none", "fresh": "none", "second": sha256_of(first)}
 
 
 def test_images_without_labels_are_refused_without_a_teacher(places: Path, tmp_path: Path) -> None:
