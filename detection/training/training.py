@@ -243,7 +243,7 @@ class ScrfdTrainer:
 
 def bfloat16_pays() -> bool:
     """Whether this processor computes in bfloat16 itself; others emulate it, which is slower than float32."""
-    has = getattr(torch.cpu, "get_capabilities", dict)()  # older versions cannot tell
+    has: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions cannot tell
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
