@@ -9,8 +9,8 @@ BIN = $(VENV)/bin
 demo: $(VENV)/.installed-demo  ## from nothing to a tally and a report, on real faces
 	$(BIN)/python -m scripts.demo
 
-test: lint  ## lint, types and tests, on all cores
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+test: lint  ## lint, types and tests, one process more than there are cores, as some wait
+	$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

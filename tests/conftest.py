@@ -29,8 +29,8 @@ with suppress(ImportError):
 
 
 COSTLY = (
-    *("exported", "first", "first_run", "installed", "laid_out", "packed", "people", "rows", "smoke", "teacher"),
-    *("trained", "weights_pair", "wheel"),
+    *("exported", "first", "first_run", "installed", "laid_out", "packed", "people", "smoke", "teacher", "trained"),
+    *("weights_pair", "wheel", "written"),
 )
 """Fixtures that take seconds: in a parallel run, all tests that share one go to the same process."""
 
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         names = getattr(item, "fixturenames", ())
         if costly := next((name for name in COSTLY if name in names), None):
             value = getattr(item, "callspec", None) and item.callspec.params.get(costly)  # type: ignore[attr-defined]
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{costly}-{value}"))
+            item.add_marker(pytest.mark.xdist_group(f"{costly}-{value}"))
     yield
 
 

@@ -46,20 +46,20 @@ class Sample:
     """(F,)"""
 
 
-def augment(scene: Scene, size_px: int, *, options: SceneAugmentOptions, rng: np.random.Generator) -> Sample:
-    """Draws one random version of a scene, `size_px` wide and high."""
-    sample = square_part(scene, size_px, options=options, rng=rng)
-    if rng.random() < options.mirror_prob:
-        sample = mirrored(sample)
-    return replace(sample, image=degrade(relight(sample.image, options, rng), options, rng))
-
-
-def square_part(scene: Scene, size_px: int, *, options: SceneAugmentOptions, rng: np.random.Generator) -> Sample:
+def square_part(
+    scene: Scene,
+    size_px: int,
+    *,
+    options: SceneAugmentOptions,
+    rng: np.random.Generator,
+    image: ImageArray | None = None,
+) -> Sample:
     """A random square of the image, resized to `size_px`; grey where it extends beyond the image.
 
-    If faces are labelled, it contains the centre of at least one.
+    If faces are labelled, it contains the centre of at least one. `image` is that of the scene, if it is decoded
+    already.
     """
-    image = scene.image_bgr()
+    image = scene.image_bgr() if image is None else image
     height, width = image.shape[:2]
     side = float(rng.choice(options.scales)) * min(height, width)
     faces = scene.boxes[~scene.is_ignored]

@@ -1,19 +1,21 @@
-"""Batches of scenes: order, augmentation and targets, the same in every process."""
+"""Batches of prepared squares: order, augmentation and targets, the same in every process."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from facetally.detection.training.assignment import anchor_boxes, anchor_centres, assign, iou_matrix
-from facetally.detection.training.augment import Sample, augment
-from facetally.detection.training.losses import AnchorTargets
+from facetally.detection.training.augment import Sample, degrade, mirrored, relight
+from facetally.detection.training.losses import AnchorTargets, TeacherPredictions
+from facetally.detection.training.mirroring import mirrored_anchors, mirrored_predictions
+from facetally.detection.training.prepared import SHAPE_SCORE, SHAPE_WIDTH, PreparedSquare, Shard, SparsePredictions
 from facetally.detection.training.recipe import ScrfdRecipe
-from facetally.detection.training.scenes import Scene, SceneKind
+from facetally.detection.training.scenes import SceneKind
 
 IGNORED_OVERLAP = 0.3
 """Anchors that overlap an ignored face by at least this (intersection over union) are ignored."""
@@ -28,28 +30,67 @@ class SceneBatch:
     targets: AnchorTargets
     is_labelled: torch.Tensor
     """(B,) bool; the targets of unlabelled images have no meaning."""
+    predictions: TeacherPredictions
+    """The teacher's, 0 at the anchors where its score is about zero."""
+    is_unknown: torch.Tensor
+    """(B, n) bool: anchors without a prediction."""
 
 
-class EpochScenes(Dataset[tuple[Sample, bool]]):
-    """The augmented scenes of one epoch, in order."""
+@dataclass(frozen=True)
+class DrawnSquare:
+    """One random version of a prepared square."""
 
-    def __init__(self, scenes: Sequence[Scene], recipe: ScrfdRecipe, seed: int, *, epoch: int) -> None:
-        self._scenes, self._recipe, self._seed = scenes, recipe, (seed, epoch)
-        self._order = epoch_order([scene.kind for scene in scenes], recipe, seed=seed, epoch=epoch)
+    sample: Sample
+    is_labelled: bool
+    predictions: TeacherPredictions
+    """Of one image."""
+    is_unknown: torch.Tensor
+    """(1, n) bool."""
+
+
+class EpochSquares(Dataset[DrawnSquare]):
+    """The augmented squares of one epoch, in order, from position `start` on."""
+
+    def __init__(self, shards: Sequence[Shard], recipe: ScrfdRecipe, seed: int, *, epoch: int, start: int = 0) -> None:
+        self._shards, self._recipe, self._seed, self._start = shards, recipe, (seed, epoch), start
+        self._places = [(shard, row) for shard in shards for row in range(len(shard))]
+        kinds = [kind for shard in shards for kind in shard.kinds]
+        self._order = epoch_order(kinds, recipe, seed=seed, epoch=epoch)
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._order) - self._start
 
-    def __getitem__(self, position: int) -> tuple[Sample, bool]:
-        scene = self._scenes[self._order[position]]
-        rng = np.random.default_rng([*self._seed, position])
-        return augment(scene, self._recipe.size_px, options=self._recipe.augment, rng=rng), scene.is_labelled
+    def __getitem__(self, index: int) -> DrawnSquare:
+        position = self._start + index
+        shard, row = self._places[self._order[position]]
+        return drawn(shard.square(row), self._recipe, np.random.default_rng([*self._seed, position]))
+
+
+def drawn(square: PreparedSquare, recipe: ScrfdRecipe, rng: np.random.Generator) -> DrawnSquare:
+    """Draws one random version: mirrored or not, with other light, and degraded to video quality."""
+    sample, predictions = square.sample, dense(square.predictions, recipe.size_px)
+    is_unknown = torch.zeros_like(predictions.scores, dtype=torch.bool)
+    if rng.random() < recipe.augment.mirror_prob:
+        sample, predictions = mirrored(sample), mirrored_predictions(predictions, recipe.size_px)
+        is_unknown = ~mirrored_anchors(recipe.size_px)[1][None]
+    sample = replace(sample, image=degrade(relight(sample.image, recipe.augment, rng), recipe.augment, rng))
+    return DrawnSquare(sample, square.kind != "taught", predictions, is_unknown)
+
+
+def dense(predictions: SparsePredictions, size_px: int) -> TeacherPredictions:
+    """The predictions at all anchors, for one image."""
+    count = len(mirrored_anchors(size_px)[0])
+    scores, shapes = np.zeros((1, count), np.float32), np.zeros((1, count, SHAPE_WIDTH), np.float32)
+    scores[0, predictions.anchors] = predictions.scores
+    shapes[0, predictions.anchors[predictions.scores >= SHAPE_SCORE]] = predictions.shapes
+    boxes, points = torch.from_numpy(shapes[..., :4]), torch.from_numpy(shapes[..., 4:])
+    return TeacherPredictions(torch.from_numpy(scores), boxes, points)
 
 
 def epoch_order(kinds: Sequence[SceneKind], recipe: ScrfdRecipe, *, seed: int, epoch: int) -> np.ndarray:
-    """(recipe.epoch_scenes,) shuffled rows of scenes of these kinds, in the recipe's shares.
+    """(recipe.epoch_scenes,) shuffled rows of squares of these kinds, in the recipe's shares.
 
-    Passes over each kind continue from epoch to epoch, so that all of its scenes are equally frequent.
+    Passes over each kind continue from epoch to epoch, so that all of its squares are equally frequent.
     """
     rows = {kind: np.flatnonzero(np.asarray(kinds) == kind) for kind, _ in recipe.shares}
     present = [(kind, share) for kind, share in recipe.shares if len(rows[kind])]
@@ -71,19 +112,24 @@ def _pass_part(rows: np.ndarray, count: int, *, seed: int, epoch: int) -> np.nda
 
 
 class Collator:
-    """Makes batches of samples of one size."""
+    """Makes batches of squares of one size."""
 
     def __init__(self, size_px: int) -> None:
         self._centres = anchor_centres(size_px, size_px)
         self._anchors = anchor_boxes(self._centres)
 
-    def __call__(self, samples: Sequence[tuple[Sample, bool]]) -> SceneBatch:
-        rows = [self._targets(sample) for sample, _ in samples]
+    def __call__(self, squares: Sequence[DrawnSquare]) -> SceneBatch:
+        rows = [self._targets(square.sample) for square in squares]
         positive, ignored, boxes = (torch.stack(parts) for parts in zip(*rows, strict=True))
+        own = [square.predictions for square in squares]
         return SceneBatch(
-            torch.from_numpy(np.stack([sample.image for sample, _ in samples])),
+            torch.from_numpy(np.stack([square.sample.image for square in squares])),
             AnchorTargets(positive, ignored, boxes),
-            torch.tensor([is_labelled for _, is_labelled in samples]),
+            torch.tensor([square.is_labelled for square in squares]),
+            TeacherPredictions(
+                *(torch.cat([getattr(part, name) for part in own]) for name in ("scores", "boxes", "points"))
+            ),
+            torch.cat([square.is_unknown for square in squares]),
         )
 
     def _targets(self, sample: Sample) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

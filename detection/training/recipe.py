@@ -34,7 +34,7 @@ class ScrfdRecipe:
     weight_decay: float = 0.02
     max_gradient: float = 10.0
     """Gradients are clipped to this norm."""
-    average_decay: float = 0.998
+    average_decay: float = 0.9995
     """Decay of the exponential moving average of the weights, which is the result of the training."""
 
     @property

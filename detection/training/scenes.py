@@ -57,7 +57,8 @@ class Scene:
         Raises:
             ValueError: the file is not an image.
         """
-        image = cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_COLOR)
+        content = np.frombuffer(self.content, np.uint8)
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
         if image is None:
             raise ValueError(f"{self.name} cannot be decoded as an image")
         return np.asarray(image, np.uint8)

@@ -1,12 +1,12 @@
-"""The training loop of a detector: epochs over random squares of images, with a checkpoint after each, resumable."""
+"""The training loop of a detector: epochs over random versions of prepared squares, resumable at any step."""
 
 from __future__ import annotations
 
 import copy
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,14 @@ import cv2
 import torch
 from torch.utils.data import DataLoader
 
-from facetally.detection.training.batches import Collator, EpochScenes, SceneBatch
-from facetally.detection.training.losses import AnchorTargets, joined, label_loss, teacher_loss
+from facetally.detection.training.batches import Collator, EpochSquares, SceneBatch
+from facetally.detection.training.losses import AnchorTargets, TeacherPredictions, joined, label_loss, teacher_loss
 from facetally.detection.training.network import LevelOutput, ScrfdNetwork
+from facetally.detection.training.prepared import SquareStore
 from facetally.detection.training.recipe import ScrfdRecipe
-from facetally.detection.training.scenes import Scene
-from facetally.detection.training.teacher import Teacher
 from facetally.files import whole_file
 
-OnStep = Callable[[int, int, float], None]
+SAVE_EVERY_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,31 @@ class EpochResult:
     loss: float
     """Mean over its batches."""
     seconds: float
+    shards: int
+    """Shards of prepared squares that it drew from."""
+
+
+@dataclass
+class EpochProgress:
+    """How far the present epoch is."""
+
+    shards: int
+    """Shards that it draws from: those that were complete when it began."""
+    steps: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What does not change what is learnt, beyond rounding."""
+
+    workers: int = 0
+    """Processes that prepare batches; 0: only this process."""
+    bfloat16: bool = False
+    """Whether the network is evaluated in bfloat16 where that is safe (autocast)."""
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+    """Asked after every step; if true, the state is saved and `ScrfdTrainer.run` ends."""
 
 
 class ScrfdTrainer:
@@ -43,87 +67,109 @@ class ScrfdTrainer:
 
     Args:
         network: trained in place; holds the averaged weights when `run` has finished.
-        scenes: the training images.
+        squares: the training images; shards that are added during the training are used from the next epoch on.
         recipe: network, loss, augmentation and schedule.
         seed: of order and augmentation.
-        state_path: the training state, saved after each epoch; if the file exists, training resumes from it. A second
-            file with the prefix "held_" keeps the state before the learning rate fell: moved to `state_path`, it lets
-            a training with more epochs resume.
-        teacher: a detector to distil; None: labels only.
+        state_path: the training state, saved every ten minutes and after each epoch; if the file exists, training
+            resumes from it. A second file with the prefix "held_" keeps the state before the learning rate fell: moved
+            to `state_path`, it lets a training with more epochs resume.
         identity: what identifies the training besides recipe and seed: the images and the teacher.
-        workers: processes that prepare images; 0: only this process.
+        options: processes, precision and stopping.
 
     Raises:
-        ValueError: too few scenes, unlabelled scenes without a teacher, or the state belongs to another training.
+        ValueError: too few squares, or the state belongs to another training.
     """
 
     def __init__(
         self,
         network: ScrfdNetwork,
-        scenes: Sequence[Scene],
+        squares: SquareStore,
         recipe: ScrfdRecipe,
         seed: int,
         state_path: Path,
-        teacher: Teacher | None = None,
         identity: str = "",
-        workers: int = 0,
+        options: TrainingOptions | None = None,
     ) -> None:
-        if len(scenes) < recipe.batch_size:
-            raise ValueError(f"{len(scenes)} scenes are too few for a batch of {recipe.batch_size}")
-        if teacher is None and not all(scene.is_labelled for scene in scenes):
-            raise ValueError("scenes without labels need a teacher")
+        count = sum(map(len, squares.shards(squares.shard_count())))
+        if count < recipe.batch_size:
+            raise ValueError(f"{count} squares in {squares.folder} are too few for a batch of {recipe.batch_size}")
         self.network = network.to(memory_format=torch.channels_last)
-        self.scenes, self.recipe, self.seed, self.state_path = scenes, recipe, seed, state_path
-        self.teacher, self.workers = teacher, workers
+        self.squares, self.recipe, self.seed, self.state_path = squares, recipe, seed, state_path
+        self.options = options or TrainingOptions()
         self.steps_per_epoch = recipe.epoch_scenes // recipe.batch_size
         self.average = copy.deepcopy(network.state_dict())
         self.optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.results: list[EpochResult] = []
+        self.progress: EpochProgress | None = None
         self.held_path = state_path.with_name(f"held_{state_path.name}")
         self._belongs_to = {"recipe": repr(replace(recipe, epochs=0)), "seed": seed, "identity": identity}
 
-    def run(self, on_step: OnStep = lambda *_: None) -> Iterator[EpochResult]:
+    def run(self) -> Iterator[EpochResult]:
         """Yields the result of every epoch: first of those already done, then of each new one once it is saved.
 
-        Args:
-            on_step: called with (step, total steps, loss) after each batch.
+        Ends early, with the state saved, when `options.should_stop` says so; `is_finished` tells the two apart.
         """
         self._load()
         yield from self.results
-        while len(self.results) < self.recipe.epochs:
-            self.results.append(self._epoch(on_step))
-            self._save()
+        while not self.is_finished and self._epoch():
             yield self.results[-1]
-        self.network.load_state_dict(self.average)
+        if self.is_finished:
+            self.network.load_state_dict(self.average)
 
-    def _epoch(self, on_step: OnStep) -> EpochResult:
-        started, epoch = time.perf_counter(), len(self.results)
-        steps = self.steps_per_epoch * self.recipe.epochs
+    @property
+    def is_finished(self) -> bool:
+        """Whether all epochs are done."""
+        return len(self.results) >= self.recipe.epochs
+
+    def averaged(self) -> ScrfdNetwork:
+        """A copy of the network with the averaged weights."""
+        network = ScrfdNetwork(self.recipe.network)
+        network.load_state_dict(self.average)
+        return network
+
+    def _epoch(self) -> bool:
+        """Does the rest of the present epoch; False if it was stopped before the end."""
+        epoch, done = len(self.results), self.progress or EpochProgress(self.squares.shard_count())
+        self.progress = done
         self.network.train()
-        loss_sum = 0.0
-        for step, batch in enumerate(self._batches(epoch), start=epoch * self.steps_per_epoch):
-            loss = self._step(batch, step)
-            loss_sum += loss
-            on_step(step + 1, steps, loss)
+        saved = last = time.perf_counter()
+        for batch in self._batches(epoch, done):
+            done.loss_sum += self._step(batch, epoch * self.steps_per_epoch + done.steps)
+            now = time.perf_counter()
+            done.steps, done.seconds, last = done.steps + 1, done.seconds + now - last, now
+            if self.options.should_stop():
+                self._save()
+                return False
+            if now - saved > SAVE_EVERY_S:
+                self._save()
+                saved = now
         rate = self.optimizer.param_groups[0]["lr"]
-        return EpochResult(epoch + 1, rate, loss_sum / self.steps_per_epoch, time.perf_counter() - started)
+        loss = done.loss_sum / self.steps_per_epoch
+        self.results.append(EpochResult(epoch + 1, rate, loss, done.seconds, done.shards))
+        self.progress = None
+        self._save()
+        return True
 
-    def _batches(self, epoch: int) -> DataLoader[Any]:
-        if self.workers:
+    def _batches(self, epoch: int, done: EpochProgress) -> DataLoader[Any]:
+        workers, batch_size = self.options.workers, self.recipe.batch_size
+        if workers:
             cv2.setNumThreads(1)  # OpenCV's threads do not survive a fork: the child would wait for them forever
+        shards = self.squares.shards(done.shards)
         return DataLoader(
-            EpochScenes(self.scenes, self.recipe, self.seed, epoch=epoch),
-            self.recipe.batch_size,
-            num_workers=self.workers,
+            EpochSquares(shards, self.recipe, self.seed, epoch=epoch, start=done.steps * batch_size),
+            batch_size,
+            num_workers=workers,
             collate_fn=Collator(self.recipe.size_px),
             drop_last=True,
-            prefetch_factor=4 if self.workers else None,
+            prefetch_factor=4 if workers else None,
         )
 
     def _step(self, batch: SceneBatch, step: int) -> float:
         self.optimizer.param_groups[0]["lr"] = self._rate(step)
-        output = joined(self.network(as_input(batch.images)))
-        loss = self._loss(output, batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bfloat16):
+            levels = self.network(as_input(batch.images))
+        scores, boxes, points = joined(levels)
+        loss = self._loss((scores.float(), boxes.float(), points.float()), batch)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation for it
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.max_gradient)
@@ -143,10 +189,10 @@ class ScrfdTrainer:
             own = AnchorTargets(*(part[labelled] for part in vars(batch.targets).values()))
             loss = loss + label_loss((output[0][labelled], output[1][labelled], output[2][labelled]), own, options)
         distilled = ~(labelled & ~batch.targets.positive.any(dim=1))  # labels without a face are trusted
-        if self.teacher and options.teacher_weight and distilled.any():
-            predictions = self.teacher.predictions(batch.images[distilled])
+        if options.teacher_weight and distilled.any():
+            predictions = TeacherPredictions(*(part[distilled] for part in vars(batch.predictions).values()))
             own_output = output[0][distilled], output[1][distilled], output[2][distilled]
-            ignored = batch.targets.ignored[distilled]
+            ignored = (batch.targets.ignored | batch.is_unknown)[distilled]
             loss = loss + options.teacher_weight * teacher_loss(
                 own_output, predictions, ignored=ignored, options=options
             )
@@ -162,13 +208,14 @@ class ScrfdTrainer:
             **self._belongs_to,
             "epochs": self.recipe.epochs,
             "results": [asdict(result) for result in self.results],
+            "progress": asdict(self.progress) if self.progress else None,
             "network": self.network.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
         }
         with whole_file(self.state_path) as temporary:
             torch.save(state, temporary)
-            if len(self.results) == self.recipe.held_epochs:
+            if len(self.results) == self.recipe.held_epochs and not self.progress:
                 shutil.copyfile(temporary, self.held_path)
 
     def _load(self) -> None:
@@ -178,18 +225,26 @@ class ScrfdTrainer:
         if differing := [name for name, value in self._belongs_to.items() if state[name] != value]:
             raise ValueError(f"{self.state_path} belongs to another training: its {', '.join(differing)} differ")
         held = min(self.recipe.held_epochs, replace(self.recipe, epochs=state["epochs"]).held_epochs)
-        if state["epochs"] != self.recipe.epochs and len(state["results"]) > held:
+        done = len(state["results"]) + (state["progress"] is not None)
+        if state["epochs"] != self.recipe.epochs and done > held:
             raise ValueError(
                 f"{self.state_path} belongs to a training of {state['epochs']} epochs whose learning rate has fallen; "
                 f"for {self.recipe.epochs} epochs put {self.held_path} in its place, if it has at most "
                 f"{self.recipe.held_epochs} of them"
             )
         self.results = [EpochResult(**result) for result in state["results"]]
+        self.progress = EpochProgress(**state["progress"]) if state["progress"] else None
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
-        if len(self.results) == self.recipe.held_epochs:  # resumed with fewer epochs: the rate falls from here
-            shutil.copyfile(self.state_path, self.held_path)
+        if len(self.results) == self.recipe.held_epochs and not self.progress:
+            shutil.copyfile(self.state_path, self.held_path)  # resumed with fewer epochs: the rate falls from here
+
+
+def bfloat16_pays() -> bool:
+    """Whether this processor computes in bfloat16 itself; others emulate it, which is slower than float32."""
+    has: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions cannot tell
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 def as_input(images_bgr: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import shutil
+import os
+import signal
 import zipfile
 from pathlib import Path
 
@@ -14,18 +15,25 @@ pytest.importorskip("onnxscript")
 
 import numpy as np
 import onnx
+import torch
 from click.testing import CliRunner, Result
 from drawn_scenes import drawn_scenes
 
+from facetally.detection.training.export import export_scrfd
+from facetally.detection.training.network import ScrfdNetwork, ScrfdNetworkOptions
+from facetally.detection.training.selection import is_held_out
 from facetally.models.weights import sha256_of
-from scripts.train_scrfd import fingerprint, labelled_scenes, main
+from scripts import prepare_squares
+from scripts.prepare_squares import images_of_test, labelled_scenes, whole_sources
+from scripts.train_scrfd import main, stop_on_signals
 
 NAME = "facetally_scrfd_500m"
+DEEPEST = "backbone.stages.3.5.3.weight"
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images with their table, and a manifest without the hash of the weights."""
+    """Images with their table, the squares prepared from them, and a manifest without the hash of the weights."""
     folder = tmp_path_factory.mktemp("places")
     scenes = drawn_scenes(20)
     with zipfile.ZipFile(folder / "faces.zip", "w") as archive:
@@ -38,21 +46,33 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer.writerow([scene.name, "val" if number == 0 else "train", *scene.boxes[0].tolist(), number % 2])
     (folder / "models").mkdir()
     (folder / "models/manifest.csv").write_text(f"name,file,sha256,bytes\n{NAME},{NAME}.onnx,,\n")
+    small = ScrfdNetwork(ScrfdNetworkOptions((8, 8), (1, 1, 1, 1), (8, 8, 8, 8), 8, 8, 1))
+    export_scrfd(small.eval(), folder / "teacher.onnx", {})
+    done = prepare(folder, folder / "squares")
+    assert done.exit_code == 0, done.output
     return folder
 
 
+def source(places: Path) -> str:
+    return f"{places / 'faces.zip'}+{places / 'faces.csv.gz'}"
+
+
+def prepare(places: Path, output: Path, *words: str) -> Result:
+    own = ["--labelled", source(places), "--held-out-from", "", "--teacher", str(places / "teacher.onnx")]
+    return CliRunner().invoke(prepare_squares.main, [*own, "-o", str(output), *words])
+
+
 def train(places: Path, output: Path, *words: str) -> Result:
-    labelled = f"{places / 'faces.zip'}+{places / 'faces.csv.gz'}"
-    return CliRunner().invoke(
-        main, ["--labelled", labelled, "-o", str(output), "--epochs", "1", "--workers", "0", *words]
-    )
+    own = ["--squares", str(places / "squares"), "-o", str(output), "--epochs", "1", "--epoch-squares", "32"]
+    return CliRunner().invoke(main, [*own, "--workers", "0", *words])
 
 
 @pytest.fixture(scope="module")
 def first(places: Path) -> Path:
-    """Weights trained for one epoch."""
-    done = train(places, places / "models")
+    """Weights trained for one epoch, with a selection."""
+    done = train(places, places / "models", "--selection", source(places), "--select-from", "", "--select-every", "1")
     assert done.exit_code == 0, done.output
+    assert "average precision" in done.output
     return places / "models" / f"{NAME}.onnx"
 
 
@@ -63,44 +83,67 @@ def test_only_images_of_the_training_split_are_used(places: Path) -> None:
         True,
         False,
     ]
+    assert len(list(images_of_test(source(places)))) == 1
 
 
-def test_the_fingerprint_changes_with_images_and_boxes() -> None:
-    scenes = drawn_scenes(3)
-    assert fingerprint(scenes) == fingerprint(drawn_scenes(3))
-    assert len({fingerprint(other) for other in (scenes, scenes[:2], drawn_scenes(3, seed=1))}) == 3
+def test_images_that_are_held_out_are_not_prepared(places: Path) -> None:
+    scenes = list(labelled_scenes(places / "faces.zip", places / "faces.csv.gz"))
+    held_out = sum(is_held_out(scene.name) for scene in scenes)
+    assert held_out > 0
+    assert json.loads((places / "squares/about.json").read_text())["pictures"] == {"labelled": 19 - held_out}
+
+
+def test_every_nth_image_is_used_without_those_to_skip(places: Path) -> None:
+    assert len(list(whole_sources(f"{places / 'faces.zip'}", "taught", ""))) == 20
+    assert len(list(whole_sources(f"{places / 'faces.zip'}", "taught", r"^1\d\.png"))) == 10
+    every_third = list(whole_sources(f"{places / 'faces.zip'}*3", "faceless", ""))
+    assert len(every_third) == 7
+    assert every_third[0][1]().kind == "faceless"
+
+
+def test_the_squares_of_another_preparation_are_not_mixed_in(places: Path, tmp_path: Path) -> None:
+    assert prepare(places, tmp_path).exit_code == 0
+    assert prepare(places, tmp_path, "--seed", "1").exit_code == 2
 
 
 def test_a_short_training_writes_weights_with_their_card_and_hash(places: Path, first: Path) -> None:
     card = json.loads(onnx.load(first).metadata_props[0].value)
-    assert (card["name"], card["seed"], card["pictures"], card["teacher"]) == (NAME, 0, 19, "none")
+    assert (card["name"], card["seed"], card["squares"]["seed"]) == (NAME, 0, 0)
+    assert card["precision"] in ("bfloat16", "float32")
     assert len(card["losses"]) == 1
     assert sha256_of(first) in (places / "models/manifest.csv").read_text()
+    assert 0 <= json.loads((places / "models" / f"{NAME}.best.json").read_text())["average_precision"] <= 1
+    assert (places / "models" / f"{NAME}.best.onnx").exists()
     again = train(places, places / "models")
     assert again.exit_code == 0
     assert json.loads(onnx.load(first).metadata_props[0].value)["losses"] == card["losses"]
 
 
 def test_a_training_continues_from_exported_weights(places: Path, first: Path, tmp_path: Path) -> None:
-    for folder, start in (("fresh", []), ("second", ["--start", str(first)])):
-        done = train(places, tmp_path / folder, "--seed", "5", *start)
-        assert done.exit_code == 0, done.output
-    models = {path.parent.name: onnx.load(path) for path in (*tmp_path.glob("*/*.onnx"), first)}
-    models["first"] = models.pop(first.parent.name)
+    done = train(places, tmp_path, "--seed", "5", "--start", str(first))
+    assert done.exit_code == 0, done.output
+    models = {"first": onnx.load(first), "second": onnx.load(tmp_path / f"{NAME}.onnx")}
     deepest = {
         name: onnx.numpy_helper.to_array(tensor).ravel()
         for name, model in models.items()
         for tensor in model.graph.initializer
-        if tensor.name == "network.backbone.stages.3.5.3.weight"
+        if tensor.name == f"network.{DEEPEST}"
     }
+    torch.manual_seed(5)
+    deepest["fresh"] = ScrfdNetwork().state_dict()[DEEPEST].numpy().ravel()
     assert np.corrcoef(deepest["first"], deepest["second"])[0, 1] > 0.9
     assert np.corrcoef(deepest["first"], deepest["fresh"])[0, 1] < 0.1
     starts = {name: json.loads(model.metadata_props[0].value)["start"] for name, model in models.items()}
-    assert starts == {"first": "none", "fresh": "none", "second": sha256_of(first)}
+    assert starts == {"first": "none", "second": sha256_of(first)}
 
 
-def test_images_without_labels_are_refused_without_a_teacher(places: Path, tmp_path: Path) -> None:
-    shutil.copy(places / "faces.zip", tmp_path)
-    refused = train(places, tmp_path / "out", "--unlabelled", str(tmp_path / "faces.zip"))
-    assert refused.exit_code != 0
-    assert "need a teacher" in str(refused.exception)
+def test_a_signal_asks_the_training_to_stop() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        should_stop = stop_on_signals()
+        assert not should_stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert should_stop()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

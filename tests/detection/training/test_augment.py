@@ -9,7 +9,6 @@ from drawn_scenes import DISC_BGR, drawn_scene
 from facetally.detection.training.augment import (
     Sample,
     SceneAugmentOptions,
-    augment,
     degrade,
     mirrored,
     relight,
@@ -72,7 +71,7 @@ def test_an_ignored_face_stays_ignored() -> None:
 
 
 def test_the_same_seed_draws_the_same_sample() -> None:
-    one, two = (augment(drawn_scene(BOX), 96, options=OPTIONS, rng=np.random.default_rng(7)) for _ in range(2))
+    one, two = (square_part(drawn_scene(BOX), 96, options=OPTIONS, rng=np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(one.image, two.image)
     assert np.array_equal(one.boxes, two.boxes)
 
@@ -98,6 +97,6 @@ def test_a_file_that_is_not_an_image_is_an_error_with_its_name() -> None:
 
 def test_a_scene_without_faces_is_allowed() -> None:
     scene = drawn_scene(np.zeros((0, 4), np.float32))
-    sample = augment(scene, 64, options=OPTIONS, rng=np.random.default_rng(0))
+    sample = square_part(scene, 64, options=OPTIONS, rng=np.random.default_rng(0))
     assert isinstance(sample, Sample)
     assert sample.boxes.shape == (0, 4)

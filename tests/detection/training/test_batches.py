@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 import torch
-from drawn_scenes import drawn_scenes
+from prepared_squares import prepared
 
 from facetally.detection.training.assignment import anchor_centres
 from facetally.detection.training.augment import Sample
-from facetally.detection.training.batches import Collator, EpochScenes, epoch_order
+from facetally.detection.training.batches import Collator, DrawnSquare, EpochSquares, dense, drawn, epoch_order
+from facetally.detection.training.mirroring import mirrored_anchors
+from facetally.detection.training.prepared import PreparedSquare, SparsePredictions
 from facetally.detection.training.recipe import ScrfdRecipe
 from facetally.detection.training.scenes import SceneKind
 
@@ -18,7 +22,9 @@ BOXES = np.array([[40.0, 30, 72, 70]], np.float32)
 
 def batch_of(boxes: np.ndarray, ignored: list[bool]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     sample = Sample(np.zeros((128, 128, 3), np.uint8), boxes, np.array(ignored, bool))
-    targets = Collator(128)([(sample, True)]).targets
+    predictions = dense(SparsePredictions.empty(), 128)
+    square = DrawnSquare(sample, True, predictions, torch.zeros_like(predictions.scores, dtype=torch.bool))
+    targets = Collator(128)([square]).targets
     return targets.positive[0], targets.ignored[0], targets.boxes[0]
 
 
@@ -75,14 +81,37 @@ def test_a_face_within_an_ignored_one_has_positive_anchors() -> None:
     assert not (positive & ignored).any()
 
 
-def test_a_sample_depends_only_on_seed_epoch_and_position() -> None:
+def test_a_square_depends_only_on_seed_epoch_and_position(tmp_path: Path) -> None:
     recipe = ScrfdRecipe(size_px=96, epoch_scenes=6)
-    one, two = (EpochScenes(drawn_scenes(4), recipe, seed=3, epoch=1)[5][0] for _ in range(2))
-    assert np.array_equal(one.image, two.image)
+    shards = prepared(tmp_path, recipe, count=4).shards(1)
+    one, two = (EpochSquares(shards, recipe, 3, epoch=1, start=start)[5 - start] for start in (0, 2))
+    assert np.array_equal(one.sample.image, two.sample.image)
 
 
-def test_other_epochs_draw_other_versions() -> None:
+def test_other_epochs_draw_other_versions(tmp_path: Path) -> None:
     recipe = ScrfdRecipe(size_px=96, epoch_scenes=1)
-    scenes = drawn_scenes(1)
-    one, two = (EpochScenes(scenes, recipe, seed=3, epoch=epoch)[0][0] for epoch in range(2))
-    assert not np.array_equal(one.image, two.image)
+    shards = prepared(tmp_path, recipe, count=1).shards(1)
+    one, two = (EpochSquares(shards, recipe, 3, epoch=epoch)[0] for epoch in range(2))
+    assert not np.array_equal(one.sample.image, two.sample.image)
+
+
+def test_the_teachers_predictions_are_mirrored_with_the_image() -> None:
+    recipe = ScrfdRecipe(size_px=128)
+    mirror_of, has_mirror = mirrored_anchors(128)
+    anchor = 2 * (16 * 3 + 5)  # of stride 8, in the fourth row and the sixth column
+    shape = np.arange(14, dtype=np.float16)[None]
+    predictions = SparsePredictions(np.array([anchor], np.uint16), np.array([0.5], np.float16), shape)
+    sample = Sample(np.zeros((128, 128, 3), np.uint8), BOXES, np.zeros(1, bool))
+    rngs = (np.random.default_rng(seed) for seed in range(8))
+    versions = [drawn(PreparedSquare("labelled", sample, predictions), recipe, rng) for rng in rngs]
+    columns = set()
+    for version in versions:
+        (row,) = version.predictions.scores[0].nonzero()[:, 0].tolist()
+        columns.add(row // 2 % 16)
+        is_mirrored = row != anchor
+        assert row == (mirror_of[anchor] if is_mirrored else anchor)
+        assert version.predictions.boxes[0, row].tolist() == ([2, 1, 0, 3] if is_mirrored else [0, 1, 2, 3])
+        points = [-6, 7, -4, 5, -8, 9, -12, 13, -10, 11] if is_mirrored else list(range(4, 14))
+        assert version.predictions.points[0, row].tolist() == points
+        assert torch.equal(version.is_unknown[0], ~has_mirror if is_mirrored else torch.zeros_like(has_mirror))
+    assert columns == {5, 11}

@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 import torch
 
 from facetally.detection.training.assignment import anchor_centres
-from facetally.detection.training.network import SCRFD_500M, ScrfdNetwork, ScrfdNetworkOptions
+from facetally.detection.training.network import SCRFD_500M, Head, ScrfdNetwork, ScrfdNetworkOptions, StridedDepthwise
 
 
 def test_each_stride_has_outputs_for_two_anchors_per_cell() -> None:
@@ -44,3 +44,19 @@ def test_an_output_depends_on_the_image_around_its_anchor() -> None:
     centres = anchor_centres(256, 256)[: len(change), :2]
     middle = (centres * change[:, None]).sum(dim=0) / change.sum()
     assert middle.tolist() == pytest.approx([44, 204], abs=20)
+
+
+def test_a_heads_convolutions_give_the_same_joined() -> None:
+    torch.manual_seed(0)
+    head, level = Head(SCRFD_500M).eval(), torch.randn(2, 16, 6, 8)
+    apart = head(level)
+    head.training = True  # of the head alone: its batch norms stay in evaluation mode
+    for one, other in zip(apart, head(level), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_strided_depthwise_convolutions_stay_in_float32() -> None:
+    strided = StridedDepthwise(4, 4, 3, 2, 1, groups=4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert strided(torch.zeros(1, 4, 8, 8)).dtype == torch.float32
+        assert torch.nn.Conv2d(4, 4, 3)(torch.zeros(1, 4, 8, 8)).dtype == torch.bfloat16

@@ -10,15 +10,18 @@ import pytest
 pytest.importorskip("torch")
 import torch
 from drawn_scenes import drawn_scene, drawn_scenes
+from prepared_squares import prepared, prepared_from
 
 from facetally.detection.evaluation import LabelledFaces, matched
 from facetally.detection.scrfd import NORMALISED, ScrfdDetector, ScrfdOptions
 from facetally.detection.training.augment import SceneAugmentOptions
 from facetally.detection.training.export import export_scrfd
+from facetally.detection.training.losses import LossOptions
 from facetally.detection.training.network import ScrfdNetwork, ScrfdNetworkOptions
+from facetally.detection.training.prepared import write_shard
 from facetally.detection.training.recipe import ScrfdRecipe
 from facetally.detection.training.teacher import Teacher
-from facetally.detection.training.training import ScrfdTrainer, as_input
+from facetally.detection.training.training import ScrfdTrainer, TrainingOptions, as_input
 
 SMALL = ScrfdNetworkOptions((8, 8), (1, 1, 1, 1), (16, 24, 32, 48), 16, 16, 1)
 TINY = ScrfdRecipe(
@@ -31,12 +34,16 @@ TINY = ScrfdRecipe(
     epoch_scenes=16,
     learning_rate=1e-2,
     average_decay=0.9,
+    loss=LossOptions(teacher_weight=0),
 )
+TAUGHT = replace(TINY, loss=LossOptions(teacher_score=0.0))
+"""For a teacher that knows nothing: its boxes are learnt from at any score."""
 
 
-def trainer(folder: Path, recipe: ScrfdRecipe = TINY) -> ScrfdTrainer:
+def trainer(folder: Path, recipe: ScrfdRecipe = TINY, options: TrainingOptions | None = None) -> ScrfdTrainer:
+    squares = prepared(folder / "squares", recipe)
     torch.manual_seed(0)
-    return ScrfdTrainer(ScrfdNetwork(recipe.network), drawn_scenes(24), recipe, 0, folder / "state")
+    return ScrfdTrainer(ScrfdNetwork(recipe.network), squares, recipe, 0, folder / "state", options=options)
 
 
 def weights(network: torch.nn.Module) -> torch.Tensor:
@@ -65,6 +72,53 @@ def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path: Path) -> 
     resumed = trainer(tmp_path / "halves")
     assert [result.epoch for result in resumed.run()] == [1, 2]
     assert torch.equal(weights(whole.network), weights(resumed.network))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_training_stopped_at_any_step_resumes_to_the_same_weights(tmp_path: Path, steps: int) -> None:
+    whole = trainer(tmp_path / "whole")
+    losses = [result.loss for result in whole.run()]
+    asked: list[bool] = []
+
+    def should_stop() -> bool:
+        asked.append(True)
+        return len(asked) == steps
+
+    stopped = trainer(tmp_path / "parts", options=TrainingOptions(should_stop=should_stop))
+    list(stopped.run())
+    assert not stopped.is_finished
+    resumed = trainer(tmp_path / "parts")
+    assert [result.loss for result in resumed.run()] == pytest.approx(losses)
+    assert torch.equal(weights(whole.network), weights(resumed.network))
+
+
+def test_the_state_is_saved_within_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facetally.detection.training.training.SAVE_EVERY_S", 0.0)
+    state = tmp_path / "state"
+    seen: list[bool] = []
+
+    def should_stop() -> bool:
+        seen.append(state.exists())
+        return False
+
+    list(trainer(tmp_path, replace(TINY, epochs=1), TrainingOptions(should_stop=should_stop)).run())
+    assert seen == [False, True]
+
+
+def test_shards_that_are_added_are_used_from_the_next_epoch_on(tmp_path: Path) -> None:
+    learner = trainer(tmp_path)
+    epochs = learner.run()
+    assert next(epochs).shards == 1
+    for number, row in enumerate(range(2), start=1):
+        write_shard(learner.squares.folder, number, [learner.squares.shards(1)[0].square(row)])
+    assert next(epochs).shards == 3
+
+
+def test_the_losses_in_bfloat16_are_about_those_in_float32(tmp_path: Path) -> None:
+    exact = next(trainer(tmp_path / "float32").run())
+    rounded = next(trainer(tmp_path / "bfloat16", options=TrainingOptions(bfloat16=True)).run())
+    assert rounded.loss != exact.loss
+    assert rounded.loss == pytest.approx(exact.loss, rel=0.05)
 
 
 def test_a_longer_training_resumes_from_before_the_rate_fell_in_a_shorter_one(tmp_path: Path) -> None:
@@ -96,15 +150,9 @@ def test_a_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
         next(trainer(tmp_path, replace(TINY, learning_rate=2e-2)).run())
 
 
-def test_too_few_scenes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="too few for a batch"):
-        ScrfdTrainer(ScrfdNetwork(SMALL), drawn_scenes(2), TINY, 0, tmp_path / "state")
-
-
-def test_scenes_without_labels_need_a_teacher(tmp_path: Path) -> None:
-    scenes = [replace(scene, is_labelled=False) for scene in drawn_scenes(8)]
-    with pytest.raises(ValueError, match="need a teacher"):
-        ScrfdTrainer(ScrfdNetwork(SMALL), scenes, TINY, 0, tmp_path / "state")
+def test_too_few_squares_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"4 squares in .* too few for a batch"):
+        ScrfdTrainer(ScrfdNetwork(SMALL), prepared(tmp_path, TINY, count=1), TINY, 0, tmp_path / "state")
 
 
 def test_a_teacher_predicts_at_the_networks_own_anchors(tmp_path: Path) -> None:
@@ -127,15 +175,18 @@ def test_the_teacher_is_not_run_on_images_labelled_as_faceless(tmp_path: Path) -
             raise AssertionError("the teacher was run")
 
     scenes = [drawn_scene(np.zeros((0, 4)), seed=seed) for seed in range(8)]
-    teacher = cast(Teacher, Forbidden())
-    learner = ScrfdTrainer(ScrfdNetwork(SMALL), scenes, replace(TINY, epoch_scenes=8), 0, tmp_path / "s", teacher)
+    recipe = replace(TINY, epoch_scenes=8)
+    squares = prepared_from(scenes, tmp_path, recipe, teacher=cast(Teacher, Forbidden()))
+    learner = ScrfdTrainer(ScrfdNetwork(SMALL), squares, recipe, 0, tmp_path / "s")
     assert all(result.loss > 0 for result in learner.run())
 
 
 def test_scenes_without_labels_are_learnt_from_a_teacher(tmp_path: Path) -> None:
     export_scrfd(ScrfdNetwork(SMALL).eval(), tmp_path / "teacher.onnx", {})
     scenes = [replace(scene, is_labelled=number % 2 == 0) for number, scene in enumerate(drawn_scenes(16))]
-    learner = ScrfdTrainer(ScrfdNetwork(SMALL), scenes, TINY, 0, tmp_path / "s", Teacher(tmp_path / "teacher.onnx"))
+    squares = prepared_from(scenes, tmp_path, TAUGHT, teacher=Teacher(tmp_path / "teacher.onnx"))
+    assert set(squares.shards(1)[0].kinds) == {"labelled", "taught"}
+    learner = ScrfdTrainer(ScrfdNetwork(SMALL), squares, TAUGHT, 0, tmp_path / "s")
     assert all(result.loss > 0 for result in learner.run())
 
 
