@@ -125,7 +125,7 @@ def test_an_actor_is_a_person_and_the_split_may_be_in_the_tables_folder(tmp_path
 
 def test_tables_may_be_compressed_and_are_merged(tmp_path: Path) -> None:
     written(tmp_path / "a.jpg"), written(tmp_path / "b.jpg")
-    first = written(tmp_path / "a.csv.gz", gzip.compress(b"file,gender\na.jpg,Female\n"))
+    first = written(tmp_path / "a.csv.gz", gzip.compress(b"file,gender\na.jpg,Female\n", mtime=0))
     second = written(tmp_path / "b.csv", b"file,gender\nb.jpg,Male\n")
     images = ImageSource("set", (tmp_path,), (first, second)).read()
     assert [image.is_female for image in images] == [True, False]
@@ -139,7 +139,7 @@ def test_tables_may_be_compressed_and_are_merged(tmp_path: Path) -> None:
         ("t.csv", b"file\n\xff\xfe\n", r"t\.csv cannot be read as a table"),
         ("t.csv", b"file,gender\na.jpg,Male\n,Female\n", r"t\.csv, line 3: `file` is empty"),
         ("t.csv.gz", b"file,gender\n", r"t\.csv\.gz cannot be read as a table"),
-        ("t.csv.gz", gzip.compress(b"file,gender\n" * 99)[:20], r"t\.csv\.gz cannot be read as a table"),
+        ("t.csv.gz", gzip.compress(b"file,gender\n" * 99, mtime=0)[:20], r"t\.csv\.gz cannot be read as a table"),
     ],
 )
 def test_an_unreadable_table_is_named_in_the_error(tmp_path: Path, name: str, content: bytes, message: str) -> None:
