@@ -68,6 +68,7 @@ def models_pull(name: str, yes: bool) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("facetally-models.zip"),
     show_default=True,
+    help="The .zip file.",
 )
 @MODELS_DIR
 def models_bundle(out: Path, models_dir: Path | None) -> None:

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("images", nargs=-1, required=True)
-@click.option("--format", "format_name", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print the faces.",
+)
 @click.option(
     "--annotate", type=FOLDER, metavar="FOLDER", help="Write copies to this folder with boxes and predictions drawn in."
 )

@@ -56,7 +56,7 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
     type=float,
     help=f"Seconds between two sampled frames; 0: every frame.  [default: {Sampling.every_s}]",
 )
-@click.option("--keyframes", is_flag=True, default=None, help="Sample keyframes only: fastest, and coarse.")
+@click.option("--keyframes", is_flag=True, default=None, help="Sample only keyframes, often seconds apart: fastest, but coarse.")
 @DEVICE
 @click.option(
     "--workers",
@@ -87,7 +87,7 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
     "--allow-untrained",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="BACKBONE",
-    help="Run without a classifier, on an ImageNet backbone: every gender is unknown.",
+    help="Run without a trained classifier, with this ImageNet backbone (.pth): every gender is unknown.",
 )
 @click.option_panel("Input and output", options=["inputs", "--out", "--force", "--config"])
 @click.option_panel("Models", options=["--detector", "--classifier", "--models-dir"])
@@ -178,6 +178,8 @@ def _run_and_print(inputs: tuple[str, ...], out: Path, given: dict[str, Any]) ->
 @OUT
 def status(out: Path) -> None:
     """Shows the state of a run: what is done, what failed and why, what is left; exit code 1 unless all is done.
+
+    OUT is the folder that `facetally run` wrote.
 
     Example: facetally status out
     """

@@ -17,7 +17,7 @@ MIN_CELL = click.option(
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Leave out cells of video, time, gender and age with fewer appearances.",
+    help="Leave out cells (video, time bin, gender and age band) with fewer appearances.",
 )
 MIN_CONFIDENCE = click.option(
     "--min-confidence",
@@ -27,7 +27,7 @@ MIN_CONFIDENCE = click.option(
 CALIBRATION = click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    help="Report of `facetally validate`: also show shares corrected for the classifier's errors.",
+    help="Folder that `facetally validate` wrote: also show shares corrected for the classifier's errors.",
 )
 
 
@@ -41,7 +41,7 @@ CALIBRATION = click.option(
     type=click.Choice(["all", "video", "time"]),
     default="all",
     show_default=True,
-    help="What to print; the written table always has everything.",
+    help="Print one line, or one for each video or time bin. OUT/tallies/ always holds all of them.",
 )
 @MIN_CONFIDENCE
 @MIN_CELL
@@ -50,6 +50,8 @@ def tally(
     out: Path, bin_text: str, by: Grouping, min_confidence: float | None, min_cell: int, calibration: Path | None
 ) -> None:
     """Sums up a run by video, time bin, perceived gender and age: prints the sums and writes OUT/tallies/.
+
+    OUT is the folder that `facetally run` wrote.
 
     Example: facetally tally out --bin 15m --by time
     """
@@ -82,6 +84,8 @@ def tally(
 @CALIBRATION
 def report(out: Path, page: Path | None, min_confidence: float | None, min_cell: int, calibration: Path | None) -> None:
     """Writes a self-contained HTML page: shares, over time, per video, failures, models, method and limits.
+
+    OUT is the folder that `facetally run` wrote.
 
     Example: facetally report out
     """

@@ -29,14 +29,14 @@ DATA = click.option(
 )
 ALIGNED = click.option("--aligned", is_flag=True, help="The images are aligned crops already: only resize them.")
 CACHE = click.option("--cache", type=FOLDER, help="Keep the face crops here.  [default: OUT/crops]")
-LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this many images per source.")
+LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this many images of each data set.")
 
 
 @click.command()
 @click.argument("recipe_name", metavar="RECIPE")
 @DATA
-@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for weights, card and evaluation.")
-@click.option("--backbone", type=FILE, help="Start from these backbone weights.  [default: from scratch]")
+@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for weights, model card and evaluation.")
+@click.option("--backbone", type=FILE, help="Start from these weights of the first layers (.pth).  [default: from scratch]")
 @click.option("--start", type=FILE, help="Continue from a finished .pth of RECIPE, with the recipe's last stage only.")
 @click.option(
     "--teacher",
@@ -51,8 +51,10 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this m
 @CACHE
 @LIMIT
 @click.option("--epochs", type=click.IntRange(1), help="At most this many epochs per stage.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Of all random numbers.")
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where the network is trained."
+)
 @click.option(
     "--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Processes that prepare crops."
 )
@@ -73,11 +75,11 @@ def train(
     device: ComputeDevice,
     workers: int,
 ) -> None:
-    """Trains a classifier by RECIPE and writes its weights, card and evaluation.
+    """Trains a classifier by RECIPE and writes its weights, model card and evaluation.
 
     RECIPE is one of gender-utkface, genderage, age-resnet50, age-resnet34, age-efficientnet-b0, gender-focal,
     gender-age-128, facetally. A training that was stopped resumes with the same command. With more --epochs a finished
-    training continues, unless the recipe's learning rate falls to zero on a cosine.
+    training continues, unless the recipe's learning rate falls along a cosine.
 
     Example: facetally train genderage --data UTKFace.zip -o genderage
     """
@@ -127,7 +129,7 @@ def train(
 @MODELS_DIR
 @CACHE
 @LIMIT
-@click.option("--held-out", is_flag=True, help="Only use the images of these sets that the model's training held out.")
+@click.option("--held-out", is_flag=True, help="Only use images that the model's training held out: it did not learn from them.")
 def evaluate(
     sources: tuple[str, ...],
     model: str,
@@ -141,6 +143,7 @@ def evaluate(
 ) -> None:
     """Evaluates a classifier on labelled images: accuracy by class, set, group and age, plots, and its worst mistakes.
 
+    IMAGES is a folder, .zip or .tar: UTKFace, male/ and female/ folders, or any images with a TABLE (.csv) of labels.
     Faces are found and aligned first; images without a face are counted and left out.
 
     Example: facetally evaluate images/ --model facetally -o evaluation

@@ -23,12 +23,12 @@ TRUTH = click.option("--truth", "truth_folder", type=FOLDER, required=True, help
     type=float,
     default=0.95,
     show_default=True,
-    help="Propose the confidence threshold that reaches this accuracy.",
+    help="Propose a --min-confidence for `facetally tally` with which the known genders reach this accuracy.",
 )
 @click.option(
     "--labels-sampled",
     is_flag=True,
-    help="The labelled videos were drawn at random from the run's: corrections are then more precise.",
+    help="The labelled videos were drawn at random from the run's: allows one more method of correction.",
 )
 @click.option("-o", "--out", "report_folder", type=FOLDER, help="Folder for the report.  [default: OUT/validation]")
 @click.option("--with-crops", is_flag=True, help="Also write errors.png: face crops of the people misclassified.")
@@ -43,7 +43,7 @@ def validate(
 ) -> None:
     """Checks a run against hand labels: accuracy, intervals, shares, errors, and a verdict on the target.
 
-    Exit codes: 0 pass, 1 fail (or a problem to fix), 3 not enough labels.
+    OUT is the folder that `facetally run` wrote. Exit codes: 0 pass, 1 fail (or a problem to fix), 3 not enough labels.
 
     Example: facetally validate out --truth truth --target 0.85
     """
@@ -73,6 +73,8 @@ def validate(
 )
 def compare(run_a: Path, run_b: Path, truth_folder: Path, path: Path | None) -> None:
     """Compares two runs over the same videos: which one is correct more often, and is that more than chance?
+
+    RUN_A and RUN_B are folders that `facetally run` wrote.
 
     Example: facetally compare out-a out-b --truth truth
     """
@@ -112,7 +114,7 @@ def truth_template(videos: tuple[str, ...], out: Path) -> None:
     "format_name",
     type=click.Choice(["cvat", "mot", "label-studio", "csv"]),
     required=True,
-    help="CVAT for video 1.1 XML, MOT gt.txt, Label Studio video JSON, or a CSV of intervals.",
+    help="CVAT for video 1.1 XML, MOT gt.txt, Label Studio video JSON, or a CSV of times in view.",
 )
 @click.option("-o", "--out", type=FOLDER, required=True, help="New truth folder.")
 @click.option("--videos", multiple=True, help="The labelled videos, to read the times of their frames.")
@@ -123,7 +125,7 @@ def truth_template(videos: tuple[str, ...], out: Path) -> None:
 @click.option(
     "--attributes",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="CSV with person, gender, ...: for MOT, which has no attributes.",
+    help="CSV with the columns person, gender, ...: for MOT, which holds no gender.",
 )
 def truth_import(
     files: tuple[Path, ...],
@@ -154,7 +156,7 @@ def truth_import(
 @click.argument("folder", type=FOLDER)
 @click.option("--videos", multiple=True, required=True, help="The labelled videos.")
 @click.option("--run", type=FOLDER, help="A run over these videos: its faces help to check times and boxes.")
-@click.option("--fix", type=FOLDER, metavar="NEW_FOLDER", help="Write the fixed labels to this new folder.")
+@click.option("--fix", type=FOLDER, metavar="NEW_FOLDER", help="Write the fixed labels to this new folder, if all findings can be fixed.")
 def truth_check(folder: Path, videos: tuple[str, ...], run: Path | None, fix: Path | None) -> None:
     """Checks labels against their videos: names, times, frame rates, rotation, scale; can fix them.
 

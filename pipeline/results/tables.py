@@ -36,7 +36,7 @@ FACES = _schema(
     _VIDEO_ID,
     ("frame_index", pa.int64(), "0-based position of the frame among all decoded frames"),
     ("time_s", pa.float64(), "Presentation time in seconds from the video's first frame"),
-    ("duration_s", pa.float64(), "Seconds that the sampled frame stands for"),
+    ("duration_s", pa.float64(), "Seconds that the sampled frame adds to the screen time of its faces"),
     ("track_id", pa.int64(), "The appearance in tracks/ that the face belongs to; -1: none, or one that is too short"),
     ("x1", pa.float32(), "Left edge in pixels of the frame as displayed"),
     ("y1", pa.float32(), "Top edge in pixels"),
@@ -78,15 +78,15 @@ VIDEOS = _schema(
     ("options_digest", pa.string(), "Hash of the options and weights that made the rows"),
     ("container", pa.string(), "Container format"),
     ("codec", pa.string(), "Video codec"),
-    ("width_px", pa.int64(), "Stored width"),
-    ("height_px", pa.int64(), "Stored height"),
+    ("width_px", pa.int64(), "Stored width, before rotation"),
+    ("height_px", pa.int64(), "Stored height, before rotation"),
     ("fps", pa.float64(), "Mean frame rate stated by the container; 0: not stated"),
     ("expected_s", pa.float64(), "Duration stated by the container; 0: not stated"),
     ("decoded_s", pa.float64(), "Seconds that could be decoded"),
     ("coverage", pa.float64(), "decoded_s / expected_s, 0-1"),
     ("frame_count", pa.int64(), "Decoded frames"),
     ("sampled_count", pa.int64(), "Frames that were sampled"),
-    ("bad_packet_count", pa.int64(), "Packets that could not be read or decoded"),
+    ("bad_packet_count", pa.int64(), "Packets (compressed pieces of the video) that could not be read or decoded"),
     ("face_count", pa.int64(), "Faces found in sampled frames"),
     ("track_count", pa.int64(), "Appearances"),
 )
@@ -98,8 +98,8 @@ TALLIES = _schema(
     ("bin_stop_s", pa.float64(), "End of the time bin, not included"),
     ("gender", pa.string(), "Perceived gender: female, male, unknown"),
     ("age_band", pa.string(), "Perceived age band, or unknown"),
-    ("appearances", pa.int64(), "Tracks that begin in the bin"),
-    ("screen_time_s", pa.float64(), "Seconds of screen time of all tracks in the bin"),
+    ("appearances", pa.int64(), "Appearances that begin in the bin"),
+    ("screen_time_s", pa.float64(), "Seconds of screen time in the bin, summed over appearances"),
 )
 
 
