@@ -56,7 +56,9 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
     type=float,
     help=f"Seconds between two sampled frames; 0: every frame.  [default: {Sampling.every_s}]",
 )
-@click.option("--keyframes", is_flag=True, default=None, help="Sample only keyframes, often seconds apart: fastest, but coarse.")
+@click.option(
+    "--keyframes", is_flag=True, default=None, help="Sample only keyframes, often seconds apart: fastest, but coarse."
+)
 @DEVICE
 @click.option(
     "--workers",

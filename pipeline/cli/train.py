@@ -36,7 +36,9 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this m
 @click.argument("recipe_name", metavar="RECIPE")
 @DATA
 @click.option("-o", "--out", type=FOLDER, required=True, help="Folder for weights, model card and evaluation.")
-@click.option("--backbone", type=FILE, help="Start from these weights of the first layers (.pth).  [default: from scratch]")
+@click.option(
+    "--backbone", type=FILE, help="Start from these weights of the first layers (.pth).  [default: from scratch]"
+)
 @click.option("--start", type=FILE, help="Continue from a finished .pth of RECIPE, with the recipe's last stage only.")
 @click.option(
     "--teacher",
@@ -53,7 +55,11 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this m
 @click.option("--epochs", type=click.IntRange(1), help="At most this many epochs per stage.")
 @click.option("--seed", default=0, show_default=True, help="Of all random numbers.")
 @click.option(
-    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where the network is trained."
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where the network is trained.",
 )
 @click.option(
     "--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Processes that prepare crops."
@@ -129,7 +135,9 @@ def train(
 @MODELS_DIR
 @CACHE
 @LIMIT
-@click.option("--held-out", is_flag=True, help="Only use images that the model's training held out: it did not learn from them.")
+@click.option(
+    "--held-out", is_flag=True, help="Only use images that the model's training held out: it did not learn from them."
+)
 def evaluate(
     sources: tuple[str, ...],
     model: str,

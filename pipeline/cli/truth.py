@@ -156,7 +156,12 @@ def truth_import(
 @click.argument("folder", type=FOLDER)
 @click.option("--videos", multiple=True, required=True, help="The labelled videos.")
 @click.option("--run", type=FOLDER, help="A run over these videos: its faces help to check times and boxes.")
-@click.option("--fix", type=FOLDER, metavar="NEW_FOLDER", help="Write the fixed labels to this new folder, if all findings can be fixed.")
+@click.option(
+    "--fix",
+    type=FOLDER,
+    metavar="NEW_FOLDER",
+    help="Write the fixed labels to this new folder, if all findings can be fixed.",
+)
 def truth_check(folder: Path, videos: tuple[str, ...], run: Path | None, fix: Path | None) -> None:
     """Checks labels against their videos: names, times, frame rates, rotation, scale; can fix them.
 

@@ -140,11 +140,11 @@ def test_a_model_is_trained_by_one_command_and_evaluated_by_another(tmp_path: Pa
     pytest.importorskip("torchvision")
     data, cache = f"drawn={draw_images(tmp_path / 'images', 90)}", ("--cache", tmp_path / "crops")
     options = ("--aligned", *cache, "--epochs", 1, "--workers", 0, "-o", tmp_path / "model")
-    done = facetally("train", "genderage", "--data", data, *options)
+    done = facetally("train", "gender-utkface", "--data", data, *options)
     assert done.exit_code == 0
     assert "epoch 1: loss" in done.stderr and "training starts from scratch" in done.stderr
     assert "female recall" in done.stdout and "epoch" not in done.stdout
-    model = tmp_path / "model" / "genderage.onnx"
+    model = tmp_path / "model" / "gender-utkface.onnx"
     again = facetally(
         "evaluate", data, "--model", model, "--aligned", *cache, "--held-out", "-o", tmp_path / "outcomes"
     )
