@@ -32,6 +32,10 @@ class ModelError(PipelineError):
     """Weights that are missing, damaged or of the wrong kind."""
 
 
+class MissingModelError(ModelError):
+    """Known weights that are not on this machine."""
+
+
 class TruthError(PipelineError):
     """Labels that cannot be used."""
 

@@ -38,6 +38,7 @@ from facetally.batch.worker import Heartbeat, Job, WorkerTask
 from facetally.batch.worker_pool import allocate_workers, available_cores
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.inputs import InputVideo, find_videos
+from facetally.jobs import NoProgress
 from facetally.models.engines import Engines, load_engines
 from facetally.options import ComputeDevice, RunOptions, Sampling, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
@@ -69,19 +70,6 @@ MINUTES = click.option("--minutes", default=2.0, show_default=True, help="Length
 DETECTOR = click.option("--detector", default=RunOptions.detector, show_default=True)
 EVERY = click.option("--every", "every_s", default=Sampling.every_s, show_default=True)
 REPORTS = click.option("--reports", type=click.Path(path_type=Path), default=Path("reports/benchmarks"))
-
-
-class Silent:
-    """Shows no progress."""
-
-    def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None:
-        pass
-
-    def advanced(self, video_id: str, time_s: float) -> None:
-        pass
-
-    def finished(self, row: VideoRow) -> None:
-        pass
 
 
 @click.group(help=__doc__)
@@ -302,7 +290,7 @@ def run_whole_job(
     with tempfile.TemporaryDirectory() as out:
         ledger = Ledger(Path(out))
         plan = plan_run(videos, ledger, options.digest(engines.model_hashes))
-        rows = run_videos(plan, ledger, engines, options=options, progress=Silent(), workers=workers)
+        rows = run_videos(plan, ledger, engines, options=options, progress=NoProgress(), workers=workers)
     return {
         "frames": sum(row.frame_count for row in rows),
         "sampled": sum(row.sampled_count for row in rows),

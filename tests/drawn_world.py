@@ -25,7 +25,6 @@ from facetally.detection.faces import Faces, ImageArray
 from facetally.gender.attributes import Attributes, FloatArray
 from facetally.models.engines import Engines
 from facetally.models.weights import ModelFile
-from facetally.results.ledger import VideoRow
 from facetally.video.reader import FrameImage
 
 WIDTH_PX, HEIGHT_PX = 160, 120
@@ -251,16 +250,6 @@ class ColourClassifier:
         redness = middle[:, 0] - middle[:, 2]
         prob = np.where(redness > 70, FEMALE_PROB["red"], np.where(redness < -70, FEMALE_PROB["blue"], 0.5))
         return Attributes(prob.astype(np.float32), np.full(len(crops), np.nan, np.float32))
-
-
-class Silent:
-    """Progress that ignores all notifications."""
-
-    def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None: ...
-
-    def advanced(self, video_id: str, time_s: float) -> None: ...
-
-    def finished(self, row: VideoRow) -> None: ...
 
 
 def engines() -> Engines:

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from facetally.errors import PipelineError
+from facetally.errors import MissingModelError, PipelineError
 from facetally.models.weights import ModelKind, find_model
 from facetally.options import RunOptions
 
@@ -78,6 +78,8 @@ def _devices() -> Finding:
 def _model(name: str, kind: ModelKind, models_dir: Path | None) -> Finding:
     try:
         file = find_model(name, kind, models_dir)
+    except MissingModelError as error:
+        return Finding("MISSING", error.what, error.fix)
     except PipelineError as error:
-        return Finding("MISSING" if "not on this machine" in error.what else "FAILED", error.what, error.fix)
+        return Finding("FAILED", error.what, error.fix)
     return Finding("ok", f"{kind} {name}: {file.path} (verified; licence: {file.licence})")

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TextIO
 
-from facetally.errors import ModelError
+from facetally.errors import MissingModelError, ModelError
 from facetally.files import whole_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -154,7 +154,7 @@ def find_model(name_or_path: str, kind: ModelKind, models_dir: Path | None = Non
     for path, known in _present(entries, models_dir):
         return verified(path, known)
     fix = f"facetally models pull {name_or_path}" if any(e.url for e in entries) else "install facetally again"
-    raise ModelError(f"the weights of {kind} {name_or_path!r} are not on this machine", fix=fix)
+    raise MissingModelError(f"the weights of {kind} {name_or_path!r} are not on this machine", fix=fix)
 
 
 def _refuse_foreign_parts(path: Path) -> None:

@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drawn_world import Silent, engines
+from drawn_world import engines
 
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
 from facetally.inputs import InputVideo
+from facetally.jobs import NoProgress
 from facetally.options import RunOptions, Sampling, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.video.reader import VideoReader
@@ -30,7 +31,7 @@ def rows(written: dict[str, tuple[Path, Expected]], tmp_path_factory: pytest.Tem
     videos = [InputVideo(path, name) for name, (path, _) in written.items()]
     plan = plan_run(videos, ledger, options.digest(engines().model_hashes))
     workers = WorkerOptions(stall_s=30)
-    run = run_videos(plan, ledger, engines(), options=options, progress=Silent(), workers=workers)
+    run = run_videos(plan, ledger, engines(), options=options, progress=NoProgress(), workers=workers)
     assert len(run) == len(written)
     return {row.video: row for row in run}
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from drawn_world import FailingDetector, Silent, UnstartableDetector, engines
+from drawn_world import FailingDetector, UnstartableDetector, engines
 
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
@@ -23,6 +23,7 @@ from facetally.batch.worker import Heartbeat, Job, WorkerTask, _send_heartbeats
 from facetally.batch.worker_pool import allocate_workers, run_workers
 from facetally.errors import OptionError
 from facetally.inputs import find_videos
+from facetally.jobs import NoProgress
 from facetally.options import RunOptions, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, read_table
@@ -34,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def run(folder: Path, out: Path, *, detector: FailingDetector, workers: WorkerOptions) -> dict[str, VideoRow]:
     using = replace(engines(), detector=detector)
     plan = plan_run(find_videos([str(folder)]), Ledger(out), OPTIONS.digest(using.model_hashes))
-    rows = run_videos(plan, Ledger(out), using, options=OPTIONS, progress=Silent(), workers=workers)
+    rows = run_videos(plan, Ledger(out), using, options=OPTIONS, progress=NoProgress(), workers=workers)
     return {row.video: row for row in rows}
 
 
@@ -101,7 +102,7 @@ def test_a_lost_video_is_tried_again_by_the_next_run(films: Path, tmp_path: Path
     run(films, tmp_path, detector=FailingDetector("SIGSEGV"), workers=WorkerOptions())
     plan = plan_run(find_videos([str(films)]), Ledger(tmp_path), OPTIONS.digest(engines().model_hashes))
     assert [job.row.video for job in plan.todo] == ["mixed.mp4"]
-    (row,) = run_videos(plan, Ledger(tmp_path), engines(), options=OPTIONS, progress=Silent())
+    (row,) = run_videos(plan, Ledger(tmp_path), engines(), options=OPTIONS, progress=NoProgress())
     assert row.status == "ok"
 
 

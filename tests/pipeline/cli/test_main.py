@@ -21,7 +21,7 @@ from drawn_world import engines
 
 from facetally.batch import prepare
 from facetally.cli.main import main
-from facetally.errors import ModelError
+from facetally.errors import MissingModelError, ModelError
 from facetally.models import doctor, weights
 from facetally.models.weights import KnownModel, ModelFile
 from facetally.results.ledger import Ledger
@@ -500,6 +500,14 @@ def test_doctor_lists_what_is_missing_and_how_to_fix_it(monkeypatch: pytest.Monk
     assert lines[lines.index("MISSING  av is not installed") + 1] == "         Fix: pip install av"
     assert lines[lines.index("FAILED   ours is missing") + 1] == "         Fix: facetally models pull ours"
     assert any("onnxruntime and onnxruntime-gpu overwrite each other" in line for line in lines)
+
+
+def test_doctor_tells_missing_weights_from_damaged_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str, *_: object) -> ModelFile:
+        raise MissingModelError(f"{name} is gone", fix=f"facetally models pull {name}")
+
+    monkeypatch.setattr(doctor, "find_model", missing)
+    assert "MISSING  ours is gone" in facetally("doctor").stdout.splitlines()
 
 
 def test_the_contact_sheet_shows_the_misclassified_person(finished: Path, labels: Path, tmp_path: Path) -> None:

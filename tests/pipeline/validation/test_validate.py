@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from drawn_world import MIXED, Silent, engines, filmed, one_person
+from drawn_world import MIXED, engines, filmed, one_person
 from labelled_world import boxes_of, corpus, person, stored, times, truth_of
 
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
 from facetally.errors import OptionError, OutputError, TruthError
 from facetally.inputs import find_videos
+from facetally.jobs import NoProgress
 from facetally.options import PeopleOptions, RunOptions
 from facetally.quantification import correction
 from facetally.results.ledger import Ledger
@@ -86,7 +87,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Validation:
     (folder / "c" / "bad.mp4").write_text("no video")
     ledger = Ledger(out)
     plan = plan_run(find_videos([str(folder)]), ledger, OPTIONS.digest(engines().model_hashes))
-    run_videos(plan, ledger, engines(), options=OPTIONS, progress=Silent())
+    run_videos(plan, ledger, engines(), options=OPTIONS, progress=NoProgress())
     return validate_run(ledger, LABELS, ValidateOptions())
 
 

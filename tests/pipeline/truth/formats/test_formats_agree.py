@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import truth_writers
-from drawn_world import MIXED, Silent, engines, filmed, one_person
+from drawn_world import MIXED, engines, filmed, one_person
 from labelled_world import person, times
 
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
 from facetally.inputs import InputVideo, find_videos
+from facetally.jobs import NoProgress
 from facetally.options import RunOptions
 from facetally.results.ledger import Ledger
 from facetally.truth.formats.importer import import_truth
@@ -62,7 +63,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> list[InputVideo]:
 def ledger(videos: list[InputVideo], tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     ledger = Ledger(tmp_path_factory.mktemp("out"))
     plan = plan_run(videos, ledger, RunOptions().digest(engines().model_hashes))
-    run_videos(plan, ledger, engines(), options=RunOptions(), progress=Silent())
+    run_videos(plan, ledger, engines(), options=RunOptions(), progress=NoProgress())
     return ledger
 
 
