@@ -22,7 +22,7 @@ from facetally.images.predict import predict_images as predictions_of
 from facetally.images.predictions import ImagePredictions
 from facetally.log import logged_to
 from facetally.models.engines import Engines, load_engines
-from facetally.options import Device, PeopleOptions, RunOptions, WorkerOptions
+from facetally.options import ClassificationOptions, Device, RunOptions, WorkerOptions
 from facetally.quantification.correction import Correction
 from facetally.quantification.run_shares import run_corrections
 from facetally.results.ledger import Ledger, VideoRow, option_sets
@@ -297,7 +297,7 @@ def predict_images(
     classifier: str = RunOptions.classifier,
     device: Device = "auto",
     models_dir: PathLike | None = None,
-    min_confidence: float = PeopleOptions.min_confidence,
+    min_confidence: float = ClassificationOptions.min_confidence,
     annotate: PathLike | None = None,
     on_loaded: Callable[[Engines], None] = lambda _: None,
     on_image: Callable[[PredictedImage | UnreadImage, int], None] = lambda *_: None,
@@ -317,14 +317,14 @@ def predict_images(
     Raises:
         PipelineError: no image is found, or weights are missing.
     """
-    people = PeopleOptions(min_confidence=min_confidence)
-    options = RunOptions(detector=detector, classifier=classifier, detection=STILL_DETECTION, people=people)
+    settings = ClassificationOptions(min_confidence=min_confidence)
+    options = RunOptions(detector=detector, classifier=classifier, detection=STILL_DETECTION, classification=settings)
     paths = find_images(_texts(images))
     targets = annotated_paths(paths, Path(annotate)) if annotate else {}
     engines = load_engines(options, device, models_dir=_path(models_dir), unit="crop")
     on_loaded(engines)
     results = []
-    for result in predictions_of(paths, engines, people):
+    for result in predictions_of(paths, engines, settings):
         if targets and isinstance(result, PredictedImage):
             write_annotated(result, targets[result.path])
         on_image(result, len(paths))

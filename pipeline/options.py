@@ -76,7 +76,7 @@ class FollowOptions:
 
 
 @dataclass(frozen=True)
-class PeopleOptions:
+class ClassificationOptions:
     """How crops are classified, and when a gender is predicted rather than unknown."""
 
     batch_crops: int = 64
@@ -89,6 +89,11 @@ class PeopleOptions:
     min_age_years: float = 4.0
     """Gender is unknown if the predicted age is less: labels of infants are little better than guesses, and so are the
     predictions of a network trained on them (`reports/MODELS.md`, accuracy by age)."""
+
+    @classmethod
+    def of_run(cls, stored: dict[str, Any]) -> ClassificationOptions:
+        """Those among the options that a run stored; facetally 0.1 called them people."""
+        return cls(**stored.get("classification", stored.get("people", {})))
 
 
 def _scrfd() -> ScrfdOptions:
@@ -129,7 +134,7 @@ class RunOptions:
     shots: ShotCutOptions = field(default_factory=_shots)
     tracking: TrackerOptions = field(default_factory=_tracker)
     following: FollowOptions = field(default_factory=FollowOptions)
-    people: PeopleOptions = field(default_factory=PeopleOptions)
+    classification: ClassificationOptions = field(default_factory=ClassificationOptions)
 
     def as_dict(self) -> dict[str, Any]:
         """All options as nested dictionaries."""

@@ -26,7 +26,7 @@ from facetally.gender.model.export import export_onnx
 from facetally.gender.model.networks import FaceNetwork
 from facetally.models.weights import record_in_manifest
 from facetally.results.ledger import Ledger
-from facetally.tracks.people import log_odds
+from facetally.tracks.appearances import log_odds
 from facetally.truth.files import read_truth
 from facetally.validation.metrics import halves, people_figures
 from facetally.validation.outcomes import PersonOutcome, TrackOutcome

@@ -3,9 +3,9 @@
     facetally run ../shared/videos -o out
     python -m scripts.choose_thresholds out --truth ../shared/truth
 
-Two thresholds of `pipeline/options.py`: `PeopleOptions.min_confidence` is the lowest at which 95 % of the predictions
-are correct; `FollowOptions.min_screen_time_s` is the highest that loses at most 1 % of the people found. The run must
-have been made with a minimum screen time no higher than the lowest candidate.
+Two thresholds of `pipeline/options.py`: `ClassificationOptions.min_confidence` is the lowest at which 95 % of the
+predictions are correct; `FollowOptions.min_screen_time_s` is the highest that loses at most 1 % of the people found.
+The run must have been made with a minimum screen time no higher than the lowest candidate.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facetally.formatting import percent
-from facetally.options import FollowOptions, PeopleOptions
+from facetally.options import ClassificationOptions, FollowOptions
 from facetally.results.ledger import Ledger
 from facetally.truth.files import read_truth
 from facetally.validation.abstention import chosen_threshold, coverage_figures
@@ -44,7 +44,7 @@ def main(out: Path, truth: Path) -> None:
     counted = [track for track in chosen_on if track.counts]
 
     confidence = chosen_threshold(counted, MIN_ACCURACY)
-    click.echo(f"min_confidence: {confidence}; the default is {PeopleOptions().min_confidence}")
+    click.echo(f"min_confidence: {confidence}; the default is {ClassificationOptions().min_confidence}")
     _print_confidences(counted, [track for track in reported_on if track.counts], confidence)
 
     screen_time_s = chosen_screen_time_s(chosen_on)

@@ -29,7 +29,7 @@ from facetally.detection.crops import CropRecipe
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.data.face_sets import FaceCorpus, ImageArray
 from facetally.gender.metrics import GenderEvaluation
-from facetally.tracks.people import log_odds
+from facetally.tracks.appearances import log_odds
 from facetally.training.evaluate import evaluate_classifier, held_out_faces, predictions_for
 from facetally.training.face_crops import cut_sources
 from scripts.finetuning_report import onnx_milliseconds_per_face

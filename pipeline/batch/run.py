@@ -24,8 +24,8 @@ from facetally.models.engines import Engines
 from facetally.options import RunOptions, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import faces_table, tracks_table
+from facetally.tracks.appearances import Appearance, appearances_of
 from facetally.tracks.follow import FaceRows, FollowedFrame, Track
-from facetally.tracks.people import Person, people_of
 
 MIN_COVERAGE = 0.95
 """A video with less coverage is partial."""
@@ -49,7 +49,7 @@ class _OpenVideo:
 
     row: VideoRow
     rows: list[FaceRows] = field(default_factory=list)
-    people: list[Person] = field(default_factory=list)
+    appearances: list[Appearance] = field(default_factory=list)
     waiting_count: int = 0
     """Tracks that are not classified yet."""
     ended: VideoFinished | None = None
@@ -137,7 +137,8 @@ class _Batch:
         """
         crop_count = sum(len(track.crops) for _, track in self._waiting)
         oldest_s = min((video.ended_at_s for video in self._open.values()), default=math.inf)
-        if is_last or crop_count >= self._options.people.batch_crops or time.monotonic() - oldest_s > MAX_WAIT_S:
+        is_batch = crop_count >= self._options.classification.batch_crops
+        if is_last or is_batch or time.monotonic() - oldest_s > MAX_WAIT_S:
             self._classify()
         for video_id, video in list(self._open.items()):
             if video.ended and not video.waiting_count:
@@ -145,9 +146,10 @@ class _Batch:
                 self._store_copies(video_id)
 
     def _classify(self) -> None:
-        people = people_of([track for _, track in self._waiting], self._engines.classifier, self._options.people)
-        for (video_id, _), person in zip(self._waiting, people, strict=True):
-            self._open[video_id].people.append(person)
+        tracks = [track for _, track in self._waiting]
+        appearances = appearances_of(tracks, self._engines.classifier, self._options.classification)
+        for (video_id, _), appearance in zip(self._waiting, appearances, strict=True):
+            self._open[video_id].appearances.append(appearance)
             self._open[video_id].waiting_count -= 1
         self._waiting.clear()
 
@@ -165,9 +167,9 @@ def _stored(ledger: Ledger, video: _OpenVideo, ended: VideoFinished, *, provenan
     """Writes a finished video's files and returns its row; a failed video gets empty tables."""
     row = _final_row(video, ended)
     _log_problems(row, ended)
-    rows, people = ([], []) if row.status == "failed" else (video.rows, video.people)
-    tracks = tracks_table(row.video_id, people)
-    faces = faces_table(row.video_id, rows, [person.track_id for person in people])
+    rows, appearances = ([], []) if row.status == "failed" else (video.rows, video.appearances)
+    tracks = tracks_table(row.video_id, appearances)
+    faces = faces_table(row.video_id, rows, [appearance.track_id for appearance in appearances])
     ledger.store(row, faces, tracks, provenance=provenance)
     return row
 
@@ -199,7 +201,7 @@ def _final_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
         sampled_count=stats.sampled_count,
         bad_packet_count=stats.bad_packet_count,
         face_count=sum(len(rows.tracked.faces) for rows in video.rows),
-        track_count=len(video.people),
+        track_count=len(video.appearances),
     )
     fix = f"copy the file again from its source; or re-encode the rest of it: ffmpeg -i '{row.path}' repaired.mp4"
     if not stats.frame_count:

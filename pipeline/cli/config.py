@@ -3,7 +3,7 @@
     detector = "scrfd_2.5g"
     workers = 2
 
-    [people]
+    [classification]
     min_confidence = 0.8
 
 `facetally run --show-options` prints such a file.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR
-from facetally.options import Device, PeopleOptions
+from facetally.options import ClassificationOptions, Device
 
 if TYPE_CHECKING:
     from facetally.images.predict import PredictedImage
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0.5, 1),
-    default=PeopleOptions.min_confidence,
+    default=ClassificationOptions.min_confidence,
     show_default=True,
     help="Genders of a lower probability are unknown.",
 )

@@ -15,7 +15,7 @@ from facetally.detection.faces import ImageArray
 from facetally.errors import OutputError
 from facetally.files import whole_file
 from facetally.images.predict import PredictedFace, PredictedImage, read_image
-from facetally.tracks.people import PredictedGender
+from facetally.tracks.appearances import PredictedGender
 
 Colour = tuple[int, int, int]
 IntBox = npt.NDArray[np.int64]

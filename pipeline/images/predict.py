@@ -19,8 +19,8 @@ from facetally.errors import OptionError, PipelineError
 from facetally.gender.attributes import Attributes, age_band
 from facetally.inputs import named_files
 from facetally.models.engines import Engines
-from facetally.options import PeopleOptions
-from facetally.tracks.people import STORED_DECIMALS, Classifier, PredictedGender, classified, predicted_gender
+from facetally.options import ClassificationOptions
+from facetally.tracks.appearances import STORED_DECIMALS, Classifier, PredictedGender, classified, predicted_gender
 
 STILL_DETECTION = ScrfdOptions(input_px=1280, min_score=0.4)
 """Photographs are larger than video frames, and faces of crowds are smaller in them: at a run's 640 px, 18 % of the
@@ -144,7 +144,7 @@ def read_image(path: Path) -> ImageArray:
 
 
 def predict_images(
-    paths: Iterable[Path], engines: Engines, options: PeopleOptions
+    paths: Iterable[Path], engines: Engines, options: ClassificationOptions
 ) -> Iterator[PredictedImage | UnreadImage]:
     """Detects faces in images one after the other, and classifies the crops of several images together.
 
@@ -179,7 +179,7 @@ def _detected(path: Path, image: ImageArray, engines: Engines) -> _DetectedImage
 
 
 def _predicted(
-    images: Sequence[_DetectedImage], classifier: Classifier, options: PeopleOptions
+    images: Sequence[_DetectedImage], classifier: Classifier, options: ClassificationOptions
 ) -> Iterator[PredictedImage]:
     if not images:
         return
@@ -189,7 +189,9 @@ def _predicted(
         yield PredictedImage(image.path, image.width_px, image.height_px, faces)
 
 
-def _predicted_faces(faces: Faces, predictions: Attributes, options: PeopleOptions) -> tuple[PredictedFace, ...]:
+def _predicted_faces(
+    faces: Faces, predictions: Attributes, options: ClassificationOptions
+) -> tuple[PredictedFace, ...]:
     predicted = []
     for box, score, prob, age in zip(
         faces.boxes, faces.scores, predictions.female_prob, predictions.age_years, strict=True

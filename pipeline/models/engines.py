@@ -15,7 +15,7 @@ from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.model.card import Unit
 from facetally.models.weights import ModelFile, find_model
 from facetally.options import ComputeDevice, Device, RunOptions
-from facetally.tracks.people import Classifier
+from facetally.tracks.appearances import Classifier
 
 Engine = TypeVar("Engine")
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from facetally.detection.tracker import NO_TRACK
 from facetally.errors import OutputError
 from facetally.files import write_whole
+from facetally.tracks.appearances import Appearance
 from facetally.tracks.follow import FaceRows
-from facetally.tracks.people import Person
 
 PROVENANCE_KEY = b"facetally"
 SCHEMA_KEY = b"facetally_schema_version"
@@ -132,9 +132,9 @@ def faces_table(video_id: str, rows: Sequence[FaceRows], kept_ids: Iterable[int]
     )
 
 
-def tracks_table(video_id: str, people: Iterable[Person]) -> pa.Table:
+def tracks_table(video_id: str, appearances: Iterable[Appearance]) -> pa.Table:
     """The appearances of one video, sorted by track id."""
-    rows = [{"video_id": video_id} | asdict(p) for p in sorted(people, key=lambda p: p.track_id)]
+    rows = [{"video_id": video_id} | asdict(a) for a in sorted(appearances, key=lambda a: a.track_id)]
     return pa.Table.from_pylist(rows, schema=TRACKS)
 
 

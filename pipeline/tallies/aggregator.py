@@ -15,11 +15,11 @@ import pyarrow as pa
 from facetally import __version__
 from facetally.errors import OptionError
 from facetally.gender.attributes import AGE_BANDS
-from facetally.options import PeopleOptions
+from facetally.options import ClassificationOptions
 from facetally.quantification.run_shares import Unit
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TALLIES, TRACKS, read_table, write_table
-from facetally.tracks.people import predicted_gender
+from facetally.tracks.appearances import predicted_gender
 
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 DEFAULT_BIN = "15m"
@@ -61,7 +61,7 @@ def tally_videos(
         faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
         tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
         if min_confidence is not None:
-            made_with = PeopleOptions(**ledger.provenance(row.video_id)["options"]["people"])
+            made_with = ClassificationOptions.of_run(ledger.provenance(row.video_id)["options"])
             tracks = with_min_confidence(tracks, replace(made_with, min_confidence=min_confidence))
         parts.append(tally_video(faces, tracks, bin_s).assign(video_id=row.video_id, video=row.video))
     columns = TALLIES.names
@@ -71,7 +71,7 @@ def tally_videos(
     return pd.concat(filled, ignore_index=True)[columns]
 
 
-def with_min_confidence(tracks: pd.DataFrame, options: PeopleOptions) -> pd.DataFrame:
+def with_min_confidence(tracks: pd.DataFrame, options: ClassificationOptions) -> pd.DataFrame:
     """The tracks of one video with their genders decided again by these options."""
     predictions = zip(tracks["female_prob"], tracks["face_height_px"], tracks["age_years"], strict=True)
     predicted = [predicted_gender(*prediction, options=options) for prediction in predictions]

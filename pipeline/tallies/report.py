@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from facetally import __version__
 from facetally.files import write_whole
 from facetally.formatting import clock, percent
+from facetally.options import ClassificationOptions
 from facetally.quantification.correction import Correction
 from facetally.quantification.run_shares import METHODS, run_corrections
 from facetally.results.ledger import Ledger, VideoRow, option_sets
@@ -57,7 +58,8 @@ def write_report(
     tallies, left_out = without_small_cells(tally_videos(ledger, rows, bin_s, min_confidence), min_cell)
     provenance = ledger.provenance()
     if min_confidence is not None:
-        provenance["options"]["people"]["min_confidence"] = min_confidence
+        classification = replace(ClassificationOptions.of_run(provenance["options"]), min_confidence=min_confidence)
+        provenance["options"]["classification"] = asdict(classification)
     corrected = run_corrections(ledger, rows, calibration) if calibration else {}
     text = rendered(
         rows,
@@ -112,6 +114,7 @@ def rendered(
         methods=METHODS,
         mixed=digests if (digests := option_sets(rows)) > 1 else 0,
         options=provenance.get("options", {}),
+        classification=ClassificationOptions.of_run(provenance.get("options", {})),
         models=provenance.get("models", {}),
     )
 

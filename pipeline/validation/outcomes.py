@@ -10,9 +10,9 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from facetally.options import PeopleOptions, Sampling
+from facetally.options import ClassificationOptions, Sampling
 from facetally.quantification.run_shares import LABELLED_COLUMNS
-from facetally.tracks.people import PredictedGender, pooled_female_prob, predicted_gender
+from facetally.tracks.appearances import PredictedGender, pooled_female_prob, predicted_gender
 from facetally.truth.labels import LabelledGender, LabelledPerson, Truth
 from facetally.validation.matching import Intervals, Match, alone_s, match_video, views_s
 
@@ -130,7 +130,7 @@ def evaluate_video(
     faces: pd.DataFrame,
     tracks: pd.DataFrame,
     sampling: Sampling,
-    options: PeopleOptions,
+    options: ClassificationOptions,
 ) -> Outcomes:
     """Compares the labels of one video with a run.
 
@@ -181,7 +181,7 @@ def _person_outcome(
     views: dict[str, Intervals],
     tracks: pd.DataFrame,
     match: Match,
-    options: PeopleOptions,
+    options: ClassificationOptions,
 ) -> PersonOutcome:
     own = tracks[tracks["track_id"].map(match.owners) == label.person]
     labelled_s = sum(stop - start for start, stop in views[label.person])
@@ -204,7 +204,7 @@ def _person_outcome(
     )
 
 
-def _prediction(own: pd.DataFrame, options: PeopleOptions) -> tuple[float, float, PersonPrediction, str]:
+def _prediction(own: pd.DataFrame, options: ClassificationOptions) -> tuple[float, float, PersonPrediction, str]:
     """Probability, face height, gender and age band of one person, from all tracks."""
     if own.empty:
         return math.nan, math.nan, MISSED, "unknown"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from facetally import __version__
 from facetally.errors import OptionError
-from facetally.options import PeopleOptions, Sampling
+from facetally.options import ClassificationOptions, Sampling
 from facetally.quantification.correction import Correction
 from facetally.quantification.intervals import Interval
 from facetally.quantification.run_shares import REPORT_SCHEMA_VERSION, UNITS, Unit, as_figures, corrections, run_tracks
@@ -121,11 +121,13 @@ def evaluate_videos(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow])
 def _video_outcomes(ledger: Ledger, truth: Truth, name: str, row: VideoRow) -> Outcomes:
     if row.status == "failed":
         faces, tracks = FACES.empty_table().to_pandas(), TRACKS.empty_table().to_pandas()
-        return evaluate_video(truth, name, faces=faces, tracks=tracks, sampling=Sampling(), options=PeopleOptions())
+        return evaluate_video(
+            truth, name, faces=faces, tracks=tracks, sampling=Sampling(), options=ClassificationOptions()
+        )
     faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
     tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
     stored = ledger.provenance(row.video_id).get("options", {})
-    sampling, options = Sampling(**stored.get("sampling", {})), PeopleOptions(**stored.get("people", {}))
+    sampling, options = Sampling(**stored.get("sampling", {})), ClassificationOptions.of_run(stored)
     return evaluate_video(truth, name, faces=faces, tracks=tracks, sampling=sampling, options=options)
 
 

@@ -145,7 +145,7 @@ def test_any_export_of_a_tool_gives_labels_or_an_error(
         st.text(max_size=200).map(lambda text: text.encode(errors="replace")),
         st.builds(
             lambda name, value: f"{name} = {value}".encode(),
-            st.sampled_from(["workers", "detector", "detection.min_score", "sampling.every_s", "people"]),
+            st.sampled_from(["workers", "detector", "detection.min_score", "sampling.every_s", "classification"]),
             st.one_of(NUMBERS, JSON.map(json.dumps)),
         ),
         st.sampled_from([b"[" * 2_000, b"a = " + b"[" * 2_000, b"a = " + b"{b=" * 2_000]),

@@ -21,13 +21,13 @@ from facetally.errors import OutputError
 from facetally.gender.attributes import Attributes
 from facetally.inputs import find_videos
 from facetally.models.engines import Engines
-from facetally.options import PeopleOptions, RunOptions, Sampling, WorkerOptions
+from facetally.options import ClassificationOptions, RunOptions, Sampling, WorkerOptions
 from facetally.results import ledger as ledger_module
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TRACKS, provenance_of, read_table, write_table
 
 OPTIONS = RunOptions()
-ONE_BY_ONE = replace(OPTIONS, people=PeopleOptions(batch_crops=1))
+ONE_BY_ONE = replace(OPTIONS, classification=ClassificationOptions(batch_crops=1))
 """Each track is classified as soon as it ends, so that a video is stored when its last track ends."""
 
 
@@ -140,7 +140,7 @@ def test_every_table_records_how_it_was_made(unbroken: Path) -> None:
     for path in tables:
         provenance = provenance_of(path)
         assert provenance["version"] == __version__
-        assert provenance["options"]["people"]["batch_crops"] == 1
+        assert provenance["options"]["classification"]["batch_crops"] == 1
         assert provenance["models"]["detector"]["sha256"] == "d" * 64
 
 

@@ -181,16 +181,16 @@ def test_two_runs_into_one_folder_are_refused(clip: Path, tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("drawn")
 def test_flags_override_the_settings_file_and_the_file_overrides_defaults(clip: Path, tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text("every = 0.5\nworkers = 2\n[people]\nmin_confidence = 0.8\n")
+    (tmp_path / "run.toml").write_text("every = 0.5\nworkers = 2\n[classification]\nmin_confidence = 0.8\n")
     words = ["run", str(clip), "-o", str(tmp_path / "out"), "--config", str(tmp_path / "run.toml")]
     shown = tomllib.loads(facetally(*words, "--show-options", "--workers", "3").stdout)
     assert (shown["workers"], shown["stall"], shown["sampling"]["every_s"]) == (3, 60.0, 0.5)
-    assert shown["people"]["min_confidence"] == 0.8
+    assert shown["classification"]["min_confidence"] == 0.8
     assert not (tmp_path / "out").exists()
     assert facetally(*words).exit_code == 0
     (row,) = Ledger(tmp_path / "out").rows()
     assert row.sampled_count == 4
-    assert Ledger(tmp_path / "out").provenance()["options"]["people"]["min_confidence"] == 0.8
+    assert Ledger(tmp_path / "out").provenance()["options"]["classification"]["min_confidence"] == 0.8
 
 
 def test_an_unknown_setting_is_refused_with_a_suggestion(clip: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from facetally.cli.main import main
 from facetally.gender.attributes import Attributes
 from facetally.images.predict import STILL_DETECTION
 from facetally.models.engines import Engines
-from facetally.options import PeopleOptions, RunOptions
+from facetally.options import ClassificationOptions, RunOptions
 
 
 class AgeingClassifier(ColourClassifier):
@@ -142,8 +142,10 @@ def test_without_options_the_engines_are_those_of_a_run_with_still_detection(
 def test_options_are_passed_to_the_engines(photos: Path, tmp_path: Path, calls: list[tuple[Any, ...]]) -> None:
     words = ("--detector", "d.onnx", "--classifier", "c.onnx", "--device", "cpu", "--models-dir", tmp_path)
     predict(photos, *words, "--min-confidence", "0.6")
-    people = PeopleOptions(min_confidence=0.6)
-    options = RunOptions(detector="d.onnx", classifier="c.onnx", detection=STILL_DETECTION, people=people)
+    classification = ClassificationOptions(min_confidence=0.6)
+    options = RunOptions(
+        detector="d.onnx", classifier="c.onnx", detection=STILL_DETECTION, classification=classification
+    )
     assert calls == [(options, "cpu", tmp_path)]
 
 

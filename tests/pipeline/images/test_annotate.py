@@ -16,7 +16,7 @@ from facetally.detection.faces import ImageArray
 from facetally.errors import OutputError
 from facetally.images.annotate import COLOURS, annotated, annotated_paths, caption, write_annotated
 from facetally.images.predict import PredictedFace, PredictedImage, read_image
-from facetally.tracks.people import PredictedGender
+from facetally.tracks.appearances import PredictedGender
 
 GREY = 120
 

@@ -15,7 +15,7 @@ from facetally.detection.faces import ImageArray
 from facetally.errors import OptionError, PipelineError
 from facetally.gender.attributes import Attributes
 from facetally.images.predict import PredictedImage, UnreadImage, find_images, predict_images, read_image
-from facetally.options import PeopleOptions
+from facetally.options import ClassificationOptions
 
 RED, BLUE = Square("red", (10, 20)), Square("blue", (100, 60), size_px=20)
 
@@ -30,8 +30,8 @@ def drawn_image(path: Path, *squares: Square) -> Path:
     return path
 
 
-def predicted(*paths: Path, options: PeopleOptions | None = None) -> list[PredictedImage | UnreadImage]:
-    return list(predict_images(paths, engines(), options or PeopleOptions()))
+def predicted(*paths: Path, options: ClassificationOptions | None = None) -> list[PredictedImage | UnreadImage]:
+    return list(predict_images(paths, engines(), options or ClassificationOptions()))
 
 
 def genders(predictions: Sequence[PredictedImage | UnreadImage]) -> list[list[str]]:
@@ -70,7 +70,7 @@ def test_each_face_has_its_box_and_its_prediction(tmp_path: Path) -> None:
 
 def test_an_age_is_predicted_with_its_band(tmp_path: Path) -> None:
     aged = replace(engines(), classifier=AgeingClassifier())
-    (prediction,) = predict_images([drawn_image(tmp_path / "a.png", RED)], aged, PeopleOptions())
+    (prediction,) = predict_images([drawn_image(tmp_path / "a.png", RED)], aged, ClassificationOptions())
     assert isinstance(prediction, PredictedImage)
     assert prediction.as_dict()["faces"][0]["age_years"] == 34.3
     assert prediction.faces[0].age_band == "young"
@@ -88,7 +88,7 @@ def test_an_age_is_predicted_with_its_band(tmp_path: Path) -> None:
 def test_an_uncertain_or_small_face_is_unknown(
     tmp_path: Path, square: Square, min_confidence: float, gender: str
 ) -> None:
-    options = PeopleOptions(min_confidence=min_confidence)
+    options = ClassificationOptions(min_confidence=min_confidence)
     assert genders(predicted(drawn_image(tmp_path / "a.png", square), options=options)) == [[gender]]
 
 
@@ -102,7 +102,9 @@ def test_crops_of_several_images_are_classified_together(tmp_path: Path) -> None
     squares = [(RED, BLUE), (), (BLUE,), (RED,), (BLUE,)]
     paths = [drawn_image(tmp_path / f"{i}.png", *those) for i, those in enumerate(squares)]
     classifier = AgeingClassifier()
-    predictions = list(predict_images(paths, replace(engines(), classifier=classifier), PeopleOptions(batch_crops=4)))
+    predictions = list(
+        predict_images(paths, replace(engines(), classifier=classifier), ClassificationOptions(batch_crops=4))
+    )
     assert genders(predictions) == [["female", "male"], [], ["male"], ["female"], ["male"]]
     assert classifier.batches == [
         3,
@@ -114,14 +116,18 @@ def test_a_crowd_is_classified_in_batches(tmp_path: Path) -> None:
     crowd = [Square("red" if i % 2 else "blue", (10 + 40 * i, 40), size_px=20) for i in range(3)]
     classifier = AgeingClassifier()
     crowded = replace(engines(), classifier=classifier)
-    predictions = list(predict_images([drawn_image(tmp_path / "a.png", *crowd)], crowded, PeopleOptions(batch_crops=2)))
+    predictions = list(
+        predict_images([drawn_image(tmp_path / "a.png", *crowd)], crowded, ClassificationOptions(batch_crops=2))
+    )
     assert genders(predictions) == [["female", "male", "male"]]  # the detector returns the red ones first
     assert classifier.batches == [2, 1]
 
 
 def test_images_are_read_one_at_a_time(tmp_path: Path) -> None:
     later = tmp_path / "later.png"
-    predictions = predict_images([drawn_image(tmp_path / "a.png", RED), later], engines(), PeopleOptions(batch_crops=1))
+    predictions = predict_images(
+        [drawn_image(tmp_path / "a.png", RED), later], engines(), ClassificationOptions(batch_crops=1)
+    )
     first = next(predictions)
     drawn_image(later, BLUE)
     assert genders([first, *predictions]) == [["female"], ["male"]]

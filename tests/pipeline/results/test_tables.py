@@ -31,14 +31,14 @@ from facetally.results.tables import (
     tracks_table,
     write_table,
 )
+from facetally.tracks.appearances import Appearance, PredictedGender
 from facetally.tracks.follow import FaceRows
-from facetally.tracks.people import Person, PredictedGender
 
 SCHEMAS = {"faces": FACES, "tracks": TRACKS, "videos": VIDEOS, "tallies": TALLIES}
 
 
-def person(track_id: int, gender: PredictedGender = "female") -> Person:
-    return Person(track_id, 0.2, 1.0, 1.0, 5, 40.0, 0.5, 0.9, gender, math.nan, "unknown")
+def appearance(track_id: int, gender: PredictedGender = "female") -> Appearance:
+    return Appearance(track_id, 0.2, 1.0, 1.0, 5, 40.0, 0.5, 0.9, gender, math.nan, "unknown")
 
 
 def face_rows(index: int, track_ids: list[int]) -> FaceRows:
@@ -48,8 +48,8 @@ def face_rows(index: int, track_ids: list[int]) -> FaceRows:
     return FaceRows(index, index / 25, 0.2, tracked, np.full(len(track_ids), 0.25, np.float32))
 
 
-def write(path: Path, people: list[Person], provenance: dict[str, Any] | None = None) -> None:
-    write_table(path, tracks_table("clip-1", people), provenance or {})
+def write(path: Path, appearances: list[Appearance], provenance: dict[str, Any] | None = None) -> None:
+    write_table(path, tracks_table("clip-1", appearances), provenance or {})
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -78,7 +78,7 @@ def test_a_video_without_faces_has_empty_tables(rows: list[FaceRows]) -> None:
 
 
 def test_duckdb_and_pandas_open_a_table(tmp_path: Path) -> None:
-    write(tmp_path / "clip-1.parquet", [person(2, "male"), person(0)])
+    write(tmp_path / "clip-1.parquet", [appearance(2, "male"), appearance(0)])
     wanted = [("clip-1", 0, "female"), ("clip-1", 2, "male")]
     query = f"SELECT video_id, track_id, gender FROM '{tmp_path}/*.parquet'"
     assert duckdb.connect().execute(query).fetchall() == wanted
@@ -90,21 +90,21 @@ def test_duckdb_and_pandas_open_a_table(tmp_path: Path) -> None:
 
 def test_the_file_keeps_descriptions_and_provenance(tmp_path: Path) -> None:
     provenance = {"version": "1", "options": {"every_s": 0.2}}
-    write(tmp_path / "clip.parquet", [person(0)], provenance)
+    write(tmp_path / "clip.parquet", [appearance(0)], provenance)
     assert provenance_of(tmp_path / "clip.parquet") == provenance
     stored = pq.read_schema(tmp_path / "clip.parquet").field("screen_time_s")
     assert stored.metadata[b"description"] == b"Seconds with the face in view"
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
-    write(tmp_path / "a.parquet", [person(0), person(1)], {"x": 1, "y": 2})
-    write(tmp_path / "b.parquet", [person(1), person(0)], json.loads('{"y": 2, "x": 1}'))
+    write(tmp_path / "a.parquet", [appearance(0), appearance(1)], {"x": 1, "y": 2})
+    write(tmp_path / "b.parquet", [appearance(1), appearance(0)], json.loads('{"y": 2, "x": 1}'))
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
 def test_a_full_disk_leaves_only_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "clip.parquet"
-    write(path, [person(0)])
+    write(path, [appearance(0)])
     before = path.read_bytes()
 
     def full(_: int) -> None:
@@ -112,7 +112,7 @@ def test_a_full_disk_leaves_only_the_old_file(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left on device") as caught:
-        write(path, [person(0), person(1)])
+        write(path, [appearance(0), appearance(1)])
     assert "run the same command" in caught.value.fix
     assert [file.name for file in tmp_path.iterdir()] == ["clip.parquet"]
     assert path.read_bytes() == before
@@ -124,14 +124,14 @@ def test_a_kill_between_writing_and_renaming_leaves_no_table(tmp_path: Path, mon
 
     monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "clip.parquet", [person(0)])
+        write(tmp_path / "clip.parquet", [appearance(0)])
     assert list(tmp_path.glob("*.parquet")) == []
 
 
 def test_a_folder_that_is_a_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "tracks").write_text("in the way")
     with pytest.raises(OutputError) as caught:
-        write(tmp_path / "tracks" / "clip.parquet", [person(0)])
+        write(tmp_path / "tracks" / "clip.parquet", [appearance(0)])
     assert "clip.parquet" in caught.value.what
 
 
@@ -154,14 +154,14 @@ def test_a_table_with_other_columns_is_an_error(tmp_path: Path) -> None:
 def test_a_table_of_a_newer_schema_is_refused_with_a_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as newer:
         newer.setattr(tables, "SCHEMA_VERSION", tables.SCHEMA_VERSION + 1)
-        write(tmp_path / "clip.parquet", [person(0)])
+        write(tmp_path / "clip.parquet", [appearance(0)])
     with pytest.raises(OutputError, match=r"written by a newer facetally: its tables have schema version 3") as caught:
         read_table(tmp_path / "clip.parquet", TRACKS)
     assert caught.value.fix == "pip install --upgrade facetally"
 
 
 def test_a_table_of_0_1_without_a_schema_version_is_read(tmp_path: Path) -> None:
-    write(tmp_path / "clip.parquet", [person(0)])
+    write(tmp_path / "clip.parquet", [appearance(0)])
     table = pq.read_table(tmp_path / "clip.parquet")
     metadata = {key: value for key, value in table.schema.metadata.items() if key != tables.SCHEMA_KEY}
     pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "old.parquet")

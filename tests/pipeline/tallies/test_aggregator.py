@@ -12,7 +12,7 @@ import pytest
 
 from facetally.errors import OptionError, OutputError
 from facetally.gender.attributes import AGE_BANDS
-from facetally.options import PeopleOptions, RunOptions
+from facetally.options import ClassificationOptions, RunOptions
 from facetally.results.ledger import Ledger, Status, VideoRow
 from facetally.results.tables import FACES, TALLIES, TRACKS, provenance_of, read_table
 from facetally.tallies.aggregator import (
@@ -152,16 +152,16 @@ def test_genders_are_decided_again_by_the_given_options() -> None:
         *(labelled_world.track_row(3, 0.9, height_px=15), labelled_world.track_row(4, 0.75)),
     ]
     tracks = labelled_world.tracks_of(*rows)
-    strict = with_min_confidence(tracks, PeopleOptions(min_confidence=0.75, min_face_height_px=16))
+    strict = with_min_confidence(tracks, ClassificationOptions(min_confidence=0.75, min_face_height_px=16))
     assert strict["gender"].tolist() == ["female", "unknown", "male", "unknown", "female"]
-    again = with_min_confidence(strict, PeopleOptions(min_confidence=0.5, min_face_height_px=0))
+    again = with_min_confidence(strict, ClassificationOptions(min_confidence=0.5, min_face_height_px=0))
     pd.testing.assert_frame_equal(again, tracks)
-    pd.testing.assert_frame_equal(with_min_confidence(tracks[:0], PeopleOptions()), tracks[:0])
+    pd.testing.assert_frame_equal(with_min_confidence(tracks[:0], ClassificationOptions()), tracks[:0])
 
 
 def test_a_tally_may_ask_for_more_confidence(tmp_path: Path) -> None:
     rows = [labelled_world.track_row(i, prob, height_px=30) for i, prob in enumerate((0.9, 0.7, 0.05))]
-    shy = RunOptions(people=PeopleOptions(min_confidence=0.5, min_face_height_px=29))
+    shy = RunOptions(classification=ClassificationOptions(min_confidence=0.5, min_face_height_px=29))
     ledger = labelled_world.stored(tmp_path, {"a.mp4": rows}, options=shy)
     for min_confidence, amounts in ((None, Amounts(2, 1, 0)), (0.8, Amounts(1, 1, 1)), (0.99, Amounts(0, 0, 3))):
         tallies = tally_videos(ledger, ledger.rows(), 60.0, min_confidence)

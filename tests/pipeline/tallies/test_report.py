@@ -15,7 +15,7 @@ import pytest
 from facetally.errors import OutputError, TruthError
 from facetally.formatting import clock, percent
 from facetally.gender.attributes import AGE_BANDS
-from facetally.options import PeopleOptions, RunOptions
+from facetally.options import ClassificationOptions, RunOptions
 from facetally.quantification.correction import Correction
 from facetally.quantification.intervals import Interval
 from facetally.results.ledger import Ledger, Status, VideoRow
@@ -27,7 +27,7 @@ from facetally.validation.validate import ValidateOptions, validate_run
 
 NASTY = "<script>alert('1')</script>\"><img src=x>.mp4"
 PROVENANCE: dict[str, Any] = {
-    "options": RunOptions(people=PeopleOptions(min_confidence=0.6)).as_dict(),
+    "options": RunOptions(classification=ClassificationOptions(min_confidence=0.6)).as_dict(),
     "models": {"detector": {"name": "<b>net</b>", "sha256": "d" * 64, "licence": "free"}},
 }
 

@@ -22,22 +22,22 @@ from labelled_world import (
     truth_of,
 )
 
-from facetally.options import PeopleOptions
+from facetally.options import ClassificationOptions
 from facetally.truth.labels import Truth
 from facetally.validation.outcomes import Outcomes, PersonOutcome, evaluate_video, likelier
 
 Rows = list[dict[str, Any]]
 ONE_SECOND = times(0, 1)
-OPTIONS = PeopleOptions(min_confidence=0.6, min_face_height_px=16)
+OPTIONS = ClassificationOptions(min_confidence=0.6, min_face_height_px=16)
 
 
-def outcomes(truth: Truth, faces: list[Rows], tracks: Rows, options: PeopleOptions = OPTIONS) -> Outcomes:
+def outcomes(truth: Truth, faces: list[Rows], tracks: Rows, options: ClassificationOptions = OPTIONS) -> Outcomes:
     return evaluate_video(
         truth, VIDEO, faces=faces_of(*faces), tracks=tracks_of(*tracks), sampling=SAMPLING, options=options
     )
 
 
-def outcome_of_ann(*tracks: dict[str, Any], options: PeopleOptions = OPTIONS) -> PersonOutcome:
+def outcome_of_ann(*tracks: dict[str, Any], options: ClassificationOptions = OPTIONS) -> PersonOutcome:
     """Ann, boxed every second at 40 px, with these tracks one after the other."""
     at_s = times(0, len(tracks) + 1, every_s=1)
     truth = truth_of(person("ann"), boxes=boxes_of("ann", at_s))
@@ -56,7 +56,7 @@ def test_all_tracks_of_a_person_give_one_prediction_weighted_by_screen_time() ->
 def test_the_likelier_gender_may_be_correct_where_the_prediction_is_unknown() -> None:
     ann = outcome_of_ann(track_row(0, 0.58))
     assert (ann.predicted, ann.is_right) == ("unknown", True)
-    assert outcome_of_ann(track_row(0, 0.58), options=PeopleOptions(min_confidence=0.55)).predicted == "female"
+    assert outcome_of_ann(track_row(0, 0.58), options=ClassificationOptions(min_confidence=0.55)).predicted == "female"
 
 
 def test_too_small_a_face_is_unknown_by_the_mean_of_the_tracks() -> None:

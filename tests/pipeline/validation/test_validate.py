@@ -16,7 +16,7 @@ from facetally.batch.run import run_videos
 from facetally.errors import OptionError, OutputError, TruthError
 from facetally.inputs import find_videos
 from facetally.jobs import NoProgress
-from facetally.options import PeopleOptions, RunOptions
+from facetally.options import ClassificationOptions, RunOptions
 from facetally.quantification import correction
 from facetally.results.ledger import Ledger
 from facetally.truth.labels import BoxRow, LabelledBoxes, Truth
@@ -217,7 +217,7 @@ def test_a_refused_correction_has_no_figures(tmp_path: Path) -> None:
 
 
 def test_the_thresholds_of_the_run_apply_to_people(tmp_path: Path) -> None:
-    strict = replace(OPTIONS, people=PeopleOptions(min_confidence=0.85))
+    strict = replace(OPTIONS, classification=ClassificationOptions(min_confidence=0.85))
     people = validate_run(*corpus(tmp_path, PREDICTIONS, strict), ValidateOptions()).figures["people"]
     assert people["predicted"]["coverage"] == 0.6667  # predictions of 0.9 and 0.1, not those of 0.8 and 0.2
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facetally.gender.attributes import Attributes, age_band
-from facetally.options import PeopleOptions
+from facetally.options import ClassificationOptions
 from facetally.tracks.follow import Track
 
 PROBABILITY_MARGIN = 1e-4
@@ -27,7 +27,7 @@ class Classifier(Protocol):
 
 
 @dataclass(frozen=True)
-class Person:
+class Appearance:
     """One appearance with its predicted attributes: a row of the table `tracks/`."""
 
     track_id: int
@@ -47,13 +47,13 @@ class Person:
     age_band: str
 
 
-def people_of(tracks: Iterable[Track], classifier: Classifier, options: PeopleOptions) -> list[Person]:
+def appearances_of(tracks: Iterable[Track], classifier: Classifier, options: ClassificationOptions) -> list[Appearance]:
     """Classifies the crops of all tracks together, `batch_crops` at a time, and pools the predictions by track."""
     tracks = list(tracks)
     if not tracks:
         return []
     predictions = classified([track.crops for track in tracks], classifier, options.batch_crops)
-    return [person_of(track, own, options) for track, own in zip(tracks, predictions, strict=True)]
+    return [appearance_of(track, own, options) for track, own in zip(tracks, predictions, strict=True)]
 
 
 def classified(groups: Sequence[np.ndarray], classifier: Classifier, batch_crops: int) -> list[Attributes]:
@@ -72,12 +72,12 @@ def classified(groups: Sequence[np.ndarray], classifier: Classifier, batch_crops
     return [Attributes(female_prob, age_years) for female_prob, age_years in parts]
 
 
-def person_of(track: Track, predictions: Attributes, options: PeopleOptions) -> Person:
+def appearance_of(track: Track, predictions: Attributes, options: ClassificationOptions) -> Appearance:
     """Pools the predictions for the K crops of a track, weighted by quality."""
     weights = np.maximum(track.crop_quality.astype(np.float64), 1e-3)
     female_prob = pooled_female_prob(predictions.female_prob, weights)
     age_years = round(float(np.average(predictions.age_years, weights=weights)), 1)
-    return Person(
+    return Appearance(
         track_id=track.track_id,
         first_s=track.first_s,
         last_s=track.last_s,
@@ -110,7 +110,7 @@ def log_odds(female_prob: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 
 
 def predicted_gender(
-    female_prob: float, face_height_px: float, age_years: float, *, options: PeopleOptions
+    female_prob: float, face_height_px: float, age_years: float, *, options: ClassificationOptions
 ) -> PredictedGender:
     """The gender by probability, height and age; even odds are always unknown, and an age of NaN is ignored."""
     confidence = round(max(female_prob, 1 - female_prob), STORED_DECIMALS)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from facetally.gender.attributes import Attributes
-from facetally.options import PeopleOptions
+from facetally.options import ClassificationOptions
+from facetally.tracks.appearances import appearance_of, appearances_of, pooled_female_prob, predicted_gender
 from facetally.tracks.follow import Track
-from facetally.tracks.people import people_of, person_of, pooled_female_prob, predicted_gender
 
-OPTIONS = PeopleOptions(min_confidence=0.6)
+OPTIONS = ClassificationOptions(min_confidence=0.6)
 
 
 class GreyClassifier:
@@ -39,27 +39,27 @@ def predictions(probs: list[float], age: float = math.nan) -> Attributes:
 
 
 def test_the_prediction_is_the_mean_of_log_odds_weighted_by_quality() -> None:
-    person = person_of(track([0.6, 0.2]), predictions([0.8, 0.5]), OPTIONS)
+    appearance = appearance_of(track([0.6, 0.2]), predictions([0.8, 0.5]), OPTIONS)
     # odds 4 and 1 with weights 3 : 1 give 4 ** 0.75 = 2.8284, and 2.8284 / 3.8284 = 0.7388
-    assert person.female_prob == 0.7388
-    assert person.gender == "female"
-    assert person.quality == pytest.approx(0.6)
+    assert appearance.female_prob == 0.7388
+    assert appearance.gender == "female"
+    assert appearance.quality == pytest.approx(0.6)
 
 
 def test_opposite_predictions_of_equal_quality_give_unknown() -> None:
-    person = person_of(track([0.5, 0.5]), predictions([0.9, 0.1]), OPTIONS)
-    assert (person.female_prob, person.gender) == (0.5, "unknown")
+    appearance = appearance_of(track([0.5, 0.5]), predictions([0.9, 0.1]), OPTIONS)
+    assert (appearance.female_prob, appearance.gender) == (0.5, "unknown")
 
 
 def test_one_certain_crop_does_not_outvote_all_the_others() -> None:
     # odds of at most 9999: 9999 ** 0.1 * (1 / 9) ** 0.9 = 0.348, a probability of 0.258
-    person = person_of(track([0.5] * 10), predictions([1.0] + [0.1] * 9), OPTIONS)
-    assert person.female_prob == pytest.approx(0.2580, abs=2e-3)
-    assert person.gender == "male"
+    appearance = appearance_of(track([0.5] * 10), predictions([1.0] + [0.1] * 9), OPTIONS)
+    assert appearance.female_prob == pytest.approx(0.2580, abs=2e-3)
+    assert appearance.gender == "male"
 
 
 def test_crops_of_quality_zero_have_equal_weight() -> None:
-    assert person_of(track([0.0, 0.0]), predictions([0.8, 0.8]), OPTIONS).female_prob == 0.8
+    assert appearance_of(track([0.0, 0.0]), predictions([0.8, 0.8]), OPTIONS).female_prob == 0.8
 
 
 @pytest.mark.parametrize(
@@ -101,35 +101,35 @@ def test_an_uncertain_prediction_a_small_face_or_an_infant_is_unknown(
 
 
 def test_even_odds_are_unknown_even_without_a_minimum_confidence() -> None:
-    no_minimum = PeopleOptions(min_confidence=0.0)
+    no_minimum = ClassificationOptions(min_confidence=0.0)
     genders = [predicted_gender(prob, 50, math.nan, options=no_minimum) for prob in (0.49, 0.5, 0.51)]
     assert genders == ["male", "unknown", "female"]
 
 
 @pytest.mark.parametrize(("age", "band"), [(12.9, "child"), (13, "teen"), (34.9, "young"), (55, "old")])
 def test_the_age_falls_into_its_band(age: float, band: str) -> None:
-    person = person_of(track([0.5]), predictions([0.9], age), OPTIONS)
-    assert person.age_years == pytest.approx(age)
-    assert person.age_band == band
+    appearance = appearance_of(track([0.5]), predictions([0.9], age), OPTIONS)
+    assert appearance.age_years == pytest.approx(age)
+    assert appearance.age_band == band
 
 
 def test_a_model_without_ages_gives_no_age() -> None:
-    person = person_of(track([0.5]), predictions([0.9]), OPTIONS)
-    assert math.isnan(person.age_years)
-    assert person.age_band == "unknown"
+    appearance = appearance_of(track([0.5]), predictions([0.9]), OPTIONS)
+    assert math.isnan(appearance.age_years)
+    assert appearance.age_band == "unknown"
 
 
 def test_batches_across_tracks_give_what_one_by_one_gives() -> None:
     tracks = [track([0.9, 0.5, 0.3][: 1 + seed % 3], seed, seed=seed) for seed in range(7)]
     classifier = GreyClassifier()
-    together = people_of(tracks, classifier, replace(OPTIONS, batch_crops=4))
+    together = appearances_of(tracks, classifier, replace(OPTIONS, batch_crops=4))
     assert classifier.batches == [4, 4, 4, 1]  # 1 + 2 + 3 + 1 + 2 + 3 + 1 crops
-    alone = [people_of([one], GreyClassifier(), OPTIONS)[0] for one in tracks]
+    alone = [appearances_of([one], GreyClassifier(), OPTIONS)[0] for one in tracks]
     assert together == alone
-    assert len({person.female_prob for person in together}) == 7
+    assert len({appearance.female_prob for appearance in together}) == 7
 
 
 def test_the_classifier_is_not_called_without_tracks() -> None:
     classifier = GreyClassifier()
-    assert people_of([], classifier, OPTIONS) == []
+    assert appearances_of([], classifier, OPTIONS) == []
     assert classifier.batches == []
