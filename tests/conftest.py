@@ -29,8 +29,8 @@ with suppress(ImportError):
 
 
 COSTLY = (
-    *("exported", "first", "first_run", "installed", "laid_out", "packed", "people", "smoke", "teacher", "trained"),
-    *("weights_pair", "wheel", "written"),
+    *("exported", "finished", "first_run", "installed", "laid_out", "packed", "people", "places", "small_scrfd"),
+    *("smoke", "teacher", "trained", "weights_pair", "wheel", "written"),
 )
 """Fixtures that take seconds: in a parallel run, all tests that share one go to the same process."""
 

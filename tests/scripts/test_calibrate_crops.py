@@ -18,6 +18,7 @@ from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.training.recipes import RECIPES, Stage
 from facetally.models.weights import sha256_of
+from facetally.training import train
 from facetally.training.train import TrainingJob, train_model
 from scripts.calibrate_crops import main
 
@@ -35,7 +36,9 @@ def test_recalibration_restores_the_line_of_the_training(
     images.mkdir()
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(200)])):
         cv2.imwrite(str(images / f"{20 + 40 * (number % 2)}_{1 - number % 2}_0_{number}.png"), crop)
-    with shown_training() as watcher:
+    # the export takes seconds, and the command writes the file anew
+    with monkeypatch.context() as patched, shown_training() as watcher:
+        patched.setattr(train, "export_onnx", lambda *_: None)
         card = train_model(TrainingJob(recipe, (ImageSource("drawn", (images,)),), out, None), watcher).card
     checkpoint, line = out / "genderage.pth", card.calibration["crop"]
     lines = {"crop": {"slope": 9.0, "offset": -9.0}, "track": {"slope": 2.0, "offset": 0.5}}

@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 import torch
 from drawn_scenes import drawn_scene, drawn_scenes
 from prepared_squares import prepared, prepared_from
+from small_scrfd import SmallScrfd
 
 from facetally.detection.evaluation import LabelledFaces, matched
 from facetally.detection.scrfd import NORMALISED, ScrfdDetector, ScrfdOptions
@@ -155,14 +156,12 @@ def test_too_few_squares_are_refused(tmp_path: Path) -> None:
         ScrfdTrainer(ScrfdNetwork(SMALL), prepared(tmp_path, TINY, count=1), TINY, 0, tmp_path / "state")
 
 
-def test_a_teacher_predicts_at_the_networks_own_anchors(tmp_path: Path) -> None:
+def test_a_teacher_predicts_at_the_networks_own_anchors(small_scrfd: SmallScrfd) -> None:
     torch.manual_seed(0)
-    network = ScrfdNetwork(SMALL).eval()
-    export_scrfd(network, tmp_path / "teacher.onnx", {})
     images = torch.randint(0, 255, (2, 96, 96, 3), dtype=torch.uint8)
-    predictions = Teacher(tmp_path / "teacher.onnx").predictions(images)
+    predictions = Teacher(small_scrfd.plain).predictions(images)
     with torch.no_grad():
-        levels = network(as_input(images))
+        levels = small_scrfd.network(as_input(images))
     scores = torch.cat([level[0].sigmoid() for level in levels], dim=1)
     boxes = torch.cat([level[1] for level in levels], dim=1)
     assert predictions.scores.numpy() == pytest.approx(scores.numpy(), abs=1e-4)
@@ -181,10 +180,9 @@ def test_the_teacher_is_not_run_on_images_labelled_as_faceless(tmp_path: Path) -
     assert all(result.loss > 0 for result in learner.run())
 
 
-def test_scenes_without_labels_are_learnt_from_a_teacher(tmp_path: Path) -> None:
-    export_scrfd(ScrfdNetwork(SMALL).eval(), tmp_path / "teacher.onnx", {})
+def test_scenes_without_labels_are_learnt_from_a_teacher(tmp_path: Path, small_scrfd: SmallScrfd) -> None:
     scenes = [replace(scene, is_labelled=number % 2 == 0) for number, scene in enumerate(drawn_scenes(16))]
-    squares = prepared_from(scenes, tmp_path, TAUGHT, teacher=Teacher(tmp_path / "teacher.onnx"))
+    squares = prepared_from(scenes, tmp_path, TAUGHT, teacher=Teacher(small_scrfd.plain))
     assert set(squares.shards(1)[0].kinds) == {"labelled", "taught"}
     learner = ScrfdTrainer(ScrfdNetwork(SMALL), squares, TAUGHT, 0, tmp_path / "s")
     assert all(result.loss > 0 for result in learner.run())

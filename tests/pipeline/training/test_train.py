@@ -82,11 +82,45 @@ def job(images: Path, out: Path, recipe: Recipe = TINY) -> TrainingJob:
     return TrainingJob(recipe, (ImageSource("drawn", (images,)),), out, detector=None, command="as asked")
 
 
+@pytest.fixture
+def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings write no .onnx, which takes seconds: for tests that do not use it."""
+    monkeypatch.setattr(train, "export_onnx", lambda *_: None)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished training of `TINY`."""
+
+    model: TrainedModel
+    results: list[EpochResult]
+    """As the training reported them."""
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.model.folder / "genderage.pth"
+
+
+@pytest.fixture(scope="module")
+def finished(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    watcher = Watching()
+    model = train_model(job(images, tmp_path_factory.mktemp("finished")), watcher)
+    return Finished(model, watcher.results)
+
+
+SAME_BACKBONE = ("gender-utkface", "gender-focal", "gender-age-128")
+"""Recipes with the backbone of the recipe "facetally". Each export of it takes ten seconds, so they get a smaller one;
+the command trains and exports "gender-utkface" as it is in tests/pipeline/cli/test_train.py."""
+
+
 @pytest.fixture(scope="module", params=RECIPES)
 def smoke(request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     """A recipe, trained for one epoch per stage."""
     recipe = RECIPES[request.param].shortened(1)
     recipe = replace(recipe, batch_size=min(recipe.batch_size, 32), ages=(0, 200))
+    if recipe.name in SAME_BACKBONE:
+        assert recipe.network.backbone == RECIPES["facetally"].network.backbone
+        recipe = replace(recipe, network=replace(recipe.network, backbone="five_blocks"))
     return train_model(job(images, tmp_path_factory.mktemp(request.param), recipe), Watching())
 
 
@@ -120,28 +154,30 @@ def test_both_files_of_every_recipe_agree(smoke: TrainedModel) -> None:
     assert smoke.card.calibration_of("track") == Calibration(smoothing=smoothing)
 
 
-def test_a_stopped_training_resumes_and_ends_with_the_same_weights(images: Path, tmp_path: Path) -> None:
-    whole, stopped = Watching(), Watching(stop_after=2)
-    train_model(job(images, tmp_path / "whole"), whole)
+@pytest.mark.usefixtures("unexported")
+def test_a_stopped_training_resumes_and_ends_with_the_same_weights(
+    finished: Finished, images: Path, tmp_path: Path
+) -> None:
+    stopped, resumed = Watching(stop_after=2), Watching()
     with pytest.raises(KeyboardInterrupt):
-        train_model(job(images, tmp_path / "stopped"), stopped)
-    assert not (tmp_path / "stopped" / "genderage.pth").exists()
-    resumed = Watching()
-    train_model(job(images, tmp_path / "stopped"), resumed)
-    first, second = (load_checkpoint(tmp_path / name / "genderage.pth") for name in ("whole", "stopped"))
+        train_model(job(images, tmp_path), stopped)
+    assert not (tmp_path / "genderage.pth").exists()
+    train_model(job(images, tmp_path), resumed)
+    first, second = (load_checkpoint(path) for path in (finished.checkpoint, tmp_path / "genderage.pth"))
     assert first[1] == second[1]
     weights = second[0].state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in first[0].state_dict().items())
-    assert [replace(r, seconds=0) for r in whole.results] == [replace(r, seconds=0) for r in resumed.results]
+    assert [replace(r, seconds=0) for r in finished.results] == [replace(r, seconds=0) for r in resumed.results]
 
 
+@pytest.mark.usefixtures("unexported")
 def test_a_finished_network_continues_with_the_last_stage_and_keeps_the_same_images_held_out(
-    images: Path, tmp_path: Path
+    finished: Finished, images: Path, tmp_path: Path
 ) -> None:
-    first = train_model(job(images, tmp_path / "first"), Watching())
-    start, stages = tmp_path / "first" / "genderage.pth", (Stage(3, 1e-3), Stage(1, 0.0))
+    first, stages = finished.model, (Stage(3, 1e-3), Stage(1, 0.0))
     recipe = replace(TINY, stages=stages, size_px=48).last_stage()
-    second = train_model(replace(job(images, tmp_path / "second", recipe), start=start, seed=5), Watching())
+    asked = replace(job(images, tmp_path, recipe), start=finished.checkpoint, seed=5)
+    second = train_model(asked, Watching())
     assert [result.learning_rate for result in second.history] == [0]
     weights = [dict(load_checkpoint(model.folder / "genderage.pth")[0].named_parameters()) for model in (first, second)]
     assert all(torch.equal(value, weights[0][name]) for name, value in weights[1].items())
@@ -151,22 +187,24 @@ def test_a_finished_network_continues_with_the_last_stage_and_keeps_the_same_ima
     assert second.card.crop["size_px"] == 48
 
 
-def test_a_start_of_another_recipe_is_refused_before_anything_is_cut(images: Path, tmp_path: Path) -> None:
-    train_model(job(images, tmp_path / "first"), Watching())
+def test_a_start_of_another_recipe_is_refused_before_anything_is_cut(
+    finished: Finished, images: Path, tmp_path: Path
+) -> None:
     other = replace(TINY, network=replace(TINY.network, hidden=64))
     for file, message in (
         ("genderage.pth", "not a network of recipe genderage"),
         ("state.pth", "not a facetally checkpoint"),
     ):
-        asked = replace(job(images, tmp_path / "out", other), start=tmp_path / "first" / file)
+        asked = replace(job(images, tmp_path / "out", other), start=finished.model.folder / file)
         with pytest.raises(ModelError, match=message):
             train_model(asked, Watching())
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_start_without_a_record_of_held_out_images_is_refused(images: Path, tmp_path: Path) -> None:
-    train_model(job(images, tmp_path), Watching())
-    network, card = load_checkpoint(tmp_path / "genderage.pth")
+def test_a_start_without_a_record_of_held_out_images_is_refused(
+    finished: Finished, images: Path, tmp_path: Path
+) -> None:
+    network, card = load_checkpoint(finished.checkpoint)
     save_checkpoint(tmp_path / "old.pth", network, replace(card, held_out={}))
     with pytest.raises(ModelError, match="does not record which images"):
         train_model(replace(job(images, tmp_path / "out"), start=tmp_path / "old.pth"), Watching())
@@ -184,6 +222,7 @@ def teacher(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "genderage.onnx"
 
 
+@pytest.mark.usefixtures("unexported")
 def test_teachers_predict_once_and_are_named_in_the_card(
     images: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,11 +239,12 @@ def test_teachers_predict_once_and_are_named_in_the_card(
         train_model(replace(asked, teachers=()), Watching())
 
 
+@pytest.mark.usefixtures("unexported")
 def test_crops_are_cut_for_the_teacher_with_the_largest_input(
     images: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_model(job(images, tmp_path / "larger", replace(LEARNER, size_px=48)), Watching())
-    teachers = (teacher, tmp_path / "larger" / "genderage.onnx")
+    teachers = (teacher, tmp_path / "larger" / "genderage.pth")
     trained_with_teachers: list[FaceCorpus] = []
 
     def recorded(teachers: Sequence[FaceGenderClassifier], faces: FaceCorpus, *rest: Any) -> FloatArray:
@@ -218,6 +258,7 @@ def test_crops_are_cut_for_the_teacher_with_the_largest_input(
     assert card.crop["size_px"] == LEARNER.size_px == 32
 
 
+@pytest.mark.usefixtures("unexported")
 def test_a_teacher_that_may_have_been_trained_on_held_out_images_is_refused(
     images: Path, teacher: Path, tmp_path: Path
 ) -> None:
@@ -261,6 +302,7 @@ def test_a_training_does_not_resume_with_crops_of_another_detector(
         train_model(replace(job(images, tmp_path), detector=tmp_path / "detector.onnx"), Watching())
 
 
+@pytest.mark.usefixtures("unexported")
 def test_no_test_image_is_trained_on_or_selected_by(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
