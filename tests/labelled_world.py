@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from facetally.options import RunOptions, Sampling
 from facetally.results.ledger import Ledger, VideoRow
-from facetally.results.tables import FACES, TRACKS
+from facetally.results.tables import FACES, NOT_COUNTED, TRACKS
 from facetally.truth.label_rows import GENDER_WORDS
 from facetally.truth.labels import BoxRow, LabelledBoxes, LabelledPerson, Truth
 from facetally.validation.outcomes import MISSED, NOBODY, PersonOutcome, TrackOutcome, likelier
@@ -83,6 +83,7 @@ def track_row(
         **{"video_id": "v", "track_id": track_id, "first_s": 0.0, "last_s": seconds - EVERY_S, "quality": 0.5},
         **{"screen_time_s": seconds, "face_count": round(seconds / EVERY_S), "face_height_px": height_px},
         **{"female_prob": female_prob, "gender": likelier(female_prob), "age_years": 30.0, "age_band": age_band},
+        "person_in_video": NOT_COUNTED,
     }
 
 

@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -33,7 +34,7 @@ def images_of(path: Path) -> tuple[list[float], tuple[int, int]]:
     decoder = Decoder(path)
     images = decoder.images()
     first = next(images)
-    height_px, width_px = FrameImage(first.image).hw
+    height_px, width_px = FrameImage.of(first).hw
     times_s = [first.time_s, *(image.time_s for image in images)]
     decoder.close()
     return times_s, (width_px, height_px)
@@ -53,6 +54,17 @@ def stretches(truth: Truth, video: str, person: str, times_s: Sequence[float]) -
     return found
 
 
+def filled(stretch: Sequence[Label], times_s: Sequence[float]) -> list[Label]:
+    """The labels with those of all frames between them, on straight lines."""
+    labels: list[Label] = []
+    for (index, _, box), (later, _, later_box) in pairwise(stretch):
+        for frame in range(index, later):
+            share = (frame - index) / (later - index)
+            between = tuple(a + (b - a) * share for a, b in zip(box, later_box, strict=True))
+            labels.append((frame, times_s[frame], between))
+    return [*labels, stretch[-1]]
+
+
 def write_cvat(truth: Truth, video: str, times_s: Sequence[float], size_px: tuple[int, int], path: Path) -> None:
     """CVAT for video 1.1, with an interpolated box on every frame between the keyframes, as CVAT exports it."""
     root = ElementTree.Element("annotations")
@@ -67,13 +79,10 @@ def write_cvat(truth: Truth, video: str, times_s: Sequence[float], size_px: tupl
         in_view = stretches(truth, video, person.person, times_s)
         starts = {stretch[0][0] for stretch in in_view}
         for stretch in in_view:
-            for (index, _, box), (later, _, later_box) in pairwise(stretch):
-                for frame in range(index, later):
-                    share = (frame - index) / (later - index)
-                    between = [a + (b - a) * share for a, b in zip(box, later_box, strict=True)]
-                    _cvat_box(track, person, frame, between, is_key=frame == index)
+            keys = {index for index, _, _ in stretch}
+            for frame, _, between in filled(stretch, times_s):
+                _cvat_box(track, person, frame, between, is_key=frame in keys)
             index, _, box = stretch[-1]
-            _cvat_box(track, person, index, box)
             if index + 1 < len(times_s) and index + 1 not in starts:
                 _cvat_box(track, person, index + 1, box, is_outside=True)
     ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
@@ -94,12 +103,22 @@ def _cvat_box(
         ElementTree.SubElement(element, "attribute", name=name).text = getattr(person, name)
 
 
-def write_mot(truth: Truth, video: str, times_s: Sequence[float], size_px: tuple[int, int], path: Path) -> Path:
-    """A MOTChallenge gt.txt with seqinfo.ini beside it, and a CSV file with attributes, whose path is returned."""
+def write_mot(
+    truth: Truth,
+    video: str,
+    times_s: Sequence[float],
+    size_px: tuple[int, int],
+    path: Path,
+    is_every_frame: bool = False,
+) -> Path:
+    """A MOTChallenge gt.txt with seqinfo.ini beside it, and a CSV file with attributes, whose path is returned.
+
+    Its rows are the labels alone, or with `is_every_frame` also the frames between them, as tools export them.
+    """
     rows = []
     for person in truth.people[video]:
         for stretch in stretches(truth, video, person.person, times_s):
-            for index, _, (x1, y1, x2, y2) in stretch:
+            for index, _, (x1, y1, x2, y2) in filled(stretch, times_s) if is_every_frame else stretch:
                 box = ",".join(f"{length:.2f}" for length in (x1, y1, x2 - x1, y2 - y1))
                 rows.append((index + 1, f"{index + 1},{person.person},{box},1,1,1.0\n"))
     path.write_text("".join(text for _, text in sorted(rows)), encoding="utf-8")
@@ -149,6 +168,99 @@ def _label_studio_item(label: Label, size_px: tuple[int, int], fps: float) -> di
         "height": (y2 - y1) / size_px[1],
     }
     return {"frame": frame, "time": frame / fps, "rotation": 0} | {name: 100 * part for name, part in place.items()}
+
+
+def write_coco(
+    truth: Truth,
+    video: str,
+    times_s: Sequence[float],
+    size_px: tuple[int, int],
+    path: Path,
+    is_every_frame: bool = False,
+) -> None:
+    """COCO JSON with videos, frames and tracks; its boxes are the labels alone, or those of all frames between them."""
+    width, height = size_px
+    images = [
+        {
+            "id": frame + 1,
+            "video_id": 1,
+            "frame_id": frame,
+            "width": width,
+            "height": height,
+            "file_name": f"{frame}.jpg",
+        }
+        for frame in range(len(times_s))
+    ]
+    annotations: list[dict[str, Any]] = []
+    for track, person in enumerate(truth.people[video], start=1):
+        for stretch in stretches(truth, video, person.person, times_s):
+            for frame, _, (x1, y1, x2, y2) in filled(stretch, times_s) if is_every_frame else stretch:
+                attributes = {name: getattr(person, name) for name in ("person", *ATTRIBUTES)}
+                place = {
+                    "image_id": frame + 1,
+                    "category_id": 1,
+                    "instance_id": track,
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                }
+                annotations.append({"id": len(annotations) + 1, "attributes": attributes, **place})
+    lists = {"videos": [{"id": 1, "name": video}], "images": images, "annotations": annotations}
+    path.write_text(json.dumps({**lists, "categories": [{"id": 1, "name": "face"}]}), encoding="utf-8")
+
+
+def write_datumaro(
+    truth: Truth,
+    video: str,
+    times_s: Sequence[float],
+    size_px: tuple[int, int],
+    path: Path,
+    is_every_frame: bool = False,
+) -> None:
+    """Datumaro's JSON as CVAT exports it; its boxes are the labels alone, or those of all frames between them."""
+    folder = video.rpartition(".")[0]
+    items: list[dict[str, Any]] = [
+        {
+            "id": f"{folder}/frame_{frame:06d}",
+            "annotations": [],
+            "attr": {"frame": frame},
+            "image": {"path": f"frame_{frame:06d}.png", "size": [size_px[1], size_px[0]]},
+        }
+        for frame in range(len(times_s))
+    ]
+    for track, person in enumerate(truth.people[video]):
+        for stretch in stretches(truth, video, person.person, times_s):
+            for frame, _, (x1, y1, x2, y2) in filled(stretch, times_s) if is_every_frame else stretch:
+                attributes = {name: getattr(person, name) for name in ("person", *ATTRIBUTES)}
+                attributes |= {"track_id": track, "keyframe": True, "occluded": False}
+                box = {"label_id": 0, "bbox": [x1, y1, x2 - x1, y2 - y1], "z_order": 0}
+                annotation = {"id": 0, "type": "bbox", "attributes": attributes, "group": 0, **box}
+                items[frame]["annotations"].append(annotation)
+    labels = {"labels": [{"name": "face", "parent": "", "attributes": []}], "attributes": []}
+    data = {"info": {}, "categories": {"label": labels}, "items": items}
+    path.write_text(json.dumps(data), encoding="utf-8")
+
+
+def write_via(truth: Truth, video: str, times_s: Sequence[float], size_px: tuple[int, int], path: Path) -> None:
+    """A project of VIA 3: a rectangle for each label, and a segment from the first to the end of the last frame."""
+    del size_px
+    ends_s = [*times_s[1:], times_s[-1] + float(np.median(np.diff(times_s)))]
+    names = ("person", *ATTRIBUTES)
+    attributes = {
+        str(number): {"aname": name, "anchor_id": "FILE1_Z1_XY1", "type": 1, "options": {}}
+        for number, name in enumerate(names)
+    }
+    metadata: dict[str, Any] = {}
+    for person in truth.people[video]:
+        values = {str(number): getattr(person, name) for number, name in enumerate(names)}
+        for stretch in stretches(truth, video, person.person, times_s):
+            marks: list[tuple[list[float], list[float]]] = [([stretch[0][1], ends_s[stretch[-1][0]]], [])]
+            marks += [([time_s], [2, x1, y1, x2 - x1, y2 - y1]) for _, time_s, (x1, y1, x2, y2) in stretch]
+            for z, xy in marks:
+                z = [round(time_s, 5) for time_s in z]
+                metadata[f"1_{len(metadata):08d}"] = {"vid": "1", "flg": 0, "z": z, "xy": xy, "av": values}
+    file = {"1": {"fid": "1", "fname": video, "type": 4, "loc": 1, "src": ""}}
+    view = {"1": {"fid_list": ["1"]}}
+    data = {"project": {}, "config": {}, "attribute": attributes, "file": file, "metadata": metadata, "view": view}
+    path.write_text(json.dumps(data), encoding="utf-8")
 
 
 def write_intervals(truth: Truth, video: str, times_s: Sequence[float], size_px: tuple[int, int], path: Path) -> None:

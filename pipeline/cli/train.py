@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,15 @@ DATA = click.option(
     multiple=True,
     required=True,
     metavar="[NAME=]IMAGES[+TABLE]",
-    help="Folder, .zip or .tar: UTKFace, male/ and female/ folders, or any images with a table (.csv) joined by '+'.",
+    help="Folder, .zip or .tar: UTKFace, male/ and female/ folders, or any images with a table (.csv, "
+    ".tsv, .txt) joined by '+'.",
 )
 ALIGNED = click.option("--aligned", is_flag=True, help="The images are aligned crops already: only resize them.")
+GENDER_WORDS = click.option(
+    "--gender-words",
+    metavar="WORD=GENDER,...",
+    help="What words or numbers for a gender mean in the labels, as in 0=male,1=female.",
+)
 CACHE = click.option("--cache", type=FOLDER, help="Keep the face crops here.  [default: OUT/crops]")
 LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this many images of each data set.")
 
@@ -47,6 +54,7 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this m
     multiple=True,
     help="Also learn the predictions of these weights (.onnx, .pth) for the images; may be repeated.",
 )
+@GENDER_WORDS
 @DETECTOR
 @ALIGNED
 @MODELS_DIR
@@ -71,6 +79,7 @@ def train(
     backbone: Path | None,
     start: Path | None,
     teachers: tuple[Path, ...],
+    gender_words: str | None,
     detector: str,
     aligned: bool,
     models_dir: Path | None,
@@ -89,7 +98,7 @@ def train(
 
     Example: facetally train genderage --data UTKFace.zip -o genderage
     """
-    from facetally.cli.training_progress import print_trained, shown_training
+    from facetally.cli.training_progress import print_note, print_trained, shown_training
 
     try:
         from facetally.training.train import TrainingJob, train_model
@@ -108,7 +117,7 @@ def train(
         recipe = recipe.thawed()
     job = TrainingJob(
         recipe=recipe.shortened(epochs),
-        sources=parsed_sources(sources),
+        sources=parsed_sources(sources, gender_words),
         out=out,
         detector=None if aligned else detector_path(detector, models_dir),
         backbone=backbone,
@@ -122,7 +131,7 @@ def train(
         command=f"facetally train {shlex.join(sys.argv[2:])}",
     )
     with shown_training() as watcher:
-        trained = train_model(job, watcher)
+        trained = train_model(job, watcher, on_note=print_note)
     print_trained(trained)
 
 
@@ -130,6 +139,7 @@ def train(
 @click.argument("sources", nargs=-1, required=True, metavar="[NAME=]IMAGES[+TABLE]...")
 @click.option("--model", default="facetally", show_default=True, help="Name, .onnx or .pth file.")
 @click.option("-o", "--out", type=FOLDER, required=True, help="Folder for the evaluation.")
+@GENDER_WORDS
 @DETECTOR
 @ALIGNED
 @MODELS_DIR
@@ -142,6 +152,7 @@ def evaluate(
     sources: tuple[str, ...],
     model: str,
     out: Path,
+    gender_words: str | None,
     detector: str,
     aligned: bool,
     models_dir: Path | None,
@@ -151,12 +162,12 @@ def evaluate(
 ) -> None:
     """Evaluates a classifier on labelled images: accuracy by class, set, group and age, plots, and its worst mistakes.
 
-    IMAGES is a folder, .zip or .tar: UTKFace, male/ and female/ folders, or any images with a TABLE (.csv) of labels.
-    Faces are found and aligned first; images without a face are counted and left out.
+    IMAGES is a folder, .zip or .tar: UTKFace, male/ and female/ folders, or any images with a TABLE (.csv, .tsv, .txt)
+    of labels. Faces are found and aligned first; images without a face are counted and left out.
 
     Example: facetally evaluate images/ --model facetally -o evaluation
     """
-    from facetally.cli.training_progress import print_evaluation, shown_training
+    from facetally.cli.training_progress import print_evaluation, print_note, shown_training
     from facetally.detection.crops import CropRecipe
     from facetally.gender.classifier import FaceGenderClassifier
     from facetally.gender.data.face_sets import all_faces
@@ -168,13 +179,16 @@ def evaluate(
     classifier = loaded(find_model(model, "classifier", models_dir), FaceGenderClassifier)
     with shown_training() as watcher:
         sets, cutting = cut_sources(
-            parsed_sources(sources),
+            parsed_sources(sources, gender_words),
             None if aligned else detector_path(detector, models_dir),
             CropRecipe(**classifier.card.crop),
             cache=cache or out / "crops",
             limit=limit,
             on_image=watcher.cutting,
         )
+    for name, report in cutting.items():
+        for note in report.notes.splitlines():
+            print_note(f"{name}: {note}")
     faces = held_out_faces(sets, classifier.card) if held_out else all_faces(sets)
     print_evaluation(evaluate_classifier(classifier, faces, out), cutting)
     click.echo(f"Written to {out}", err=True)
@@ -190,12 +204,18 @@ def _recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def parsed_sources(texts: tuple[str, ...]) -> tuple[ImageSource, ...]:
-    """Parses the values of --data; raises OptionError for an invalid one."""
-    from facetally.datasets.labelled_images import ImageSource
+def parsed_sources(texts: tuple[str, ...], gender_words: str | None = None) -> tuple[ImageSource, ...]:
+    """Parses the values of --data and of --gender-words; raises OptionError for an invalid one."""
+    from facetally.datasets.labelled_images import ImageSource, parse_gender_words
 
     try:
-        return tuple(ImageSource.parse(text) for text in texts)
+        words = parse_gender_words(gender_words or "")
+    except ValueError as error:
+        raise OptionError(
+            f"--gender-words: {error}", fix="write WORD=female or WORD=male, as in 0=male,1=female"
+        ) from error
+    try:
+        return tuple(replace(ImageSource.parse(text), gender_words=words) for text in texts)
     except ValueError as error:
         raise OptionError(str(error), fix="write NAME=IMAGES+TABLE, as in fairface=train.zip+labels.csv") from error
 

@@ -6,7 +6,6 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -68,11 +67,16 @@ def print_trained(trained: TrainedModel) -> None:
 def print_evaluation(metrics: Mapping[str, Any], cutting: Mapping[str, CuttingReport]) -> None:
     """Prints the metrics by set as tables on stdout, and how many images of each source were used on stderr."""
     for name, report in cutting.items():
-        counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in asdict(report).items() if count)
+        counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in report.counts.items() if count)
         print(f"{name}: {counts}", file=sys.stderr)
     for kind, columns in (("gender", GENDER_COLUMNS), ("age", AGE_COLUMNS)):
         if metrics[kind]:
             Console().print(_table(kind, metrics[kind], columns))
+
+
+def print_note(note: str) -> None:
+    """Prints on stdout which labels were not understood."""
+    print(f"Note: {note}", flush=True)
 
 
 def _table(kind: str, figures: Mapping[str, Any], columns: Mapping[str, tuple[str, str]]) -> Table:

@@ -112,9 +112,10 @@ def truth_template(videos: tuple[str, ...], out: Path) -> None:
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["cvat", "mot", "label-studio", "csv"]),
+    type=click.Choice(["cvat", "mot", "label-studio", "via", "coco", "datumaro", "csv"]),
     required=True,
-    help="CVAT for video 1.1 XML, MOT gt.txt, Label Studio video JSON, or a CSV of times in view.",
+    help="CVAT for video 1.1 XML, MOT gt.txt, Label Studio video JSON, VIA 3 project, COCO or Datumaro JSON with "
+    "tracks, or a CSV of times in view.",
 )
 @click.option("-o", "--out", type=FOLDER, required=True, help="New truth folder.")
 @click.option("--videos", multiple=True, help="The labelled videos, to read the times of their frames.")
@@ -127,6 +128,13 @@ def truth_template(videos: tuple[str, ...], out: Path) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="CSV with the columns person, gender, ...: for MOT, which holds no gender.",
 )
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    help="Label that means a face in the tool, if there are several; may be repeated. Of other shapes than rectangles "
+    "the box around them is taken.",
+)
 def truth_import(
     files: tuple[Path, ...],
     format_name: str,
@@ -135,6 +143,7 @@ def truth_import(
     fps: float | None,
     video: str | None,
     attributes: Path | None,
+    labels: tuple[str, ...],
 ) -> None:
     """Converts the labels of other tools into a truth folder.
 
@@ -145,10 +154,10 @@ def truth_import(
     from facetally.truth.formats.importer import import_truth
 
     found = find_videos(videos) if videos else ()
-    imported = import_truth(files, format_name, found, fps=fps, video=video, attributes=attributes)
+    imported = import_truth(files, format_name, found, fps=fps, video=video, attributes=attributes, labels=labels)
     write_truth(imported.truth, out)
     for note in imported.notes:
-        click.echo(f"Note: {note}", err=True)
+        click.echo(f"Note: {note}")
     click.echo(f"{sum(map(len, imported.truth.people.values()))} people in {len(imported.truth.people)} videos: {out}")
 
 

@@ -1,22 +1,18 @@
 """Reads labelled face images, one at a time, from the common forms of data sets.
 
-    UTKFace and SCUT-FBP5500    labels in the file names
-    FairFace, IMFDB, ...        a table (.csv or .csv.gz) beside the images
-    anything else               folders named male/ and female/, possibly under train/ and val/
+    UTKFace and SCUT-FBP5500            labels in the file names
+    FairFace, Adience, CelebA, ...      a table beside the images (`facetally.datasets.label_tables`)
+    anything else                       folders named male/ and female/, possibly under train/ and val/
 
 The images are in a folder, a .zip or a .tar (`facetally.datasets.archives`).
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
 import math
 import re
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -26,10 +22,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facetally.datasets.ages import MAX_YEARS, is_missing, read_age
 from facetally.datasets.archives import count_images, image_paths, read_images
-from facetally.gender.attributes import GENDER_WORDS
+from facetally.datasets.label_tables import TABLE_SUFFIXES, Row, columns_of, decimal, read_table
+from facetally.gender.attributes import GENDER_WORDS, Gender
 
-TABLE_SUFFIXES = (".csv", ".csv.gz")
 UTKFACE_NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_(?P<date>\d+)\.")
 """[age]_[gender]_[race]_[date].ext, gender 0 = male, 1 = female (Zhang et al., CVPR 2017)."""
 SCUT_NAME = re.compile(r"[AC](?P<gender>[FM])\d+\.")
@@ -44,9 +41,18 @@ SPLIT_WORDS: dict[str, OwnSplit] = {
     "validation": "val",
     "test": "val",
 }
+GENDER_COLUMNS = ("gender", "sex")
+MALE_WORDS: dict[str, Gender] = {"1": "male", "-1": "female"}
+"""What CelebA's column `male` holds."""
+NO_GENDER = ("u", "-")
+"""What stands for an unknown gender, besides the words for any missing value; Adience writes u."""
 PERSON_COLUMNS = ("person", "actor")
 GROUP_COLUMNS = ("group", "race")
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
+
+GenderWords = Mapping[str, Gender | Literal[""]]
+"""What words in small letters mean, as the user says; empty: no gender."""
+LabelName = Literal["age", "gender", "row"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class LabelledImage:
     own_split: OwnSplit = ""
     box: tuple[float, float, float, float] | None = None
     """x1, y1, x2, y2 of the labelled face, in pixels."""
+    not_understood: tuple[tuple[LabelName, str], ...] = ()
+    """Labels that say something else than an age or a gender; a row: the table has none for this image."""
 
     @cached_property
     def digest(self) -> str:
@@ -97,7 +105,9 @@ class ImageSource:
     images: tuple[Path, ...]
     """Folders, .zip or .tar files."""
     tables: tuple[Path, ...] = ()
-    """.csv or .csv.gz files with `file` and any of gender (or CelebA's male), age, person, race, split, x1 to y2."""
+    """.csv, .tsv or .txt files with `file` and any of gender (or CelebA's male), age, person, race, split, x1 to y2."""
+    gender_words: tuple[tuple[str, Gender | Literal[""]], ...] = ()
+    """What words in small letters mean in this set, besides those that are known."""
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -128,21 +138,35 @@ class ImageSource:
             ValueError: a path is another kind of file or damaged, or a table cannot be read.
         """
         labels = dict(pair for table in self.tables for pair in read_table(table))
+        words = dict(self.gender_words)
         for path in self.images:
             for name, content in read_images(path):
-                yield labels_of_row(name, content, labels) if self.tables else labels_of_name(name, content)
+                if self.tables:
+                    yield labels_of_row(name, content, labels, words)
+                else:
+                    yield labels_of_name(name, content, words)
 
     def count(self) -> int:
         """How many images `read` yields, without reading them; raises the same errors."""
         return sum(count_images(path) for path in self.images)
 
+    def columns(self) -> list[str]:
+        """The columns of all tables, in small letters; raises the same errors."""
+        return [column for table in self.tables for column in columns_of(table)]
+
+    def first_file(self) -> str:
+        """The first file that the tables name, without suffix; empty without any row."""
+        return next((name for table in self.tables for name, _ in read_table(table)), "")
+
     def fingerprint(self) -> str:
         """SHA-256 over the content of the files; for a folder, over the names and sizes of its images.
+
+        What words mean is part of it.
 
         Raises:
             FileNotFoundError: a path does not exist.
         """
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(repr(self.gender_words).encode() if self.gender_words else b"")
         for path in (*self.images, *self.tables):
             if not path.exists():
                 raise FileNotFoundError(f"no such file or folder: {path}")
@@ -155,22 +179,30 @@ class ImageSource:
         return digest.hexdigest()
 
 
-def labels_of_name(name: str, content: bytes) -> LabelledImage:
-    """An image with the labels in its file name and folders."""
+def labels_of_name(name: str, content: bytes, words: GenderWords | None = None) -> LabelledImage:
+    """An image with the labels in its file name and folders; `words` mean a gender besides those that are known."""
     path = PurePosixPath(name)
     split = _split_in(path.parts[:-1])
     if match := UTKFACE_NAME.match(path.name):
-        return LabelledImage(
-            name, content, match["gender"] == "1", int(match["age"]), group=match["race"], own_split=split
-        )
+        years, text = int(match["age"]), match["age"]
+        wrong: tuple[tuple[LabelName, str], ...] = (("age", text),) if years > MAX_YEARS else ()
+        age = None if wrong else years
+        is_female = match["gender"] == "1"
+        return LabelledImage(name, content, is_female, age, group=match["race"], own_split=split, not_understood=wrong)
     if match := SCUT_NAME.match(path.name):
         return LabelledImage(name, content, match["gender"] == "F", None, own_split=split)
-    words = [GENDER_WORDS[part.lower()] == "female" for part in path.parts[:-1] if part.lower() in GENDER_WORDS]
-    return LabelledImage(name, content, words[-1] if words else None, None, own_split=split)
+    known = GENDER_WORDS | dict(words or {})
+    genders = [gender for part in path.parts[:-1] if (gender := known.get(part.lower()))]
+    return LabelledImage(name, content, genders[-1] == "female" if genders else None, None, own_split=split)
 
 
-def labels_of_row(name: str, content: bytes, rows: dict[str, dict[str, str]]) -> LabelledImage:
-    """An image with the labels of a table: of the row whose `file` is the end of the image's name, suffixes ignored.
+def labels_of_row(name: str, content: bytes, rows: dict[str, Row], words: GenderWords | None = None) -> LabelledImage:
+    """An image with the labels of a table: of the row whose file is the end of the image's name, suffixes ignored.
+
+    Args:
+        name, content: of the image.
+        rows: by file, as from `read_table`.
+        words: what mean a gender besides the words that are known.
 
     Raises:
         ValueError: the row's box is not valid.
@@ -179,68 +211,73 @@ def labels_of_row(name: str, content: bytes, rows: dict[str, dict[str, str]]) ->
     keys = ("/".join(parts[start:]) for start in range(len(parts)))
     key = next((key for key in keys if key in rows), None)
     if key is None:
-        return LabelledImage(name, content, None, None)
+        return LabelledImage(name, content, None, None, not_understood=(("row", name),))
     row = rows[key]
     split: OwnSplit = SPLIT_WORDS.get(row.get("split", "").strip().lower(), "") or _split_in(key.split("/")[:-1])
+    gender, gender_text = _gender_in(row, words or {})
+    age_text = row.get("age", "")
+    years = parse_age(age_text)
+    wrong: list[tuple[LabelName, str]] = [("gender", gender_text)] if gender_text else []
+    if years is None and not is_missing(age_text):
+        wrong.append(("age", age_text.strip()))
     return LabelledImage(
         name,
         content,
-        _gender_in(row),
-        parse_age(row.get("age", "")),
+        gender,
+        years,
         person=_first(row, PERSON_COLUMNS),
         group=_first(row, GROUP_COLUMNS),
         own_split=split,
-        box=_box_in(row),
+        box=_box_in(row, key),
+        not_understood=tuple(wrong),
     )
 
 
-def read_table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row of a table with its `file`, without suffix; missing cells of a short row are empty.
+def parse_gender_words(text: str) -> tuple[tuple[str, Gender | Literal[""]], ...]:
+    """What words mean, from text such as "0=male,1=female"; a word for a missing value means no gender.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: it cannot be read as a table, has no column `file`, or a row has no `file`.
+        ValueError: a part of another form, an unknown gender, or a word with two meanings.
     """
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
-        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), restval="")
-    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as a table: {error}") from error
-    if "file" not in (reader.fieldnames or ()):
-        raise ValueError(f"{path} has no column 'file'; its columns are {reader.fieldnames}")
-    for row in reader:
-        if not PurePosixPath(row["file"]).name:
-            raise ValueError(f"{path}, line {reader.line_num}: `file` is empty")
-        yield PurePosixPath(row["file"]).with_suffix("").as_posix(), row
+    meanings: dict[str, Gender | Literal[""]] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        word, equals, meaning = (piece.strip().lower() for piece in part.rpartition("="))
+        gender: Gender | Literal[""] = GENDER_WORDS.get(meaning, "")
+        if not equals or not word or not (gender or is_missing(meaning)):
+            raise ValueError(f"{part!r} does not say which gender a word means")
+        if meanings.setdefault(word, gender) != gender:
+            raise ValueError(f"{word!r} has two meanings")
+    return tuple(sorted(meanings.items()))
 
 
 def parse_age(text: str) -> float | None:
     """Years from a number ("31"), a band ("20-29": its middle) or an open band ("more than 70": five years more)."""
-    numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)]
-    if not numbers:
-        return None
-    if len(numbers) == 2:
-        return (numbers[0] + numbers[1] + 1) // 2
-    return numbers[0] + (5 if "more" in text else 0)
+    age = read_age(text)
+    return age.years if age else None
 
 
-def _gender_in(row: dict[str, str]) -> bool | None:
-    if "gender" in row:
-        gender = GENDER_WORDS.get(row["gender"].strip().lower())
-        return None if gender is None else gender == "female"
-    return {"1": False, "-1": True}.get(row.get("male", "").strip())  # as in CelebA
+def _gender_in(row: Row, words: GenderWords) -> tuple[bool | None, str]:
+    """Whether a row is of a woman, and the word that is not understood; empty where it is, or none is given."""
+    column = next((name for name in GENDER_COLUMNS if name in row), "male")
+    text = row.get(column, "").strip()
+    known = (MALE_WORDS if column == "male" else GENDER_WORDS) | dict(words)
+    gender = known.get(text.lower(), "")
+    if gender:
+        return gender == "female", ""
+    is_understood = is_missing(text) or text.lower() in NO_GENDER or text.lower() in words
+    return None, "" if is_understood else text
 
 
-def _box_in(row: dict[str, str]) -> tuple[float, float, float, float] | None:
+def _box_in(row: Row, file: str) -> tuple[float, float, float, float] | None:
     cells = [row.get(column, "") for column in BOX_COLUMNS]
     if not any(cells):
         return None
     try:
-        x1, y1, x2, y2 = (float(cell) for cell in cells)
+        x1, y1, x2, y2 = (decimal(cell) for cell in cells)
     except ValueError:
         x1 = y1 = x2 = y2 = math.nan
     if not (x1 < x2 < math.inf and y1 < y2 < math.inf):
-        raise ValueError(f"the box of {row['file']} is not valid: x1, y1, x2, y2 are {', '.join(cells)}")
+        raise ValueError(f"the box of {row.get('file', file)} is not valid: x1, y1, x2, y2 are {', '.join(cells)}")
     return x1, y1, x2, y2
 
 
@@ -251,5 +288,5 @@ def _split_in(parts: tuple[str, ...] | list[str]) -> OwnSplit:
     return ""
 
 
-def _first(row: dict[str, str], columns: tuple[str, ...]) -> str:
+def _first(row: Row, columns: tuple[str, ...]) -> str:
     return next((row[column] for column in columns if row.get(column)), "")

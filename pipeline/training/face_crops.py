@@ -22,12 +22,13 @@ from facetally.errors import ModelError, OptionError
 from facetally.files import write_whole
 from facetally.gender.data.face_sets import LABEL_COLUMNS, FaceSet, load_face_set, new_crops, pixel_digest, save_labels
 from facetally.models.weights import sha256_of
+from facetally.training.label_tally import LabelTally
 
 PORTRAIT_DETECTION = ScrfdOptions(input_px=128, min_score=0.3, wide_px=64, wide_min_height=0.3)
 """Images of face data sets show one face that nearly fills the image, so a low resolution is enough."""
 MARGIN_SHARE = 1 / 7
 """Margin kept on each side of a crop, as a share of the crop's side: 16 px of 112."""
-FORMAT = 3
+FORMAT = 4
 """Of the cached crops; crops cached in another format are cut again."""
 FORMS_FIX = "check the images: facetally train --help lists the supported forms"
 
@@ -41,6 +42,13 @@ class CuttingReport:
     undecodable: int
     without_face: int
     cut: int
+    notes: str = ""
+    """Which labels were not understood, with their number and examples, one line for each kind."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """All counts, by what they count."""
+        return {name: count for name, count in asdict(self).items() if name != "notes"}
 
 
 class FaceCutter:
@@ -96,10 +104,12 @@ class FaceCutter:
         crops = new_crops(folder, len(chosen), self._recipe.size_px + 2 * self._margin_px)
         rows: list[tuple[object, ...]] = []
         counts = dict.fromkeys(("without_label", "undecodable", "without_face"), 0)
+        tally = LabelTally(source)
         wanted = set(chosen.tolist())
         images = (image for index, image in enumerate(source.read()) if index in wanted)
         for done, image in enumerate(images, start=1):
             on_image(done, len(chosen))
+            tally.add(image)
             found = self._crop(image)
             if isinstance(found, str):
                 counts[found] += 1
@@ -108,9 +118,10 @@ class FaceCutter:
             rows.append(_labels(image, digest))
         if not rows:
             reasons = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items() if count)
-            raise ValueError(f"{source.name}: none of {len(chosen)} images has both a label and a face: {reasons}")
+            what = f"{source.name}: none of {len(chosen)} images has both a label and a face: {reasons}"
+            raise ValueError(". ".join([what, *tally.notes()]))
         save_labels(folder, pd.DataFrame(rows, columns=list(LABEL_COLUMNS)))
-        report = CuttingReport(len(chosen), **counts, cut=len(rows))
+        report = CuttingReport(len(chosen), **counts, cut=len(rows), notes="\n".join(tally.notes()))
         write_whole(folder / "report.json", json.dumps(asdict(report)))  # last: a folder without it is incomplete
 
     def _crop(self, labelled: LabelledImage) -> tuple[ImageArray, str] | str:

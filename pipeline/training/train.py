@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,8 +96,13 @@ class Watcher(Protocol):
         """An epoch is done and saved."""
 
 
-def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
+def train_model(job: TrainingJob, watcher: Watcher, on_note: Callable[[str], None] = lambda _: None) -> TrainedModel:
     """Cuts, trains, calibrates, exports and evaluates; a stopped training resumes from its last epoch.
+
+    Args:
+        job: what to train.
+        watcher: gets the progress.
+        on_note: called with each note on labels that were not understood, before the training begins.
 
     Raises:
         OptionError: the data cannot be used, or `out` holds another training.
@@ -114,6 +119,9 @@ def train_model(job: TrainingJob, watcher: Watcher) -> TrainedModel:
     largest_px = max([recipe.size_px, *(teacher.card.crop["size_px"] for teacher in teachers)])
     cut = replace(crops, size_px=largest_px)  # networks with a smaller input get these crops shrunk
     sets, cutting = cut_sources(job.sources, job.detector, cut, cache, job.limit, watcher.cutting)
+    for name, report in cutting.items():
+        for note in report.notes.splitlines():
+            on_note(f"{name}: {note}")
     corpus = _corpus(sets, job, start_card)
     test = corpus.split("test")
     part = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)

@@ -6,8 +6,9 @@ import codecs
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from facetally.files import whole_file
 ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """By byte order mark; a file without one must be UTF-8."""
 SEPARATORS = (",", ";", "\t")
+DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+)$")
 ZIP_MARK = b"PK\x03\x04"
 MAX_SHOWN = 60
 """Characters of a wrong value that an error repeats."""
@@ -36,6 +38,8 @@ class CsvRow:
     """By column, without surrounding blanks."""
     where: str = ""
     """What errors name instead of line and column, for values from another kind of file."""
+    has_decimal_commas: bool = False
+    """12,5 is a number: the file is separated by semicolons or tabs, as spreadsheets write it that use commas so."""
 
     def wrong(self, column: str, why: str, fix: str) -> TruthError:
         """The error for one value of this row."""
@@ -73,13 +77,13 @@ class CsvRow:
         """A finite number; `default` where the value is empty or the column missing.
 
         Raises:
-            TruthError: not a finite number, such as nan, inf or 12,5.
+            TruthError: not a finite number, such as nan or inf, or 12,5 in a file separated by commas.
         """
         value = self.values.get(column, "")
         if not value and default is not None:
             return default
         try:
-            number = float(value)
+            number = float(DECIMAL_COMMA.sub(r"\1.\2", value) if self.has_decimal_commas else value)
         except ValueError:
             raise self.wrong(column, "is not a number", fix="write it like 12.5, with a decimal point") from None
         if not math.isfinite(number):
@@ -98,7 +102,8 @@ def read_rows(path: Path, required: Iterable[str]) -> list[CsvRow]:
         TruthError: no such file, another encoding, a missing or repeated column, a row of another length.
     """
     text = read_text(path)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    separator = _separator(text)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows = []
     line = 1  # where a row begins; a quoted value may span several lines
     try:
@@ -107,7 +112,7 @@ def read_rows(path: Path, required: Iterable[str]) -> list[CsvRow]:
         line = lines.line_num + 1
         for fields in lines:
             if any(field.strip() for field in fields):
-                rows.append(_row(path, line, header, fields))
+                rows.append(replace(_row(path, line, header, fields), has_decimal_commas=separator != ","))
             line = lines.line_num + 1
     except csv.Error as error:
         raise TruthError(

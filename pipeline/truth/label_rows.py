@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
+from facetally.datasets.ages import looks_like_date, read_age
 from facetally.gender import attributes
 from facetally.gender.attributes import AGE_BANDS
 from facetally.truth.csv_rows import CsvRow
@@ -23,6 +24,8 @@ GENDER_WORDS: dict[str, LabelledGender] = {
 }
 """What labellers may write, in small letters, and what it means. Women and men are named as in tables of images."""
 QUALITY_WORDS: dict[str, FaceQuality] = {"good": "good", "poor": "poor"}
+MAX_BANDS = 2
+"""Into which an age may fall that is stated as a range."""
 TIME_FIX = "times count in seconds from the first frame"
 
 
@@ -125,12 +128,22 @@ def _check_agreement(row: CsvRow, new: LabelledPerson, old: LabelledPerson) -> N
         raise row.wrong("start_s", f"overlaps with line {old.line}", fix="join the two lines, or correct the times")
 
 
+def years_as_bands(text: str) -> str:
+    """The band of an age in years, or the two bands of a range; other text stays as it is."""
+    age = read_age(text)
+    if age is None:
+        return text
+    bands = [band for band, (start, stop) in AGE_BANDS.items() if start <= age.high_years and age.low_years < stop]
+    return "/".join(bands) if len(bands) <= MAX_BANDS else text
+
+
 def _age_band(row: CsvRow) -> str:
     value = row.values.get("age_band", "").lower() or "unsure"
     bands = value.split("/")
     if value != "unsure" and not all(band in AGE_BANDS for band in bands):
         known = ", ".join(f"{band} ({start}-{stop - 1})" for band, (start, stop) in AGE_BANDS.items())
-        raise row.wrong("age_band", "is not known", fix=f"write {known}, two as in young/mid, or unsure")
+        why = "is a date, so a spreadsheet has changed it" if looks_like_date(value) else "is not known"
+        raise row.wrong("age_band", why, fix=f"write {known}, two as in young/mid, or unsure")
     return value
 
 

@@ -20,6 +20,8 @@ FaceQuality = Literal["good", "poor", ""]
 """Empty: not labelled."""
 BoxRow = tuple[str, float, tuple[float, ...], int]
 """Person, time_s, box, and line in boxes.csv."""
+END_TOLERANCE_S = 1e-4
+"""Times of stays are rounded in files."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class LabelledPerson:
     face_quality: FaceQuality = ""
     note: str = ""
     intervals_s: tuple[tuple[float, float], ...] = ()
-    """[start, stop) in seconds, where the person was labelled by time instead of boxes."""
+    """[start, stop) in seconds, when the person is in view: instead of boxes, or beside them where a tool states it."""
     line: int = 0
     """In people.csv; 0: not read from there."""
 
@@ -105,6 +107,19 @@ class Truth:
         ends = [stop for person in self.people.get(video, ()) for _, stop in person.intervals_s]
         times = self.boxes[video].times_s if video in self.boxes else ()
         return float(max([*ends, *times], default=0.0))
+
+    def is_labelled(self, video: str, times_s: Floats) -> npt.NDArray[np.bool_]:
+        """Whether times are in the labelled part of a video: up to where it is stated to stop, or to the last label.
+
+        Args:
+            video: its name.
+            times_s: (N,) seconds from the first frame.
+        """
+        ends = [stop for person in self.people.get(video, ()) for _, stop in person.intervals_s]
+        until_s = self.until_s(video)
+        # whoever comes as the last labelled person leaves is not labelled
+        is_stay = video not in self.labelled_until_s and until_s in ends
+        return np.asarray(times_s < until_s - END_TOLERANCE_S if is_stay else times_s <= until_s)
 
     def source(self, video: str) -> str:
         """The source of a video: as stated, else its folder. Videos of one source share people and light."""

@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from facetally.detection.boxes import areas, iou_matrix, shared_areas
 from facetally.detection.tracker import NO_TRACK
 from facetally.options import Sampling
-from facetally.truth.labels import Floats, LabelledBoxes, Truth
+from facetally.truth.labels import Floats, Ints, LabelledBoxes, Truth
 
 MIN_IOU = 0.3
 """Of a face with a labelled box of the same person: reached across annotation styles, not reached by a neighbour."""
@@ -55,6 +56,20 @@ class Match:
     """Tracks without an owner that may show a person labelled by time who was not alone in view."""
 
 
+@dataclass(frozen=True)
+class ComparedFrame:
+    """A sampled frame and the labelled boxes that it is compared with."""
+
+    time_s: float
+    """Of the frame; of its first label where it shows no face."""
+    labels: list[int]
+    """Indices of L labelled boxes."""
+    rows: Ints
+    """(F,) positions of its faces in the table of faces."""
+    overlaps: npt.NDArray[np.float32]
+    """(L, F) intersection over union of each labelled box with each face."""
+
+
 def match_video(truth: Truth, video: str, *, faces: pd.DataFrame, sampling: Sampling) -> Match:
     """Compares the labels of one video with the faces that a run found in it.
 
@@ -67,7 +82,7 @@ def match_video(truth: Truth, video: str, *, faces: pd.DataFrame, sampling: Samp
     votes: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     box_counts: Counter[str] = Counter()
     found_counts: Counter[str] = Counter()
-    step_s = _step_s(faces, sampling)
+    step_s = sampling_step_s(faces, sampling)
     views = views_s(truth, video)
     boxed = set(truth.boxes[video].people) if video in truth.boxes else set()
     timed = {person.person for person in truth.people[video] if person.intervals_s} - boxed
@@ -95,7 +110,8 @@ def match_video(truth: Truth, video: str, *, faces: pd.DataFrame, sampling: Samp
 def views_s(truth: Truth, video: str) -> dict[str, Intervals]:
     """When each person of a video is in view: intervals in order, without overlaps.
 
-    A box counts until the person's next box; where that is far, for the median time between two boxes.
+    The times at which people come and go count as stated. A box outside of them counts until the person's next box;
+    where that is far, for the median time between two boxes.
     """
     views = {person.person: list(person.intervals_s) for person in truth.people[video]}
     if video not in truth.boxes:
@@ -107,7 +123,13 @@ def views_s(truth: Truth, video: str) -> dict[str, Intervals]:
     for name, times in times_s.items():
         until_next_s = np.append(np.diff(times), step_s)[: len(times)]
         lengths_s = np.where(until_next_s <= 1.5 * step_s, until_next_s, step_s)
-        views[name] += [(float(t), float(t + length)) for t, length in zip(times, lengths_s, strict=True)]
+        stays = views[name]
+        is_in_stay = [any(start <= t < stop for start, stop in stays) for t in times]
+        views[name] = stays + [
+            (float(t), float(t + length))
+            for t, length, is_in in zip(times, lengths_s, is_in_stay, strict=True)
+            if not is_in
+        ]
     return {name: _united(intervals) for name, intervals in views.items()}
 
 
@@ -139,9 +161,36 @@ def _united(intervals_s: Intervals) -> Intervals:
     return united
 
 
-def _step_s(faces: pd.DataFrame, sampling: Sampling) -> float:
+def sampling_step_s(faces: pd.DataFrame, sampling: Sampling) -> float:
     """Seconds between two sampled frames."""
     return sampling.every_s or (float(faces["duration_s"].median()) if len(faces) else EVERY_FRAME_S)
+
+
+def compared_frames(
+    labels: LabelledBoxes, faces: pd.DataFrame, step_s: float, keyframes: bool
+) -> Iterable[ComparedFrame]:
+    """The sampled frames at labelled times, with the overlaps of labels and faces.
+
+    Args:
+        labels: of one video.
+        faces: its rows of `tables.FACES`.
+        step_s: seconds between two sampled frames.
+        keyframes: whether only keyframes were sampled.
+    """
+    rows_at = faces.groupby("time_s").indices
+    frame_times_s = np.array(sorted(rows_at), np.float64)
+    face_boxes = faces[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)
+    for time_s, members in _compared_labels(labels, frame_times_s, step_s, keyframes):
+        rows = rows_at.get(time_s, np.zeros(0, np.int64))
+        overlaps = iou_matrix(labels.boxes[members].astype(np.float32), face_boxes[rows])
+        at_s = float(labels.times_s[members[0]]) if time_s is None else time_s
+        yield ComparedFrame(at_s, members, rows, overlaps)
+
+
+def paired(overlaps: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Pairs (label, face) of the largest total overlap, each of at least `MIN_IOU`; overlaps (L, F)."""
+    gated = np.where(overlaps >= MIN_IOU, overlaps, 0)
+    return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(-gated), strict=True) if gated[i, j]]
 
 
 def _overlaps(
@@ -151,25 +200,21 @@ def _overlaps(
 
     A region to ignore comes with each face in it that is on nobody.
     """
-    rows_at = faces.groupby("time_s").indices
-    frame_times_s = np.array(sorted(rows_at), np.float64)
     face_boxes = faces[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)
     track_ids = faces["track_id"].to_numpy()
-    for time_s, members in _compared_labels(labels, frame_times_s, step_s, keyframes):
-        people = [label for label in members if labels.people[label] not in ignored]
-        regions = [label for label in members if labels.people[label] in ignored]
-        rows = rows_at.get(time_s, np.zeros(0, np.int64))
-        overlaps = iou_matrix(labels.boxes[people].astype(np.float32), face_boxes[rows])
-        gated = np.where(overlaps >= MIN_IOU, overlaps, 0)
-        found = {people[i]: j for i, j in zip(*linear_sum_assignment(-gated), strict=True) if gated[i, j]}
+    for frame in compared_frames(labels, faces, step_s, keyframes):
+        is_region = np.array([labels.people[label] in ignored for label in frame.labels])
+        people = [label for label in frame.labels if labels.people[label] not in ignored]
+        regions = [label for label in frame.labels if labels.people[label] in ignored]
+        found = {people[i]: j for i, j in paired(frame.overlaps[~is_region])}
         for label in people:
-            yield labels.people[label], int(track_ids[rows[found[label]]]) if label in found else None
-        free = np.setdiff1d(np.arange(len(rows)), list(found.values())).astype(np.int64)
-        shared = shared_areas(labels.boxes[regions].astype(np.float32), face_boxes[rows[free]])
-        is_inside = shared >= MIN_IGNORED * areas(face_boxes[rows[free]])
+            yield labels.people[label], int(track_ids[frame.rows[found[label]]]) if label in found else None
+        free = np.setdiff1d(np.arange(len(frame.rows)), list(found.values())).astype(np.int64)
+        shared = shared_areas(labels.boxes[regions].astype(np.float32), face_boxes[frame.rows[free]])
+        is_inside = shared >= MIN_IGNORED * areas(face_boxes[frame.rows[free]])
         for label, inside in zip(regions, is_inside, strict=True):
             yield labels.people[label], None
-            yield from ((labels.people[label], int(track_id)) for track_id in track_ids[rows[free[inside]]])
+            yield from ((labels.people[label], int(track_id)) for track_id in track_ids[frame.rows[free[inside]]])
 
 
 def _compared_labels(
@@ -182,11 +227,13 @@ def _compared_labels(
         frame are left out.
     """
     reach_s = 1.1 * min(step_s / 2, MAX_OFFSET_S)  # sampled frames come a little after the sampling grid
+    # the sample of a cell with faces is known, and lies too far from a label that it does not reach
+    cells_with_faces = set(np.floor(frame_times_s / step_s + 0.01).astype(int).tolist())
     nearest: dict[tuple[float | None, int, str], tuple[float, int]] = {}
     for label, time_s in enumerate(labels.times_s):
         cell = round(time_s / step_s)
         key: tuple[float | None, int, str] = (None, cell, labels.people[label])
-        offset_s = np.inf if keyframes else abs(cell * step_s - time_s)
+        offset_s = np.inf if keyframes or cell in cells_with_faces else abs(cell * step_s - time_s)
         if len(frame_times_s):
             offsets_s = np.abs(frame_times_s - time_s)
             frame_s = float(frame_times_s[np.argmax(offsets_s <= offsets_s.min() + TIE_S)])

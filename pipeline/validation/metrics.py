@@ -162,19 +162,23 @@ def detection_figures(people: Sequence[PersonOutcome]) -> Figures:
 def share_figures(outcomes: Outcomes) -> tuple[Figures, Figures]:
     """The predicted and the labelled share of women, by appearance and by screen time.
 
-    `raw` is the share in a tally of the labelled part: with false tracks, without people who were missed, and without
-    tracks of people who do not count. `true` is the share by the labels. `matched` is the labelled share among the
-    tracks of labelled men and women, `matched_predicted` the predicted share among the same tracks.
+    `raw` is the share in a tally of the labelled part: with false tracks and tracks that may show somebody who is never
+    alone in view, without people who were missed, and without tracks of people who do not count. `true` is the share by
+    all labels, whether or not a track can be given to the person. `matched` is the labelled share among the tracks of
+    labelled men and women, `matched_predicted` the predicted share among the same tracks.
     """
     people = [person for person in outcomes.people if person.label.counts]
     counted = [track for track in outcomes.tracks if track.counts]
-    predicted = [track for track in outcomes.tracks if track.counts or track.truth in FALSE_TRUTHS]
+    predicted = [track for track in outcomes.tracks if track.counts or not track.person or track.truth in FALSE_TRUTHS]
 
     def figures(
-        person_amount: Callable[[PersonOutcome], float], track_amount: Callable[[TrackOutcome], float]
+        left_out: Iterable[tuple[str, float]],
+        person_amount: Callable[[PersonOutcome], float],
+        track_amount: Callable[[TrackOutcome], float],
     ) -> Figures:
         raw = _female_share((track.predicted, track_amount(track)) for track in predicted)
-        true = _female_share((person.label.gender, person_amount(person)) for person in people)
+        labelled = [(person.label.gender, person_amount(person)) for person in people]
+        true = _female_share([*labelled, *left_out])
         matched = _female_share((track.truth, track_amount(track)) for track in counted)
         matched_predicted = _female_share((track.predicted, track_amount(track)) for track in counted)
         return {
@@ -185,9 +189,19 @@ def share_figures(outcomes: Outcomes) -> tuple[Figures, Figures]:
             "matched_predicted": rounded(matched_predicted),
         }
 
-    by_appearance = figures(lambda _: 1.0, lambda _: 1.0)
-    by_screen_time = figures(lambda person: person.labelled_s, lambda track: track.screen_time_s)
+    genders = [label.gender for label in outcomes.left_out]
+    left_out_s = list(zip(genders, outcomes.left_out_s, strict=False))
+    by_appearance = figures([(gender, 1.0) for gender in genders], lambda _: 1.0, lambda _: 1.0)
+    by_screen_time = figures(left_out_s, lambda person: person.labelled_s, lambda track: track.screen_time_s)
     return by_appearance, by_screen_time
+
+
+def matchable_shares(people: Iterable[PersonOutcome]) -> tuple[float | None, float | None]:
+    """The labelled share of women by appearance and by screen time, among the people to whom tracks can be given."""
+    counted = [person for person in people if person.label.counts]
+    by_appearance = _female_share((person.label.gender, 1.0) for person in counted)
+    by_screen_time = _female_share((person.label.gender, person.labelled_s) for person in counted)
+    return rounded(by_appearance), rounded(by_screen_time)
 
 
 def _female_share(amounts: Iterable[tuple[str, float]]) -> float:

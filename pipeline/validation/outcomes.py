@@ -103,7 +103,9 @@ class Outcomes:
     people: tuple[PersonOutcome, ...] = ()
     tracks: tuple[TrackOutcome, ...] = ()
     left_out: tuple[LabelledPerson, ...] = ()
-    """People labelled by time who are never alone in view, or whose times were not sampled."""
+    """People labelled by time who are never alone in view, or whose times were not sampled: no track can be theirs."""
+    left_out_s: tuple[float, ...] = ()
+    """Seconds in view of each of them by the labels."""
 
     @classmethod
     def joined(cls, parts: Iterable[Outcomes]) -> Outcomes:
@@ -113,6 +115,7 @@ class Outcomes:
             people=tuple(person for part in parts for person in part.people),
             tracks=tuple(track for part in parts for track in part.tracks),
             left_out=tuple(person for part in parts for person in part.left_out),
+            left_out_s=tuple(seconds for part in parts for seconds in part.left_out_s),
         )
 
 
@@ -143,10 +146,12 @@ def evaluate_video(
     """
     match, views = match_video(truth, video, faces=faces, sampling=sampling), views_s(truth, video)
     comparable = [person for person in truth.people[video] if person.person in match.comparable]
+    left_out = [person for person in truth.people[video] if person.person not in match.comparable]
     return Outcomes(
         people=tuple(_person_outcome(truth, person, views, tracks, match, options) for person in comparable),
         tracks=tuple(_track_outcomes(truth, video, faces, tracks, match)),
-        left_out=tuple(person for person in truth.people[video] if person.person not in match.comparable),
+        left_out=tuple(left_out),
+        left_out_s=tuple(_in_view_s(views[person.person]) for person in left_out),
     )
 
 
@@ -154,7 +159,7 @@ def _track_outcomes(
     truth: Truth, video: str, faces: pd.DataFrame, tracks: pd.DataFrame, match: Match
 ) -> Iterable[TrackOutcome]:
     genders: dict[str, TrackTruth] = {person.person: person.gender for person in truth.people[video]}
-    labelled = faces[faces["time_s"] <= truth.until_s(video)]
+    labelled = faces[truth.is_labelled(video, faces["time_s"].to_numpy(np.float64))]
     screen_time_s = labelled.groupby("track_id")["duration_s"].sum().to_dict()
     for track in tracks.itertuples():
         if track.track_id not in screen_time_s:
@@ -184,7 +189,7 @@ def _person_outcome(
     options: ClassificationOptions,
 ) -> PersonOutcome:
     own = tracks[tracks["track_id"].map(match.owners) == label.person]
-    labelled_s = sum(stop - start for start, stop in views[label.person])
+    labelled_s = _in_view_s(views[label.person])
     people = {p.person for p in truth.people[label.video] if p.gender in PEOPLE} | {label.person}
     seconds_alone = alone_s(label.person, {name: views[name] for name in people})
     female_prob, tracks_height_px, predicted, age = _prediction(own, options)
@@ -202,6 +207,10 @@ def _person_outcome(
         predicted=predicted,
         predicted_age_band=age,
     )
+
+
+def _in_view_s(intervals: Intervals) -> float:
+    return sum(stop - start for start, stop in intervals)
 
 
 def _prediction(own: pd.DataFrame, options: ClassificationOptions) -> tuple[float, float, PersonPrediction, str]:

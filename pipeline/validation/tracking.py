@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from facetally.detection.tracker import NO_TRACK
+from facetally.detection import boxes as geometry
+from facetally.detection.tracker import NO_TRACK, TrackerOptions
 from facetally.options import Sampling
 from facetally.truth.labels import Floats, Ints, LabelledBoxes, Truth
 from facetally.validation.identity_metrics import (
@@ -45,6 +46,9 @@ GENDERS = ("female", "male")
 """Labels of the people who are compared."""
 MAX_AWAY_S = 1.0
 """Whoever is out of view for longer begins a new appearance, as by the default of `TrackerOptions.max_gap_s`."""
+MAX_JUMP_S = 0.6
+"""Between two labels that are further apart, a person may walk as far as a cut moves a box."""
+TIME_TOLERANCE_S = 1e-6
 
 
 @dataclass(frozen=True)
@@ -162,11 +166,21 @@ def _of_frame(frame: ComparedFrame, genders: npt.NDArray[np.str_], track_ids: In
 
 
 def appearance_numbers(labels: LabelledBoxes) -> Ints:
-    """(N,) a number for each box, the same for boxes of one person who was not away in between."""
+    """(N,) a number for each box, the same for boxes of one person who was not away or cut away in between."""
     names = np.array(labels.people)
     order = np.lexsort((labels.times_s, names))
     is_same, gaps_s = names[order][1:] == names[order][:-1], np.diff(labels.times_s[order])
     step_s = float(np.median(gaps_s[is_same])) if is_same.any() else DEFAULT_LABEL_STEP_S
+    is_jump = (gaps_s <= MAX_JUMP_S + TIME_TOLERANCE_S) & _jumps(labels.boxes[order])
     numbers = np.zeros(len(names), np.int64)
-    numbers[order[1:]] = np.cumsum(~is_same | (gaps_s > step_s + MAX_AWAY_S))
+    numbers[order[1:]] = np.cumsum(~is_same | (gaps_s > step_s + MAX_AWAY_S) | is_jump)
     return numbers
+
+
+def _jumps(boxes: Floats) -> npt.NDArray[np.bool_]:
+    """(N - 1,) whether a box is too far from the one before, or too different in size, by the tracker's defaults."""
+    limits = TrackerOptions()
+    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, np.maximum(geometry.sizes(boxes), 1.0)
+    moved = np.linalg.norm(np.diff(centres, axis=0), axis=1) / np.sqrt(sizes[1:] * sizes[:-1])
+    grown = np.abs(np.diff(np.log(sizes)))
+    return np.asarray((moved > limits.max_distance) | (grown > np.log(limits.max_size_ratio)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -26,12 +27,15 @@ from facetally.validation.metrics import (
     detection_figures,
     error_figures,
     halves,
+    matchable_shares,
     people_figures,
     rounded,
     share_figures,
     track_figures,
 )
 from facetally.validation.outcomes import Outcomes, TrackOutcome, evaluate_video, labelled_tracks
+from facetally.validation.tracking import TrackingOutcome, evaluate_tracking
+from facetally.validation.tracking_figures import tracking_figures
 from facetally.validation.verdict import verdict
 
 MIN_HALF_TRACKS = 20
@@ -94,6 +98,7 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
             **_verdict_figures(outcomes, options.target),
             "people": people_figures(outcomes.people),
             "tracks": track_figures(outcomes),
+            "tracking": tracking_figures(evaluate_tracks(ledger, truth, labelled)),
             "detection": detection_figures(outcomes.people),
             **_shares(outcomes, tracks, run_tracks(ledger, rows, sources), options.labels_sampled),
             "age": age_figures(outcomes.people),
@@ -119,16 +124,26 @@ def evaluate_videos(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow])
 
 
 def _video_outcomes(ledger: Ledger, truth: Truth, name: str, row: VideoRow) -> Outcomes:
-    if row.status == "failed":
-        faces, tracks = FACES.empty_table().to_pandas(), TRACKS.empty_table().to_pandas()
-        return evaluate_video(
-            truth, name, faces=faces, tracks=tracks, sampling=Sampling(), options=ClassificationOptions()
-        )
-    faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
-    tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
-    stored = ledger.provenance(row.video_id).get("options", {})
+    faces, tracks, stored = _results(ledger, row)
     sampling, options = Sampling(**stored.get("sampling", {})), ClassificationOptions.of_run(stored)
     return evaluate_video(truth, name, faces=faces, tracks=tracks, sampling=sampling, options=options)
+
+
+def evaluate_tracks(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Iterator[TrackingOutcome]:
+    """Compares the tracks of all labelled videos with the labelled boxes; arguments as for `evaluate_videos`."""
+    for name, row in sorted(labelled.items()):
+        faces, tracks, stored = _results(ledger, row)
+        sampling = Sampling(**stored.get("sampling", {}))
+        yield evaluate_tracking(truth, name, faces=faces, tracks=tracks, sampling=sampling)
+
+
+def _results(ledger: Ledger, row: VideoRow) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Faces, tracks and stored options of a video; nothing of one that could not be read."""
+    if row.status == "failed":
+        return FACES.empty_table().to_pandas(), TRACKS.empty_table().to_pandas(), {}
+    faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
+    tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
+    return faces, tracks, ledger.provenance(row.video_id).get("options", {})
 
 
 def _verdict_figures(outcomes: Outcomes, target: float) -> Figures:
@@ -145,10 +160,12 @@ def _verdict_figures(outcomes: Outcomes, target: float) -> Figures:
 def _shares(outcomes: Outcomes, labelled: pd.DataFrame, run: pd.DataFrame, labels_sampled: bool) -> Figures:
     """share.female and screen_time.female: predicted and labelled, the whole run corrected, and a trial of this."""
     by_unit = dict(zip(UNITS, share_figures(outcomes), strict=True))
+    matchable = dict(zip(UNITS, matchable_shares(outcomes.people), strict=True))
     return {
         name: {
             "female": {
                 **by_unit[unit],
+                "matchable": matchable[unit],
                 "run": _correction_figures(corrections(labelled, run, unit, labels_sampled)),
                 "trial": _trial_figures(outcomes.tracks, unit),
             }

@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from facetally.truth.check.readings import (
     AS_WRITTEN,
+    MIN_GAIN,
     Floats,
     Reading,
     Recording,
     counted_from_one,
     image_readings,
     mostly,
+    pixel_readings,
     plausible_images,
     resized,
     shifted,
@@ -108,6 +110,21 @@ def overlaps(boxes: Floats, faces: Floats) -> Floats:
     return np.asarray(np.nan_to_num(shared / (labelled_areas + face_areas - shared)))
 
 
+def centred_overlaps(boxes: Floats, faces: Floats) -> Floats:
+    """(N,) the largest overlap of each labelled box with a face if the box had the face's size, about its own middle.
+
+    It depends only on where boxes are, not on how tightly people draw them.
+
+    Args:
+        boxes: (N, 4).
+        faces: (N, K, 4) as of `Sightings.at`.
+    """
+    away = np.abs(boxes[:, None, :2] + boxes[:, None, 2:] - faces[..., :2] - faces[..., 2:]) / 2  # (N, K, 2)
+    sizes = faces[..., 2:] - faces[..., :2]
+    shared, area = np.prod(np.maximum(sizes - away, 0), axis=2), np.prod(sizes, axis=2)
+    return np.asarray(np.max(np.nan_to_num(shared / (2 * area - shared)), axis=1, initial=0.0))
+
+
 def certainty(gains: Floats) -> float:
     """How certain it is that another reading is better: the mean gain in overlap in standard errors.
 
@@ -154,6 +171,8 @@ class Alignment:
     """(N, 4)"""
     recording: Recording
     sightings: Sightings
+    frames_before: int = 0
+    """Of other videos, from which the frame numbers may continue; 0: they do not."""
 
     def fit(self, time: Reading = AS_WRITTEN, image: Reading = AS_WRITTEN) -> Fit:
         """The fit of one reading."""
@@ -163,7 +182,7 @@ class Alignment:
         """The best reading: as written, unless the faces, or else the frames, clearly show another."""
         # times on the video's own frames were hardly counted at another rate
         may_be_counted = not mostly(self.recording.has_frames_at(self.times_s))
-        times = time_readings(self.times_s, self.recording, may_be_counted)
+        times = time_readings(self.times_s, self.recording, may_be_counted, self.frames_before)
         fit = self._found_by_faces(times) if len(self.sightings) else self.fit()
         if fit.time is AS_WRITTEN and AS_WRITTEN not in times:
             fit = _clearly_best([self.fit(time, fit.image) for time in times]) or fit
@@ -180,8 +199,22 @@ class Alignment:
         return self.fit(earlier, fit.image).overlaps - fit.overlaps
 
     def _found_by_faces(self, times: list[Reading]) -> Fit:
-        """The reading under which boxes overlap faces clearly more than under any simpler one."""
-        as_written, times, images = [AS_WRITTEN], [AS_WRITTEN, *times], image_readings(self.recording)
+        """The reading under which boxes overlap faces clearly more than under any simpler one.
+
+        Pixels of another shape move boxes in much the same way as late labels of somebody who walks: they count where
+        they explain the labels better than any reading of the times does.
+        """
+        images = image_readings(self.recording)
+        fit = self._best_among(times, images)
+        if pixels := self._pixels_of_another_shape(times):
+            other = self._best_among(times, [*images, *pixels])
+            is_size = fit.time is AS_WRITTEN  # which fits as well as the pixel aspect that it contains
+            return other if not fit.is_clearly_better(other) and (is_size or other.overlap > fit.overlap) else fit
+        return fit
+
+    def _best_among(self, times: list[Reading], images: list[Reading]) -> Fit:
+        """The best of these readings, or of any offset, speed or size that is clearly better than them."""
+        as_written, times = [AS_WRITTEN], [AS_WRITTEN, *times]
         by_time, by_image, by_both = (
             max((self.fit(time, image) for time, image in product(*readings)), key=_overlap)
             for readings in ((times, as_written), (as_written, images), (times, images))
@@ -195,6 +228,21 @@ class Alignment:
         if free.is_clearly_better(self.fit(earlier, fit.image)):  # an offset of one frame is left to `late_by_a_frame`
             fit = _better(fit, free)
         return _better(fit, self._resized(fit.time))
+
+    def _pixels_of_another_shape(self, times: list[Reading]) -> list[Reading]:
+        """The pixel aspects that bring the middles of boxes clearly nearer to those of faces, whatever the times mean.
+
+        Boxes that are drawn wide also overlap faces more when they are squeezed, but their middles do not.
+        """
+        readings = []
+        for time in [AS_WRITTEN, *times]:
+            faces = self.sightings.at(time.read(self.times_s))
+            plain = centred_overlaps(self.boxes, faces)
+            for reading in pixel_readings(self.recording):
+                gains = centred_overlaps(reading.read(self.boxes), faces) - plain
+                if np.mean(gains) >= MIN_GAIN and certainty(gains) >= MIN_CERTAINTY:
+                    readings.append(reading)
+        return readings
 
     def _resized(self, time: Reading) -> Fit:
         """The size of the labelled image that fits best: one factor is searched, then width and height separately."""

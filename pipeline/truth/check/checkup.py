@@ -16,7 +16,8 @@ from facetally.inputs import find_videos
 from facetally.results.ledger import Ledger
 from facetally.results.tables import FACES, read_table
 from facetally.truth.check.alignment import Alignment, Fit, Sightings, late_by_a_frame
-from facetally.truth.check.findings import Finding, box_findings, people_findings
+from facetally.truth.check.findings import Finding, box_findings, people_findings, project_findings
+from facetally.truth.check.project_frames import project_frames
 from facetally.truth.check.readings import AS_WRITTEN, MIN_INSIDE, Reading, Recording, counted_from_one
 from facetally.truth.files import BOXES_FILE, PEOPLE_FILE, read_truth
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
@@ -81,10 +82,19 @@ def check(
         recordings: by video; the labels of other videos are not checked.
         sightings: by video, where a run covers it.
     """
+    boxed = {video: labels for video, labels in truth.boxes.items() if video in recordings}
+    positions = {video: recordings[video].positions(labels.times_s) for video, labels in boxed.items()}
+    joined = project_frames(positions, {video: len(recordings[video].times_s) for video in boxed})
+    before = joined.before if joined else {}
     alignments = {
-        video: Alignment(labels.times_s, labels.boxes, recordings[video], sightings.get(video, Sightings.none()))
-        for video, labels in truth.boxes.items()
-        if video in recordings
+        video: Alignment(
+            labels.times_s,
+            labels.boxes,
+            recordings[video],
+            sightings.get(video, Sightings.none()),
+            frames_before=before.get(video, 0),
+        )
+        for video, labels in boxed.items()
     }
     fits = {video: alignment.best_fit() for video, alignment in alignments.items()}
     gains = {video: alignment.gains_a_frame_earlier(fits[video]) for video, alignment in alignments.items()}
@@ -93,15 +103,19 @@ def check(
         fits[video] = alignments[video].fit(earlier, fits[video].image)
     findings: list[Finding] = []
     for video, recording in recordings.items():
-        boxed: tuple[str, ...] = ()
+        people: tuple[str, ...] = ()
         time = AS_WRITTEN
         if video in fits:
-            boxed, time = truth.boxes[video].people, fits[video].time
+            people, time = truth.boxes[video].people, fits[video].time
             findings += box_findings(
                 video, folder / BOXES_FILE, truth.boxes[video], alignment=alignments[video], fit=fits[video]
             )
+            if joined and joined.is_exact:
+                findings += project_findings(
+                    video, folder / BOXES_FILE, truth.boxes[video], alignment=alignments[video], fit=fits[video]
+                )
         findings += people_findings(
-            video, folder / PEOPLE_FILE, truth.people[video], boxed=boxed, recording=recording, time=time
+            video, folder / PEOPLE_FILE, truth.people[video], boxed=people, recording=recording, time=time
         )
     return Checkup(truth, tuple(findings), recordings, fits)
 
@@ -139,7 +153,9 @@ def read_recording(path: Path) -> Recording:
         first = next(images, None)
         if first is None:
             raise VideoError(f"no frame of {path} could be decoded", fix="play the file to see whether it is complete")
-        height_px, width_px = FrameImage(first.image).hw
+        height_px, width_px = FrameImage.of(first).hw
+        quarter_turns = round(-first.image.rotation / 90) % 4
+        stored = first.image.width / (first.image.height - first.blank_lines)
         times_s, end_s = [first.time_s], first.time_s + first.duration_s
         for image in images:
             times_s.append(image.time_s)
@@ -151,7 +167,8 @@ def read_recording(path: Path) -> Recording:
             height_px=height_px,
             fps=decoder.info.fps,
             start_s=first.image.time or 0.0,
-            quarter_turns=round(-first.image.rotation / 90) % 4,
+            quarter_turns=quarter_turns,
+            pixel_aspect=width_px / height_px / (1 / stored if quarter_turns % 2 else stored),
         )
 
 

@@ -22,6 +22,7 @@ from facetally.truth.check.readings import (
     Floats,
     Reading,
     Recording,
+    after_others,
     time_readings,
 )
 from facetally.truth.label_rows import BOX_COLUMNS
@@ -129,6 +130,28 @@ def box_findings(video: str, file: Path, labels: LabelledBoxes, *, alignment: Al
         yield from _between_frames(rows, alignment)
     yield from _out_of_image(rows)
     yield from _same_boxes(rows)
+
+
+def project_findings(
+    video: str, file: Path, labels: LabelledBoxes, *, alignment: Alignment, fit: Fit
+) -> Iterator[Finding]:
+    """Labels that may be as many frames late as the videos before have, where no face shows which is meant."""
+    before = alignment.frames_before
+    if not before or fit.time is not AS_WRITTEN:
+        return
+    meant = alignment.fit(after_others(alignment.recording, before), fit.image)
+    if len(alignment.sightings) and meant.overlap <= fit.overlap:
+        return
+    rows = _Rows(video, file, labels, alignment.recording, fit)
+    every = rows.where(np.ones(len(labels.lines), bool))
+    yield rows.found(
+        "time",
+        every,
+        "time_s",
+        f"may be {before} frames late: {meant.time.what}",
+        "import the export of the project again, as facetally truth import subtracts these frames, or export each task "
+        "by itself; a run over the videos (--run OUT) may show which is meant",
+    )
 
 
 @dataclass(frozen=True)

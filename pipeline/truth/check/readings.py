@@ -1,8 +1,8 @@
 """Readings of labels: what their times and boxes may mean, and which of these meanings a video allows.
 
-Labelling tools count frames and divide by a rate that they assume, count from 1 or from the container's start, ignore
-the rotation of a video, or show a smaller image. A video's frames rule out most readings: under a correct one all
-labels fall on frames.
+Labelling tools count frames and divide by a rate that they assume, count from 1, from the container's start or on
+from another video, ignore the rotation of a video or the shape of its pixels, or show a smaller image. A video's
+frames rule out most readings: under a correct one all labels fall on frames.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ PROXY_WIDTHS_PX = (160, 240, 320, 360, 426, 480, 540, 640, 720, 768, 854, 960, 1
 """Usual widths of the images that people draw on."""
 PROXY_FACTORS = (0.25, 1 / 3, 0.5, 2 / 3, 0.75, 1.5, 2.0, 3.0, 4.0)
 """Usual sizes of such images relative to the video's."""
+PIXEL_ASPECTS = {
+    **{"64:45": 64 / 45, "16:15": 16 / 15, "16:11": 16 / 11, "12:11": 12 / 11},  # PAL at 16:9 and 4:3
+    **{"32:27": 32 / 27, "8:9": 8 / 9, "40:33": 40 / 33, "10:11": 10 / 11},  # NTSC
+    **{"4:3": 4 / 3, "3:2": 3 / 2},  # HDV, DVCPRO HD
+}
+"""Width of a stored pixel by its height, where pixels are not square: by the standards of tape and broadcast."""
+SAME_ASPECT = 0.005
+"""How far two pixel aspects may differ, relative to each other, and count as the same: sizes are whole pixels."""
 MIN_INSIDE = 0.25
 """The part of a box that must be in the frame. Labellers and detectors complete a face that the frame's edge cuts: in
 well-labelled clips up to half of a box is outside, and a corner of the frame has two edges."""
@@ -57,6 +65,8 @@ class Recording:
     """The container's time of the first frame."""
     quarter_turns: int = 0
     """Clockwise, from the frame as stored to the frame as displayed: 0-3."""
+    pixel_aspect: float = 1.0
+    """Width of a pixel as stored by its height; in a turned video along x and y as displayed."""
 
     def __post_init__(self) -> None:
         if not len(self.times_s):
@@ -179,7 +189,46 @@ def resized(recording: Recording, x_factor: float, y_factor: float) -> Reading:
     return Reading(what, lambda boxes: boxes * factors, MIN_SIZE_GAIN)
 
 
-def time_readings(times_s: Floats, recording: Recording, may_be_counted: bool = True) -> list[Reading]:
+def after_others(recording: Recording, frame_count: int) -> Reading:
+    """Frame numbers that continue from the videos before, as CVAT writes them for the tasks of a project."""
+    what = f"frame numbers continue from other videos, {frame_count} frames, as in the export of a CVAT project"
+    return Reading(what, lambda t: recording.times_at(recording.positions(t) - frame_count))
+
+
+def other_pixels(recording: Recording, name: str, x_factor: float, y_factor: float) -> Reading:
+    """Boxes drawn on an image whose pixels have another shape than those of the displayed frame.
+
+    Args:
+        recording: the video.
+        name: of the pixel aspect.
+        x_factor, y_factor: convert to the displayed frame.
+    """
+    resize = resized(recording, x_factor, y_factor)
+    shape = "squeezed, as pixels are stored" if x_factor > y_factor else "stretched"
+    return Reading(f"{resize.what}, {shape} by a pixel aspect of {name}", resize.read)
+
+
+def pixel_readings(recording: Recording) -> list[Reading]:
+    """Boxes drawn on pixels of another shape, squeezed or stretched; first by the video's own pixel aspect.
+
+    Along y only by the video's own aspect: people box faces higher or lower than a detector, but not further left.
+    """
+    own = recording.pixel_aspect
+    readings = []
+    if abs(own - 1) > SAME_ASPECT:
+        name = _aspect_name(own)
+        if own < 1:  # pixels as stored are made higher for display
+            readings += [other_pixels(recording, name, 1.0, factor) for factor in (1 / own, own)]
+        readings += [other_pixels(recording, name, factor, 1.0) for factor in (own, 1 / own)]
+    for name, aspect in PIXEL_ASPECTS.items():
+        if abs(aspect / own - 1) > SAME_ASPECT:
+            readings += [other_pixels(recording, name, factor, 1.0) for factor in (aspect, 1 / aspect)]
+    return readings
+
+
+def time_readings(
+    times_s: Floats, recording: Recording, may_be_counted: bool = True, frames_before: int = 0
+) -> list[Reading]:
     """The readings that put all times within the video and nearly all on its frames; first as written, if it does.
 
     Of readings that give the same frames only the first is kept. Where frames counted from 0 fit, those counted from 1
@@ -189,8 +238,11 @@ def time_readings(times_s: Floats, recording: Recording, may_be_counted: bool = 
         times_s: (N,) as written.
         recording: the video.
         may_be_counted: whether they may be frame numbers that were divided by an assumed rate.
+        frames_before: of other videos, from which the frame numbers may continue; 0: they do not.
     """
     bases = [AS_WRITTEN, since_container_start(recording)]
+    if frames_before:
+        bases.append(after_others(recording, frames_before))
     if may_be_counted:
         rates = (fps for fps in (*RATES, recording.fps) if fps and _are_frame_numbers(times_s, fps))
         bases += [frame_numbers(recording, fps) for fps in rates]
@@ -210,7 +262,7 @@ def mostly(are: Bools) -> bool:
 
 
 def image_readings(recording: Recording) -> list[Reading]:
-    """The readings of boxes to try: turned, mirrored, drawn on an image of a usual size."""
+    """The readings of boxes to try: turned, mirrored, drawn on an image of a usual size; see also `pixel_readings`."""
     width, height = recording.width_px, recording.height_px
     factors = dict.fromkeys([width / proxy for proxy in PROXY_WIDTHS_PX] + [1 / part for part in PROXY_FACTORS])
     return [
@@ -226,9 +278,16 @@ def image_readings(recording: Recording) -> list[Reading]:
 def plausible_images(boxes: Floats, recording: Recording) -> list[Reading]:
     """As written, or as stored where the video is turned for display: those that put all boxes into the frame."""
     readings = [AS_WRITTEN]
+    if abs(recording.pixel_aspect - 1) > SAME_ASPECT:
+        readings += pixel_readings(recording)[:1]
     if recording.quarter_turns:
         readings.append(turned(recording, recording.quarter_turns))
     return [r for r in readings if np.all(recording.parts_inside(r.read(boxes)) >= MIN_INSIDE)]
+
+
+def _aspect_name(aspect: float) -> str:
+    near = (name for name, known in PIXEL_ASPECTS.items() if abs(known / aspect - 1) <= SAME_ASPECT)
+    return next(near, f"{aspect:.3f}:1")
 
 
 def _are_frame_numbers(times_s: Floats, fps: float) -> bool:

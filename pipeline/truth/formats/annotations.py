@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
+from math import gcd
 from pathlib import Path
 
 from facetally.errors import TruthError
 from facetally.truth.csv_rows import CsvRow
-from facetally.truth.label_rows import GENDER_WORDS
+from facetally.truth.label_rows import GENDER_WORDS, years_as_bands
 
 Box = tuple[float, float, float, float]
 ATTRIBUTES = {
     **{name: name for name in ("person", "gender", "age_band", "face_quality", "note")},
     **{"sex": "gender", "age": "age_band", "quality": "face_quality", "comment": "note"},
+    **dict.fromkeys(("person_id", "track_id", "id"), "person"),
 }
-"""The column of people.csv for an attribute's name in a tool."""
-
-
+"""The column of people.csv for an attribute's name in a tool; of two names for one column the first here counts."""
+BOX = "box"
+"""`LabelledTrack.shape` of rectangles."""
 MAX_FRAMES = 10_000_000
 """Four days: larger numbers are times, or damage."""
+MIN_STEP_FRAMES = 8
+"""Labelled frames from which a common step between them is no chance."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,21 @@ class LabelledTrack:
     row: CsvRow
     """person, and where known gender, age_band, face_quality, note; with the place in the file."""
     keyframes: tuple[Keyframe, ...]
+    labels: tuple[str, ...] = ()
+    """What the tool calls it: face, car, female, ...; empty where the tool has no such word."""
+    shape: str = BOX
+    """What it is drawn as; of other shapes than `BOX` the keyframes hold the box around them, possibly without area."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """All attributes in the file, understood or not: name and value."""
+    has_boxes: bool = True
+    """False: it only says when the person is in view; the boxes of its keyframes mean nothing."""
+    has_stays: bool = True
+    """False: its keyframes are single boxes; when the person comes and goes is unknown, or stated by another track."""
+
+    @property
+    def person_attribute(self) -> str:
+        """The name of the attribute that says who it is; empty where none does."""
+        return next((name for name, text in by_column(self.attributes).get("person", ()) if text.strip()), "")
 
     def __post_init__(self) -> None:
         frames = [keyframe.frame for keyframe in self.keyframes]
@@ -81,6 +100,12 @@ class LabelledVideo:
     """Frames that the tool found in the video, where stated."""
     is_by_player: bool = False
     """Frames are ticks of a clock at `fps` instead of frames of the video, and boxes are in percent of the image."""
+    is_in_pixels: bool = False
+    """Boxes are in pixels of the displayed image, also where frames are ticks."""
+    has_gaps: bool = False
+    """Only the keyframes are labels: between two of them no box is added, however far apart they are."""
+    notes: tuple[str, ...] = ()
+    """What the reader passed over or assumed, one line each."""
 
 
 def box_of(row: CsvRow, names: Sequence[str], *, is_by_size: bool) -> Box:
@@ -114,15 +139,57 @@ def frame_of(row: CsvRow, first_frame: int) -> int:
     return int(number) - first_frame
 
 
-def leaving_after(keyframe: Keyframe, later: Keyframe | None = None) -> tuple[Keyframe, ...]:
-    """The keyframe at which a person leaves view after another; none where a later one follows immediately."""
-    if later and later.frame <= keyframe.frame + 1:
+def leaving_after(keyframe: Keyframe, later: Keyframe | None = None, step: int = 1) -> tuple[Keyframe, ...]:
+    """The keyframe at which a person leaves view after another; none where a later one follows immediately.
+
+    Args:
+        keyframe: the last one in view.
+        later: the next one of the person.
+        step: frames between two labels.
+    """
+    if later and later.frame <= keyframe.frame + step:
         return ()
-    return (replace(keyframe, frame=keyframe.frame + 1, is_visible=False),)
+    return (replace(keyframe, frame=keyframe.frame + step, is_visible=False),)
+
+
+def separate_boxes(seen: Sequence[Keyframe], step: int = 1) -> tuple[Keyframe, ...]:
+    """The keyframes of a person of whom each box was labelled by itself: out of view where labels do not follow.
+
+    Args:
+        seen: one for each box, in order.
+        step: frames between two labels.
+    """
+    keyframes: list[Keyframe] = []
+    for keyframe, later in zip_longest(seen, seen[1:]):
+        keyframes += [keyframe, *leaving_after(keyframe, later, step)]
+    return tuple(keyframes)
+
+
+def label_step(frames: Iterable[int]) -> int:
+    """How many frames apart labels were made: 5 where all are of every fifth frame; 1 where there are few.
+
+    Args:
+        frames: of all labels of a video.
+    """
+    distinct = sorted(set(frames))
+    return gcd(*(frame - distinct[0] for frame in distinct)) if len(distinct) >= MIN_STEP_FRAMES else 1
+
+
+def by_column(attributes: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    """Attributes that are understood, by column of people.csv, in the order of `ATTRIBUTES`."""
+    known = [(name, text) for name, text in attributes if name.strip().lower() in ATTRIBUTES]
+    known.sort(key=lambda attribute: list(ATTRIBUTES).index(attribute[0].strip().lower()))
+    columns: dict[str, list[tuple[str, str]]] = {}
+    for name, text in known:
+        columns.setdefault(ATTRIBUTES[name.strip().lower()], []).append((name, text))
+    return columns
 
 
 def people_values(person: str, attributes: Iterable[tuple[str, str]], labels: Iterable[str]) -> dict[str, str]:
     """Attributes of a person by column of people.csv; the gender may also be given as a label."""
     gender = next((label.strip() for label in labels if label.strip().lower() in GENDER_WORDS), "")
-    known = ((ATTRIBUTES[name.lower()], text.strip()) for name, text in attributes if name.lower() in ATTRIBUTES)
-    return {"person": person, "gender": gender} | {name: text for name, text in known if text}
+    columns = by_column(attributes)
+    known = {column: next((text.strip() for _, text in given if text.strip()), "") for column, given in columns.items()}
+    if "age_band" in known:
+        known["age_band"] = years_as_bands(known["age_band"])
+    return {"person": person, "gender": gender} | {column: text for column, text in known.items() if text}

@@ -13,11 +13,15 @@ from facetally.inputs import InputVideo
 from facetally.truth.csv_rows import CsvRow, read_rows
 from facetally.truth.files import BOXES_FILE, CLIPS_FILE, PEOPLE_FILE, write_tables
 from facetally.truth.formats.annotations import LabelledVideo
+from facetally.truth.formats.coco import read_coco
 from facetally.truth.formats.cvat import read_cvat
+from facetally.truth.formats.datumaro import read_datumaro
 from facetally.truth.formats.label_studio import read_label_studio
 from facetally.truth.formats.mot import read_mot
 from facetally.truth.formats.placement import Attributes, place_tracks, scale_of
+from facetally.truth.formats.selection import choose_tracks
 from facetally.truth.formats.timeline import Timeline, timeline_by_fps, timeline_of
+from facetally.truth.formats.via import read_via
 from facetally.truth.label_rows import (
     BOX_COLUMNS,
     CLIP_COLUMNS,
@@ -25,6 +29,7 @@ from facetally.truth.label_rows import (
     PEOPLE_COLUMNS,
     parse_people,
     video_name,
+    years_as_bands,
 )
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
 from facetally.truth.video_names import matched_names
@@ -33,7 +38,11 @@ READERS: dict[str, Callable[[Path], list[LabelledVideo]]] = {
     "cvat": read_cvat,
     "mot": read_mot,
     "label-studio": read_label_studio,
+    "via": read_via,
+    "coco": read_coco,
+    "datumaro": read_datumaro,
 }
+NO_LABELS_FIX = "check that the labels were saved before they were exported"
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ def import_truth(
     fps: float | None = None,
     video: str | None = None,
     attributes: Path | None = None,
+    labels: Sequence[str] = (),
 ) -> ImportedTruth:
     """The labels in files of one format.
 
@@ -66,6 +76,7 @@ def import_truth(
         video: the name of the one labelled video, instead of the name in the files.
         attributes: a CSV file with person, gender and where known age_band, face_quality, note, video; it overrides the
             attributes in the files.
+        labels: the tool's labels that mean a face; needed where there are several.
 
     Raises:
         OptionError: options that exclude each other.
@@ -79,16 +90,20 @@ def import_truth(
     if format_name == "csv":
         if attributes:
             raise OptionError("--attributes goes with frames", fix="write the attributes into the interval file")
+        if labels:
+            raise OptionError("--label goes with boxes", fix="delete the rows that are not wanted")
         return _import_intervals(files, videos, video)
-    labelled = [found for path in files for found in READERS[format_name](path)]
+    labelled, reading_notes = choose_tracks([f for path in files for f in READERS[format_name](path)], labels)
     sidecar = _sidecar(attributes, len(labelled)) if attributes else {}
     if format_name == "mot" and len(labelled) == 1:
         video = video or _only_video(sidecar)
     labelled = _renamed(labelled, video) if video else labelled
-    full_names, notes = _full_names([labels.name for labels in labelled], videos, is_certain=bool(video))
+    if not labelled:
+        raise TruthError("; ".join(["the files contain no labels", *reading_notes]), fix=NO_LABELS_FIX)
+    full_names, notes = _full_names([found.name for found in labelled], videos, is_certain=bool(video))
     placed = _placed(labelled, full_names, videos=videos, fps=fps, attributes=sidecar)
-    labelled_people = {track.row.values["person"] for labels in labelled for track in labels.tracks}
-    notes += placed.notes
+    labelled_people = {track.row.values["person"] for found in labelled for track in found.tracks}
+    notes += [*reading_notes, *placed.notes]
     if unused := sorted({person for _, person in sidecar} - labelled_people):
         notes.append(f"{attributes}: nobody in the labels is {', '.join(unused)}")
     return ImportedTruth(placed.truth, tuple(notes))
@@ -112,8 +127,10 @@ def _placed(
         if name in people:
             raise TruthError(f"{labels.path} labels {name} a second time", fix="import only one of the two")
         timeline, time_notes = timeline_of(paths[name], labels) if videos else (_timeline_without(labels, fps), [])
-        scale, scale_notes = scale_of(labels, timeline.size_px, name)
-        people[name], boxes[name] = place_tracks(labels, name, timeline=timeline, scale=scale, attributes=attributes)
+        scale, scale_notes = scale_of(labels, timeline.size_px, name, timeline.stored_px)
+        people[name], placed = place_tracks(labels, name, timeline=timeline, scale=scale, attributes=attributes)
+        if placed.people:
+            boxes[name] = placed
         notes += time_notes + scale_notes
     return ImportedTruth(Truth(people, boxes), tuple(notes))
 
@@ -158,6 +175,8 @@ def _sidecar(path: Path, video_count: int) -> dict[tuple[str, str], CsvRow]:
     rows: dict[tuple[str, str], CsvRow] = {}
     for row in read_rows(path, ("person", "gender") if video_count == 1 else ("video", "person", "gender")):
         video = row.values.get("video", "") if video_count == 1 else row.text("video")
+        age = years_as_bands(row.values.get("age_band", "") or row.values.get("age", ""))
+        row = replace(row, values=row.values | {"age_band": age})
         first = rows.setdefault((video_name(video), row.text("person")), row)
         if first is not row:
             raise row.wrong("person", f"is in line {first.line} already", fix="delete one of the lines")
@@ -185,9 +204,7 @@ def _full_names(
 ) -> tuple[dict[str, str], list[str]]:
     """The videos' names by their names in the labels, and notes. One label file and one video always match."""
     if not names:
-        raise TruthError(
-            "the files contain no labels", fix="check that the labels were saved before they were exported"
-        )
+        raise TruthError("the files contain no labels", fix=NO_LABELS_FIX)
     given = [video.name for video in videos]
     if len(set(names)) == len(given) == 1 and not is_certain:
         is_alike = PurePosixPath(names[0]).stem in ("", PurePosixPath(given[0]).stem)
@@ -204,9 +221,9 @@ def _full_names(
 
 def _timeline_without(labels: LabelledVideo, fps: float | None) -> Timeline:
     """The timeline without the video: by the rate that was given, or that the labels state."""
-    if labels.is_by_player:
+    if labels.is_by_player and not labels.is_in_pixels:
         raise TruthError(f"{labels.path}: boxes are in percent of a video that is not given", fix="add --videos")
-    if not (rate := fps or labels.fps):
+    if not (rate := labels.fps if labels.is_by_player else fps or labels.fps):
         raise TruthError(
             f"{labels.path}: frame numbers have no times",
             fix="give the videos with --videos, or their constant rate with --fps (wrong for a variable rate)",

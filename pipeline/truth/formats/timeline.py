@@ -37,6 +37,11 @@ class Timeline:
     """Where the video ends; infinity where it continues past the last label."""
     size_px: tuple[int, int] | None
     """Width and height as displayed; None without the video."""
+    end_s: float = np.inf
+    """When the last of these frames ends; infinity where that is not known."""
+    stored_px: tuple[int, int] | None = None
+    """Width and height in pixels as stored, turned as displayed; another shape than `size_px` where pixels are not
+    square. None without the video."""
 
     def __post_init__(self) -> None:
         if self.times_s.ndim != 1 or self.times_s.shape != self.ticks.shape or not len(self.ticks):
@@ -47,6 +52,12 @@ class Timeline:
         if frame >= self.end_tick:
             return len(self.ticks)
         return max(int(np.searchsorted(self.ticks, frame + TICK_TOLERANCE, side="right")) - 1, 0)
+
+    def time_s(self, index: int) -> float:
+        """When a frame appears, from 0 to N; N, past the last frame, is when that ends."""
+        if index < len(self.times_s):
+            return float(self.times_s[index])
+        return self.end_s if np.isfinite(self.end_s) else float(self.times_s[-1])
 
     def between(self, first: int, stop: int) -> list[int]:
         """Frames about every half second in the open interval (first, stop); none if that lasts a second or less."""
@@ -63,7 +74,7 @@ class Timeline:
 def timeline_by_fps(labels: LabelledVideo, fps: float) -> Timeline:
     """The timeline at a constant rate; wrong for videos with a variable rate."""
     frames = np.arange(_last_frame(labels) + 1, dtype=np.float64)
-    return Timeline(frames / fps, frames, np.inf, None)
+    return Timeline(frames / fps, frames, np.inf, None, end_s=len(frames) / fps)
 
 
 def timeline_of(path: Path, labels: LabelledVideo) -> tuple[Timeline, list[str]]:
@@ -80,11 +91,14 @@ def timeline_of(path: Path, labels: LabelledVideo) -> tuple[Timeline, list[str]]
         rate = _clock_rate(labels, decoder)
         for image in decoder.images():
             if not times_s:
-                height_px, width_px = FrameImage(image.image).hw
+                height_px, width_px = FrameImage.of(image).hw
+                stored_px = image.image.width, image.image.height - image.blank_lines
+                if round(image.image.rotation / 90) % 2:
+                    stored_px = stored_px[::-1]
             times_s.append(image.time_s)
+            end_s = image.time_s + image.duration_s
             if (image.time_s * rate if rate else image.index) >= last_frame:
                 break
-            end_s = image.time_s + image.duration_s
         else:
             end_tick = end_s * rate if rate else len(times_s)
         notes = _notes(path, labels, decoder)
@@ -94,7 +108,7 @@ def timeline_of(path: Path, labels: LabelledVideo) -> tuple[Timeline, list[str]]
         raise VideoError(f"{path} contains no frame", fix="play it to see whether it is complete")
     times = np.array(times_s, np.float64)
     ticks = times * rate if rate else np.arange(len(times), dtype=np.float64)
-    return Timeline(times, ticks, end_tick, (width_px, height_px)), notes
+    return Timeline(times, ticks, end_tick, (width_px, height_px), end_s, stored_px), notes
 
 
 def _last_frame(labels: LabelledVideo) -> int:

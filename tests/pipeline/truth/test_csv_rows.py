@@ -168,3 +168,21 @@ def test_values_of_other_kinds_of_files_name_their_own_place() -> None:
     row = CsvRow(Path("labels.xml"), 7, {"xtl": "left"}, where="track 3 in line 7")
     with pytest.raises(TruthError, match=r"labels\.xml, track 3 in line 7, xtl: 'left' is not a number"):
         row.number("xtl")
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize(("text", "number"), [("12,5", 12.5), ("-0,25", -0.25), (",5", 0.5), ("3", 3), ("1.5", 1.5)])
+def test_decimal_commas_are_read_where_commas_do_not_separate(
+    tmp_path: Path, separator: str, text: str, number: float
+) -> None:
+    (tmp_path / "a.csv").write_text(f"video{separator}time_s\na{separator}{text}\n")
+    (row,) = read_rows(tmp_path / "a.csv", ["time_s"])
+    assert row.number("time_s") == number
+
+
+@pytest.mark.parametrize("text", ["1.234,5", "1,234,5", "12,", ","])
+def test_other_numbers_with_commas_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.csv").write_text(f"video;time_s\na;{text}\n")
+    (row,) = read_rows(tmp_path / "a.csv", ["time_s"])
+    with pytest.raises(TruthError, match="is not a number"):
+        row.number("time_s")

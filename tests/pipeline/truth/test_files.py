@@ -169,11 +169,16 @@ def test_a_wrong_box_is_named_with_line_column_and_value(tmp_path: Path, row: st
     assert f"boxes.csv, line 3, {message}" in error.what
 
 
-def test_decimal_commas_are_refused_with_an_example(tmp_path: Path) -> None:
-    boxes = (BOXES + "a.mp4,p1,COMMA,0,0,9,9\n").replace(",", ";").replace("COMMA", "0,5")
-    error = refused(tmp_path, PEOPLE + "a.mp4,p1,f,,,\n", boxes)
+def test_decimal_commas_are_refused_with_an_example_where_commas_separate(tmp_path: Path) -> None:
+    error = refused(tmp_path, PEOPLE + "a.mp4,p1,f,,,\n", BOXES + 'a.mp4,p1,"0,5",0,0,9,9\n')
     assert "line 2, column time_s: '0,5' is not a number" in error.what
     assert error.fix == "write it like 12.5, with a decimal point"
+
+
+def test_decimal_commas_are_read_where_semicolons_separate(tmp_path: Path) -> None:
+    boxes = (BOXES + "a.mp4,p1,COMMA,0,0,9,9\n").replace(",", ";").replace("COMMA", "0,5")
+    folder = folder_with(tmp_path, PEOPLE + "a.mp4,p1,f,,,\n", boxes)
+    assert read_truth(folder).boxes["a.mp4"].times_s.tolist() == [0.5]
 
 
 @pytest.mark.parametrize(

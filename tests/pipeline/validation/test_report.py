@@ -190,6 +190,31 @@ def test_the_figures_are_in_the_tables(validation: Validation) -> None:
     assert rows["40-79"] == ["88.1 %", "75.0 % – 94.8 %", "37 of 42", "1"]
 
 
+def test_the_identity_of_tracks_has_its_table(figures: Figures) -> None:
+    rows = {row[0]: row[1:] for row in rows_in(rendered(figures))}
+    assert (rows["IDF1"][0], rows["IDF1"][2]) == ("98.8 %", "86 labelled boxes")  # two of them have no face
+    assert rows["tracks that show several people"][::2] == ["0.0 %", "0 of 42"]
+    assert rows["IDF1 by person"][0] == "98.8 %"
+    assert "B-cubed" not in as_markdown(figures)
+    figures["tracking"]["people"] |= {"b_cubed": {"f1": 0.9, "precision": 0.85, "recall": 0.95}, "counted": 40}
+    figures["tracking"]["people"]["labelled"] = 42
+    rows = {row[0]: row[1:] for row in rows_in(rendered(figures))}
+    assert rows["B-cubed F1 of the tracks joined to people"][::2] == ["90.0 %", "40 people counted, 42 labelled"]
+
+
+def test_tracks_that_mix_people_are_named(figures: Figures) -> None:
+    assert "Tracks that show several people:" not in as_markdown(figures)
+    figures["tracking"]["mixed_tracks"] = ["a.mp4: track 1: p|0, p1", "b.mp4: track 2: p0, p1"]
+    named = "Tracks that show several people: a.mp4: track 1: p&#124;0, p1; b.mp4: track 2: p0, p1."
+    assert named in as_markdown(figures)
+
+
+def test_without_labelled_boxes_there_is_no_table_of_identity(figures: Figures) -> None:
+    figures["tracking"]["boxes"] = 0
+    assert "No boxes of men or women are labelled" in as_markdown(figures)
+    assert "IDF1" not in as_markdown(figures)
+
+
 def test_every_error_has_its_row(validation: Validation) -> None:
     rows = rows_in(rendered(validation.figures))
     errors = rows[next(place for place, row in enumerate(rows) if row[:2] == ["video", "person"]) :]

@@ -98,6 +98,24 @@ def test_an_appearance_goes_on_after_a_second_and_one_step_of_the_labels() -> No
     assert numbers["bob", 0.5] == numbers["bob", 1.0]
 
 
+@pytest.mark.parametrize(("x", "size_px", "is_new"), [(61, 40, True), (59, 40, False), (0, 70, True), (0, 66, False)])
+def test_an_appearance_ends_where_the_label_jumps_as_at_a_cut(x: float, size_px: float, is_new: bool) -> None:
+    # from a square of 40 px at 0: more than 1.5 sizes away, or more than 1.7 times as large
+    labels = LabelledBoxes.of(boxes_of("ann", [0.0]) + boxes_of("ann", [0.5], x=x, size_px=size_px))
+    assert len(set(appearance_numbers(labels).tolist())) == 1 + is_new
+
+
+def test_a_person_may_walk_far_between_distant_labels() -> None:
+    labels = LabelledBoxes.of(boxes_of("ann", [0.0, 0.8]) + boxes_of("ann", [1.6], x=500))
+    assert set(appearance_numbers(labels).tolist()) == {0}
+
+
+def test_tracks_on_either_side_of_a_jump_are_both_right() -> None:
+    truth = truth_of(person("ann"), boxes=boxes_of("ann", SECOND) + boxes_of("ann", times(1, 2), x=90))
+    outcome = compared(truth, face_rows(3, SECOND), face_rows(4, times(1, 2), x=90))
+    assert (counts(outcome), outcome.switching.switches) == ((10, 10, 10), 0)
+
+
 def test_a_label_between_two_samples_is_no_miss() -> None:
     # 25 frames/s: the sample of 0.6 is the frame at 0.64, too far from the label at 0.52 to be compared with it
     truth = ann([0.0, 0.52, 1.0])

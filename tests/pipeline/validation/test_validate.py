@@ -228,6 +228,7 @@ def test_a_run_over_broken_videos_misses_everyone(tmp_path: Path) -> None:
     assert (figures["people"]["count"], figures["people"]["end_to_end"]["count"]) == (0, 1)
     assert (figures["verdict"], figures["share"]["female"]["run"]) == ("not enough labels", {})
     assert figures["people"]["confusion"] == {"female": {"missed": 1}}
+    assert (figures["tracking"]["boxes"], figures["tracking"]["idr"]) == (1, 0)
 
 
 def test_a_run_that_found_nobody_misses_everyone(tmp_path: Path) -> None:

@@ -9,8 +9,24 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from facetally.truth.check.alignment import Alignment, Fit, Sightings, certainty, late_by_a_frame, overlaps
-from facetally.truth.check.readings import AS_WRITTEN, Floats, Recording, counted_from_one, frame_numbers, resized
+from facetally.truth.check.alignment import (
+    Alignment,
+    Fit,
+    Sightings,
+    centred_overlaps,
+    certainty,
+    late_by_a_frame,
+    overlaps,
+)
+from facetally.truth.check.readings import (
+    AS_WRITTEN,
+    PIXEL_ASPECTS,
+    Floats,
+    Recording,
+    counted_from_one,
+    frame_numbers,
+    resized,
+)
 
 STEPS_S = np.tile([0.02, 0.06, 0.05, 0.03], 75)
 EVEN = Recording(np.arange(300) / 25, 12.0, 1280, 720, fps=25.0)
@@ -221,6 +237,61 @@ def test_distorted_boxes_are_read_correctly(distort: Callable[[Floats], Floats],
     fit = found_fit(EVEN, distort_boxes=distort)
     assert fit.image.what.startswith(what)
     assert fit.time is AS_WRITTEN
+
+
+@pytest.mark.parametrize("aspect", ["64:45", "32:27", "4:3", "16:15", "16:11", "8:9"])
+@pytest.mark.parametrize("is_squeezed", [True, False])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_boxes_on_pixels_of_another_shape_are_read_as_such(aspect: str, is_squeezed: bool, is_own: bool) -> None:
+    factor = PIXEL_ASPECTS[aspect] if is_squeezed else 1 / PIXEL_ASPECTS[aspect]
+    video = replace(EVEN, pixel_aspect=PIXEL_ASPECTS[aspect]) if is_own else EVEN
+    fit = found_fit(video, distort_boxes=lambda boxes: boxes / (factor, 1, factor, 1))
+    assert fit.image.what.endswith(f"by a pixel aspect of {aspect}")
+    assert fit.time is AS_WRITTEN
+
+
+@pytest.mark.parametrize("aspect", ["8:9", "10:11"])
+def test_pixels_higher_than_wide_are_stretched_along_y(aspect: str) -> None:
+    factor = PIXEL_ASPECTS[aspect]
+    video = replace(EVEN, pixel_aspect=factor)
+    fit = found_fit(video, distort_boxes=lambda boxes: boxes * (1, factor, 1, factor))
+    assert fit.image.what.endswith(f"by a pixel aspect of {aspect}")
+
+
+def test_a_video_of_unusual_pixels_is_read_by_its_own_aspect() -> None:
+    fit = found_fit(replace(EVEN, pixel_aspect=1.7), distort_boxes=lambda boxes: boxes / (1.7, 1, 1.7, 1))
+    assert fit.image.what.endswith("squeezed, as pixels are stored by a pixel aspect of 1.700:1")
+
+
+def test_pixels_of_another_shape_and_a_wrong_rate_are_told_apart() -> None:
+    fit = found_fit(EVEN, lambda labels: labels.numbers / 24, lambda boxes: boxes * (45 / 64, 1, 45 / 64, 1))
+    assert fit.time.what == "times are frame numbers at 24 frames/s"
+    assert fit.image.what.endswith("by a pixel aspect of 64:45")
+
+
+@pytest.mark.parametrize("aspect", [1.0, 64 / 45])
+@pytest.mark.parametrize("widths", [(1.5, 1.5), (1.5, 1.0), (0.8, 0.8)])
+def test_wide_boxes_are_not_taken_for_squeezed_ones(aspect: float, widths: tuple[float, float]) -> None:
+    labels, half = labels_of(EVEN), np.array(widths) / 2
+    middles, sizes = (labels.boxes[:, :2] + labels.boxes[:, 2:]) / 2, labels.boxes[:, 2:] - labels.boxes[:, :2]
+    boxes = np.hstack((middles - half * sizes, middles + half * sizes))
+    video = replace(EVEN, pixel_aspect=aspect)
+    assert Alignment(labels.times_s, boxes, video, sightings_of(video)).best_fit().image is AS_WRITTEN
+
+
+def test_overlaps_about_the_middle_depend_on_the_place_only() -> None:
+    faces = np.array([[[10.0, 10, 30, 30], NOWHERE]] * 3)
+    boxes = np.array([[10.0, 10, 30, 30], [0, 15, 40, 25], [20, 10, 40, 30]])
+    np.testing.assert_allclose(centred_overlaps(boxes, faces), [1, 1, 1 / 3])
+    assert centred_overlaps(boxes, faces[:, :0]).tolist() == [0, 0, 0]
+
+
+def test_frames_that_continue_from_other_videos_are_read_as_such() -> None:
+    labels = labels_of(EVEN)
+    late = Alignment(labels.times_s + 4, labels.boxes, EVEN, sightings_of(EVEN), frames_before=100)
+    assert "frame numbers continue from other videos, 100 frames" in late.best_fit().time.what
+    right = Alignment(labels.times_s, labels.boxes, EVEN, sightings_of(EVEN), frames_before=15)
+    assert right.best_fit().time is AS_WRITTEN
 
 
 def test_distorted_times_and_boxes_are_read_correctly_together() -> None:

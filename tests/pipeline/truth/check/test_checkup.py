@@ -209,8 +209,14 @@ def before_turn(boxes: Floats, height_px: int) -> Floats:
         ("uneven.mkv", lambda w: w._replace(times_s=w.numbers / 25), "at 25 frames/s"),
         ("turned.mp4", lambda w: w._replace(boxes=before_turn(w.boxes, 160)), "by 90 degrees, as stored"),
         ("even.mp4", lambda w: w._replace(boxes=w.boxes / 2), "80 x 60 px"),
+        ("even.mp4", lambda w: w._replace(boxes=w.boxes * (45 / 64, 1, 45 / 64, 1)), "squeezed, as pixels are stored"),
+        (
+            "even.mp4",
+            lambda w: w._replace(boxes=w.boxes * (64 / 45, 1, 64 / 45, 1)),
+            "stretched by a pixel aspect of 64:45",
+        ),
     ],
-    ids=["24 for 25", "from 1", "1 s late", "uneven", "not turned", "half size"],
+    ids=["24 for 25", "from 1", "1 s late", "uneven", "not turned", "half size", "squeezed", "stretched"],
 )
 def test_distorted_labels_of_drawn_videos_are_fixed(
     drawn: Labelled, tmp_path: Path, video: str, distort: Distortion, words: str
@@ -228,8 +234,9 @@ def test_distorted_labels_of_drawn_videos_are_fixed(
         (UNEVEN_CLIP, lambda w: w._replace(times_s=w.numbers / 12.5), "at 12.5 frames/s"),
         (TURNED_CLIP, lambda w: w._replace(boxes=before_turn(w.boxes, 480)), "by 90 degrees, as stored"),
         (EVEN_CLIP, lambda w: w._replace(boxes=w.boxes / 2), "320 x 180 px"),
+        (EVEN_CLIP, lambda w: w._replace(boxes=w.boxes * (45 / 64, 1, 45 / 64, 1)), "squeezed, as pixels are stored"),
     ],
-    ids=["24 for 25", "from 1", "1 s late", "uneven", "not turned", "half size"],
+    ids=["24 for 25", "from 1", "1 s late", "uneven", "not turned", "half size", "squeezed"],
 )
 def test_distorted_labels_of_real_videos_are_fixed(
     real: Labelled, tmp_path: Path, video: str, distort: Distortion, words: str

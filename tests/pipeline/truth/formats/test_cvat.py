@@ -136,7 +136,7 @@ def test_tracks_without_boxes_are_skipped(tmp_path: Path) -> None:
         (box(-1), "track 3 in line 5, frame: '-1' is not a frame number"),
         (box("1.5"), "track 3 in line 5, frame: '1.5' is not a frame number"),
         (box(0), "track 3 from line 3 on: two boxes at the same time"),
-        ('<polygon frame="1" points="0,0;1,1"/>', "line 3: track 3 is drawn as polygon"),
+        ('<polygon frame="1" points="0,0;x,1"/>', "track 3 in line 5, points x: 'x' is not a number"),
     ],
 )
 def test_a_wrong_box_is_named_with_track_line_and_value(tmp_path: Path, wrong: str, message: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import truth_writers
-from drawn_world import MIXED, engines, filmed, one_person
+from drawn_world import FPS, MIXED, engines, filmed, one_person
 from labelled_world import person, times
 
 from facetally.batch.plan import plan_run
@@ -17,29 +18,36 @@ from facetally.inputs import InputVideo, find_videos
 from facetally.jobs import NoProgress
 from facetally.options import RunOptions
 from facetally.results.ledger import Ledger
-from facetally.truth.formats.importer import import_truth
-from facetally.truth.labels import LabelledBoxes, Truth
+from facetally.truth.formats.importer import READERS, import_truth
+from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
 from facetally.validation.validate import ValidateOptions, Validation, validate_run
+
+VIEWS_S = {"dan": (0.6, 1.4), "fay": (2.0, 3.6)}
+"""Others are in view for the first two seconds."""
 
 
 def boxes(*rows: tuple[str, float, float, float, float]) -> LabelledBoxes:
     """Every 0.2 s in view; a row is person, x, y, size and pixels per second."""
-    views_s = {"dan": (0.6, 1.4), "fay": (2.0, 3.6)}
     return LabelledBoxes.of(
         (name, t, (x + speed * t, y, x + speed * t + size, y + size), 0)
         for name, x, y, size, speed in rows
-        for t in times(*views_s.get(name, (0.0, 2.0)), 0.2)
+        for t in times(*VIEWS_S.get(name, (0.0, 2.0)), 0.2)
     )
+
+
+def seen(name: str, gender: str, video: str) -> LabelledPerson:
+    """A person in view from the first box to the end of the last box's frame, as all tools say it."""
+    start_s, stop_s = VIEWS_S.get(name, (0.0, 2.0))
+    return person(name, gender, (start_s, round(stop_s - 0.2 + 1 / FPS, 4)), video=video)
 
 
 LABELS = Truth(
     people={
-        "man.mp4": (person("bob", "male", video="man.mp4"),),
+        "man.mp4": (seen("bob", "male", "man.mp4"),),
         "mixed.mp4": tuple(
-            person(name, gender, video="mixed.mp4")
-            for name, gender in (("cat", "female"), ("dan", "male"), ("fay", "female"))
+            seen(name, gender, "mixed.mp4") for name, gender in (("cat", "female"), ("dan", "male"), ("fay", "female"))
         ),
-        "woman.mp4": (replace(person("ann", "female", video="woman.mp4"), age_band="young/mid", face_quality="good"),),
+        "woman.mp4": (replace(seen("ann", "female", "woman.mp4"), age_band="young/mid", face_quality="good"),),
     },
     boxes={
         "man.mp4": boxes(("bob", 40, 40, 40, 10)),
@@ -69,17 +77,20 @@ def ledger(videos: list[InputVideo], tmp_path_factory: pytest.TempPathFactory) -
 
 def imported(format_name: str, videos: Sequence[InputVideo], folder: Path) -> Truth:
     """`LABELS` as a tool would have written them, and read back."""
-    write: Callable[..., Path | None] = {
+    writers: dict[str, Callable[..., Path | None]] = {
         "cvat": truth_writers.write_cvat,
-        "mot": truth_writers.write_mot,
+        "mot": partial(truth_writers.write_mot, is_every_frame=True),
         "label-studio": truth_writers.write_label_studio,
         "csv": truth_writers.write_intervals,
-    }[format_name]
+        "via": truth_writers.write_via,
+        "coco": partial(truth_writers.write_coco, is_every_frame=True),
+        "datumaro": partial(truth_writers.write_datumaro, is_every_frame=True),
+    }
     parts = []
     for video in videos:
         (folder / video.name).mkdir()
         path = folder / video.name / "labels"
-        sidecar = write(LABELS, video.name, *truth_writers.images_of(video.path), path)
+        sidecar = writers[format_name](LABELS, video.name, *truth_writers.images_of(video.path), path)
         shown = [] if format_name == "csv" else [video]
         attributes = sidecar if format_name == "mot" else None
         parts.append(import_truth([path], format_name, shown, video=video.name, attributes=attributes).truth)
@@ -92,7 +103,7 @@ def checked(ledger: Ledger, truth: Truth) -> Validation:
     return validate_run(ledger, truth, ValidateOptions())
 
 
-@pytest.mark.parametrize("format_name", ["cvat", "mot", "label-studio"])
+@pytest.mark.parametrize("format_name", READERS)
 def test_boxes_of_every_tool_give_the_same_report(
     format_name: str, ledger: Ledger, videos: list[InputVideo], tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,16 @@ from typing import TypedDict, Unpack
 import numpy as np
 import pytest
 from drawn_world import encoded, one_person
-from truth_writers import images_of, write_cvat, write_intervals, write_label_studio, write_mot
+from truth_writers import (
+    images_of,
+    write_coco,
+    write_cvat,
+    write_datumaro,
+    write_intervals,
+    write_label_studio,
+    write_mot,
+    write_via,
+)
 
 from facetally.errors import OptionError, OutputError, TruthError
 from facetally.inputs import InputVideo, find_videos
@@ -53,7 +62,10 @@ def written(
     truth: Truth, video: str, images: tuple[list[float], tuple[int, int]], folder: Path, format_name: str
 ) -> tuple[Path, Path | None]:
     """The file with labels in a format, and the one with attributes."""
-    writers = {"cvat": write_cvat, "mot": write_mot, "label-studio": write_label_studio, "csv": write_intervals}
+    writers: dict[str, Callable[..., Path | None]] = {
+        **{"cvat": write_cvat, "mot": write_mot, "label-studio": write_label_studio, "csv": write_intervals},
+        **{"via": write_via, "coco": write_coco, "datumaro": write_datumaro},
+    }
     file = folder / f"labels.{format_name}"
     return file, writers[format_name](truth, video, *images, file)
 
@@ -62,7 +74,7 @@ def assert_same(found: Truth, truth: Truth, video: str, times_s: Sequence[float]
     """The same people, and boxes at the times of the frames."""
     boxed = set(truth.boxes[video].people)
     people = [replace(person, line=0) for person in truth.people[video] if person.person in boxed]
-    assert [replace(person, line=0) for person in found.people[video]] == people
+    assert [replace(person, line=0, intervals_s=()) for person in found.people[video]] == people
     assert found.boxes[video].people == truth.boxes[video].people
     exact_s = [times_s[int(np.abs(np.array(times_s) - time_s).argmin())] for time_s in truth.boxes[video].times_s]
     np.testing.assert_allclose(found.boxes[video].times_s, exact_s, atol=1e-9)
@@ -238,7 +250,7 @@ def tracks_of_ann(*tracks: tuple[int, str]) -> str:
 
 def test_tracks_of_one_person_are_joined(tmp_path: Path) -> None:
     found = imported(tmp_path, tracks_of_ann((0, "male"), (50, "male")), "cvat", fps=25.0).truth
-    assert found.people == {"even": (LabelledPerson("even", "Ann", "male"),)}
+    assert found.people == {"even": (LabelledPerson("even", "Ann", "male", intervals_s=((0, 0.04), (2, 2.04))),)}
     assert (found.boxes["even"].people, found.boxes["even"].times_s.tolist()) == (("Ann", "Ann"), [0, 2])
 
 
@@ -356,7 +368,8 @@ def test_attributes_of_a_separate_file_override_those_in_the_labels(tmp_path: Pa
     sidecar = tmp_path / "people.csv"
     sidecar.write_text("video,person,gender,age_band,note\nclip.mp4,5,woman,old,in red\nclip.mp4,9,m,,\n")
     found = imported(tmp_path, MOT_ROW, fps=25.0, attributes=sidecar)
-    assert found.truth.people == {"clip.mp4": (LabelledPerson("clip.mp4", "5", "female", "old", note="in red"),)}
+    (ann,) = found.truth.people["clip.mp4"]
+    assert ann == LabelledPerson("clip.mp4", "5", "female", "old", note="in red", intervals_s=((0, 0.04),))
     assert found.notes == (f"{sidecar}: nobody in the labels is 9",)
 
 

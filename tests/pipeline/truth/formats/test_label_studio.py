@@ -186,7 +186,6 @@ def test_a_wrong_keyframe_is_named_with_task_region_and_value(tmp_path: Path, wr
         [{"annotations": 5, "data": {}}],
         [task({"id": "r1", "type": "videorectangle"})],
         [task(region(item(1), framesCount="many"))],
-        [task(region())],
     ],
 )
 def test_json_of_another_layout_is_refused_with_what_to_export(tmp_path: Path, content: Any) -> None:
