@@ -12,15 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facetally.errors import OptionError
-
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("3gp", "asf", "avi", "divx", "f4v", "flv", "gif", "h264", "hevc", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4"),
-        *("mpe", "mpeg", "mpg", "mts", "mxf", "ogm", "ogv", "qt", "rm", "rmvb", "ts", "vob", "webm", "wmv"),
-    )
-)
-"""Endings of the files that are taken from a folder; a file that is given itself is always taken."""
+from facetally.video_files import Prober, companion, walked
 
 
 @dataclass(frozen=True)
@@ -37,6 +29,24 @@ class InputVideo:
         """A readable, unique file name: the name's safe characters and eight digits of its hash."""
         safe = re.sub(r"[^A-Za-z0-9._-]+", "_", self.name)[:80].strip("._-") or "video"
         return f"{safe}-{hashlib.sha256(self.name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True, order=True)
+class PassedOver:
+    """A file or folder in an input folder that is not processed."""
+
+    name: str
+    """As that of a video; ends with a slash for a folder, whose files are not listed."""
+    reason: str
+    """What it is: "no video", "hidden", ..."""
+
+
+@dataclass(frozen=True)
+class FoundInputs:
+    """What the inputs of a run stand for."""
+
+    videos: list[InputVideo]
+    passed_over: list[PassedOver]
 
 
 def shown_path(path: Path) -> str:
@@ -63,21 +73,36 @@ def _escape(character: str) -> str:
 
 
 def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
-    """The videos that `inputs` stand for, sorted by name.
+    """The videos of `find_inputs`."""
+    return find_inputs(inputs).videos
+
+
+def find_inputs(inputs: Iterable[str]) -> FoundInputs:
+    """The videos that `inputs` stand for, and the files in their folders that are passed over, both sorted by name.
 
     Args:
-        inputs: files, folders (searched recursively), globs, and @FILE with one of those per line.
+        inputs: files, folders (searched recursively), globs, and @FILE with one of those per line. In folders all files
+            that are videos are taken, whatever their endings; a file that is given itself is always taken.
 
     Raises:
         OptionError: an input does not exist, or no video is found.
     """
+    inputs = list(inputs)
     by_path: dict[Path, tuple[Path, str]] = {}
-    named = list(named_files(_unlisted(inputs), _is_video))
-    for base, path in named:
-        by_path.setdefault(Path(os.path.realpath(path)), (path, path.relative_to(base).as_posix()))
+    skipped: dict[Path, tuple[str, str]] = {}
+    with Prober() as prober:
+        for base, path, is_given in _every_file(_unlisted(inputs), walked):
+            reason = "" if is_given else companion(path) or prober.kind_of(path)
+            relative = path.relative_to(base).as_posix()
+            if reason:
+                shown = relative + "/" if path.is_dir() else relative
+                skipped.setdefault(Path(os.path.realpath(path)), (shown, reason))
+            else:
+                by_path.setdefault(Path(os.path.realpath(path)), (path, relative))
+    passed = sorted(PassedOver(_name(name), reason) for full, (name, reason) in skipped.items() if full not in by_path)
     if not by_path:
         raise OptionError(
-            f"no video found in {', '.join(inputs) or 'nothing'}",
+            f"no video found in {', '.join(inputs) or 'nothing'}{_counted(passed)}",
             fix="give a video file, or a folder with files that end in .mp4, .mov, .mkv, .avi, ...",
         )
     counts = Counter(name for _, name in by_path.values())
@@ -87,7 +112,12 @@ def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
     if len(set(names.values())) < len(names):  # a longer name equals the name of another video
         names = longer
     videos = [InputVideo(path, _name(names[full])) for full, (path, _) in by_path.items()]
-    return sorted(videos, key=lambda video: video.name)
+    return FoundInputs(sorted(videos, key=lambda video: video.name), passed)
+
+
+def _counted(passed_over: Iterable[PassedOver]) -> str:
+    counts = Counter(file.reason for file in passed_over)
+    return f" (passed over: {', '.join(f'{count} {reason}' for reason, count in counts.items())})" if counts else ""
 
 
 def named_files(inputs: Iterable[str], is_wanted: Callable[[Path], bool]) -> Iterator[tuple[Path, Path]]:
@@ -100,15 +130,25 @@ def named_files(inputs: Iterable[str], is_wanted: Callable[[Path], bool]) -> Ite
     Raises:
         OptionError: an input does not exist.
     """
+    for base, path, is_given in _every_file(inputs, _walked_all):
+        if is_given or is_wanted(path):
+            yield base, path
+
+
+def _walked_all(folder: Path) -> Iterator[Path]:
+    return (Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
+
+
+def _every_file(inputs: Iterable[str], walk: Callable[[Path], Iterator[Path]]) -> Iterator[tuple[Path, Path, bool]]:
+    """As `named_files`, with every file that `walk` finds in a folder; and whether the file was given itself."""
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            files = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
-            yield from ((path, file) for file in files if is_wanted(file))
+            yield from ((path, file, False) for file in walk(path))
         elif path.exists():
-            yield path.parent, path
+            yield path.parent, path, True
         elif matches := sorted(glob.glob(text, recursive=True)):  # noqa: PTH207 - absolute patterns too
-            yield from named_files(matches, is_wanted)
+            yield from _every_file(matches, walk)
         elif re.search(r"%\d*d", path.name):
             raise OptionError(
                 f"{text} stands for a sequence of images, which is not read as a video",
@@ -116,10 +156,6 @@ def named_files(inputs: Iterable[str], is_wanted: Callable[[Path], bool]) -> Ite
             )
         else:
             raise OptionError(f"no such file or folder: {text}", fix="check the path; quote it if it has spaces")
-
-
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _unlisted(inputs: Iterable[str]) -> Iterator[str]:

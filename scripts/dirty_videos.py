@@ -233,6 +233,17 @@ def high_dynamic_range(path: Path) -> None:
     encode(path, pixels="yuv420p10le", more=colours)
 
 
+@dirty(Expected("hlg.mp4"))
+def hybrid_log_gamma(path: Path) -> None:
+    """10 bit, BT.2020 colours, HLG."""
+
+    def colours(stream: Any) -> None:
+        stream.codec_context.color_primaries, stream.codec_context.color_trc = 9, 18
+        stream.codec_context.colorspace = 9
+
+    encode(path, pixels="yuv420p10le", more=colours)
+
+
 @dirty(Expected("422.mp4"))
 def chroma_422(path: Path) -> None:
     encode(path, pixels="yuv422p")
@@ -259,14 +270,85 @@ def eight_k(path: Path) -> None:
     encode(path, drawn_images(3, (7680, 4320)), options={"preset": "ultrafast"})
 
 
-@dirty(Expected("anamorphic.mp4"))
+def pixels_of(aspect: Fraction) -> Callable[[Any], None]:
+    """Gives a stream pixels of a shape, width by height."""
+
+    def shape(stream: Any) -> None:
+        stream.codec_context.sample_aspect_ratio = aspect
+
+    return shape
+
+
+@dirty(Expected("anamorphic.mp4", width_px=320))
 def anamorphic(path: Path) -> None:
-    """Pixels twice as wide as high; they are not stretched."""
+    """Pixels twice as wide as high."""
+    encode(path, more=pixels_of(Fraction(2, 1)))
 
-    def wide(stream: Any) -> None:
-        stream.codec_context.sample_aspect_ratio = Fraction(2, 1)
 
-    encode(path, more=wide)
+@dirty(Expected("wide_tape.mpg", width_px=1024, height_px=576), needs="mpeg2video")
+def wide_tape(path: Path) -> None:
+    """PAL at 16:9, as tapes and DVDs store it."""
+    encode(path, drawn_images(size_wh=(720, 576)), codec="mpeg2video", more=pixels_of(Fraction(64, 45)))
+
+
+@dirty(Expected("high_pixels.mkv", height_px=240))
+def high_pixels(path: Path) -> None:
+    """Half the lines, as some security cameras store them."""
+    encode(path, more=pixels_of(Fraction(1, 2)))
+
+
+@dirty(Expected("imx.mxf", width_px=768, height_px=576), needs="mpeg2video")
+def d10_lines(path: Path) -> None:
+    """32 lines of a broadcast's data above the picture (SMPTE D-10)."""
+    aspect = pixels_of(Fraction(4, 3) / Fraction(720, 608))
+    encode(path, drawn_images(size_wh=(720, 608)), codec="mpeg2video", more=aspect)
+
+
+def joined_parts(path: Path, *starts: int) -> None:
+    """Writes a second for each start, a number of frames, byte by byte one after the other."""
+    parts = []
+    for start in starts:
+        encode(path, drawn_images(FPS), range(start, start + FPS))
+        parts.append(path.read_bytes())
+    path.write_bytes(b"".join(parts))
+
+
+@dirty(Expected("clock_on.ts"))
+def clock_jumps_on(path: Path) -> None:
+    """The clock of the broadcast jumps on by 26 hours after one second."""
+    joined_parts(path, 0, 26 * 3600 * FPS)
+
+
+@dirty(Expected("clock_back.ts"))
+def clock_jumps_back(path: Path) -> None:
+    """Two recordings joined with `cat`."""
+    joined_parts(path, 5 * FPS, 0)
+
+
+@dirty(Expected("joined.mp4", "partial", 1.0))
+def joined_mp4(path: Path) -> None:
+    """Two recordings joined with `cat`, of which FFmpeg reads the first only."""
+    joined_parts(path, 0, 0)
+
+
+@dirty(Expected("camera.dav"))
+def foreign_ending(path: Path) -> None:
+    """An MP4 file under the ending of a recorder."""
+    encode(path.with_suffix(".mp4"))
+    path.with_suffix(".mp4").rename(path)
+
+
+@dirty(Expected("._clip.mp4", "failed", 0.0))
+def apple_double(path: Path) -> None:
+    """What macOS leaves beside a file on foreign file systems; passed over in folders, and no video if given itself."""
+    head = struct.pack(">II16sH", 0x00051607, 0x00020000, b"Mac OS X        ", 2)
+    path.write_bytes((head + struct.pack(">6I", 9, 50, 0xEB0, 2, 0xEE2, 286)).ljust(4096, b"\0"))
+
+
+@dirty(Expected("tape.dv", width_px=768, height_px=576), needs="dvvideo")
+def dv_tape(path: Path) -> None:
+    """A tape without a container, whose rate FFmpeg states as 60000."""
+    encode(path, drawn_images(size_wh=(720, 576)), codec="dvvideo", more=pixels_of(Fraction(16, 15)))
 
 
 @dirty(Expected("grows.h264"))
@@ -334,7 +416,7 @@ def cover(path: Path) -> None:
 
 @dirty(Expected("two_streams.mkv"))
 def two_streams(path: Path) -> None:
-    """A small video stream and a large one; players show the first."""
+    """A small video stream and a large one; players show the first, and a note names the other."""
     with av.open(str(path), "w") as container:
         streams: list[Any] = [container.add_stream("libx264", rate=FPS) for _ in range(2)]
         films = [list(drawn_images(size_wh=size)) for size in (SIZE_WH, (320, 240))]
@@ -387,6 +469,27 @@ def avif(path: Path) -> None:
 @dirty(Expected("animation.apng"), needs="apng")
 def apng(path: Path) -> None:
     encode(path, codec="apng", pixels="rgb24")
+
+
+def field_format(name: str, codec: str, size_wh: tuple[int, int] = SIZE_WH, pixels: str = "yuv420p") -> None:
+    """Registers a file of a format that recorders, broadcasters or browsers write."""
+
+    @dirty(Expected(name, width_px=size_wh[0], height_px=size_wh[1]), needs=codec)
+    def _(path: Path) -> None:
+        encode(path, drawn_images(size_wh=size_wh), codec=codec, pixels=pixels)
+
+
+for _name, _codec in (("disc.vob", "mpeg2video"), ("old.wmv", "wmv2"), ("web.mp4", "libsvtav1")):
+    field_format(_name, _codec)
+field_format("real.rm", "rv20", (352, 288))
+field_format("dashcam.avi", "mjpeg", pixels="yuvj420p")
+field_format("overlay.webm", "libvpx-vp9", pixels="yuva420p")
+
+
+@dirty(Expected("phone.3gp", width_px=384, height_px=288), needs="h263")
+def old_phone(path: Path) -> None:
+    """H.263, whose pixels are 12:11 wherever nothing else is stated."""
+    encode(path, drawn_images(size_wh=(352, 288)), codec="h263")
 
 
 if __name__ == "__main__":

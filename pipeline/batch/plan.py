@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facetally.batch.content import Content
 from facetally.batch.worker import Job
 from facetally.errors import OutputError
-from facetally.inputs import InputVideo, shown_path
-from facetally.models.weights import sha256_of
+from facetally.inputs import InputVideo, PassedOver, shown_path
 from facetally.results.ledger import Ledger, VideoRow
 
 
@@ -31,6 +31,8 @@ class Plan:
     done: list[VideoRow]
     """Rows of earlier runs with the same content, options and weights."""
     copies: list[Copy]
+    passed_over: Sequence[PassedOver] = ()
+    """Files in the input folders that are not processed."""
 
     @property
     def new(self) -> list[VideoRow]:
@@ -38,7 +40,14 @@ class Plan:
         return [job.row for job in self.todo] + [copy.row for copy in self.copies]
 
 
-def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, *, force: bool = False) -> Plan:
+def plan_run(
+    videos: Sequence[InputVideo],
+    ledger: Ledger,
+    digest: str,
+    *,
+    force: bool = False,
+    passed_over: Sequence[PassedOver] = (),
+) -> Plan:
     """Hashes every file and separates the videos that are done, and copies of the same content, from those to process.
 
     Args:
@@ -46,16 +55,17 @@ def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, *, force
         ledger: the output folder.
         digest: of options and weights.
         force: process all videos again.
+        passed_over: files in the input folders that are not processed.
 
     Raises:
         OutputError: the folder holds results of another file under the same name.
     """
-    plan = Plan([], [], [])
+    plan = Plan([], [], [], passed_over)
     known_ids = {row.video_id: row for video_id in ledger.video_ids() if (row := ledger.row(video_id))}
     known_paths = {row.path: row for row in known_ids.values()}
     new: list[Job] = []
     for video in videos:
-        row = _hashed(video, digest)
+        row, content = _identified(video, digest)
         if earlier := known_paths.get(row.path):  # keeps its name, whichever other inputs are given this time
             row = replace(row, video_id=earlier.video_id, video=earlier.video)
         known = known_ids.get(row.video_id)
@@ -63,7 +73,7 @@ def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, *, force
         if known and not force and known.is_done_for(row):
             plan.done.append(known)
         else:
-            new.append(Job(video.path, row))
+            new.append(Job(video.path, row, content))
     unchanged = known_ids.keys() - {job.row.video_id for job in new}  # no copies of results that are about to change
     usable = [row for row in known_ids.values() if row.status != "failed" and row.options_digest == digest]
     source_ids = {} if force else {row.content_sha256: row.video_id for row in usable if row.video_id in unchanged}
@@ -78,18 +88,19 @@ def plan_run(videos: Sequence[InputVideo], ledger: Ledger, digest: str, *, force
     return plan
 
 
-def _hashed(video: InputVideo, digest: str) -> VideoRow:
+def _identified(video: InputVideo, digest: str) -> tuple[VideoRow, Content | None]:
     """A video's row with the size and hash of its file, or with the reason why it could not be read."""
     row = VideoRow(video.video_id, video.name, shown_path(video.path), options_digest=digest)
     try:
         status = video.path.stat()
         if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
-            return row.failed(
-                f"{row.path} is not a regular file", "leave it out, or save its content to a regular file"
-            )
-        return replace(row, size_bytes=status.st_size, content_sha256=sha256_of(video.path))
+            fix = "leave it out, or save its content to a regular file"
+            return row.failed(f"{row.path} is not a regular file", fix), None
+        content = Content.of(video.path)
+        return replace(row, size_bytes=content.size_bytes, content_sha256=content.sha256), content
     except OSError as error:
-        return row.failed(f"{row.path} cannot be read: {error.strerror}", "check the file's permissions and the disk")
+        fix = "check the file's permissions and the disk"
+        return row.failed(f"{row.path} cannot be read: {error.strerror}", fix), None
 
 
 def _refuse_namesake(out: Path, known: VideoRow | None, row: VideoRow) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from facetally import __version__
 from facetally.batch.worker_pool import allocate_workers, available_cores
 from facetally.errors import PipelineError
-from facetally.inputs import InputVideo, find_videos
+from facetally.inputs import InputVideo, PassedOver, find_inputs
 from facetally.log import LOGGER
 from facetally.models.engines import Engines, load_engines
 from facetally.options import Device, RunOptions, WorkerOptions
@@ -22,6 +22,8 @@ class PreparedRun:
     """What a run starts with."""
 
     videos: Sequence[InputVideo]
+    passed_over: Sequence[PassedOver]
+    """Files in the input folders that are not processed."""
     options: RunOptions
     engines: Engines
     workers: WorkerOptions
@@ -46,12 +48,16 @@ def prepare_run(
     Raises:
         PipelineError: no video, missing weights, or a device that is not available.
     """
-    videos = find_videos(inputs)
-    count, threads = allocate_workers(available_cores(), len(videos), workers=workers.count, threads=workers.threads)
+    found = find_inputs(inputs)
+    count, threads = allocate_workers(
+        available_cores(), len(found.videos), workers=workers.count, threads=workers.threads
+    )
     engines = load_engines(
         options, device, threads=threads, models_dir=models_dir, untrained_backbone=untrained_backbone
     )
-    return PreparedRun(videos, options, engines, replace(workers, count=count, threads=threads))
+    return PreparedRun(
+        found.videos, found.passed_over, options, engines, replace(workers, count=count, threads=threads)
+    )
 
 
 @contextmanager
@@ -59,6 +65,8 @@ def logged_run(prepared: PreparedRun) -> Iterator[None]:
     """Logs the options and weights of a run, and how it ended."""
     models = json.dumps(prepared.engines.provenance())
     LOGGER.info("facetally %s, %d videos, on %s", __version__, len(prepared.videos), prepared.engines.device)
+    for file in prepared.passed_over:
+        LOGGER.info("passed over: %s: %s", file.name, file.reason)
     LOGGER.info("options %s, models %s", json.dumps(prepared.options.as_dict()), models)
     try:
         yield

@@ -33,14 +33,15 @@ def main(context: click.Context) -> None:
 
 @main.command()
 @click.argument("video", type=click.Path(path_type=Path))
-def info(video: Path) -> None:
+@click.option("--stream", type=click.IntRange(0), help="Which of its video streams, from 0.")
+def info(video: Path, stream: int | None) -> None:
     """Shows what a video's container states, and whether the video decodes to its end.
 
     Example: facetally info clip.mp4
     """
     from facetally.cli.printing import print_info
 
-    print_info(video)
+    print_info(video, -1 if stream is None else stream)
 
 
 @main.command()

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from facetally.errors import OutputError
 from facetally.files import write_whole
+from facetally.inputs import PassedOver
 from facetally.results.tables import (
     FACES,
     TRACKS,
@@ -46,6 +47,8 @@ class VideoRow:
     codec: str = ""
     width_px: int = 0
     height_px: int = 0
+    displayed_width_px: int = 0
+    displayed_height_px: int = 0
     fps: float = 0.0
     expected_s: float = 0.0
     decoded_s: float = 0.0
@@ -55,6 +58,8 @@ class VideoRow:
     bad_packet_count: int = 0
     face_count: int = 0
     track_count: int = 0
+    clock_jump_count: int = 0
+    note: str = ""
 
     def failed(self, reason: str, fix: str) -> VideoRow:
         """This row with status failed, and the reason."""
@@ -110,9 +115,16 @@ class Ledger:
         except OutputError:
             return True
 
-    def store_names(self, names: Mapping[str, str]) -> None:
-        """Stores the videos of the newest run, their names by their ids, to show later which ones are left."""
-        write_whole(self.out / "run.json", json.dumps({"videos": dict(names)}, indent=1).encode())
+    def store_names(self, names: Mapping[str, str], passed_over: Iterable[PassedOver] = ()) -> None:
+        """Stores what the newest run processes, to show later what is left.
+
+        Args:
+            names: of the videos, by their ids.
+            passed_over: the files that are not processed.
+        """
+        reasons = {file.name: file.reason for file in passed_over}
+        content = {"videos": dict(names), "passed_over": reasons}
+        write_whole(self.out / "run.json", json.dumps(content, indent=1).encode())
 
     def names(self) -> dict[str, str]:
         """The videos of the newest run, their names by their ids; empty if none was started.
@@ -120,10 +132,22 @@ class Ledger:
         Raises:
             OutputError: the file with the names is damaged.
         """
+        return self._newest_run("videos")
+
+    def passed_over(self) -> list[PassedOver]:
+        """The files in the folders of the newest run that were not processed, sorted by name.
+
+        Raises:
+            OutputError: the file with the names is damaged.
+        """
+        return [PassedOver(name, reason) for name, reason in sorted(self._newest_run("passed_over").items())]
+
+    def _newest_run(self, key: str) -> dict[str, str]:
         path = self.out / "run.json"
         try:
-            return dict(json.loads(path.read_text())["videos"]) if path.exists() else {}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            stored = json.loads(path.read_text()) if path.exists() else {"videos": {}}
+            return dict(stored[key] if key == "videos" else stored.get(key, {}))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise OutputError(f"{path} cannot be read: {error}", fix="run the same `facetally run` again") from error
 
     def path(self, table: str, video_id: str) -> Path:

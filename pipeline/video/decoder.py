@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -18,36 +16,18 @@ from av.video.stream import VideoStream
 from facetally.errors import VideoError
 from facetally.options import TIME_TOLERANCE_S, Sampling
 from facetally.video import nal
+from facetally.video.fields import lines_above
 from facetally.video.frame_skipping import Skipping
+from facetally.video.joined import second_recording_at
+from facetally.video.opening import MAX_PIXELS, VideoInfo, info_of, opened, other_streams, video_stream
+from facetally.video.packets import PacketReader
+from facetally.video.pixel_aspect import PixelAspect
 
-MAX_FAILED_READS = 100
-"""Consecutive reads that may fail before the rest of a file is given up."""
-MAX_PIXELS = 2**26
-"""Of an image, twice as many as 8K has. A small file can hold larger images, and hundreds of them would fill memory."""
-CONTAINERS = (
-    "aac,aiff,apng,asf,av1,avi,dv,flac,flv,gif,gxf,h261,h263,h264,hevc,ivf,jpegxl_anim,m4v,matroska,mjpeg,mov,mp3,mpeg,"
-    "mpegts,mpegvideo,mxf,nut,obu,ogg,rm,swf,vc1,vvc,wav,webp_pipe,wtv,yuv4mpegpipe"
-)
-"""Formats that are opened: those that contain their images; not playlists, which name other files."""
-SAFE = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
-TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-"""Accepts metadata that is not UTF-8. PyAV 19 and later escape it, and have no such argument."""
 EVERY_IMAGE = Sampling(every_s=0)
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What the container states; nothing is decoded for it."""
-
-    width_px: int
-    height_px: int
-    """Stored size; a rotated video is displayed with the two exchanged."""
-    fps: float
-    """Mean frame rate; 0 if unknown. For information only: no times are computed from it."""
-    duration_s: float
-    """Expected seconds; 0 if the container states none."""
-    codec: str
-    container: str
+RATE_FACTOR = 1.5
+"""If the frame rate that the container states is off by more, that of the decoded images is given instead, ..."""
+MIN_RATED_IMAGES = 10
+"""... once there are so many."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +40,14 @@ class TimedImage:
     duration_s: float
     """Seconds until the next image; if packets between the two were lost, the image's own duration."""
     image: VideoFrame
+    pixel_aspect: float = 1.0
+    """Width of a pixel relative to its height."""
+    blank_lines: int = 0
+    """Stored lines above the picture."""
 
 
 class Decoder:
-    """One pass over a file's video stream; if there are several, over the one that players show.
+    """One pass over a file's video stream; if there are several, over the one that `sampling` names.
 
     Args:
         path: the file.
@@ -75,24 +59,30 @@ class Decoder:
     """
 
     def __init__(self, path: Path, sampling: Sampling = EVERY_IMAGE, threads: int = 0) -> None:
-        self._container = _opened(path)
-        self._stream = _video_stream(self._container, path)
+        self._path, self._container = path, opened(path)
+        try:
+            self._stream = video_stream(self._container, path, sampling.stream)
+        except VideoError:
+            self._container.close()
+            raise
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self._sampling, self._keyframes = sampling, sampling.keyframes
         if self._keyframes:
             self._stream.codec_context.skip_frame = "NONKEY"
-        self.info = _info(self._container, self._stream)
+        self._info = info_of(self._container, self._stream)
+        self.other_streams = other_streams(self._container, self._stream)
+        """A sentence about the video streams that are not read; empty without any."""
+        self._packets = PacketReader(self._container, self._stream, self._note_failed_read)
+        self._pixel_aspect = PixelAspect(self._container, self._stream)
         self._skipping = self._new_skipping()
         self.image_count = 0
         self.bad_packet_count = 0
         self.decoded_s = 0.0
         self.warnings: Counter[str] = Counter()
         """Messages of FFmpeg about what it could not read or decode, and how often each came."""
-        self._failed_in_a_row = 0
         self._start_s: float | None = None  # presentation time of the first image
-        self._read_until_s = 0.0  # where the last packet ends, by the container's times
         self._without_image: list[float] = []  # times of packets whose image has not been decoded yet, or was lost
 
     def close(self) -> None:
@@ -100,17 +90,40 @@ class Decoder:
         self._container.close()
 
     @property
+    def info(self) -> VideoInfo:
+        """What the container states; its frame rate gives way to that of the images so far if it is far from theirs."""
+        fps = self.image_count / self.decoded_s if self.decoded_s else 0.0
+        is_known = self.image_count >= MIN_RATED_IMAGES and not self._keyframes
+        is_off = is_known and not fps / RATE_FACTOR < self._info.fps < fps * RATE_FACTOR
+        return replace(self._info, fps=fps) if is_off else self._info
+
+    @property
     def expected_s(self) -> float:
-        """Duration stated by the container; 0 if it states none."""
-        if "matroska" in self.info.container:  # states where the video ends, not how long it is
-            return max(self.info.duration_s - (self._start_s or 0.0), 0.0)
-        return self.info.duration_s
+        """How long the video should last; 0 if that is unknown. Before all is read, as the container states."""
+        return self._packets.expected_s(self._start_s, self._info.duration_s)
+
+    @property
+    def jump_count(self) -> int:
+        """Jumps of the video's clock so far; all are closed up."""
+        return self._packets.jump_count
+
+    def unread(self) -> VideoError | None:
+        """Another recording in the file that is not read; known when all images were."""
+        packets, container = self._packets, self._info.container
+        at = second_recording_at(self._path, container, packets.until_byte) if packets.is_at_end else None
+        if at is None:
+            return None
+        return VideoError(
+            f"{self._path} is two recordings or more, joined byte by byte; only the first was read",
+            fix=f"cut it apart: tail -c +{at + 1} '{self._path}' > 'second{self._path.suffix}'",
+        )
 
     def images(self) -> Iterator[TimedImage]:
         """Every image in order of presentation; each is given when the next one is decoded and its duration known."""
-        nominal_s = 1 / self.info.fps if self.info.fps else 0.04
-        held: tuple[float, VideoFrame] | None = None
+        nominal_s = 1 / self._info.fps if self._info.fps else 0.04
+        held: tuple[float, VideoFrame, float] | None = None
         for image in self._decoded():
+            aspect = self._pixel_aspect.of(image)
             time_s = self._time_s(image)
             if held:
                 own_s = self._own_duration_s(held[1]) or nominal_s
@@ -119,33 +132,32 @@ class Decoder:
                 gap_s = time_s - held[0]
                 is_torn = held[1].is_corrupt or image.is_corrupt or self._lost_between(held[0], time_s)
                 yield self._timed(*held, min(own_s, gap_s) if is_torn else gap_s)
-            held = max(time_s or 0.0, 0.0), image
+            held = max(time_s or 0.0, 0.0), image, aspect
         if held:
             own_s = self._own_duration_s(held[1]) or nominal_s
             left_out = self._skipping.left_out  # those after this last image
-            end_s = self._read_until_s if self._keyframes else max(left_out, default=-math.inf) + own_s
+            end_s = self._packets.until_s if self._keyframes else max(left_out, default=-math.inf) + own_s
             yield self._timed(*held, max(own_s, end_s - (self._start_s or 0.0) - held[0]))
             self.image_count += len(left_out)
 
-    def _timed(self, time_s: float, image: VideoFrame, duration_s: float) -> TimedImage:
+    def _timed(self, time_s: float, image: VideoFrame, aspect: float, duration_s: float) -> TimedImage:
         self.decoded_s += duration_s
-        stamp_s = self._seconds(image.pts, image)
+        stamp_s = self._packets.seconds(image.pts, image)
         self.image_count += 1 + (self._skipping.shown(stamp_s) if stamp_s is not None else 0)
-        return TimedImage(self.image_count - 1, time_s, duration_s, image)
+        blank_lines = lines_above(self._info.codec, (image.width, image.height))
+        if blank_lines and aspect != 1:  # stated for the whole picture, and divided by too many lines
+            aspect *= 1 - blank_lines / image.height
+        return TimedImage(self.image_count - 1, time_s, duration_s, image, aspect, blank_lines)
 
     def _time_s(self, image: VideoFrame) -> float | None:
-        stamp_s = self._seconds(image.pts, image)
+        stamp_s = self._packets.seconds(image.pts, image)
         if self._start_s is None:  # the first keyframe may come later than the first frame
             first_packet_s = min(self._without_image, default=0.0)
             self._start_s = first_packet_s if self._keyframes else stamp_s or 0.0
         return None if stamp_s is None else stamp_s - self._start_s
 
     def _own_duration_s(self, item: VideoFrame | Packet[VideoStream]) -> float:
-        return self._seconds(item.duration, item) or 0.0
-
-    def _seconds(self, ticks: int | None, item: VideoFrame | Packet[VideoStream]) -> float | None:
-        base = item.time_base or self._stream.time_base
-        return float(ticks * base) if ticks is not None and base else None
+        return self._packets.seconds(item.duration, item) or 0.0
 
     def _lost_between(self, start_s: float, stop_s: float) -> bool:
         """Whether a packet was broken, and one with a time between those of two images gave no image.
@@ -162,7 +174,7 @@ class Decoder:
 
     def _new_skipping(self) -> Skipping:
         """Frames are skipped if the codec states which ones are needed by others, and not all frames are sampled."""
-        codec = self.info.codec
+        codec = self._info.codec
         patience_s = self._sampling.every_s * self._sampling.patience
         if codec not in nal.CODECS or not self._sampling.every_s or self._keyframes:
             return Skipping.never()
@@ -187,107 +199,29 @@ class Decoder:
                 self._note_bad_packet(error)
                 self._skipping.stop()  # from here on lost images must be distinguished from skipped ones
                 continue
-            self._failed_in_a_row = 0
+            self._packets.failed_in_a_row = 0
             corrupt_count = sum(image.is_corrupt for image in images)  # decoded, but from a packet cut short
             self.bad_packet_count += corrupt_count
             if corrupt_count or any(image.interlaced_frame for image in images):
                 self._skipping.stop()  # a packet of interlaced video may hold half an image
             yield from images
 
+    def _note_failed_read(self, error: av.error.FFmpegError) -> None:
+        self._note_bad_packet(error)
+        self._without_image.append(self._packets.until_s)
+        self._skipping.stop()
+
     def _note_bad_packet(self, error: av.error.FFmpegError) -> None:
         self.bad_packet_count += 1
         self.warnings[error.strerror or str(error)] += 1
 
     def _note(self, packet: Packet[VideoStream]) -> None:
-        start_s = self._seconds(packet.pts, packet)
+        start_s = self._packets.packet_seconds(packet.pts)
         if start_s is not None and not packet.is_discard and (not self._keyframes or self._start_s is None):
             self._without_image.append(start_s)
 
     def _read(self) -> Iterator[tuple[Packet[VideoStream], float | None]]:
-        """Packets and their times, including the empty one at the end; failed reads are counted."""
-        packets = self._container.demux(self._stream)
-        while self._failed_in_a_row < MAX_FAILED_READS:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.error.FFmpegError as error:
-                self._note_bad_packet(error)
-                self._failed_in_a_row += 1
-                self._without_image.append(self._read_until_s)
-                self._skipping.stop()
-                packets = self._container.demux(self._stream)  # the generator ended with its error
-                continue
-            is_last = packet.size == 0 and packet.dts is None
-            if packet.size == 0 and not is_last:  # a dropped frame; the decoder would take it for the end
-                continue
-            time_s = self._seconds(packet.pts, packet)
-            if time_s is not None and not packet.is_discard:
-                self._read_until_s = max(self._read_until_s, time_s + self._own_duration_s(packet))
+        for packet, time_s in self._packets:
+            if self._packets.jumped:
+                self._skipping.stop()  # the images on either side of a jump do not belong together
             yield packet, time_s
-            if is_last:
-                return
-
-
-def _opened(path: Path) -> InputContainer:
-    if not path.exists():
-        raise VideoError(f"{path} does not exist", fix="check the path")
-    if path.stat().st_size == 0:
-        raise VideoError(f"{path} is empty (0 bytes)", fix="copy the file again from its source")
-    try:
-        # with "file:", as a colon in the name would be taken for a protocol
-        container: InputContainer = av.open(f"file:{path}", options=SAFE, **TAGS)
-        return container
-    except av.error.ArgumentError as error:
-        raise VideoError(
-            f"{path} is not a supported video: it is a playlist, a single image, or no video at all",
-            fix="give the video files themselves; for images use facetally predict",
-        ) from error
-    except (av.error.FFmpegError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise VideoError(
-            f"{path} cannot be opened as a video: {reason}",
-            fix="play it to check that it is complete; if it plays, re-encode it with: "
-            f"ffmpeg -i '{path}' -c:v libx264 repaired.mp4",
-        ) from error
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The stream that players show; cover art of music files does not count."""
-    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if not streams:
-        container.close()
-        raise VideoError(f"{path} has no video stream", fix="leave it out, or give the file with the video")
-    best = container.streams.best("video")
-    stream = best if best in streams else streams[0]
-    codec = stream.codec_context
-    if codec.width * codec.height > MAX_PIXELS:
-        container.close()
-        raise VideoError(
-            f"{path} has frames of {codec.width} x {codec.height} pixels; more than {MAX_PIXELS:,} are not decoded",
-            fix=f"make it smaller: ffmpeg -i '{path}' -vf scale=1920:-2 smaller.mp4",
-        )
-    return stream
-
-
-def _info(container: InputContainer, stream: VideoStream) -> VideoInfo:
-    return VideoInfo(
-        width_px=stream.codec_context.width,
-        height_px=stream.codec_context.height,
-        fps=float(stream.average_rate or stream.guessed_rate or 0),
-        duration_s=_duration_s(container, stream),
-        codec=stream.codec_context.name,
-        container=container.format.name,
-    )
-
-
-def _duration_s(container: InputContainer, stream: VideoStream) -> float:
-    """The stream's own duration if it has one: the container's also includes longer audio."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    tag = stream.metadata.get("DURATION", "")  # Matroska: 00:01:02.500000000
-    parts = tag.split(":")
-    if len(parts) == 3 and all(part.replace(".", "", 1).isdigit() for part in parts):
-        hours, minutes, seconds = map(float, parts)
-        return 3600 * hours + 60 * minutes + seconds
-    return float(container.duration) / av.time_base if container.duration else 0.0

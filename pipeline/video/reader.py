@@ -1,7 +1,7 @@
 """Reads video files as sampled frames with their presentation times.
 
-Times are the container's presentation times in seconds from the first frame; images are as displayed (rotation and
-mirroring applied). Broken packets are skipped and counted.
+Times are the container's presentation times in seconds from the first frame; images are as displayed (with square
+pixels, rotated and mirrored). Broken packets are skipped and counted.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ import numpy.typing as npt
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
+from facetally.errors import VideoError
 from facetally.options import Sampling
 from facetally.video.decoder import Decoder, TimedImage
+from facetally.video.dynamic_range import to_standard
+from facetally.video.fields import picture_of
+from facetally.video.opening import VideoInfo
+from facetally.video.pixel_aspect import displayed_hw
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Orientation:
 
 
 class FrameImage:
-    """An image as displayed: rotated and mirrored by its display matrix.
+    """An image as displayed: with square pixels, one field where two differ, rotated by its display matrix.
 
     Pixels are converted on first use, in the requested size: the detector uses a small size for most frames, and only
     a few faces are cut from the full one.
@@ -69,16 +74,32 @@ class FrameImage:
     Args:
         decoded: an `av.VideoFrame`.
         orientation: that of the video; by default the frame's own.
+        pixel_aspect: width of a stored pixel relative to its height.
+        blank_lines: stored lines above the picture.
     """
 
-    def __init__(self, decoded: VideoFrame, orientation: Orientation | None = None) -> None:
+    def __init__(
+        self,
+        decoded: VideoFrame,
+        orientation: Orientation | None = None,
+        pixel_aspect: float = 1.0,
+        blank_lines: int = 0,
+    ) -> None:
         self._decoded, self._orientation = decoded, orientation or Orientation.of(decoded)
+        self._blank_lines = blank_lines
+        self._picture: VideoFrame | None = None
+        self._square_hw = displayed_hw((decoded.height - blank_lines, decoded.width), pixel_aspect)
         self._images: dict[tuple[int, int], npt.NDArray[np.uint8]] = {}
+
+    @classmethod
+    def of(cls, image: TimedImage, orientation: Orientation | None = None) -> FrameImage:
+        """The picture of a decoded image."""
+        return cls(image.image, orientation, image.pixel_aspect, image.blank_lines)
 
     @property
     def hw(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        height, width = self._decoded.height, self._decoded.width
+        height, width = self._square_hw
         return (width, height) if self._orientation.is_quarter_turn else (height, width)
 
     def bgr(self, size_wh: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
@@ -91,8 +112,11 @@ class FrameImage:
     def _converted(self, width: int, height: int) -> npt.NDArray[np.uint8]:
         if self._orientation.is_quarter_turn:
             width, height = height, width
+        self._picture = self._picture or picture_of(self._decoded, self._blank_lines)
         # by default FFmpeg starts as many threads as there are cores, for each image again
-        image = self._decoded.to_ndarray(format="bgr24", width=width, height=height, interpolation="AREA", threads=1)
+        image = self._picture.to_ndarray(format="bgr24", width=width, height=height, interpolation="AREA", threads=1)
+        transfer, primaries = (getattr(self._decoded, name, 0) for name in ("color_trc", "color_primaries"))  # PyAV 16
+        image = to_standard(np.asarray(image, np.uint8), transfer, primaries)
         if self._orientation.is_quarter_turn:
             image = image.transpose(1, 0, 2)
         return np.ascontiguousarray(image[:: self._orientation.y_step, :: self._orientation.x_step])
@@ -131,13 +155,36 @@ class VideoReader:
         self._decoder = Decoder(path, self._sampling, threads)
         self._sampled_count = 0
         self._orientation: Orientation | None = None
-        self.info = self._decoder.info
+        self.displayed_wh = 0, 0
+        """Width and height of the first frame as displayed, once it was given."""
 
     def __enter__(self) -> VideoReader:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._decoder.close()
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the container states; the frame rate is corrected while frames are read if it is far off."""
+        return self._decoder.info
+
+    @property
+    def clock_jump_count(self) -> int:
+        """Jumps of the video's clock so far."""
+        return self._decoder.jump_count
+
+    def unread(self) -> VideoError | None:
+        """A part of the file that is not read, though nothing is damaged; known when all frames were given."""
+        return self._decoder.unread()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to know about the video besides the `stats`, as sentences."""
+        jumps = self.clock_jump_count
+        times = "once" if jumps == 1 else f"{jumps} times"
+        clock = f"the clock of the video jumps {times}: closed up, times count on without the jump" if jumps else ""
+        return tuple(note for note in (clock, self._decoder.other_streams) if note)
 
     @property
     def stats(self) -> DecodeStats:
@@ -176,4 +223,7 @@ class VideoReader:
     def _frame(self, chosen: TimedImage, duration_s: float) -> Frame:
         self._sampled_count += 1
         self._orientation = self._orientation or Orientation.of(chosen.image)  # the same for all frames
-        return Frame(chosen.index, chosen.time_s, duration_s, FrameImage(chosen.image, self._orientation))
+        image = FrameImage.of(chosen, self._orientation)
+        if self._sampled_count == 1:
+            self.displayed_wh = image.hw[1], image.hw[0]
+        return Frame(chosen.index, chosen.time_s, duration_s, image)

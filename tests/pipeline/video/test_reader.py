@@ -19,7 +19,7 @@ from drawn_world import CODEC, Film, Shot, Square, SquareDetector, encoded, one_
 
 from facetally.errors import VideoError
 from facetally.options import Sampling
-from facetally.video import decoder, nal
+from facetally.video import decoder, nal, packets
 from facetally.video.reader import DecodeStats, Frame, VideoReader
 
 EVERY_FRAME = Sampling(every_s=0)
@@ -296,20 +296,20 @@ def test_damage_between_the_sampled_frames_is_noticed(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("kind", ["error", "empty packet"])
 def test_a_hiccup_while_reading_does_not_end_the_video(clip: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(decoder, "_opened", lambda path: Hiccups(av.open(str(path)), {10, 11, 30}, kind))
+    monkeypatch.setattr(decoder, "opened", lambda path: Hiccups(av.open(str(path)), {10, 11, 30}, kind))
     frames, stats = read(clip)
     assert [round(frame.time_s, 2) for frame in frames] == [index / 25 for index in range(50)]
     assert kind == "empty packet" or stats.bad_packet_count == 3
 
 
 def test_reading_a_file_that_only_gives_errors_ends(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder, "_opened", lambda path: Hiccups(av.open(str(path)), set(), "nothing but errors"))
+    monkeypatch.setattr(decoder, "opened", lambda path: Hiccups(av.open(str(path)), set(), "nothing but errors"))
     frames, stats = read(clip)
     assert frames == []
-    assert astuple(stats) == pytest.approx((0, 0, decoder.MAX_FAILED_READS, 0.0, 2.0))
+    assert astuple(stats) == pytest.approx((0, 0, packets.MAX_FAILED_READS, 0.0, 2.0))
     with VideoReader(clip) as reader:
         assert list(reader) == []
-        assert list(reader.decoder_warnings.values()) == [decoder.MAX_FAILED_READS]  # counted, not repeated
+        assert list(reader.decoder_warnings.values()) == [packets.MAX_FAILED_READS]  # counted, not repeated
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "sound only", "folder"])
