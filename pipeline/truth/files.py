@@ -21,6 +21,8 @@ from facetally.truth.label_rows import (
     CLIP_COLUMNS,
     INTERVAL_COLUMNS,
     PEOPLE_COLUMNS,
+    SIZE_COLUMNS,
+    ClipLabel,
     parse_box,
     parse_clip,
     parse_people,
@@ -55,11 +57,14 @@ def read_truth(folder: Path) -> Truth:
     boxes: dict[str, LabelledBoxes] = {}
     if (folder / BOXES_FILE).exists():
         boxes = _read_boxes(folder / BOXES_FILE, people)
-    labelled_until_s: dict[str, float] = {}
-    sources: dict[str, str] = {}
-    if (folder / CLIPS_FILE).exists():
-        labelled_until_s, sources = _read_clips(folder / CLIPS_FILE)
-    return Truth(people, boxes, labelled_until_s, sources)
+    clips = _read_clips(folder / CLIPS_FILE) if (folder / CLIPS_FILE).exists() else {}
+    return Truth(
+        people,
+        boxes,
+        labelled_until_s={video: clip.labelled_until_s for video, clip in clips.items() if clip.labelled_until_s},
+        sources={video: clip.source for video, clip in clips.items() if clip.source},
+        sizes_px={video: clip.size_px for video, clip in clips.items() if clip.size_px},
+    )
 
 
 def _read_people(path: Path) -> People:
@@ -83,20 +88,16 @@ def _read_boxes(path: Path, people: People) -> dict[str, LabelledBoxes]:
     return {video: LabelledBoxes.of(rows) for video, rows in by_video.items()}
 
 
-def _read_clips(path: Path) -> tuple[dict[str, float], dict[str, str]]:
-    """labelled_until_s and source by video, where they are stated."""
-    labelled_until_s: dict[str, float] = {}
-    sources: dict[str, str] = {}
+def _read_clips(path: Path) -> dict[str, ClipLabel]:
+    """The rows by video."""
+    clips: dict[str, ClipLabel] = {}
     lines: dict[str, int] = {}
     for row in read_rows(path, CLIP_COLUMNS[:1]):
         clip = parse_clip(row)
         if (line := lines.setdefault(clip.video, row.line)) != row.line:
             raise row.wrong("video", f"is in line {line} already", fix="delete one of the lines")
-        if clip.labelled_until_s is not None:
-            labelled_until_s[clip.video] = clip.labelled_until_s
-        if clip.source:
-            sources[clip.video] = clip.source
-    return labelled_until_s, sources
+        clips[clip.video] = clip
+    return clips
 
 
 # Writing
@@ -111,9 +112,8 @@ def write_truth(truth: Truth, folder: Path) -> None:
     tables: list[Table] = []
     if truth.boxes:
         tables.append((BOXES_FILE, BOX_COLUMNS, _box_rows(truth.boxes)))
-    if clips := sorted(truth.labelled_until_s.keys() | truth.sources.keys()):
-        rows = [(video, truth.labelled_until_s.get(video, ""), truth.sources.get(video, "")) for video in clips]
-        tables.append((CLIPS_FILE, CLIP_COLUMNS, rows))
+    if truth.labelled_until_s or truth.sources or truth.sizes_px:
+        tables.append(_clips_table(truth))
     tables.append(_people_table(truth.people))  # last: a folder with people.csv is complete
     write_tables(folder, tables)
 
@@ -134,6 +134,15 @@ def write_tables(folder: Path, tables: Iterable[Table]) -> None:
             write_rows(folder / name, columns, rows)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror}", fix="choose another folder with -o") from error
+
+
+def _clips_table(truth: Truth) -> Table:
+    """clips.csv, with sizes where any is stated."""
+    rows: list[tuple[object, ...]] = []
+    for video in sorted(truth.labelled_until_s.keys() | truth.sources.keys() | truth.sizes_px.keys()):
+        size = truth.sizes_px.get(video, ("", "")) if truth.sizes_px else ()
+        rows.append((video, truth.labelled_until_s.get(video, ""), truth.sources.get(video, ""), *size))
+    return CLIPS_FILE, (*CLIP_COLUMNS, *(SIZE_COLUMNS if truth.sizes_px else ())), rows
 
 
 def _people_table(people: People) -> Table:

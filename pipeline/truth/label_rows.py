@@ -24,6 +24,8 @@ GENDER_WORDS: dict[str, LabelledGender] = {
 }
 """What labellers may write, in small letters, and what it means. Women and men are named as in tables of images."""
 QUALITY_WORDS: dict[str, FaceQuality] = {"good": "good", "poor": "poor"}
+SIZE_COLUMNS = ("width_px", "height_px")
+"""Of clips.csv, optional."""
 MAX_BANDS = 2
 """Into which an age may fall that is stated as a range."""
 TIME_FIX = "times count in seconds from the first frame"
@@ -45,6 +47,8 @@ class ClipLabel(NamedTuple):
     labelled_until_s: float | None
     source: str
     """Empty: not stated."""
+    size_px: tuple[int, int] | None = None
+    """Width and height of the images that the boxes were drawn on; None: not stated."""
 
 
 def video_name(text: str) -> str:
@@ -106,13 +110,23 @@ def parse_clip(row: CsvRow) -> ClipLabel:
     """One row of clips.csv.
 
     Raises:
-        TruthError: an empty name, or an end that is not a positive number.
+        TruthError: an empty name, or an end or a size that is not a positive number.
     """
     video = video_name(row.text("video"))
     until_s = row.number("labelled_until_s") if row.values.get("labelled_until_s") else None
     if until_s is not None and until_s <= 0:
         raise row.wrong("labelled_until_s", "is not after the first frame", fix=TIME_FIX)
-    return ClipLabel(video, until_s, row.values.get("source", ""))
+    return ClipLabel(video, until_s, row.values.get("source", ""), _size(row))
+
+
+def _size(row: CsvRow) -> tuple[int, int] | None:
+    if not all(row.values.get(name) for name in SIZE_COLUMNS):
+        return None
+    width, height = (row.number(name) for name in SIZE_COLUMNS)
+    for name, side in zip(SIZE_COLUMNS, (width, height), strict=True):
+        if side < 1:
+            raise row.wrong(name, "is no number of pixels", fix="give the size of the images that were labelled")
+    return round(width), round(height)
 
 
 def _check_agreement(row: CsvRow, new: LabelledPerson, old: LabelledPerson) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Literal
@@ -99,6 +99,25 @@ class Truth:
     """By video, where clips.csv states it."""
     sources: dict[str, str] = field(default_factory=dict)
     """By video, where clips.csv states it."""
+    sizes_px: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By video, where clips.csv states it: width and height of the images that the boxes were drawn on."""
+
+    def on_frames(self, displayed_px: Mapping[str, tuple[int, int]]) -> Truth:
+        """The same labels with all boxes in pixels of the frames as displayed.
+
+        Boxes drawn on smaller images, or on pixels as stored that are not square, are stretched. Without a stated size
+        boxes are taken to be in such pixels already.
+
+        Args:
+            displayed_px: width and height of each video as displayed; videos that are not in it stay unchanged.
+        """
+        boxes = dict(self.boxes)
+        sizes_px = {video: size for video, size in self.sizes_px.items() if video in boxes and video in displayed_px}
+        for video, (width, height) in sizes_px.items():
+            shown_width, shown_height = displayed_px[video]
+            scale = np.array([shown_width / width, shown_height / height] * 2)
+            boxes[video] = replace(boxes[video], boxes=boxes[video].boxes * scale)
+        return replace(self, boxes=boxes, sizes_px=self.sizes_px | {video: displayed_px[video] for video in sizes_px})
 
     def until_s(self, video: str) -> float:
         """Where the labels of a video stop, in seconds: as stated, else with the last label."""

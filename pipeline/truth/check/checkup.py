@@ -82,6 +82,7 @@ def check(
         recordings: by video; the labels of other videos are not checked.
         sightings: by video, where a run covers it.
     """
+    truth = truth.on_frames({video: (one.width_px, one.height_px) for video, one in recordings.items()})
     boxed = {video: labels for video, labels in truth.boxes.items() if video in recordings}
     positions = {video: recordings[video].positions(labels.times_s) for video, labels in boxed.items()}
     joined = project_frames(positions, {video: len(recordings[video].times_s) for video in boxed})

@@ -9,14 +9,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from drawn_world import ColourClassifier, FailingDetector, Film, Shot, encoded, engines, filmed, one_person
+from drawn_world import (
+    ColourClassifier,
+    FailingDetector,
+    Film,
+    Shot,
+    SquareDetector,
+    encoded,
+    engines,
+    filmed,
+    one_person,
+)
 
 from facetally import __version__
 from facetally.batch import run as run_module
 from facetally.batch.plan import Plan, check_output, plan_run
 from facetally.batch.run import run_videos
+from facetally.detection.faces import Faces, ImageArray
 from facetally.errors import OutputError
 from facetally.gender.attributes import Attributes
 from facetally.inputs import find_videos
@@ -458,3 +470,84 @@ def test_an_output_folder_that_cannot_be_created_is_an_error_at_once(tmp_path: P
     assert "-o" in caught.value.fix
     check_output(tmp_path / "new" / "out")
     assert [path.name for path in (tmp_path / "new" / "out").iterdir()] == ["videos"]
+
+
+def test_a_jump_of_the_clock_adds_no_screen_time_and_is_counted_and_noted(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    parts = [
+        encoded(tmp_path / "part.ts", one_person(seconds=2.4).images(), range(start, start + 60)).read_bytes()
+        for start in (0, 93600 * 25)
+    ]
+    (folder / "joined.ts").write_bytes(b"".join(parts))
+    row = run(folder, tmp_path / "out")["joined.ts"]
+    people = read_table(Ledger(tmp_path / "out").path("tracks", row.video_id), TRACKS).to_pylist()
+    assert sum(person["screen_time_s"] for person in people) == pytest.approx(4.8, abs=0.05)
+    assert (row.status, row.clock_jump_count) == ("ok", 1)
+    assert (row.decoded_s, row.expected_s) == pytest.approx((4.8, 4.8), abs=0.05)
+    assert "the clock of the video jumps once" in row.note
+
+
+def test_a_recording_joined_to_another_that_is_not_read_makes_a_video_partial(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "two.mp4").write_bytes(clip.read_bytes() * 2)
+    row = run(tmp_path / "in", tmp_path / "out")["two.mp4"]
+    assert (row.status, row.track_count) == ("partial", 1)
+    assert "two recordings" in row.reason
+    assert f"tail -c +{clip.stat().st_size + 1}" in row.fix
+
+
+def test_boxes_of_a_video_with_wide_pixels_are_in_pixels_as_displayed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    images = [cv2.resize(image, (120, 120)) for image in one_person().images()]
+    aspect = {"aspect": "4:3", "b": "8000000"}  # of a pixel, as 160 x 120 is 4:3 too
+    path = encoded(tmp_path / "in" / "tape.ts", images, codec="mpeg2video", options=aspect)
+    row = run(tmp_path / "in", tmp_path / "out")["tape.ts"]
+    assert (row.width_px, row.height_px, row.displayed_width_px, row.displayed_height_px) == (120, 120, 160, 120), path
+    faces = read_table(Ledger(tmp_path / "out").path("faces", row.video_id), FACES).to_pandas()
+    assert faces["x1"].tolist() == pytest.approx([40 + 2 * step for step in range(10)], abs=2)
+    assert (faces["x2"] - faces["x1"]).tolist() == pytest.approx([40] * 10, abs=2)
+
+
+class WritingDetector(SquareDetector):
+    """Writes to a file as soon as a frame of it was detected.
+
+    Args:
+        path: the file.
+        kind: "grow", "shrink", "overwrite" (same length), or "touch" (same content).
+    """
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path, self.kind = path, kind
+
+    def detect(self, images_bgr: Sequence[ImageArray], frame_hw: tuple[int, int] | None = None) -> list[Faces]:
+        content = self.path.read_bytes()
+        changed = {"grow": content + b"more", "shrink": content[:-9], "overwrite": b"x" + content[1:], "touch": content}
+        self.path.write_bytes(changed[self.kind])
+        return super().detect(images_bgr, frame_hw)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "reason"),
+    [
+        ("grow", "partial", "is still being written"),
+        ("shrink", "failed", "changed while it was read"),
+        ("overwrite", "failed", "changed while it was read"),
+        ("touch", "ok", ""),
+    ],
+)
+def test_a_file_that_is_written_to_while_it_is_read_is_noticed_and_done_again(
+    copy: Path, tmp_path: Path, kind: str, status: str, reason: str
+) -> None:
+    for name in ("mixed.mp4", "woman.mp4"):
+        (copy / name).unlink()
+    using = replace(engines(), detector=WritingDetector(copy / "man.mp4", kind))
+    row = run(copy, tmp_path / "out", using=using)["man.mp4"]
+    assert (row.status, reason in row.reason) == (status, True)
+    assert row.track_count == 1
+    tracks = read_table(Ledger(tmp_path / "out").path("tracks", row.video_id), TRACKS)
+    assert len(tracks) == (0 if status == "failed" else 1)
+    again = planned(copy, tmp_path / "out")
+    assert (names([job.row for job in again.todo]), names(again.done)) == (
+        ([], ["man.mp4"]) if status == "ok" else (["man.mp4"], [])
+    )

@@ -166,3 +166,13 @@ def test_a_table_of_0_1_without_a_schema_version_is_read(tmp_path: Path) -> None
     metadata = {key: value for key, value in table.schema.metadata.items() if key != tables.SCHEMA_KEY}
     pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "old.parquet")
     assert read_table(tmp_path / "old.parquet", TRACKS).num_rows == 1
+
+
+def test_a_table_without_the_columns_that_were_added_since_is_read_with_their_defaults(tmp_path: Path) -> None:
+    row = {field.name: "a" if field.type == pa.string() else 1 for field in VIDEOS if field.name not in tables.ADDED}
+    schema = pa.schema([field for field in VIDEOS if field.name not in tables.ADDED])
+    pq.write_table(pa.Table.from_pylist([row], schema=schema), tmp_path / "old.parquet")
+    table = read_table(tmp_path / "old.parquet", VIDEOS)
+    assert table.schema.names == VIDEOS.names
+    (read,) = table.to_pylist()
+    assert (read["clock_jump_count"], read["note"], read["displayed_width_px"], read["codec"]) == (0, "", 0, "a")

@@ -255,3 +255,25 @@ def test_the_real_truth_is_read_and_written_back(shared: Path, tmp_path: Path) -
     assert (genders.count("male"), genders.count("female"), len(people)) == (97, 84, 199)
     write_truth(truth, tmp_path / "copy")
     assert_same(read_truth(tmp_path / "copy"), truth)
+
+
+def test_boxes_are_stretched_from_the_size_that_clips_csv_states_to_the_displayed_one(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("video,person,gender\na.mp4,p,female\nb.mp4,q,male\n")
+    boxes = "video,person,time_s,x1,y1,x2,y2\na.mp4,p,0,32,24,64,48\nb.mp4,q,0,32,24,64,48\n"
+    (tmp_path / "boxes.csv").write_text(boxes)
+    (tmp_path / "clips.csv").write_text("video,width_px,height_px\na.mp4,320,240\n")
+    truth = read_truth(tmp_path)
+    shown = truth.on_frames({"a.mp4": (640, 240), "b.mp4": (640, 480)})
+    assert shown.boxes["a.mp4"].boxes.tolist() == [[64, 24, 128, 48]]
+    assert shown.boxes["b.mp4"].boxes.tolist() == [[32, 24, 64, 48]]  # no size is stated: as displayed
+    assert shown.on_frames({"a.mp4": (640, 240)}).boxes["a.mp4"].boxes.tolist() == [[64, 24, 128, 48]]
+    write_truth(shown, tmp_path / "again")
+    assert read_truth(tmp_path / "again").sizes_px == {"a.mp4": (640, 240)}
+
+
+@pytest.mark.parametrize("size", ["0,240", "320,-1"])
+def test_a_size_that_is_not_positive_is_refused(tmp_path: Path, size: str) -> None:
+    (tmp_path / "people.csv").write_text("video,person,gender\na.mp4,p,female\n")
+    (tmp_path / "clips.csv").write_text(f"video,width_px,height_px\na.mp4,{size}\n")
+    with pytest.raises(TruthError, match="is no number of pixels"):
+        read_truth(tmp_path)
