@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from facetally.detection.crops import CropRecipe
+from facetally.detection.descriptors import Embedding
+from facetally.detection.embedding import FaceEmbedder
 from facetally.detection.scrfd import ScrfdDetector
 from facetally.detection.sparse import Detector
 from facetally.errors import ModelError, OptionError
@@ -28,9 +30,11 @@ class Engines:
     classifier: Classifier
     recipe: CropRecipe
     models: dict[str, ModelFile]
-    """By role: detector, classifier."""
+    """By role: detector, classifier, embedder."""
     device: ComputeDevice = "cpu"
     """Where they run."""
+    embedding: Embedding | None = None
+    """Compares faces within a video."""
 
     @property
     def model_hashes(self) -> dict[str, str]:
@@ -93,12 +97,14 @@ def load_engines(
     else:
         classifier_file = find_model(options.classifier, "classifier", models_dir)
         classifier = loaded(classifier_file, lambda path: FaceGenderClassifier(path, where, threads, unit))
+    embedder_file = find_model(options.embedder, "embedder", models_dir)
     return Engines(
         detector=detector,
         classifier=classifier,
         recipe=CropRecipe(**classifier.card.crop),
-        models={"detector": detector_file, "classifier": classifier_file},
+        models={"detector": detector_file, "classifier": classifier_file, "embedder": embedder_file},
         device=where,
+        embedding=loaded(embedder_file, lambda path: FaceEmbedder(path, threads=max(threads, 1))),
     )
 
 

@@ -24,7 +24,7 @@ MODELS_VARIABLE = "FACETALLY_MODELS"
 SHARED_VARIABLE = "FACETALLY_SHARED"
 ALIASES = {"ours": "facetally_scrfd_500m"}
 """Short names, for use on the command line."""
-ModelKind = Literal["detector", "classifier"]
+ModelKind = Literal["detector", "classifier", "embedder"]
 
 
 @dataclass(frozen=True)

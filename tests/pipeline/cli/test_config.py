@@ -20,9 +20,9 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_flags_and_stages_are_separated(tmp_path: Path) -> None:
-    config = read_config(written(tmp_path, 'workers = 2\ndetector = "x"\n[people]\nmin_confidence = 0.9\n'), FLAGS)
+    config = read_config(written(tmp_path, 'workers = 2\ndetector = "x"\n[classification]\nmin_confidence = 0.9\n'), FLAGS)
     assert config.flags == {"workers": 2, "detector": "x"}
-    assert config.stages == {"people": {"min_confidence": 0.9}}
+    assert config.stages == {"classification": {"min_confidence": 0.9}}
 
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
@@ -31,14 +31,14 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_stages_are_replaced_option_by_option() -> None:
-    changed = with_stages(RunOptions(), {"people": {"min_confidence": 1}, "sampling": {"every_s": 0.5}})
-    assert (changed.people.min_confidence, changed.sampling.every_s) == (1.0, 0.5)
-    assert changed.people.batch_crops == RunOptions().people.batch_crops
+    changed = with_stages(RunOptions(), {"classification": {"min_confidence": 1}, "sampling": {"every_s": 0.5}})
+    assert (changed.classification.min_confidence, changed.sampling.every_s) == (1.0, 0.5)
+    assert changed.classification.batch_crops == RunOptions().classification.batch_crops
     assert changed.digest({}) != RunOptions().digest({})
 
 
 def test_whole_numbers_for_ratios_mean_the_same_options() -> None:
-    whole, decimal = (with_stages(RunOptions(), {"people": {"min_confidence": value}}) for value in (1, 1.0))
+    whole, decimal = (with_stages(RunOptions(), {"classification": {"min_confidence": value}}) for value in (1, 1.0))
     assert whole.digest({}) == decimal.digest({})
 
 
@@ -47,9 +47,9 @@ def test_whole_numbers_for_ratios_mean_the_same_options() -> None:
     [
         ("worker = 2", "no option 'worker' is known", "did you mean workers?"),
         ("[peopel]\n", "no table 'peopel' is known", "did you mean people?"),
-        ("[people]\nmin_confidense = 0.8", r"no option 'min_confidense' in \[people\] is known", "min_confidence"),
+        ("[classification]\nmin_confidense = 0.8", r"no option 'min_confidense' in \[classification\] is known", "min_confidence"),
         ("people = 3", "no option 'people' is known", "choose from: detector, every, workers"),
-        ("[workers]\nx = 1", "no table 'workers' is known", "choose from: detection"),
+        ("[workers]\nx = 1", "no table 'workers' is known", "choose from: classification, detection"),
         ("workers == 2", "is not TOML", "--show-options"),
         ("workers = 2\nworkers = 3", "is not TOML", "--show-options"),
     ],
@@ -71,9 +71,9 @@ def test_a_file_that_is_missing_or_not_text_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "name", "value", "words"),
     [
-        ("people", "min_confidence", "high", "must be a number"),
-        ("people", "batch_crops", 6.5, "must be an integer"),
-        ("people", "batch_crops", True, "must be an integer"),
+        ("classification", "min_confidence", "high", "must be a number"),
+        ("classification", "batch_crops", 6.5, "must be an integer"),
+        ("classification", "batch_crops", True, "must be an integer"),
         ("sampling", "keyframes", 1, "must be true or false"),
         ("detection", "min_score", 1.5, r"min_score must be in \[0, 1\]"),
         ("sampling", "every_s", -1.0, "--every -1"),
@@ -85,7 +85,7 @@ def test_a_value_of_the_wrong_type_or_range_is_an_error(stage: str, name: str, v
 
 
 def test_printed_settings_are_read_back_unchanged(tmp_path: Path) -> None:
-    options = with_stages(RunOptions(), {"people": {"min_confidence": 0.8}, "sampling": {"keyframes": True}})
+    options = with_stages(RunOptions(), {"classification": {"min_confidence": 0.8}, "sampling": {"keyframes": True}})
     config = read_config(written(tmp_path, as_toml({"workers": 3, "detector": 'a"b'}, options)), FLAGS)
     assert config.flags == {"workers": 3, "detector": 'a"b'}
     assert config.stages == stage_options(options)

@@ -1,0 +1,83 @@
+"""Turns aligned face crops into vectors that are close together where two crops of one video show the same person.
+
+The vectors are biometric data. They are for comparisons within one video only: keep them in memory until that video is
+finished, and never write or log them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facetally.detection.crops import CropRecipe
+from facetally.detection.faces import FloatArray, ImageArray, check_array
+
+CARD = "card"
+"""Key of the file's metadata under which the card is stored, as JSON; `crop` in it is the `CropRecipe`."""
+INPUT, OUTPUT = "crops", "vectors"
+AT_ONCE = 16
+"""Crops per inference. More are no faster on a CPU, and onnxruntime keeps memory for every batch size."""
+
+
+class FaceEmbedder:
+    """Runs an embedding network in ONNX, as written by `detection/training/embedding_export.py`.
+
+    Args:
+        path: the ONNX file.
+        threads: threads of one inference; 0 lets onnxruntime choose.
+
+    Raises:
+        ValueError: the file is not an ONNX model, or not such a network.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        self._path, self._threads = path, threads
+        self._session = _open_session(path, threads)
+        try:
+            card = json.loads(self._session.get_modelmeta().custom_metadata_map[CARD])
+            self.recipe = CropRecipe(**card["crop"])
+            (self.dimensions,) = self._session.get_outputs()[0].shape[1:]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a face embedding network: its card is missing or damaged") from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its arguments: another process loads the same file again."""
+        return functools.partial(type(self), self._path, threads=self._threads), ()
+
+    def embed(self, crops: ImageArray) -> FloatArray:
+        """One vector per crop; the cosine of two vectors is their scalar product.
+
+        Args:
+            crops: (N, S, S, 3) uint8 RGB, cut by `cut_crops` with `recipe`; S is `recipe.size_px`.
+
+        Returns:
+            (N, D) float32 of length 1, D being `dimensions`.
+
+        Raises:
+            TypeError, ValueError: the crops have another dtype or shape.
+        """
+        side = self.recipe.size_px
+        check_array("crops", crops, shape=(None, side, side, 3), dtype=np.uint8)
+        vectors = np.empty((len(crops), self.dimensions), np.float32)
+        for first in range(0, len(crops), AT_ONCE):
+            part = slice(first, first + AT_ONCE)
+            (vectors[part],) = self._session.run(None, {INPUT: crops[part]})
+        return vectors
+
+
+def _open_session(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    # spinning threads would slow down decoding
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    settings.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own, undocumented types
+        raise ValueError(f"{path} cannot be run by onnxruntime: {error}") from error
