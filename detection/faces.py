@@ -66,6 +66,11 @@ class Faces:
             np.concatenate([part.landmarks for part in parts]),
         )
 
+    def scaled(self, factor: float) -> Faces:
+        """The same faces in an image that is `factor` times as large."""
+        scale = np.float32(factor)
+        return Faces(self.boxes * scale, self.scores, self.landmarks * scale)
+
     def __len__(self) -> int:
         return len(self.boxes)
 
@@ -80,7 +85,8 @@ class TrackedFaces:
 
     faces: Faces
     track_ids: IntArray
-    """(N,) int64, unique within one video; -1 for a face whose score is too low to start a track."""
+    """(N,) int64, unique within one video; -1 for a face whose score is too low to start a track, or that is another
+    one detected twice."""
     ended_ids: tuple[int, ...]
     """The tracks that ended with this frame: no more faces will be added to them."""
 

@@ -94,6 +94,10 @@ class Motion:
             covariance=self.covariance - gain[:, :, None] * self.covariance[:, :1, :],
         )
 
+    def scaled(self, factor: float) -> Motion:
+        """The same tracks in pixels of which there are `factor` times as many along each axis."""
+        return Motion(self.centre * factor, self.velocity * factor, self.size * factor, self.covariance * factor**2)
+
     def spread(self) -> Array:
         """(T,) standard deviation in pixels of where the next detection will be, along either axis."""
         return np.sqrt(self.covariance[:, 0, 0] + (POSITION_NOISE * self.size) ** 2)

@@ -1,61 +1,144 @@
-"""Detects shot cuts between sampled frames, and distinguishes them from motion."""
+"""Detects shot cuts and gradual transitions between sampled frames, and distinguishes them from motion."""
 
 from __future__ import annotations
 
+import math
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facetally.detection.faces import ImageArray
+from facetally.detection.faces import FloatArray, ImageArray
 
 THUMBNAIL_WH = (64, 36)
 SEARCH_PX = (6, 4)
 """The largest camera motion, in thumbnail pixels: a tenth of the frame, as with a shaky hand."""
+BLOCK_WH = (8, 6)
+BLOCK_SEARCH_PX = (4, 3)
+"""The largest motion of a block of the thumbnail between two frames."""
+MANY_BLOCKS, HALF_OF_BLOCKS = 4, 24
+"""Ranks among the 48 blocks: a person in the middle covers more than the first, a whole new picture the second."""
 HUE_BINS, SATURATION_BINS, VALUE_BINS = 8, 4, 4
+SMALL_WH = (32, 18)
+"""Size in which gradual transitions are looked for."""
+CUT_WEIGHTS = np.array([3.03, 2.85, 1.18, -1.06])
+CUT_OFFSET = 4.77
+"""Logistic regression on the logarithms of unlikeness, colour change, and the change of the two blocks, from the films
+of `scripts/cut_films.py` that are for choosing; its threshold has the best F1 there."""
+FLOORS = np.array([0.02, 0.03, 2.0, 0.5])
+"""Values below are noise."""
+CERTAINLY_NO_CUT = 0.08
+"""Two frames that are less unlike than this are of one shot, and their blocks are not compared."""
+
+MIN_DIFFERENCE = 14.0
+"""Of two frames, root mean square, 0-255, for a transition between them."""
+BACKWARDS = 0.08
+"""How far a transition may seem to go back from one frame to the next, as a part of the whole."""
+MIDDLE = 0.1, 0.9
+"""Parts of the way between which a frame counts as mixed."""
+PIXEL_WEIGHT = 1.6
+"""Of wiped pixels against mixed ones: where each pixel is from one of two pictures, its distance from the nearer is
+small by chance, too."""
 
 
 @dataclass(frozen=True)
 class ShotCutOptions:
-    """A cut needs both a low correlation with the frame before, at any small shift, and a change of colours.
+    """When a new shot begins.
 
     Raises:
         ValueError: a value outside its range.
     """
 
+    min_evidence: float = 0.0
+    """Log-odds from which two frames in a row are of two shots."""
+    max_transition_s: float = 2.0
+    """Longest gradual transition that is looked for; 0: none."""
     max_likeness: float = 0.7
-    """Highest correlation of the two frames at the best shift, in [0, 1], for a cut."""
+    """Highest correlation, in [0, 1], of the frames before and after a gradual transition."""
     min_colour_change: float = 0.25
-    """Lowest Hellinger distance of the two colour histograms, in [0, 1], for a cut."""
-    min_difference: float = 0.6
-    """Lowest colour change + (1 - likeness) / 2, in [0, 2], for a cut: the more the colours change, the more similar
-    the frames may be. A person in the middle of both shots makes them similar."""
+    """Lowest Hellinger distance of their colour histograms, in [0, 1]."""
+    max_residue: float = 0.3
+    """Largest part of the frames in between, in [0, 1], that is no mixture of the two."""
 
     def __post_init__(self) -> None:
-        if not (0 <= self.max_likeness <= 1 and 0 <= self.min_colour_change <= 1 and 0 <= self.min_difference <= 2):
-            raise ValueError(f"values must be in [0, 1], min_difference in [0, 2], got {self}")
+        if not all(0 <= value <= 1 for value in (self.max_likeness, self.min_colour_change, self.max_residue)):
+            raise ValueError(f"likeness, colour change and residue must be in [0, 1], got {self}")
+        if self.max_transition_s < 0:
+            raise ValueError(f"max_transition_s must be at least 0, got {self.max_transition_s}")
 
 
 class ShotCutDetector:
-    """Compares each frame of one video with the frame before."""
+    """Compares each frame of one video with the frames before."""
 
     def __init__(self, options: ShotCutOptions | None = None) -> None:
         self.options = options or ShotCutOptions()
-        self._last: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None = None
+        self._shot: deque[_Thumbnail] = deque()
+        """The frames of the shot so far, as far back as a gradual transition may last."""
 
-    def is_cut(self, image_bgr: ImageArray) -> bool:
-        """Whether a new shot begins with this (H, W, 3) uint8 BGR frame; False for the first one."""
-        current = _thumbnail(image_bgr)
-        last, self._last = self._last, current
-        if last is None:
-            return False
-        colour_change = cv2.compareHist(last[1], current[1], cv2.HISTCMP_BHATTACHARYYA)
-        if colour_change < self.options.min_colour_change:
-            return False
-        alike = likeness(last[0], current[0])
-        difference = colour_change + (1 - alike) / 2
-        return alike <= self.options.max_likeness and difference >= self.options.min_difference
+    def is_cut(self, image_bgr: ImageArray, time_s: float) -> bool:
+        """Whether a new shot begins with this frame, or a gradual transition to one ends; False for the first frame.
+
+        Args:
+            image_bgr: (H, W, 3) uint8 BGR.
+            time_s: its time, later than that of the frame before.
+        """
+        current = _Thumbnail(image_bgr, time_s)
+        is_cut = bool(self._shot) and (
+            cut_evidence(self._shot[-1], current) > self.options.min_evidence or self._ends_transition(current)
+        )
+        if is_cut:
+            self._shot.clear()
+        self._shot.append(current)
+        while len(self._shot) > 1 and time_s - self._shot[0].time_s > self.options.max_transition_s:
+            self._shot.popleft()
+        return is_cut
+
+    def _ends_transition(self, current: _Thumbnail) -> bool:
+        """Whether an earlier frame of the shot turned into this one by and by: all frames in between mix the two."""
+        for first in range(len(self._shot) - 2, -1, -1):
+            before, between = self._shot[first], list(self._shot)[first + 1 :]
+            if not is_mixed(before.small, [frame.small for frame in between], current.small, self.options.max_residue):
+                continue
+            is_alike = likeness(before.grey, current.grey) >= self.options.max_likeness
+            if not is_alike and before.colour_change(current) > self.options.min_colour_change:
+                return True
+        return False
+
+
+class _Thumbnail:
+    """What is kept of a frame."""
+
+    def __init__(self, image_bgr: ImageArray, time_s: float) -> None:
+        self.time_s = time_s
+        self.image = np.asarray(cv2.resize(image_bgr, THUMBNAIL_WH, interpolation=cv2.INTER_AREA), np.uint8)
+        self.grey = np.asarray(cv2.cvtColor(self.image, cv2.COLOR_BGR2GRAY), np.uint8)
+        self.small = cv2.resize(self.image, SMALL_WH, interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+
+    @cached_property
+    def colours(self) -> FloatArray:
+        """The colour histogram, which sums to 1."""
+        hsv = cv2.cvtColor(self.image, cv2.COLOR_BGR2HSV)
+        bins = [HUE_BINS, SATURATION_BINS, VALUE_BINS]
+        histogram = cv2.calcHist([hsv], [0, 1, 2], None, bins, [0, 180, 0, 256, 0, 256])
+        return np.asarray(histogram.ravel() / histogram.sum(), np.float32)
+
+    def colour_change(self, other: _Thumbnail) -> float:
+        """The Hellinger distance of the two histograms, in [0, 1]."""
+        return float(cv2.compareHist(self.colours, other.colours, cv2.HISTCMP_BHATTACHARYYA))
+
+
+def cut_evidence(before: _Thumbnail, after: _Thumbnail) -> float:
+    """Log-odds that two frames in a row are of different shots."""
+    unlike = 1 - likeness(before.grey, after.grey)
+    if unlike < CERTAINLY_NO_CUT:
+        return -math.inf
+    blocks = np.sort(block_changes(before.image, after.image))[::-1]
+    values = [unlike, before.colour_change(after), blocks[MANY_BLOCKS], blocks[HALF_OF_BLOCKS]]
+    return float(CUT_WEIGHTS @ np.log(np.maximum(values, FLOORS)) + CUT_OFFSET)
 
 
 def likeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> float:
@@ -65,11 +148,55 @@ def likeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> flo
     return float(cv2.matchTemplate(before, middle, cv2.TM_CCOEFF_NORMED).max())
 
 
-def _thumbnail(image_bgr: ImageArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """A small grey image, (36, 64) uint8, and the colour histogram, which sums to 1."""
-    small = cv2.resize(image_bgr, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
-    hsv = cv2.cvtColor(small, cv2.COLOR_BGR2HSV)
-    bins = [HUE_BINS, SATURATION_BINS, VALUE_BINS]
-    histogram = cv2.calcHist([hsv], [0, 1, 2], None, bins, [0, 180, 0, 256, 0, 256])
-    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
-    return grey, (histogram.ravel() / histogram.sum()).astype(np.float32)
+def block_changes(before: ImageArray, after: ImageArray) -> npt.NDArray[np.float64]:
+    """(48,) for each block of one thumbnail the difference to the most similar place nearby in the other.
+
+    Args:
+        before, after: (36, 64, 3) uint8 BGR.
+
+    Returns:
+        Root mean squares over pixels and channels, 0-255. What moves changes little, what is replaced changes much.
+    """
+    (width, height), (dx, dy) = BLOCK_WH, BLOCK_SEARCH_PX
+    padded = cv2.copyMakeBorder(before, dy, dy, dx, dx, cv2.BORDER_REPLICATE)
+    changes = [
+        cv2.matchTemplate(
+            padded[y : y + height + 2 * dy, x : x + width + 2 * dx],
+            after[y : y + height, x : x + width],
+            cv2.TM_SQDIFF,
+        ).min()
+        for y in range(0, after.shape[0], height)
+        for x in range(0, after.shape[1], width)
+    ]
+    return np.asarray(np.sqrt(np.maximum(changes, 0) / (3 * width * height)), np.float64)
+
+
+def is_mixed(before: FloatArray, between: Sequence[FloatArray], after: FloatArray, max_residue: float) -> bool:
+    """Whether frames lead from one to another by dissolving or wiping: each is further on, none shows anything else.
+
+    A frame of a dissolve lies on the line between the two. In one of a wipe each pixel is from one of the two. Pictures
+    of something that moves are neither.
+
+    Args:
+        before, after: (N,) pixel values.
+        between: the same for each frame in between, in order.
+        max_residue: largest part of a mixed frame, in [0, 1], that is no mixture.
+    """
+    way = after - before
+    length = float(np.linalg.norm(way))
+    if length / math.sqrt(len(way)) < MIN_DIFFERENCE:
+        return False
+    reached, has_mixed = 0.0, False
+    for frame in between:
+        step = frame - before
+        part = float(step @ way) / length**2
+        if part < reached - BACKWARDS:
+            return False
+        reached = part
+        if MIDDLE[0] < part < MIDDLE[1]:
+            off_line = float(np.linalg.norm(step - part * way)) / length
+            by_pixel = float(np.minimum(np.abs(step), np.abs(step - way)).sum() / np.abs(way).sum())
+            if min(off_line, PIXEL_WEIGHT * by_pixel) > max_residue:
+                return False
+            has_mixed = True
+    return has_mixed

@@ -6,6 +6,7 @@ distance from the position that the motion model predicts, in face sizes, plus t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,13 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from facetally.detection import boxes as geometry
+from facetally.detection.descriptors import FaceView, TrackLook
 from facetally.detection.faces import Faces, TrackedFaces
 from facetally.detection.motion import Array, Motion
 
 NO_TRACK = -1
+MAX_EVIDENCE = 8.0
+"""Log-odds at which a face looks the same for certain."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,19 @@ class TrackerOptions:
     """Largest distance in face sizes, however uncertain the model is."""
     max_size_ratio: float = 1.7
     """Largest factor by which its size may change, up or down."""
+    max_overlap: float = 0.25
+    """A face that overlaps one with a higher score by more (intersection over union) is the same face, detected twice:
+    it belongs to no track."""
+    look_weight: float = 0.05
+    """Weight of how a face looks against where it is."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.start_score <= 1:
             raise ValueError(f"start_score must be in [0, 1], got {self.start_score}")
         if self.max_gap_s < 0 or self.max_deviations <= 0 or self.max_distance <= 0 or self.max_size_ratio < 1:
             raise ValueError(f"limits must be positive and max_size_ratio at least 1, got {self}")
+        if not 0 <= self.max_overlap <= 1 or self.look_weight < 0:
+            raise ValueError(f"max_overlap must be in [0, 1] and look_weight at least 0, got {self}")
 
 
 class Tracker:
@@ -55,8 +66,16 @@ class Tracker:
         self._ids = np.zeros(0, np.int64)
         self._motion = Motion.begin(np.zeros((0, 2)), np.zeros(0))
         self._seen_until = np.zeros(0)
+        self._looks: list[TrackLook] = []
 
-    def update(self, faces: Faces, time_s: float, duration_s: float = 0.0, is_cut: bool = False) -> TrackedFaces:
+    def update(
+        self,
+        faces: Faces,
+        time_s: float,
+        duration_s: float = 0.0,
+        is_cut: bool = False,
+        views: Sequence[FaceView] | None = None,
+    ) -> TrackedFaces:
         """Assigns the faces of the next frame.
 
         Args:
@@ -64,6 +83,7 @@ class Tracker:
             time_s: its time; later than that of the frame before.
             duration_s: how long the frame lasts: a gap counts from the end of the last frame with the face.
             is_cut: whether a new shot begins with this frame, which ends all tracks.
+            views: how each face looks. Without them a track is followed by position and size alone.
 
         Raises:
             ValueError: `time_s` is not later than that of the frame before.
@@ -72,28 +92,36 @@ class Tracker:
             raise ValueError(f"frames must be in order of time: {time_s} after {self._time_s}")
         ended = self._end_where(np.full(len(self._ids), is_cut) | (time_s - self._seen_until > self.options.max_gap_s))
         expected = self._motion.predict(np.full(len(self._ids), time_s - max(self._time_s, 0.0)))
-        centres, sizes = (
-            geometry.centres(faces.boxes).astype(np.float64),
-            geometry.sizes(faces.boxes).astype(np.float64),
-        )
-        sizes = np.maximum(sizes, 1.0)
+        centres = geometry.centres(faces.boxes).astype(np.float64)
+        sizes = np.maximum(geometry.sizes(faces.boxes).astype(np.float64), 1.0)
+        is_sure, is_duplicate = faces.scores >= self.options.start_score, _is_duplicate(faces, self.options.max_overlap)
+        costs = self._costs(expected, centres, sizes)
+        costs[:, is_duplicate] = np.inf
+        if views is not None:
+            costs += self._look_costs(costs, views)
+        track_of = self._assigned(costs, is_sure)
 
-        track_of = np.full(len(faces), NO_TRACK)  # position in self._ids
-        sure = faces.scores >= self.options.start_score
-        for candidates in (np.flatnonzero(sure), np.flatnonzero(~sure)):
-            free = np.delete(np.arange(len(self._ids)), track_of[track_of != NO_TRACK])
-            costs = self._costs(expected[free], centres[candidates], sizes[candidates])
-            for row, column in _assigned(costs):
-                track_of[candidates[column]] = free[row]
-
-        ids = np.full(len(faces), NO_TRACK, np.int64)
-        matched = track_of != NO_TRACK
-        ids[matched] = self._ids[track_of[matched]]
+        is_matched = track_of != NO_TRACK
+        is_new = ~is_matched & is_sure & ~is_duplicate
         self._motion = self._corrected(expected, track_of, centres=centres, sizes=sizes)
-        self._seen_until[track_of[matched]] = time_s + duration_s
-        ids[sure & ~matched] = self._begin(centres[sure & ~matched], sizes[sure & ~matched], time_s + duration_s)
+        self._seen_until[track_of[is_matched]] = time_s + duration_s
+        if views is not None:
+            for face in np.flatnonzero(is_matched).tolist():
+                self._looks[track_of[face]].add(views[face], time_s)
+            self._looks += [TrackLook(views[face], time_s) for face in np.flatnonzero(is_new).tolist()]
+        ids = np.full(len(faces), NO_TRACK, np.int64)
+        ids[is_matched] = self._ids[track_of[is_matched]]
+        ids[is_new] = self._begin(centres[is_new], sizes[is_new], time_s + duration_s)
         self._time_s = time_s
         return TrackedFaces(faces, ids, ended)
+
+    def rescale(self, factor: float) -> None:
+        """Goes on in frames of another size: all positions are multiplied by a factor."""
+        self._motion = self._motion.scaled(factor)
+
+    def end(self, track_ids: Iterable[int]) -> None:
+        """Ends these tracks; they are not among the `ended_ids` of the next frame."""
+        self._end_where(np.isin(self._ids, list(track_ids)))
 
     def finish(self) -> tuple[int, ...]:
         """Ends all tracks at the end of the video and returns their ids."""
@@ -107,6 +135,23 @@ class Tracker:
         reach = np.minimum(self.options.max_deviations * expected.spread()[:, None], self.options.max_distance * size)
         allowed = (distance <= reach) & (change <= np.log(self.options.max_size_ratio))
         return np.where(allowed, distance / size + change, np.inf)
+
+    def _look_costs(self, costs: Array, views: Sequence[FaceView]) -> Array:
+        """(tracks, faces): higher the less a face looks like the track's; infinite if it is another person's."""
+        added = np.zeros_like(costs)
+        for track, face in zip(*np.nonzero(np.isfinite(costs)), strict=True):
+            change = self._looks[track].change(views[face])
+            added[track, face] = np.inf if change > 0 else self.options.look_weight * max(change, -MAX_EVIDENCE)
+        return added
+
+    def _assigned(self, costs: Array, is_sure: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """(faces,) the position of each face's track, or `NO_TRACK`; faces with a high score are assigned first."""
+        track_of = np.full(costs.shape[1], NO_TRACK)
+        for candidates in (np.flatnonzero(is_sure), np.flatnonzero(~is_sure)):
+            free = np.setdiff1d(np.arange(len(costs)), track_of)
+            for row, column in _cheapest_pairs(costs[np.ix_(free, candidates)]):
+                track_of[candidates[column]] = free[row]
+        return track_of
 
     def _corrected(self, expected: Motion, track_of: npt.NDArray[np.int64], *, centres: Array, sizes: Array) -> Motion:
         """The motion of all tracks, in their order, with those corrected that have a face."""
@@ -131,10 +176,22 @@ class Tracker:
             self._motion[~ends],
             self._seen_until[~ends],
         )
+        self._looks = [look for look, is_over in zip(self._looks, ends, strict=False) if not is_over]
         return ended
 
 
-def _assigned(costs: Array) -> list[tuple[int, int]]:
+def _is_duplicate(faces: Faces, max_overlap: float) -> npt.NDArray[np.bool_]:
+    """(N,) whether a face overlaps one with a higher score that is none itself; of equal scores the left one counts."""
+    overlaps = geometry.iou_matrix(faces.boxes, faces.boxes) > max_overlap
+    is_duplicate = np.zeros(len(faces), bool)
+    for face in np.lexsort((faces.boxes[:, 1], faces.boxes[:, 0], -faces.scores)):
+        if not is_duplicate[face]:
+            is_duplicate |= overlaps[face]
+            is_duplicate[face] = False
+    return is_duplicate
+
+
+def _cheapest_pairs(costs: Array) -> list[tuple[int, int]]:
     """Pairs (row, column) of minimum total cost; as many pairs of finite cost as possible."""
     if not costs.size:
         return []

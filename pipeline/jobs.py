@@ -116,8 +116,8 @@ def run_folder(
     check_output(ledger.out)
     progress.loaded(engines)
     with ledger.locked(), logged_to(ledger.out), logged_run(prepared):
-        plan = plan_run(prepared.videos, ledger, prepared.digest, force=force)
-        ledger.store_names({row.video_id: row.video for row in [*plan.done, *plan.new]})
+        plan = plan_run(prepared.videos, ledger, prepared.digest, force=force, passed_over=prepared.passed_over)
+        ledger.store_names({row.video_id: row.video for row in [*plan.done, *plan.new]}, plan.passed_over)
         new = run_videos(plan, ledger, engines, options=options, progress=progress, workers=prepared.workers)
         bin_s = parse_bin(DEFAULT_BIN)
         write_tallies(ledger, tally_videos(ledger, ledger.rows(), bin_s), bin_s)
@@ -145,7 +145,8 @@ def plan_folder(
         models_dir=_path(models_dir),
         untrained_backbone=untrained_backbone,
     )
-    return plan_run(prepared.videos, Ledger(Path(out)), prepared.digest, force=force)
+    ledger = Ledger(Path(out))
+    return plan_run(prepared.videos, ledger, prepared.digest, force=force, passed_over=prepared.passed_over)
 
 
 @dataclass(frozen=True)

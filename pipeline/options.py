@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from facetally.errors import OptionError
 
 if TYPE_CHECKING:
+    from facetally.detection.linking import LinkOptions
     from facetally.detection.scrfd import ScrfdOptions
     from facetally.detection.shots import ShotCutOptions
     from facetally.detection.sparse import SparseOptions
@@ -32,7 +33,7 @@ class Sampling:
     """Which frames of a video are sampled.
 
     Raises:
-        OptionError: an interval outside of 0 to 3600 s, or a patience outside of [0, 1].
+        OptionError: an interval outside of 0 to 3600 s, a patience outside of [0, 1], or a stream below -1.
     """
 
     every_s: float = 0.2
@@ -42,8 +43,12 @@ class Sampling:
     patience: float = 0.25
     """How much later than due a frame may be sampled if that avoids decoding another one, as a share of `every_s` in
     [0, 1]."""
+    stream: int = -1
+    """Which video stream of each file is read, counted from 0; -1: the one that players show."""
 
     def __post_init__(self) -> None:
+        if self.stream < -1:
+            raise OptionError(f"--stream {self.stream} is no number of a stream", fix="count the streams from 0")
         if not 0 <= self.patience <= 1:
             raise OptionError(f"patience must be in [0, 1], got {self.patience:g}", fix="give a share of the interval")
         if not 0 <= self.every_s <= 3600:
@@ -93,7 +98,25 @@ class ClassificationOptions:
     @classmethod
     def of_run(cls, stored: dict[str, Any]) -> ClassificationOptions:
         """Those among the options that a run stored; facetally 0.1 called them people."""
-        return cls(**stored.get("classification", stored.get("people", {})))
+        return cls(**(stored["classification"] if "classification" in stored else stored.get("people", {})))
+
+
+@dataclass(frozen=True)
+class PeopleOptions:
+    """How appearances of the same person within one video are recognised.
+
+    Raises:
+        OptionError: a likeness outside of [-1, 1].
+    """
+
+    count: bool = False
+    """Whether this is done."""
+    min_likeness: float = 0.5
+    """Lowest mean cosine between the embeddings of two groups of appearances that are joined."""
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.min_likeness <= 1:
+            raise OptionError(f"min_likeness must be in [-1, 1], got {self.min_likeness:g}", fix="give a cosine")
 
 
 def _scrfd() -> ScrfdOptions:
@@ -120,6 +143,12 @@ def _tracker() -> TrackerOptions:
     return TrackerOptions()
 
 
+def _linking() -> LinkOptions:
+    from facetally.detection.linking import LinkOptions
+
+    return LinkOptions()
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """Everything that the results of a run depend on, besides videos and weights."""
@@ -128,13 +157,17 @@ class RunOptions:
     """A name from the manifest, "ours", or the path of an ONNX file."""
     classifier: str = "facetally"
     """A name from the manifest, or the path of an .onnx or .pth file."""
+    embedder: str = "facetally_face_embedding"
+    """A name from the manifest, or the path of an ONNX file."""
     sampling: Sampling = field(default_factory=Sampling)
     detection: ScrfdOptions = field(default_factory=_scrfd)
     sparse: SparseOptions = field(default_factory=_sparse)
     shots: ShotCutOptions = field(default_factory=_shots)
     tracking: TrackerOptions = field(default_factory=_tracker)
+    linking: LinkOptions = field(default_factory=_linking)
     following: FollowOptions = field(default_factory=FollowOptions)
     classification: ClassificationOptions = field(default_factory=ClassificationOptions)
+    people: PeopleOptions = field(default_factory=PeopleOptions)
 
     def as_dict(self) -> dict[str, Any]:
         """All options as nested dictionaries."""

@@ -103,6 +103,31 @@ def background(grey: int) -> ImageArray:
     return np.ascontiguousarray(np.repeat(texture[:, :, None], 3, axis=2))
 
 
+PORTRAIT_PX, FACE_PX = 160, 96
+
+
+def portrait(person: int) -> ImageArray:
+    """(160, 160, 3) uint8 BGR: face, hair and clothes as a pattern, another one for each person."""
+    rng = np.random.default_rng(person)
+    layers = [cv2.resize(rng.uniform(0, 1, (n, n, 3)), (PORTRAIT_PX, PORTRAIT_PX)) for n in (4, 10, 24)]
+    mixed = 0.4 * layers[0] + 0.35 * layers[1] + 0.25 * layers[2]
+    return np.asarray(np.clip(128 + 500 * (mixed - 0.5), 0, 255), np.uint8)
+
+
+def with_portraits(image: ImageArray, people: Sequence[tuple[int, float, float]]) -> tuple[ImageArray, Faces]:
+    """The image with the portraits of some people, and their faces, 96 px wide.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        people: for each the person, and x, y of the middle of the face; at least 80 px from the edges.
+    """
+    drawn, half = image.copy(), PORTRAIT_PX // 2
+    for person, x, y in people:
+        drawn[round(y) - half : round(y) + half, round(x) - half : round(x) + half] = portrait(person)
+    middles = np.array([[x, y] for _, x, y in people], np.float32).reshape(-1, 2)
+    return drawn, faces_at(np.concatenate([middles - FACE_PX / 2, middles + FACE_PX / 2], axis=1))
+
+
 def one_person(colour: Colour = "red", seconds: float = 2.0) -> Film:
     """The simplest film: one square that moves slowly to the right."""
     return Film((Shot(seconds, (Square(colour, (40, 40), (10, 0)),)),))
@@ -159,6 +184,11 @@ def encoded(
             container.mux(stream.encode(decoded))
         container.mux(stream.encode(None))
     return path
+
+
+def resized(image: ImageArray, size_wh: tuple[int, int], interpolation: int = cv2.INTER_LINEAR) -> ImageArray:
+    """The image in another width and height."""
+    return np.asarray(cv2.resize(image, size_wh, interpolation=interpolation), np.uint8)
 
 
 class StillImage(FrameImage):
@@ -252,10 +282,22 @@ class ColourClassifier:
         return Attributes(prob.astype(np.float32), np.full(len(crops), np.nan, np.float32))
 
 
+class ColourEmbedding:
+    """Squares of one colour are one person."""
+
+    recipe = CropRecipe(size_px=16)
+
+    def embed(self, crops: ImageArray) -> FloatArray:
+        """(N, 3) unit vectors of (N, 16, 16, 3) uint8 RGB crops: their middle's colour without its grey."""
+        colours = crops[:, 8, 8].astype(np.float32)
+        colours -= colours.min(axis=1, keepdims=True)
+        return np.asarray(colours / np.maximum(np.linalg.norm(colours, axis=1, keepdims=True), 1), np.float32)
+
+
 def engines() -> Engines:
     """The networks of a run in the drawn world."""
     models = {
         role: ModelFile(f"drawn_{role}", Path(f"drawn_{role}.onnx"), digit * 64, "none")
-        for role, digit in (("detector", "d"), ("classifier", "c"))
+        for role, digit in (("detector", "d"), ("classifier", "c"), ("embedder", "e"))
     }
-    return Engines(SquareDetector(), ColourClassifier(), CropRecipe(), models)
+    return Engines(SquareDetector(), ColourClassifier(), CropRecipe(), models, embedding=ColourEmbedding())

@@ -20,6 +20,7 @@ INNER = ("facetally.detection", "facetally.gender")
 """Rooms that know nothing of ours but themselves, and how to write a file whole."""
 LEVELS = (
     {"errors", "child_processes", "formatting", "csv_cells", "datasets"},
+    {"video_files"},
     {"options", "inputs", "files", "log"},
     {"video"},
     {"tracks"},

@@ -25,7 +25,8 @@ from facetally.options import RunOptions, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import faces_table, tracks_table
 from facetally.tracks.appearances import Appearance, appearances_of
-from facetally.tracks.follow import FaceRows, FollowedFrame, Track
+from facetally.tracks.follow import FaceRows, FollowedFrame
+from facetally.tracks.open_tracks import Track
 
 MIN_COVERAGE = 0.95
 """A video with less coverage is partial."""
@@ -50,6 +51,9 @@ class _OpenVideo:
     row: VideoRow
     rows: list[FaceRows] = field(default_factory=list)
     appearances: list[Appearance] = field(default_factory=list)
+    joined: dict[int, int] = field(default_factory=dict)
+    person_of: dict[int, int] = field(default_factory=dict)
+    """Both as in `FollowedFrame`."""
     waiting_count: int = 0
     """Tracks that are not classified yet."""
     ended: VideoFinished | None = None
@@ -62,6 +66,8 @@ class _OpenVideo:
             self.ended, self.ended_at_s = event, time.monotonic()
             return ()
         self.rows.append(event.rows)
+        self.joined |= event.joined
+        self.person_of |= event.person_of
         self.waiting_count += len(event.ended)
         return event.ended
 
@@ -84,7 +90,7 @@ def run_videos(
     batch = _Batch(ledger, engines, options=options, progress=progress)
     progress.planned(plan.new, plan.done)
     batch.expect_copies(plan)
-    task = WorkerTask(engines.detector, engines.recipe, options, workers.threads)
+    task = WorkerTask(engines.detector, engines.recipe, options, workers.threads, engines.embedding)
     with closing(run_workers(plan.todo, task, workers)) as events:
         for event in events:
             if event:
@@ -168,8 +174,8 @@ def _stored(ledger: Ledger, video: _OpenVideo, ended: VideoFinished, *, provenan
     row = _final_row(video, ended)
     _log_problems(row, ended)
     rows, appearances = ([], []) if row.status == "failed" else (video.rows, video.appearances)
-    tracks = tracks_table(row.video_id, appearances)
-    faces = faces_table(row.video_id, rows, [appearance.track_id for appearance in appearances])
+    tracks = tracks_table(row.video_id, appearances, video.person_of)
+    faces = faces_table(row.video_id, rows, [appearance.track_id for appearance in appearances], video.joined)
     ledger.store(row, faces, tracks, provenance=provenance)
     return row
 
@@ -182,6 +188,17 @@ def _log_problems(row: VideoRow, ended: VideoFinished) -> None:
 
 
 def _final_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
+    """The row of a finished video; a file that was written to meanwhile is partial or failed, so it is done again."""
+    row = _decoded_row(video, ended)
+    if ended.change == "changed":
+        return row.failed(f"{row.path} changed while it was read", "run the same command again when it is complete")
+    if ended.change == "grown" and row.status != "failed":
+        reason = f"{row.path} is still being written: it grew while it was read"
+        return replace(row, status="partial", reason=reason, fix="run the same command again when it is complete")
+    return row
+
+
+def _decoded_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
     row, info, stats = video.row, ended.info, ended.stats
     if info is None or stats is None:
         error = ended.error or VideoError("nothing was decoded", fix="play the file to check that it is complete")
@@ -193,6 +210,8 @@ def _final_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
         codec=info.codec,
         width_px=info.width_px,
         height_px=info.height_px,
+        displayed_width_px=ended.displayed_wh[0],
+        displayed_height_px=ended.displayed_wh[1],
         fps=info.fps,
         expected_s=stats.expected_s,
         decoded_s=stats.decoded_s,
@@ -202,6 +221,8 @@ def _final_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
         bad_packet_count=stats.bad_packet_count,
         face_count=sum(len(rows.tracked.faces) for rows in video.rows),
         track_count=len(video.appearances),
+        clock_jump_count=ended.clock_jump_count,
+        note="; ".join(ended.notes),
     )
     fix = f"copy the file again from its source; or re-encode the rest of it: ffmpeg -i '{row.path}' repaired.mp4"
     if not stats.frame_count:

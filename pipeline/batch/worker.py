@@ -10,19 +10,21 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import cv2
 
+from facetally.batch.content import Change, Content
 from facetally.detection.crops import CropRecipe
+from facetally.detection.descriptors import Embedding
 from facetally.detection.sparse import Detector
 from facetally.errors import PipelineError, VideoError
 from facetally.options import RunOptions
 from facetally.results.ledger import VideoRow
 from facetally.tracks.follow import FollowedFrame, follow
-from facetally.video.decoder import VideoInfo
+from facetally.video.opening import VideoInfo
 from facetally.video.prefetch import read_ahead
 from facetally.video.reader import DecodeStats, Frame, VideoReader
 
@@ -40,6 +42,8 @@ class Job:
 
     path: Path
     row: VideoRow
+    content: Content | None = None
+    """Of the file when the run was planned; None if it could not be read."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,26 @@ class VideoFinished:
     """Messages of FFmpeg about what it could not read or decode, and how often each came."""
     traceback: str = ""
     """Of an unexpected error; empty without one."""
+    notes: tuple[str, ...] = ()
+    """What else there is to know about the video, as sentences."""
+    clock_jump_count: int = 0
+    change: Change = ""
+    """Of the file while it was read."""
+    displayed_wh: tuple[int, int] = (0, 0)
+    """Width and height of the first frame as displayed."""
+
+    @classmethod
+    def of(cls, reader: VideoReader) -> VideoFinished:
+        """The event after all frames of a video were read, or as many as could be."""
+        return cls(
+            info=reader.info,
+            stats=reader.stats,
+            error=reader.unread(),
+            decoder_warnings=reader.decoder_warnings,
+            notes=reader.notes,
+            clock_jump_count=reader.clock_jump_count,
+            displayed_wh=reader.displayed_wh,
+        )
 
 
 @dataclass(frozen=True)
@@ -64,30 +88,34 @@ class WorkerTask:
     options: RunOptions
     threads: int = 0
     """For decoding and OpenCV; 0 lets them choose."""
+    embedding: Embedding | None = None
+    """Compares faces; without it, tracks that were separated are not joined again."""
 
     def events(self, job: Job, heartbeat: Heartbeat) -> Iterator[FollowedFrame | VideoFinished]:
         """The events of one video, up to its `VideoFinished`; errors are part of that, and are not raised."""
         if job.row.reason:
             yield VideoFinished(error=VideoError(job.row.reason, fix=job.row.fix))
             return
-        info, stats, error, warnings, trace = None, None, None, {}, ""
+        finished = VideoFinished()
         try:
             with VideoReader(job.path, self.options.sampling, self.threads) as reader:
-                info = reader.info
                 heartbeat.reader = reader
                 try:
-                    with closing(read_ahead(self._converted(reader), _frames_ahead(info))) as frames:
-                        yield from follow(frames, self.detector, recipe=self.recipe, options=self.options)
+                    with closing(read_ahead(self._converted(reader), _frames_ahead(reader.info))) as frames:
+                        yield from self._followed(frames)
                 finally:
                     heartbeat.reader = None
-                    stats, warnings = reader.stats, reader.decoder_warnings
+                    finished = VideoFinished.of(reader)
         except PipelineError as problem:
-            error = problem
+            finished = replace(finished, error=problem)
         except Exception as problem:  # a bad video must not stop the batch
             what = f"{type(problem).__name__} while reading {job.path}: {problem}"
             error = VideoError(what, fix="the traceback is in log.txt beside the tables; please report both")
-            trace = traceback.format_exc()
-        yield VideoFinished(info, stats, error, warnings, trace)
+            finished = replace(finished, error=error, traceback=traceback.format_exc())
+        yield replace(finished, change=job.content.change(job.path) if job.content else "")
+
+    def _followed(self, frames: Iterable[Frame]) -> Iterator[FollowedFrame]:
+        return follow(frames, self.detector, recipe=self.recipe, options=self.options, embedding=self.embedding)
 
     def _converted(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames, already converted to the detector's size: this runs beside inference, as decoding does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,17 +15,22 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from facetally.formatting import clock, percent
+from facetally.inputs import PassedOver
 from facetally.models.weights import located, manifest_by_name
 from facetally.options import Sampling
 from facetally.quantification.correction import Correction
 from facetally.quantification.run_shares import METHODS
 from facetally.results.ledger import Ledger, Status, VideoRow
-from facetally.tallies.aggregator import Amounts, grouped
+from facetally.tallies.aggregator import Shares, grouped
 from facetally.validation.metrics import Figures
 from facetally.video.reader import VideoReader
 
 COLUMNS = ("appearances", "women", "men", "unknown", "share of women", "screen time", "share of women")
+PEOPLE_COLUMNS = ("people", "share of women")
+"""In a run that counted them."""
 UNIT_NAMES = {"appearances": "appearance", "screen_time_s": "screen time"}
+LISTED_FILES = 20
+"""Files of each kind that are listed where they were passed over; log.txt and `--dry-run` list all."""
 PLAIN_WIDTH = 120
 """Width of tables in characters if stdout is not a terminal."""
 Grouping = Literal["all", "video", "time"]
@@ -38,27 +43,29 @@ def print_tally(tallies: pd.DataFrame, by: Grouping) -> None:
         tallies: with the columns of `tables.TALLIES`.
         by: all (one line), video, or time (a line per time bin).
     """
-    lines: list[tuple[str, Amounts, Amounts]] = []
+    lines: list[Shares] = []
     if by == "video":
-        lines = [(str(name), a, s) for name, a, s in grouped(tallies, "video")]
+        lines = list(grouped(tallies, "video"))
     elif by == "time":
-        lines = [(f"from {clock(float(str(start)))}", a, s) for start, a, s in grouped(tallies, "bin_start_s")]
-    lines.append(("all", Amounts.of(tallies, "appearances"), Amounts.of(tallies, "screen_time_s")))
-    table = Table("", *COLUMNS)
+        lines = list(grouped(tallies, "bin_start_s", lambda start: f"from {clock(float(start))}"))
+    total = Shares.of("all", tallies)
+    has_people = total.people.total > 0
+    table = Table("", *(COLUMNS + PEOPLE_COLUMNS if has_people else COLUMNS))
     table.columns[0].overflow = "fold"
     for column in table.columns[1:]:
         column.justify = "right"
-    for label, appearances, screen_time in lines:
-        table.add_row(
-            escape(label),
-            f"{appearances.total:,.0f}",
-            f"{appearances.female:,.0f}",
-            f"{appearances.male:,.0f}",
-            f"{appearances.unknown:,.0f}",
-            percent(appearances.female_share),
-            clock(screen_time.total),
-            percent(screen_time.female_share),
-        )
+    for line in [*lines, total]:
+        cells = [
+            f"{line.appearances.total:,.0f}",
+            f"{line.appearances.female:,.0f}",
+            f"{line.appearances.male:,.0f}",
+            f"{line.appearances.unknown:,.0f}",
+            percent(line.appearances.female_share),
+            clock(line.screen_time.total),
+            percent(line.screen_time.female_share),
+        ]
+        people = [f"{line.people.total:,.0f}", percent(line.people.female_share)] if has_people else []
+        table.add_row(escape(line.label), *cells, *people)
     _console().print(table)
 
 
@@ -103,8 +110,19 @@ def print_validation(figures: Figures) -> None:
     for unit, name in (("appearance", "share"), ("screen time", "screen_time")):
         women = figures[name]["female"]
         predicted, true = (percent(math.nan if women[key] is None else women[key]) for key in ("raw", "true"))
-        click.echo(f"Share of women by {unit}: predicted {predicted}, labelled {true}")
+        click.echo(f"Share of women by {unit}: predicted {predicted}, labelled {true}{_matchable(figures, name)}")
+    if left_out := figures["truth"]["left_out"]:
+        people = "1 labelled person is" if len(left_out) == 1 else f"{len(left_out)} labelled people are"
+        click.echo(f"{people} not in the table above: never alone in view, or in no sampled frame")
     click.echo(f"Target {percent(figures['target'])}: {figures['verdict']}{_advice(figures)}")
+
+
+def _matchable(figures: Figures, name: str) -> str:
+    """The labelled share of the people to whom tracks can be given, where these are not all."""
+    if not figures["truth"]["left_out"]:
+        return ""
+    share = figures[name]["female"]["matchable"]
+    return f" (people who can be matched: {percent(math.nan if share is None else share)})"
 
 
 def _advice(figures: Figures) -> str:
@@ -153,27 +171,46 @@ def print_status(ledger: Ledger) -> bool:
     if copies := sum(bool(row.same_as) for row in rows.values()):
         click.echo(f"{copies} of them have the same content as others: not processed again, but counted")
     print_problems(rows.values())
+    print_passed_over(ledger.passed_over())
     if left and not in_progress:
         click.echo("The same `facetally run` command continues with the others.")
     return not left and not counts["failed"]
 
 
 def print_problems(rows: Iterable[VideoRow]) -> None:
-    """Prints the videos that are not ok on stderr, with reason and fix."""
+    """Prints the videos that are not ok on stderr, with reason and fix, and what is noted about any of them."""
     for row in rows:
         if row.status != "ok":
             click.echo(f"{row.status}: {row.video}: {row.reason}\n  Fix: {row.fix}", err=True)
+        if row.note:
+            click.echo(f"note: {row.video}: {row.note}", err=True)
 
 
-def print_info(path: Path) -> None:
+def print_passed_over(files: Sequence[PassedOver]) -> None:
+    """Prints how many files of the input folders were passed over and why, and the first of them by name."""
+    by_reason: dict[str, list[str]] = {}
+    for file in files:
+        by_reason.setdefault(file.reason, []).append(file.name)
+    if by_reason:
+        click.echo(f"{len(files)} {'file was' if len(files) == 1 else 'files were'} passed over:")
+    for reason, names in by_reason.items():
+        more = f", and {len(names) - LISTED_FILES} more" if len(names) > LISTED_FILES else ""
+        click.echo(f"  {len(names)} {reason}: {', '.join(names[:LISTED_FILES])}{more}")
+
+
+def print_info(path: Path, stream: int = -1) -> None:
     """Prints what a video's container states, and the result of decoding it completely.
+
+    Args:
+        path: the file.
+        stream: as in `Sampling`.
 
     Raises:
         VideoError: the file is not a video.
     """
-    with VideoReader(path, Sampling(every_s=1.0)) as reader:
+    with VideoReader(path, Sampling(every_s=1.0, stream=stream)) as reader:
         shown = ["{1}x{0}".format(*frame.image.hw) for frame in reader]
-        info, stats = reader.info, reader.stats
+        info, stats, notes = reader.info, reader.stats, reader.notes
     click.echo(f"container    {info.container}")
     click.echo(f"codec        {info.codec}")
     click.echo(f"stored       {info.width_px}x{info.height_px}")
@@ -182,6 +219,8 @@ def print_info(path: Path) -> None:
     click.echo(f"duration     {info.duration_s:.3f} s by the container, {stats.decoded_s:.3f} s decoded")
     click.echo(f"coverage     {percent(stats.coverage)}, {stats.bad_packet_count} bad packets")
     click.echo(f"frames       {stats.frame_count}")
+    for note in notes:
+        click.echo(f"note         {note}")
 
 
 def print_models(models_dir: Path | None) -> None:

@@ -59,6 +59,17 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
 @click.option(
     "--keyframes", is_flag=True, default=None, help="Sample only keyframes, often seconds apart: fastest, but coarse."
 )
+@click.option(
+    "--stream",
+    type=click.IntRange(0),
+    help="Which video stream to read, from 0, of files with several cameras or programmes; by default the one that "
+    "players show.",
+)
+@click.option(
+    "--people/--no-people",
+    default=None,
+    help="Also count distinct people within each video: appearances with the same face are one person.",
+)
 @DEVICE
 @click.option(
     "--workers",
@@ -93,7 +104,7 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
 )
 @click.option_panel("Input and output", options=["inputs", "--out", "--force", "--config"])
 @click.option_panel("Models", options=["--detector", "--classifier", "--models-dir"])
-@click.option_panel("Sampling", options=["--every", "--keyframes"])
+@click.option_panel("Sampling", options=["--every", "--keyframes", "--stream", "--people"])
 @click.option_panel("Machine", options=["--device", "--workers", "--threads", "--stall"])
 @click.option_panel(
     "Trying things out", options=["--dry-run", "--show-options", "--allow-untrained", "--verbose", "--help"]
@@ -105,6 +116,8 @@ def run(
     show_options: bool,
     every_s: float | None,
     keyframes: bool | None,
+    stream: int | None,
+    people: bool | None,
     detector: str,
     classifier: str,
     device: Device,
@@ -126,10 +139,11 @@ def run(
     from facetally.cli.config import as_toml, with_stages
 
     options = with_stages(RunOptions(detector=detector, classifier=classifier), stages)
-    if every_s is not None:
-        options = replace(options, sampling=replace(options.sampling, every_s=every_s))
-    if keyframes is not None:
-        options = replace(options, sampling=replace(options.sampling, keyframes=keyframes))
+    sampling = {"every_s": every_s, "keyframes": keyframes, "stream": stream}
+    given_sampling: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
+    options = replace(options, sampling=replace(options.sampling, **given_sampling))
+    if people is not None:
+        options = replace(options, people=replace(options.people, count=people))
     if show_options:
         engine_flags = {"detector": detector, "classifier": classifier, "device": device}
         flags = engine_flags | {"workers": workers, "threads": threads, "stall": stall_s}
@@ -154,13 +168,16 @@ def _print_plan(plan: Plan) -> None:
         click.echo(f"copy  {copy.row.video}")
     for row in plan.done:
         click.echo(f"done  {row.video}")
+    for file in plan.passed_over:
+        click.echo(f"pass  {file.name}: {file.reason}")
 
 
 def _run_and_print(inputs: tuple[str, ...], out: Path, given: dict[str, Any]) -> None:
     """Runs and prints the tally; after Ctrl-C or SIGTERM the finished videos stay stored."""
-    from facetally.cli.printing import print_problems, print_tally
+    from facetally.cli.printing import print_passed_over, print_problems, print_tally
     from facetally.cli.progress import shown_progress
     from facetally.jobs import run_folder
+    from facetally.results.ledger import Ledger
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -171,6 +188,7 @@ def _run_and_print(inputs: tuple[str, ...], out: Path, given: dict[str, Any]) ->
         sys.exit(INTERRUPTED)
     print_tally(finished.tallies(), "all")
     print_problems([*finished.new, *finished.done])
+    print_passed_over(Ledger(out).passed_over())
     click.echo(f"Tables are in {out}. Next: facetally report {out}", err=True)
     if finished.failed:
         sys.exit(1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from facetally.files import write_whole
 from facetally.tracks.appearances import Appearance
 from facetally.tracks.follow import FaceRows
 
+NOT_COUNTED = -1
+"""`person_in_video` in a run that did not count people."""
 PROVENANCE_KEY = b"facetally"
 SCHEMA_KEY = b"facetally_schema_version"
 SCHEMA_VERSION = 2
@@ -38,10 +41,15 @@ FACES = _schema(
     ("time_s", pa.float64(), "Presentation time in seconds from the video's first frame"),
     ("duration_s", pa.float64(), "Seconds that the sampled frame adds to the screen time of its faces"),
     ("track_id", pa.int64(), "The appearance in tracks/ that the face belongs to; -1: none, or one that is too short"),
-    ("x1", pa.float32(), "Left edge in pixels of the frame as displayed"),
-    ("y1", pa.float32(), "Top edge in pixels"),
-    ("x2", pa.float32(), "Right edge in pixels"),
-    ("y2", pa.float32(), "Bottom edge in pixels"),
+    (
+        "x1",
+        pa.float32(),
+        "Left edge, in pixels of the frame as displayed: rotated, and with square pixels (`displayed_width_px` x "
+        "`displayed_height_px` of the video)",
+    ),
+    ("y1", pa.float32(), "Top edge, in the same pixels"),
+    ("x2", pa.float32(), "Right edge, in the same pixels"),
+    ("y2", pa.float32(), "Bottom edge, in the same pixels"),
     ("score", pa.float32(), "The detector's score, 0-1"),
     ("quality", pa.float32(), "How informative the face is, by size, pose and score, 0-1"),
 )
@@ -51,7 +59,7 @@ TRACKS = _schema(
     (
         "track_id",
         pa.int64(),
-        "One appearance, from entering to leaving the frame or the shot; counts from 0",
+        "One appearance, from entering to leaving the frame or the shot; counts from 0, and some numbers are left out",
     ),
     ("first_s", pa.float64(), "Time of the first face"),
     ("last_s", pa.float64(), "Time of the last face"),
@@ -63,6 +71,11 @@ TRACKS = _schema(
     ("gender", pa.string(), "Perceived gender: female, male, unknown"),
     ("age_years", pa.float32(), "Perceived age; NaN if the model predicts none"),
     ("age_band", pa.string(), "child 0-12, teen 13-17, young 18-34, mid 35-54, old 55+, unknown"),
+    (
+        "person_in_video",
+        pa.int64(),
+        "Number of the person within the video, the same in all of their appearances; -1: people were not counted",
+    ),
 )
 
 VIDEOS = _schema(
@@ -78,10 +91,12 @@ VIDEOS = _schema(
     ("options_digest", pa.string(), "Hash of the options and weights that made the rows"),
     ("container", pa.string(), "Container format"),
     ("codec", pa.string(), "Video codec"),
-    ("width_px", pa.int64(), "Stored width, before rotation"),
+    ("width_px", pa.int64(), "Stored width, before rotation, in pixels that may not be square"),
     ("height_px", pa.int64(), "Stored height, before rotation"),
-    ("fps", pa.float64(), "Mean frame rate stated by the container; 0: not stated"),
-    ("expected_s", pa.float64(), "Duration stated by the container; 0: not stated"),
+    ("displayed_width_px", pa.int64(), "Width as players show it, of the first frame; 0: no frame"),
+    ("displayed_height_px", pa.int64(), "Height as players show it, of the first frame"),
+    ("fps", pa.float64(), "Mean frame rate stated by the file; if that is far off, that of the frames; 0: unknown"),
+    ("expected_s", pa.float64(), "How long the video should last by its file; 0: not stated"),
     ("decoded_s", pa.float64(), "Seconds that could be decoded"),
     ("coverage", pa.float64(), "decoded_s / expected_s, 0-1"),
     ("frame_count", pa.int64(), "Decoded frames"),
@@ -89,6 +104,8 @@ VIDEOS = _schema(
     ("bad_packet_count", pa.int64(), "Packets (compressed pieces of the video) that could not be read or decoded"),
     ("face_count", pa.int64(), "Faces found in sampled frames"),
     ("track_count", pa.int64(), "Appearances"),
+    ("clock_jump_count", pa.int64(), "Jumps of the video's clock, on or back, that were closed up"),
+    ("note", pa.string(), "What else to know about the video; may be set whatever the status"),
 )
 
 TALLIES = _schema(
@@ -99,23 +116,41 @@ TALLIES = _schema(
     ("gender", pa.string(), "Perceived gender: female, male, unknown"),
     ("age_band", pa.string(), "Perceived age band, or unknown"),
     ("appearances", pa.int64(), "Appearances that begin in the bin"),
+    ("people", pa.int64(), "People of whom the first appearance in the video begins in the bin; 0 without --people"),
     ("screen_time_s", pa.float64(), "Seconds of screen time in the bin, summed over appearances"),
 )
 
 
-def faces_table(video_id: str, rows: Sequence[FaceRows], kept_ids: Iterable[int]) -> pa.Table:
-    """The faces of one video; faces whose track id is not in `kept_ids` get track id -1."""
+ADDED: dict[str, Any] = {
+    **{"displayed_width_px": 0, "displayed_height_px": 0, "clock_jump_count": 0, "note": ""},
+    **{"person_in_video": NOT_COUNTED, "people": 0},
+}
+"""Columns that tables of 0.1.0 do not have, and the values that they get when such a table is read."""
+
+
+def faces_table(
+    video_id: str, rows: Sequence[FaceRows], kept_ids: Iterable[int], joined: Mapping[int, int] = MappingProxyType({})
+) -> pa.Table:
+    """The faces of one video.
+
+    Args:
+        video_id: of the video.
+        rows: its faces.
+        kept_ids: the appearances; faces of other tracks get track id -1.
+        joined: for each track that continues an earlier one that one's id.
+    """
     counts = [len(row.tracked.faces) for row in rows]
     total = sum(counts)
 
     def per_face(values: list[Any], dtype: type) -> np.ndarray:
         return np.repeat(np.array(values, dtype), counts)
 
-    def joined(parts: list[np.ndarray], empty: np.ndarray) -> np.ndarray:
+    def together(parts: list[np.ndarray], empty: np.ndarray) -> np.ndarray:
         return np.concatenate(parts) if parts else empty
 
-    track_ids = joined([row.tracked.track_ids for row in rows], np.zeros(0, np.int64))
-    boxes = joined([row.tracked.faces.boxes for row in rows], np.zeros((0, 4), np.float32))
+    track_ids = together([row.tracked.track_ids for row in rows], np.zeros(0, np.int64))
+    track_ids = np.array([joined.get(track_id, track_id) for track_id in track_ids.tolist()], np.int64)
+    boxes = together([row.tracked.faces.boxes for row in rows], np.zeros((0, 4), np.float32))
     no_floats = np.zeros(0, np.float32)
     columns = [
         pa.repeat(video_id, total),
@@ -124,17 +159,28 @@ def faces_table(video_id: str, rows: Sequence[FaceRows], kept_ids: Iterable[int]
         per_face([row.duration_s for row in rows], np.float64),
         np.where(np.isin(track_ids, list(kept_ids)), track_ids, NO_TRACK),
         *boxes.T,
-        joined([row.tracked.faces.scores for row in rows], no_floats),
-        joined([row.quality for row in rows], no_floats),
+        together([row.tracked.faces.scores for row in rows], no_floats),
+        together([row.quality for row in rows], no_floats),
     ]
     return pa.Table.from_arrays(
         [pa.array(column, type=kind) for column, kind in zip(columns, FACES.types, strict=True)], schema=FACES
     )
 
 
-def tracks_table(video_id: str, appearances: Iterable[Appearance]) -> pa.Table:
-    """The appearances of one video, sorted by track id."""
-    rows = [{"video_id": video_id} | asdict(a) for a in sorted(appearances, key=lambda a: a.track_id)]
+def tracks_table(
+    video_id: str, appearances: Iterable[Appearance], person_of: Mapping[int, int] = MappingProxyType({})
+) -> pa.Table:
+    """The appearances of one video, sorted by track id.
+
+    Args:
+        video_id: of the video.
+        appearances: in any order.
+        person_of: the number of the person that each shows, by track id; empty if people were not counted.
+    """
+    rows = [
+        {"video_id": video_id, **asdict(a), "person_in_video": person_of.get(a.track_id, NOT_COUNTED)}
+        for a in sorted(appearances, key=lambda a: a.track_id)
+    ]
     return pa.Table.from_pylist(rows, schema=TRACKS)
 
 
@@ -176,6 +222,10 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
             f"up to {SCHEMA_VERSION}",
             fix="pip install --upgrade facetally",
         )
+    for name in (set(schema.names) - set(table.schema.names)) & ADDED.keys():
+        table = table.append_column(schema.field(name), pa.repeat(ADDED[name], len(table)))
+    if sorted(table.schema.names) == sorted(schema.names):
+        table = table.select(schema.names)
     if table.schema.names != schema.names:
         raise OutputError(f"{path} was written by another version: its columns differ", fix=fix)
     return table

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from facetally.gender.attributes import AGE_BANDS
 from facetally.options import ClassificationOptions
 from facetally.quantification.run_shares import Unit
 from facetally.results.ledger import Ledger, VideoRow
-from facetally.results.tables import FACES, TALLIES, TRACKS, read_table, write_table
+from facetally.results.tables import FACES, NOT_COUNTED, TALLIES, TRACKS, read_table, write_table
 from facetally.tracks.appearances import predicted_gender
 
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -92,7 +93,9 @@ def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.D
         shown.assign(bin=np.floor(shown["time_s"] / bin_s)).groupby(keys)["duration_s"].sum().rename("screen_time_s")
     )
     begun = tracks.assign(bin=np.floor(tracks["first_s"] / bin_s)).groupby(keys).size().rename("appearances")
-    tally = in_order(pd.concat([begun, screen_time], axis=1).fillna(0).reset_index(), keys)
+    people = first_appearances(tracks)
+    people = people.assign(bin=np.floor(people["first_s"] / bin_s)).groupby(keys).size().rename("people")
+    tally = in_order(pd.concat([begun, people, screen_time], axis=1).fillna(0).reset_index(), keys)
     return pd.DataFrame(
         {
             "bin_start_s": tally["bin"] * bin_s,
@@ -100,9 +103,24 @@ def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.D
             "gender": tally["gender"],
             "age_band": tally["age_band"],
             "appearances": tally["appearances"].astype("int64"),
+            "people": tally["people"].astype("int64"),
             "screen_time_s": tally["screen_time_s"].astype("float64"),
         }
     )
+
+
+def first_appearances(tracks: pd.DataFrame) -> pd.DataFrame:
+    """A row for each person of one video: when they first appear, and their gender and age band.
+
+    These are those of their longest appearance with a known gender, or of the longest one. Empty if people were not
+    counted.
+    """
+    counted = tracks[tracks["person_in_video"] != NOT_COUNTED]
+    longest = counted.assign(known=counted["gender"] != "unknown").sort_values(
+        ["known", "screen_time_s"], ascending=False, kind="stable"
+    )
+    kinds = longest.drop_duplicates("person_in_video").set_index("person_in_video")[["gender", "age_band"]]
+    return kinds.join(counted.groupby("person_in_video")["first_s"].min())
 
 
 def in_order(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -151,7 +169,7 @@ class Amounts:
     unknown: float
 
     @classmethod
-    def of(cls, tallies: pd.DataFrame, unit: Unit) -> Amounts:
+    def of(cls, tallies: pd.DataFrame, unit: Unit | Literal["people"]) -> Amounts:
         """Sums a tally's column `unit` by gender."""
         sums = tallies.groupby("gender")[unit].sum()
         return cls(*(float(sums.get(gender, 0)) for gender in ("female", "male", "unknown")))
@@ -174,7 +192,35 @@ class Amounts:
         return self.female / self.total, (self.female + self.unknown) / self.total
 
 
-def grouped(tallies: pd.DataFrame, column: str) -> Iterable[tuple[object, Amounts, Amounts]]:
-    """Each value of a column with its appearances and its screen time, sorted by value, age bands by age."""
+@dataclass(frozen=True)
+class Shares:
+    """Who appears, in every unit."""
+
+    label: str
+    appearances: Amounts
+    people: Amounts
+    """Zero in a run that did not count people."""
+    screen_time: Amounts
+    """In seconds."""
+
+    @classmethod
+    def of(cls, label: str, tallies: pd.DataFrame) -> Shares:
+        """Sums a tally."""
+        return cls(
+            label,
+            Amounts.of(tallies, "appearances"),
+            Amounts.of(tallies, "people"),
+            Amounts.of(tallies, "screen_time_s"),
+        )
+
+
+def grouped(tallies: pd.DataFrame, column: str, label_of: Callable[[Any], str] = str) -> Iterable[Shares]:
+    """The shares for each value of a column, sorted by value, age bands by age.
+
+    Args:
+        tallies: with the columns of `tables.TALLIES`.
+        column: one of these.
+        label_of: turns a value into a label.
+    """
     for value, group in in_order(tallies, [column]).groupby(column, sort=False):
-        yield value, Amounts.of(group, "appearances"), Amounts.of(group, "screen_time_s")
+        yield Shares.of(label_of(value), group)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,12 @@ from facetally.options import ClassificationOptions
 from facetally.quantification.correction import Correction
 from facetally.quantification.run_shares import METHODS, run_corrections
 from facetally.results.ledger import Ledger, VideoRow, option_sets
-from facetally.tallies.aggregator import Amounts, grouped, tally_videos, without_small_cells
+from facetally.tallies.aggregator import Shares, grouped, tally_videos, without_small_cells
 from facetally.tallies.forecast import Forecast, run_forecast
 
 GENDERS = ("female", "male", "unknown")
 TIME_BINS_S = (10, 30, 60, 300, 900, 3600, 4 * 3600)
 MAX_TIME_BINS = 30
-
-
-@dataclass(frozen=True)
-class Shares:
-    """A line of the report: who appears, in both units."""
-
-    label: str
-    appearances: Amounts
-    screen_time: Amounts
 
 
 def write_report(
@@ -94,9 +85,8 @@ def rendered(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"percent": percent, "clock": clock, "count": lambda n: f"{n:,.0f}"}
-    total = Shares("all", Amounts.of(tallies, "appearances"), Amounts.of(tallies, "screen_time_s"))
-    by_video = {str(name): (a, s) for name, a, s in grouped(tallies, "video")}
-    nobody = Amounts(0, 0, 0), Amounts(0, 0, 0)
+    total, nobody = Shares.of("all", tallies), tallies.iloc[:0]
+    by_video = {line.label: line for line in grouped(tallies, "video")}
     return environment.get_template("report.html").render(
         version=__version__,
         genders=GENDERS,
@@ -105,9 +95,9 @@ def rendered(
         troubled=[row for row in rows if row.status != "ok"],
         left_out=left_out,
         total=total,
-        videos=[Shares(row.video, *by_video.get(row.video, nobody)) for row in rows if row.status != "failed"],
-        times=[Shares(clock(float(str(start))), a, s) for start, a, s in grouped(tallies, "bin_start_s")],
-        ages=[Shares(str(band), a, s) for band, a, s in grouped(tallies, "age_band") if band != "unknown"],
+        videos=[by_video.get(row.video, Shares.of(row.video, nobody)) for row in rows if row.status != "failed"],
+        times=list(grouped(tallies, "bin_start_s", lambda start: clock(float(start)))),
+        ages=[line for line in grouped(tallies, "age_band") if line.label != "unknown"],
         bin_s=bin_s,
         forecast=expected,
         corrected=corrected,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from facetally.gender.attributes import Attributes, age_band
 from facetally.options import ClassificationOptions
-from facetally.tracks.follow import Track
+from facetally.tracks.open_tracks import Track
 
 PROBABILITY_MARGIN = 1e-4
 """Probabilities are clipped to this distance from 0 and 1, which limits the weight of a single crop."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
-from facetally.detection import boxes as geometry
-from facetally.detection.crops import CropRecipe, cut_crops
-from facetally.detection.faces import ImageArray, TrackedFaces
-from facetally.detection.quality import crop_quality, geometric_quality
+from facetally.detection.crops import CropRecipe
+from facetally.detection.descriptors import Embedding, face_views
+from facetally.detection.faces import TrackedFaces
+from facetally.detection.quality import geometric_quality
 from facetally.detection.shots import ShotCutDetector
 from facetally.detection.sparse import Detector, SparseDetection
-from facetally.detection.tracker import NO_TRACK, Tracker
+from facetally.detection.tracker import Tracker
 from facetally.options import RunOptions
+from facetally.tracks.open_tracks import OpenTracks, Track
+from facetally.tracks.people import people_in_video
 from facetally.video.reader import Frame
 
 MAX_BATCH_BYTES = 2**26
@@ -37,75 +39,67 @@ class FaceRows:
 
 
 @dataclass(frozen=True)
-class Track:
-    """One appearance of one person, from entering to leaving the frame or the shot."""
-
-    track_id: int
-    first_s: float
-    last_s: float
-    """Times of the first and the last face."""
-    screen_time_s: float
-    """Sum of the durations of the sampled frames that show the face."""
-    face_count: int
-    face_height_px: float
-    """Mean height of the faces in frame pixels."""
-    crops: npt.NDArray[np.uint8]
-    """(K, S, S, 3) uint8 RGB, the best K, best first."""
-    crop_quality: npt.NDArray[np.float32]
-    """(K,) in [0, 1]."""
-
-
-@dataclass(frozen=True)
 class FollowedFrame:
     """The results of one sampled frame."""
 
     rows: FaceRows
     ended: tuple[Track, ...]
-    """The appearances that ended with it; tracks that are too short are not among them. The last frame ends all that
+    """The appearances that ended by then; tracks that are too short are not among them. The last frame ends all that
     are left."""
+    joined: dict[int, int] = field(default_factory=dict)
+    """For each track that turned out to continue an earlier one that one's id."""
+    person_of: dict[int, int] = field(default_factory=dict)
+    """With the last frame, where people are counted: the number of the person that each appearance shows."""
 
 
 def follow(
-    frames: Iterable[Frame], detector: Detector, *, recipe: CropRecipe, options: RunOptions
+    frames: Iterable[Frame],
+    detector: Detector,
+    *,
+    recipe: CropRecipe,
+    options: RunOptions,
+    embedding: Embedding | None = None,
 ) -> Iterator[FollowedFrame]:
     """Detects and tracks faces and cuts crops, a batch of frames at a time.
 
-    Memory is bounded by the batch and the number of people in view: a track is released as soon as it ends.
+    Memory is bounded by the batch and the number of people in view: a track is released soon after it ends.
 
     Args:
         frames: sampled frames of one video, in order.
         detector: finds the faces.
         recipe: how to cut the crops for the classifier.
         options: of all stages.
+        embedding: tells faces apart where their place and colours leave a doubt. Without it nothing is joined again
+            that was separated once.
     """
     tracker, shots = Tracker(options.tracking), ShotCutDetector(options.shots)
     detection = SparseDetection(detector, options.sparse)
-    open_tracks: dict[int, _OpenTrack] = {}
+    tracks = OpenTracks(recipe, options, embedding)
     held: FollowedFrame | None = None  # one frame is held back: the last one gets all tracks that are still open
+    last_hw = None
     for batch in _batches(frames, options.following.batch_frames):
         frame_hw = batch[0].image.hw
+        if last_hw and last_hw != frame_hw:
+            tracker.rescale(frame_hw[0] / last_hw[0])
+            tracks.rescale(frame_hw[0] / last_hw[0])
+        last_hw = frame_hw
         images = [frame.image.bgr(detector.input_wh(frame_hw)) for frame in batch]
-        cuts = [shots.is_cut(image) for image in images]
+        cuts = [shots.is_cut(image, frame.time_s) for image, frame in zip(images, batch, strict=True)]
         found = detection.detect(images, frame_hw, [frame.time_s for frame in batch], cuts)
-        for frame, faces, is_cut in zip(batch, found, cuts, strict=True):
+        for frame, image, faces, is_cut in zip(batch, images, found, cuts, strict=True):
             if held:
                 yield held
-            tracked = tracker.update(faces, frame.time_s, frame.duration_s, is_cut)
+            views = face_views(image, faces.scaled(image.shape[1] / frame_hw[1]), embedding)
+            tracked = tracker.update(faces, frame.time_s, frame.duration_s, is_cut, views)
             quality = geometric_quality(faces)
-            ended = [open_tracks.pop(track_id) for track_id in tracked.ended_ids]
-            _add_faces(
-                open_tracks,
-                frame,
-                tracked,
-                quality=quality,
-                recipe=recipe,
-                best_count=options.following.best_crops,
-            )
+            ended, joined = tracks.add(frame, tracked, quality, is_cut)
+            tracker.end(tracks.replaced)
             rows = FaceRows(frame.index, frame.time_s, frame.duration_s, tracked, quality)
-            held = FollowedFrame(rows, _appearances(ended, options))
+            held = FollowedFrame(rows, tuple(ended), joined)
     if held:
-        left = [open_tracks.pop(track_id) for track_id in tracker.finish()]
-        yield FollowedFrame(held.rows, held.ended + _appearances(left, options))
+        left, joined = tracks.finish()
+        people = people_in_video(tracks.seen, options.people) if options.people.count else {}
+        yield replace(held, ended=(*held.ended, *left), joined=held.joined | joined, person_of=people)
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
@@ -119,69 +113,3 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
                 batch = []
         if batch:
             yield batch
-
-
-@dataclass
-class _OpenTrack:
-    """A track that has not ended yet."""
-
-    track_id: int
-    first_s: float
-    last_s: float = 0.0
-    screen_time_s: float = 0.0
-    face_count: int = 0
-    height_sum_px: float = 0.0
-    best: list[tuple[float, ImageArray]] = field(default_factory=list)
-    """(quality, crop), best first."""
-
-    def add(self, frame: Frame, height_px: float) -> None:
-        self.last_s = frame.time_s
-        self.screen_time_s += frame.duration_s
-        self.face_count += 1
-        self.height_sum_px += height_px
-
-    def keep(self, quality: float, crop: ImageArray, count: int) -> None:
-        self.best = sorted([*self.best, (quality, crop)], key=lambda pair: -pair[0])[:count]
-
-    def closed(self) -> Track:
-        return Track(
-            track_id=self.track_id,
-            first_s=self.first_s,
-            last_s=self.last_s,
-            screen_time_s=self.screen_time_s,
-            face_count=self.face_count,
-            face_height_px=self.height_sum_px / self.face_count,
-            crops=np.stack([crop for _, crop in self.best]),
-            crop_quality=np.array([quality for quality, _ in self.best], np.float32),
-        )
-
-
-def _add_faces(
-    open_tracks: dict[int, _OpenTrack],
-    frame: Frame,
-    tracked: TrackedFaces,
-    *,
-    quality: npt.NDArray[np.float32],
-    recipe: CropRecipe,
-    best_count: int,
-) -> None:
-    """Adds a frame's faces to their tracks; crops are cut only for faces that can be among the best of their track."""
-    heights = geometry.heights(tracked.faces.boxes)
-    is_candidate = np.zeros(len(tracked.faces), bool)
-    for index in np.flatnonzero(tracked.track_ids != NO_TRACK):
-        track_id = int(tracked.track_ids[index])
-        track = open_tracks.setdefault(track_id, _OpenTrack(track_id, frame.time_s))
-        track.add(frame, float(heights[index]))
-        is_candidate[index] = len(track.best) < best_count or quality[index] > track.best[-1][0]
-    chosen = np.flatnonzero(is_candidate)
-    if not len(chosen):
-        return
-    crops = cut_crops(frame.image.bgr(), tracked.faces[chosen], recipe)
-    for index, value, crop in zip(chosen, crop_quality(quality[chosen], crops), crops, strict=True):
-        # a copy, so that the array with all crops of the frame can be freed
-        open_tracks[int(tracked.track_ids[index])].keep(float(value), crop.copy(), best_count)
-
-
-def _appearances(ended: list[_OpenTrack], options: RunOptions) -> tuple[Track, ...]:
-    shortest = options.following.min_screen_time_s
-    return tuple(track.closed() for track in ended if track.screen_time_s >= shortest)

@@ -180,7 +180,8 @@ def appearance_numbers(labels: LabelledBoxes) -> Ints:
 def _jumps(boxes: Floats) -> npt.NDArray[np.bool_]:
     """(N - 1,) whether a box is too far from the one before, or too different in size, by the tracker's defaults."""
     limits = TrackerOptions()
-    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, np.maximum(geometry.sizes(boxes), 1.0)
+    float_boxes = boxes.astype(np.float32)
+    centres, sizes = geometry.centres(float_boxes), np.maximum(geometry.sizes(float_boxes), 1.0)
     moved = np.linalg.norm(np.diff(centres, axis=0), axis=1) / np.sqrt(sizes[1:] * sizes[:-1])
     grown = np.abs(np.diff(np.log(sizes)))
     return np.asarray((moved > limits.max_distance) | (grown > np.log(limits.max_size_ratio)))

@@ -78,3 +78,11 @@ def test_tracked_faces_need_one_int64_id_per_face() -> None:
         TrackedFaces(faces, np.zeros(3, np.int64), ())
     with pytest.raises(TypeError, match="track_ids must be int64, got int32"):
         TrackedFaces(faces, np.zeros(2, np.int32), ())
+
+
+def test_scaled_faces_are_in_pixels_of_the_scaled_image() -> None:
+    faces = Faces(**arrays(3)).scaled(0.5)
+    assert faces.boxes[:, 3].tolist() == [0, 5, 10]
+    assert faces.landmarks[2].tolist() == [[100, 100]] * 5
+    np.testing.assert_array_equal(faces.scores, Faces(**arrays(3)).scores)
+    assert faces.boxes.dtype == faces.landmarks.dtype == np.float32

@@ -98,3 +98,12 @@ def test_tracks_are_independent() -> None:
     for index, motion in enumerate(alone):
         which = np.array([index])
         assert_same(both.correct(places, sizes)[which], motion.correct(places[which], sizes[which]))
+
+
+def test_a_scaled_track_goes_on_in_pixels_of_another_size() -> None:
+    near = moving().scaled(2.0)
+    np.testing.assert_allclose((near.centre, near.velocity), ([[200, 100]], [[160, -80]]))
+    assert near.size == 80
+    assert_same(near.predict(after(0.3)), moving().predict(after(0.3)).scaled(2.0))
+    np.testing.assert_allclose(near.spread(), 2 * moving().spread())
+    assert_same(near.scaled(0.5), moving())

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn_world import with_portraits
 
+from facetally.detection.descriptors import face_views
 from facetally.detection.faces import Faces
 from facetally.detection.tracker import NO_TRACK, Tracker, TrackerOptions
 
@@ -146,7 +148,93 @@ def test_the_order_of_the_faces_in_a_frame_does_not_matter() -> None:
         assert mixed.ended_ids == ordered.ended_ids
 
 
-@pytest.mark.parametrize("wrong", [{"start_score": 1.1}, {"max_gap_s": -0.1}, {"max_size_ratio": 0.9}])
+@pytest.mark.parametrize(("shift", "found_ids"), [(40, [0, NO_TRACK]), (70, [0, 1])])
+def test_a_face_that_is_detected_twice_is_one_track(shift: float, found_ids: list[int]) -> None:
+    tracker = Tracker(TrackerOptions(max_overlap=0.25))  # 60 of 140 px are 0.43, 30 of 170 are 0.18
+    for sample in range(4):
+        assert ids(tracker, sample / 5, faces((100, 100), (100 + shift, 100), scores=[0.9, 0.8])) == found_ids
+
+
+def test_of_two_detections_of_one_face_the_surer_one_continues_the_track() -> None:
+    tracker = Tracker()
+    assert ids(tracker, 0.0, faces((100, 100))) == [0]
+    assert ids(tracker, 0.2, faces((100, 100), (130, 100), scores=[0.6, 0.9])) == [NO_TRACK, 0]
+
+
+def test_with_equal_scores_the_order_of_the_faces_does_not_matter() -> None:
+    found = faces((100, 100), (130, 100), (130, 130), (400, 100))
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
+        tracker = Tracker()
+        track_ids = tracker.update(found[np.array(order)], 0.0).track_ids
+        assert [order[index] for index in np.flatnonzero(track_ids != NO_TRACK)] == [i for i in order if i in (0, 3)]
+
+
+def seen(tracker: Tracker, time_s: float, *people: tuple[int, float, float], with_views: bool = True) -> list[int]:
+    """The ids of people's portraits in a frame of 640 x 240."""
+    image, found = with_portraits(np.full((240, 640, 3), 90, np.uint8), people)
+    views = face_views(image, found) if with_views else None
+    track_ids: list[int] = tracker.update(found, time_s, views=views).track_ids.tolist()
+    return track_ids
+
+
+def test_another_face_in_the_same_place_starts_a_new_track() -> None:
+    tracker, blind = Tracker(), Tracker()
+    assert [seen(tracker, sample / 5, (person, 200, 120)) for sample, person in enumerate((1, 1, 2, 2))] == [
+        *([0], [0], [1], [1])
+    ]
+    assert [seen(blind, t, (person, 200, 120), with_views=False) for t, person in ((0.0, 1), (0.2, 2))] == [[0], [0]]
+
+
+def test_a_face_that_another_one_replaced_for_a_moment_continues_its_track() -> None:
+    tracker = Tracker()
+    assert [seen(tracker, sample / 5, (person, 200, 120)) for sample, person in enumerate((1, 2, 2, 1))] == [
+        *([0], [1], [1], [0])
+    ]
+
+
+def test_a_track_keeps_its_own_look_when_another_one_ends() -> None:
+    tracker = Tracker()
+    assert seen(tracker, 0.0, (1, 200, 120), (2, 440, 120)) == [0, 1]
+    assert [seen(tracker, time_s, (2, 440, 120)) for time_s in (0.8, 1.6, 2.4)] == [[1]] * 3
+
+
+def test_two_faces_that_change_places_between_two_samples_keep_their_ids() -> None:
+    for with_views, expected in ((True, [0, 1]), (False, [1, 0])):
+        tracker = Tracker()
+        for time_s in (0.0, 0.8):
+            assert seen(tracker, time_s, (1, 200, 120), (2, 340, 120), with_views=with_views) == [0, 1]
+        assert seen(tracker, 1.6, (1, 340, 120), (2, 200, 120), with_views=with_views) == expected
+
+
+def test_a_track_goes_on_in_frames_of_another_size() -> None:
+    tracker, unaware = Tracker(), Tracker()
+    for one in (tracker, unaware):
+        for sample in range(5):
+            assert ids(one, sample / 5, faces((300 + 20.0 * sample, 200))) == [0]
+    tracker.rescale(0.5)
+    half = faces((200, 100), size=50)
+    assert ids(tracker, 1.0, half) == [0]
+    assert ids(unaware, 1.0, half) == [1]
+    tracker.rescale(2.0)
+    assert ids(tracker, 1.2, faces((420, 200))) == [0]
+
+
+def test_a_track_that_was_ended_is_not_continued() -> None:
+    tracker = Tracker()
+    assert ids(tracker, 0.0, faces((100, 100), (400, 100))) == [0, 1]
+    tracker.end([0])
+    after = tracker.update(faces((100, 100), (400, 100)), 0.2)
+    assert (after.track_ids.tolist(), after.ended_ids) == ([2, 1], ())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"start_score": 1.1}, {"max_gap_s": -0.1}, {"max_size_ratio": 0.9}, {"max_overlap": 1.1}]
+)
 def test_an_option_outside_its_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         TrackerOptions(**wrong)
+
+
+def test_a_false_box_between_two_faces_hides_neither() -> None:
+    found = faces((100, 100), (150, 100), (200, 100), scores=[0.9, 0.7, 0.6])  # the second overlaps both others
+    assert ids(Tracker(TrackerOptions(max_overlap=0.25)), 0.0, found) == [0, NO_TRACK, 1]

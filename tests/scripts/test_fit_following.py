@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from labelled_world import boxes_of, person, truth_of
@@ -22,6 +24,7 @@ from scripts.fit_following_rules import (
     Constants,
     Pairs,
     change_figures,
+    cut_figures,
     fitted_cuts,
     fitted_joint_rule,
     fitted_weights,
@@ -46,12 +49,18 @@ def face(stay: int, sample: int, who: int) -> SeenFace:
     return SeenFace(stay, sample, picture(who), vector)
 
 
-def read_film(*seen: SeenFace, is_clip: bool = False, cuts_at: tuple[int, ...] = (), **answers: Any) -> ReadFilm:
+def read_film(
+    *seen: SeenFace,
+    is_clip: bool = False,
+    cuts_at: tuple[int, ...] = (),
+    thumbnails: Sequence[ImageArray] = (),
+    **answers: Any,
+) -> ReadFilm:
     """Ten samples, 0.2 s apart."""
     film = Film("a.mp4", "choose", "heads", 2.0, ("one",), **answers)
     source = Source(Path("a.mp4"), film, Path("truth") if is_clip else None)
     is_cut = np.isin(np.arange(10), cuts_at)
-    return ReadFilm(source, np.arange(10) / 5, [], is_cut, np.arange(36.0).reshape(9, 4), list(seen))
+    return ReadFilm(source, np.arange(10) / 5, [], list(thumbnails), is_cut, list(seen))
 
 
 def stay(start_s: float, stop_s: float, name: str = "ann") -> Stay:
@@ -70,9 +79,9 @@ def test_the_evidence_for_a_cut_is_that_of_the_detector() -> None:
     images = [picture(seed, 360) for seed in range(4)]
     thumbnails = [shots._Thumbnail(image, 0.0) for image in images]
     expected = [shots.cut_evidence(*two) for two in pairwise(thumbnails)]
-    values = shot_values(images, np.arange(4) / 5)
+    values = shot_values([np.asarray(own.image, np.uint8) for own in thumbnails])
     assert PRESENT.cut_evidence(values).tolist() == pytest.approx(expected)
-    assert np.isneginf(PRESENT.cut_evidence(shot_values([images[0]] * 2, np.arange(2.0)))).all()
+    assert np.isneginf(PRESENT.cut_evidence(shot_values([images[0]] * 2))).all()
 
 
 @pytest.mark.parametrize("other", [0, 1])
@@ -104,13 +113,19 @@ def test_a_clip_is_one_stay_for_each_appearance_and_gap_of_its_counted_people() 
     assert (film.half, film.sources, film.stays[0].box_at(0.25)[0]) == ("report", ("film/a.mp4",), 0.0)
 
 
+def flat(grey: int) -> ImageArray:
+    return np.full((36, 64, 3), grey, np.uint8)
+
+
 def test_jumps_and_transitions_are_left_out_of_the_hard_cuts() -> None:
     film = read_film(
-        cuts=(Cut(0.4, "person", True), Cut(0.79, "jump", False)), transitions=(Transition(1.2, 1.4, "dissolve"),)
+        thumbnails=[flat(n * n) for n in range(10)],
+        cuts=(Cut(0.4, "person", True), Cut(0.79, "jump", False)),
+        transitions=(Transition(1.2, 1.4, "dissolve"),),
     )
     values, is_cut = film.hard_cuts()
-    # the value of the pair that ends with sample n starts with 4 (n - 1); samples 4, 6, 7 and 8 are left out
-    assert (values[:, 0] / 4 + 1).tolist() == [1, 2, 3, 5, 9]
+    # grey values change by 2 n - 1 at sample n; samples 4, 6, 7 and 8 are left out
+    assert ((values[:, 3] + 1) / 2).tolist() == [1, 2, 3, 5, 9]
     assert is_cut.tolist() == [False, True, False, False, False]
 
 
@@ -150,23 +165,29 @@ def test_weights_tell_the_pairs_apart() -> None:
 
 
 def test_the_joint_rule_ends_the_changes_that_it_must_and_no_more() -> None:
-    known = pairs(4000)
-    fitted = fitted_joint_rule(fitted_weights(PRESENT, known, {"": known.differences[known.is_change]}), known)
-    ended = change_figures(fitted, known, {})["with_embedding"]["changes_ended"]
-    assert 0.985 <= ended <= 0.987
-    higher = replace(fitted, joint_offset=fitted.joint_offset - 0.05)
-    assert change_figures(higher, known, {})["with_embedding"]["changes_ended"] < 0.985
+    rng, known = np.random.default_rng(RNG_SEED), pairs(4000)
+    change = np.where(known.is_change, rng.normal(6, 1.5, 4000), rng.normal(0, 2, 4000))
+    differences = np.exp((change - PRESENT.offset) / sum(PRESENT.weights))
+    known = replace(known, differences=np.tile(differences[:, None], 4))
+    fitted = fitted_joint_rule(PRESENT, known)
+    assert 0.985 <= change_figures(fitted, known, {})["with_embedding"]["changes_ended"] <= 0.987
+    lower = replace(fitted, joint_offset=fitted.joint_offset - 0.05)
+    assert change_figures(lower, known, {})["with_embedding"]["changes_ended"] < 0.985
 
 
-def test_the_offset_of_cuts_has_the_best_f1() -> None:
-    rng, is_cut = np.random.default_rng(RNG_SEED), np.arange(300) % 10 == 0
-    values = np.exp(rng.normal(np.where(is_cut, 1.0, -1.0)[:, None], 0.3, (300, 4)))
-    values[values[:, 0] < 0.1, 0] = 0.1
-    assert ((fitted_cuts(PRESENT, values, is_cut).cut_evidence(values) > 0) == is_cut).all()
+def test_cuts_of_the_fitted_constants_are_found_and_those_of_the_code_stay_in_place() -> None:
+    noise = np.random.default_rng(RNG_SEED).normal(0, 35, (10, 36, 64, 3))
+    scenes = [cv2.resize(picture(n // 5), (64, 36)) for n in range(10)]
+    noisy = list(np.clip(scenes + noise, 0, 255).astype(np.uint8))
+    film = read_film(thumbnails=noisy, cuts=(Cut(1.0, "person", True),))
+    fitted = fitted_cuts(PRESENT, [film])
+    assert cut_figures([film], fitted)["hard"]["f1"] == 1.0
+    assert cut_figures([film], replace(fitted, cut_offset=-99.0))["hard"]["f1"] == 0.0
+    assert Constants.present() == PRESENT
 
 
 def linking(changes_separated: float, mixed_tracks: int, stays_divided: int, idf1: float) -> Row:
-    rates = {"changes_separated": changes_separated, "idf1": idf1}
+    rates = {"changes_separated": changes_separated, "idf1": idf1, "min_likeness": 0.5, "min_likeness_at_cut": 0.6}
     return rates | {"mixed_tracks": mixed_tracks, "stays_divided": stays_divided}
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from drawn_world import (
@@ -22,6 +21,7 @@ from drawn_world import (
     engines,
     filmed,
     one_person,
+    resized,
 )
 
 from facetally import __version__
@@ -111,11 +111,12 @@ def copy(films: Path, tmp_path: Path) -> Path:
 def test_every_appearance_is_found_with_its_time_and_its_gender(films: Path, tmp_path: Path) -> None:
     row = run(films, tmp_path)["mixed.mp4"]
     people = read_table(Ledger(tmp_path).path("tracks", row.video_id), TRACKS).to_pylist()
+    # 1 and 3 are left out: they are the woman again, after the man has come and gone as suddenly as at a cut
     assert [(p["track_id"], p["gender"], p["face_count"]) for p in people] == [
         (0, "female", 10),
-        (1, "male", 4),
-        (2, "unknown", 8),  # too small
-        (3, "male", 8),
+        (2, "male", 4),
+        (4, "unknown", 8),  # too small
+        (5, "male", 8),
     ]
     assert [p["first_s"] for p in people] == pytest.approx([0.0, 0.6, 2.0, 2.0])
     assert [p["last_s"] for p in people] == pytest.approx([1.8, 1.2, 3.4, 3.4])
@@ -499,7 +500,7 @@ def test_a_recording_joined_to_another_that_is_not_read_makes_a_video_partial(cl
 
 def test_boxes_of_a_video_with_wide_pixels_are_in_pixels_as_displayed(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    images = [cv2.resize(image, (120, 120)) for image in one_person().images()]
+    images = [resized(image, (120, 120)) for image in one_person().images()]
     aspect = {"aspect": "4:3", "b": "8000000"}  # of a pixel, as 160 x 120 is 4:3 too
     path = encoded(tmp_path / "in" / "tape.ts", images, codec="mpeg2video", options=aspect)
     row = run(tmp_path / "in", tmp_path / "out")["tape.ts"]

@@ -20,7 +20,9 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_flags_and_stages_are_separated(tmp_path: Path) -> None:
-    config = read_config(written(tmp_path, 'workers = 2\ndetector = "x"\n[classification]\nmin_confidence = 0.9\n'), FLAGS)
+    config = read_config(
+        written(tmp_path, 'workers = 2\ndetector = "x"\n[classification]\nmin_confidence = 0.9\n'), FLAGS
+    )
     assert config.flags == {"workers": 2, "detector": "x"}
     assert config.stages == {"classification": {"min_confidence": 0.9}}
 
@@ -47,7 +49,11 @@ def test_whole_numbers_for_ratios_mean_the_same_options() -> None:
     [
         ("worker = 2", "no option 'worker' is known", "did you mean workers?"),
         ("[peopel]\n", "no table 'peopel' is known", "did you mean people?"),
-        ("[classification]\nmin_confidense = 0.8", r"no option 'min_confidense' in \[classification\] is known", "min_confidence"),
+        (
+            "[classification]\nmin_confidense = 0.8",
+            r"no option 'min_confidense' in \[classification\] is known",
+            "min_confidence",
+        ),
         ("people = 3", "no option 'people' is known", "choose from: detector, every, workers"),
         ("[workers]\nx = 1", "no table 'workers' is known", "choose from: classification, detection"),
         ("workers == 2", "is not TOML", "--show-options"),

@@ -199,6 +199,31 @@ def test_an_unknown_setting_is_refused_with_a_suggestion(clip: Path, tmp_path: P
     assert_error(refused, "no option 'worker' is known", "did you mean workers?")
 
 
+@pytest.mark.usefixtures("drawn")
+def test_people_are_counted_and_printed_only_where_asked_for(films: Path, finished: Path, tmp_path: Path) -> None:
+    counted = facetally("run", films, "-o", tmp_path / "out", "--people").stdout
+    # a woman and a man in mixed.mp4, each of them twice, and one person in either of the other two
+    assert cells(counted, "all")[-2:] == ["4", "50.0 %"]
+    assert "people" in counted
+    assert facetally("tally", tmp_path / "out").stdout.split("\n")[1:] == counted.split("\n")[1:]
+    by_video = facetally("tally", tmp_path / "out", "--by", "video").stdout
+    assert [cells(by_video, name)[-2] for name in ("man.mp4", "mixed.mp4", "woman.mp4")] == ["1", "2", "1"]
+    without = facetally("tally", finished).stdout
+    assert cells(without, "all") == cells(counted, "all")[:-2]
+    assert "people" not in without
+
+
+def test_counting_people_is_off_by_default_and_a_setting_that_a_flag_overrides(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("[people]\ncount = true\n")
+
+    def is_on(*words: str | Path) -> bool:
+        shown = facetally("run", clip, "-o", tmp_path / "out", "--show-options", *words).stdout
+        return bool(tomllib.loads(shown)["people"]["count"])
+
+    assert (is_on(), is_on("--people"), is_on("--config", tmp_path / "run.toml")) == (False, True, True)
+    assert not is_on("--config", tmp_path / "run.toml", "--no-people")
+
+
 def test_the_shown_options_are_a_valid_settings_file(clip: Path, tmp_path: Path) -> None:
     words = ["run", str(clip), "-o", str(tmp_path / "out"), "--show-options"]
     (tmp_path / "first.toml").write_text("[sampling]\npatience = 0\n[sparse]\nmax_gap_s = 0\n")

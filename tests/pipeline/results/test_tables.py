@@ -22,6 +22,7 @@ from facetally.errors import OutputError
 from facetally.results import tables
 from facetally.results.tables import (
     FACES,
+    NOT_COUNTED,
     TALLIES,
     TRACKS,
     VIDEOS,
@@ -166,6 +167,31 @@ def test_a_table_of_0_1_without_a_schema_version_is_read(tmp_path: Path) -> None
     metadata = {key: value for key, value in table.schema.metadata.items() if key != tables.SCHEMA_KEY}
     pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "old.parquet")
     assert read_table(tmp_path / "old.parquet", TRACKS).num_rows == 1
+
+
+def test_faces_of_joined_tracks_have_the_id_of_the_first() -> None:
+    rows = [face_rows(0, [0, 1]), face_rows(5, [2, 1]), face_rows(10, [3])]
+    table = faces_table("clip-1", rows, kept_ids=[0], joined={2: 0, 3: 0})
+    assert table["track_id"].to_pylist() == [0, -1, 0, -1, 0]
+
+
+def test_appearances_have_the_number_of_their_person_only_if_people_were_counted() -> None:
+    both = [appearance(0), appearance(4)]
+    assert tracks_table("clip-1", both)["person_in_video"].to_pylist() == [NOT_COUNTED] * 2 == [-1, -1]
+    assert tracks_table("clip-1", both, {0: 0, 4: 0, 9: 1})["person_in_video"].to_pylist() == [0, 0]
+
+
+@pytest.mark.parametrize("name", ["tracks", "tallies"])
+def test_a_table_from_before_people_were_counted_is_read_as_one_without(tmp_path: Path, name: str) -> None:
+    schema = SCHEMAS[name]
+    old = pa.schema([field for field in schema if field.name not in tables.ADDED])
+    assert len(old) == len(schema) - 1
+    row = {field.name: "a" if field.type == pa.string() else 1 for field in old}
+    pq.write_table(pa.Table.from_pylist([row, row], schema=old), tmp_path / "old.parquet")
+    table = read_table(tmp_path / "old.parquet", schema)
+    assert table.schema.names == schema.names
+    column, value = ("person_in_video", -1) if name == "tracks" else ("people", 0)
+    assert table[column].to_pylist() == [value] * 2
 
 
 def test_a_table_without_the_columns_that_were_added_since_is_read_with_their_defaults(tmp_path: Path) -> None:

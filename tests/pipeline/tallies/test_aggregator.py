@@ -14,9 +14,11 @@ from facetally.errors import OptionError, OutputError
 from facetally.gender.attributes import AGE_BANDS
 from facetally.options import ClassificationOptions, RunOptions
 from facetally.results.ledger import Ledger, Status, VideoRow
-from facetally.results.tables import FACES, TALLIES, TRACKS, provenance_of, read_table
+from facetally.results.tables import FACES, NOT_COUNTED, TALLIES, TRACKS, provenance_of, read_table
 from facetally.tallies.aggregator import (
     Amounts,
+    Shares,
+    first_appearances,
     grouped,
     parse_bin,
     tally_video,
@@ -35,6 +37,7 @@ def tracks_of(*people: tuple[int, float, float, str]) -> pd.DataFrame:
             {"video_id": "v", "track_id": i, "first_s": start, "last_s": start + seconds - EVERY_S}
             | {"screen_time_s": seconds, "face_count": round(seconds / EVERY_S), "face_height_px": 40.0}
             | {"quality": 0.5, "female_prob": 0.5, "gender": gender, "age_years": 30.0, "age_band": "young"}
+            | {"person_in_video": NOT_COUNTED}
             for i, start, seconds, gender in people
         ],
         columns=TRACKS.names,
@@ -104,7 +107,7 @@ def test_age_bands_are_sorted_by_age() -> None:
     by_age = [*AGE_BANDS, "unknown"]
     assert by_age == ["child", "teen", "young", "mid", "old", "unknown"]
     assert tally["age_band"].tolist() == by_age
-    assert [value for value, _, _ in grouped(tally.iloc[::-1], "age_band")] == by_age
+    assert [line.label for line in grouped(tally.iloc[::-1], "age_band")] == by_age
 
 
 def test_every_bin_length_gives_the_same_sums() -> None:
@@ -126,7 +129,47 @@ def test_videos_are_summed_apart_and_failed_ones_left_out(tmp_path: Path) -> Non
         ["id-a.mp4", "a.mp4", 1],
         ["id-b.mp4", "b.mp4", 1],
     ]
-    assert [(name, amounts.female) for name, amounts, _ in grouped(tallies, "video")] == [("a.mp4", 1), ("b.mp4", 1)]
+    by_video = [(line.label, line.appearances.female) for line in grouped(tallies, "video")]
+    assert by_video == [("a.mp4", 1), ("b.mp4", 1)]
+
+
+def counted(*people: tuple[int, float, float, str], persons: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of faces/ and tracks/ in a run that counted people."""
+    return faces_of(*people), tracks_of(*people).assign(person_in_video=persons)
+
+
+def test_a_person_counts_once_where_they_first_appear() -> None:
+    people = (0, 1.0, 2.0, "female"), (1, 4.0, 2.0, "male"), (2, 12.0, 3.0, "female"), (3, 25.0, 1.0, "male")
+    tally = tally_video(*counted(*people, persons=[0, 1, 0, 2]), 10.0)
+    rows = tally[["bin_start_s", "gender", "appearances", "people"]].values.tolist()
+    assert rows == [[0, "female", 1, 1], [0, "male", 1, 1], [10, "female", 1, 0], [20, "male", 1, 1]]
+    shares = Shares.of("all", tally)
+    assert (shares.appearances, shares.people) == (Amounts(2, 2, 0), Amounts(1, 2, 0))
+
+
+def test_a_person_has_the_gender_of_their_longest_appearance_of_known_gender() -> None:
+    people = (0, 1.0, 2.0, "female"), (1, 12.0, 4.0, "male"), (2, 22.0, 9.0, "unknown"), (3, 40.0, 1.0, "unknown")
+    _, tracks = counted(*people, persons=[0, 0, 0, 1])
+    first = first_appearances(tracks)
+    assert first.reset_index()[["person_in_video", "gender", "first_s"]].values.tolist() == [
+        [0, "male", 1.0],
+        [1, "unknown", 40.0],
+    ]
+
+
+def test_the_same_number_in_two_videos_is_two_people(tmp_path: Path) -> None:
+    rows = [labelled_world.track_row(0, 0.9) | {"person_in_video": 0}]
+    ledger = labelled_world.stored(tmp_path, {"a.mp4": rows, "b.mp4": rows})
+    tallies = tally_videos(ledger, ledger.rows(), 900.0)
+    assert Amounts.of(tallies, "people") == Amounts(2, 0, 0)
+    assert [line.people.female for line in grouped(tallies, "video")] == [1, 1]
+
+
+def test_where_people_were_not_counted_there_are_none() -> None:
+    people = (0, 0.0, 2.0, "female"), (1, 3.0, 2.0, "male")
+    tally = tally_video(faces_of(*people), tracks_of(*people), 10.0)
+    assert (tally["appearances"].sum(), tally["people"].tolist()) == (2, [0, 0])
+    assert first_appearances(tracks_of(*people)).empty
 
 
 def test_videos_without_people_give_an_empty_tally(tmp_path: Path) -> None:

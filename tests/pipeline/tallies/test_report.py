@@ -68,9 +68,9 @@ def video(name: str, status: Status = "ok", **more: Any) -> VideoRow:
     return VideoRow(f"id-{name}", name, f"/in/{name}", status, decoded_s=90.0, coverage=0.75, **more)
 
 
-def tally(*lines: tuple[str, float, str, int, float], age_band: str = "unknown") -> pd.DataFrame:
-    """Tallies from (video, bin start, gender, appearances, seconds), in bins of 60 s."""
-    rows = [(f"id-{v}", v, start, start + 60, gender, age_band, n, s) for v, start, gender, n, s in lines]
+def tally(*lines: tuple[str, float, str, int, float], age_band: str = "unknown", people: int = 0) -> pd.DataFrame:
+    """Tallies from (video, bin start, gender, appearances, seconds), in bins of 60 s, with so many people each."""
+    rows = [(f"id-{v}", v, start, start + 60, gender, age_band, n, people, s) for v, start, gender, n, s in lines]
     return pd.DataFrame(rows, columns=TALLIES.names)
 
 
@@ -168,6 +168,18 @@ def test_ages_are_listed_from_the_youngest_to_the_oldest() -> None:
     shown = page([video("a.mp4")], tallies)
     listed = [row[0] for row in shown.rows if row[0] in bands and row[1:2] == ["1"]]
     assert listed == ["child", "teen", "young", "mid", "old"] == list(AGE_BANDS)
+
+
+def test_people_are_shown_only_where_they_were_counted() -> None:
+    lines = ("a.mp4", 0.0, "female", 3, 10.0), ("a.mp4", 0.0, "male", 4, 20.0), ("b.mp4", 0.0, "male", 2, 60.0)
+    counted, not_counted = (page([video("a.mp4"), video("b.mp4")], tally(*lines, people=n)) for n in (2, 0))
+    assert counted.row("people")[:6] == ["people", "2", "4", "0", "33.3 %", "33.3 % / 33.3 %"]
+    assert counted.row("a.mp4")[-2:] == ["4", "50.0 %"]
+    assert counted.row("b.mp4")[-2:] == ["2", "0.0 %"]
+    assert "The same person in two videos counts twice" in counted.text
+    assert not [row for row in not_counted.rows if "people" in row]
+    assert not_counted.row("a.mp4") == counted.row("a.mp4")[:-2]
+    assert "The same person" not in not_counted.text
 
 
 def test_a_run_without_people_still_has_a_page() -> None:

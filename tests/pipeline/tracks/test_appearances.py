@@ -11,7 +11,7 @@ import pytest
 from facetally.gender.attributes import Attributes
 from facetally.options import ClassificationOptions
 from facetally.tracks.appearances import appearance_of, appearances_of, pooled_female_prob, predicted_gender
-from facetally.tracks.follow import Track
+from facetally.tracks.open_tracks import Track
 
 OPTIONS = ClassificationOptions(min_confidence=0.6)
 

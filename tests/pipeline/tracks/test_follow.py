@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_world import Film, Shot, Square, SquareDetector, StillImage, background, faces_at, one_person
+from drawn_world import (
+    ColourEmbedding,
+    Film,
+    Shot,
+    Square,
+    SquareDetector,
+    StillImage,
+    background,
+    faces_at,
+    one_person,
+    with_portraits,
+)
 
 from facetally.detection.crops import CropRecipe
+from facetally.detection.descriptors import Embedding
 from facetally.detection.faces import Faces, ImageArray
+from facetally.detection.shots import ShotCutOptions
 from facetally.detection.sparse import SparseOptions
-from facetally.options import FollowOptions, RunOptions
-from facetally.tracks.follow import FollowedFrame, Track, follow
+from facetally.options import FollowOptions, PeopleOptions, RunOptions
+from facetally.tracks.follow import FollowedFrame, follow
+from facetally.tracks.open_tracks import Track
 from facetally.video.reader import Frame
 
 EVERY_S = 0.2
 OPTIONS = RunOptions(sparse=SparseOptions(max_gap_s=0))
 """Faces are searched for in every whole frame."""
+ONE_SHOT = replace(OPTIONS, shots=ShotCutOptions(min_evidence=math.inf, max_transition_s=0))
+"""No cut is detected."""
 STILL = Square("red", (60, 40))
 
 
@@ -33,14 +50,23 @@ class ScoreDetector(SquareDetector):
         return [faces_at(box, next(self._scores)) for _ in images_bgr]
 
 
-def frames_of(film: Film) -> Iterator[Frame]:
-    """The frames of a film of 25 frames/s sampled every 0.2 s, without encoding."""
-    for index in range(round(film.seconds / EVERY_S)):
-        yield Frame(5 * index, index * EVERY_S, EVERY_S, StillImage(film.image(index * EVERY_S)))
+def frames_of(film: Film, every_s: float = EVERY_S) -> Iterator[Frame]:
+    """The frames of a film of 25 frames/s sampled at these intervals, without encoding."""
+    for index in range(round(film.seconds / every_s)):
+        time_s = index * every_s
+        yield Frame(round(25 * time_s), time_s, every_s, StillImage(film.image(time_s)))
 
 
-def followed(film: Film, options: RunOptions = OPTIONS) -> list[FollowedFrame]:
-    return list(follow(frames_of(film), SquareDetector(), recipe=CropRecipe(), options=options))
+def followed(
+    film: Film, options: RunOptions = OPTIONS, embedding: Embedding | None = None, every_s: float = EVERY_S
+) -> list[FollowedFrame]:
+    frames = frames_of(film, every_s)
+    return list(follow(frames, SquareDetector(), recipe=CropRecipe(), options=options, embedding=embedding))
+
+
+def joined_in(results: Iterable[FollowedFrame]) -> dict[int, int]:
+    """For each joined track the earlier one."""
+    return {later: earlier for result in results for later, earlier in result.joined.items()}
 
 
 def tracks_in(results: Iterable[FollowedFrame]) -> list[Track]:
@@ -105,11 +131,82 @@ def test_a_face_with_a_low_score_starts_no_track() -> None:
     assert tracks_in(results) == []
 
 
+class PortraitDetector(SquareDetector):
+    """Finds the portrait at `PORTRAIT_XY`, in frames that it reads at a part of their size."""
+
+    def __init__(self, divisor: int) -> None:
+        self._divisor = divisor
+
+    def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
+        return frame_hw[1] // self._divisor, frame_hw[0] // self._divisor
+
+    def detect(self, images_bgr: Sequence[ImageArray], _frame_hw: tuple[int, int] | None = None) -> list[Faces]:
+        return [with_portraits(BACKDROP, [(0, *PORTRAIT_XY)])[1] for _ in images_bgr]
+
+
+BACKDROP = np.full((240, 640, 3), 90, np.uint8)
+PORTRAIT_XY = 540, 130
+
+
+@pytest.mark.parametrize("divisor", [1, 2])
+def test_another_face_in_the_same_place_is_another_appearance_even_without_a_cut(divisor: int) -> None:
+    images = [StillImage(with_portraits(BACKDROP, [(person, *PORTRAIT_XY)])[0]) for person in (1, 2)]
+    frames = [Frame(5 * step, EVERY_S * step, EVERY_S, images[step // 5]) for step in range(10)]
+    tracks = tracks_in(follow(frames, PortraitDetector(divisor), recipe=CropRecipe(), options=ONE_SHOT))
+    assert [track.track_id for track in tracks] == [0, 1]
+    assert [track.screen_time_s for track in tracks] == pytest.approx([1, 1])
+
+
+JUMPS = Film((Shot(1, (Square("red", (10, 40), to_s=1),)), Shot(2, (Square("red", (12, 40)),), grey=190)))
+"""A face that stays in place across a cut."""
+
+
+def test_with_an_embedding_a_face_that_stays_in_place_across_a_cut_is_one_appearance() -> None:
+    results = followed(JUMPS, embedding=ColourEmbedding())
+    (track,) = tracks_in(results)
+    assert joined_in(results) == {1: 0}
+    assert (track.track_id, track.face_count) == (0, 15)
+    assert track.screen_time_s == pytest.approx(3.0)
+    assert len(tracks_in(followed(JUMPS))) == 2
+
+
+def test_an_appearance_never_has_two_faces_in_one_frame() -> None:
+    moves = Square("red", (10, 40), size_px=24, to_s=0.4), Square("red", (26, 40), (60, 0), size_px=24, from_s=0.4)
+    newcomer = Square("red", (10, 40), size_px=24, from_s=0.8)  # where the first was before it moved
+    results = followed(Film((Shot(1.6, (*moves, newcomer)),)), embedding=ColourEmbedding(), every_s=0.04)
+    assert joined_in(results) == {1: 0}
+    first, second = sorted(tracks_in(results), key=lambda track: track.track_id)
+    assert (first.screen_time_s, second.screen_time_s) == pytest.approx((1.6, 0.8))
+
+
+def test_a_flash_divides_no_appearance() -> None:
+    frames = list(frames_of(one_person(seconds=2)))
+    white = StillImage(np.maximum(one_person().image(0.8), 235))
+    frames[4] = replace(frames[4], image=white)
+    results = follow(frames, SquareDetector(), recipe=CropRecipe(), options=OPTIONS, embedding=ColourEmbedding())
+    (track,) = tracks_in(results)
+    assert track.face_count == 9
+
+
+def test_people_are_counted_with_the_last_frame_and_only_where_asked_for() -> None:
+    parts = replace(STILL, to_s=1), replace(STILL, from_s=2.4), Square("blue", (110, 40), from_s=0.4)
+    film = Film((Shot(4, parts),))
+    assert all(result.person_of == {} for result in followed(film, embedding=ColourEmbedding()))
+    counting = replace(OPTIONS, people=PeopleOptions(count=True))
+    results = followed(film, counting, ColourEmbedding())
+    assert [result.person_of for result in results[:-1]] == [{}] * 19
+    assert list(results[-1].person_of.values()) == [0, 1, 0]
+    assert sorted(results[-1].person_of) == sorted(track.track_id for track in tracks_in(results))
+
+
 @pytest.mark.parametrize("batch_frames", [1, 3, 100])
 def test_the_size_of_a_batch_changes_nothing(batch_frames: int) -> None:
     squares = Square("red", (10, 40), (20, 0)), Square("blue", (110, 60), (-5, 0), from_s=0.6, to_s=1.4)
-    film = Film((Shot(2, squares), Shot(1, (STILL,), grey=190)))
-    wanted, got = followed(film), followed(film, replace(OPTIONS, following=FollowOptions(batch_frames)))
+    film = Film((Shot(2, squares), *JUMPS.shots))
+    batched = replace(OPTIONS, following=FollowOptions(batch_frames))
+    wanted, got = (followed(film, options, ColourEmbedding()) for options in (OPTIONS, batched))
+    assert [r.joined for r in got] == [r.joined for r in wanted]
+    assert joined_in(got)
     assert [r.rows.tracked.track_ids.tolist() for r in got] == [r.rows.tracked.track_ids.tolist() for r in wanted]
     for a, b in zip(tracks_in(got), tracks_in(wanted), strict=True):
         assert (a.track_id, a.first_s, a.screen_time_s) == (b.track_id, b.first_s, b.screen_time_s)

@@ -102,7 +102,8 @@ def test_a_jump_that_the_broadcast_announces_is_closed_up_alike(tmp_path: Path) 
     (tmp_path / "joined.ts").write_bytes(content)
     with VideoReader(tmp_path / "joined.ts", Sampling(0)) as reader:
         assert len(list(reader)) == 100
-        assert (reader.clock_jump_count, reader.stats.decoded_s) == (1, pytest.approx(4, abs=0.05))
+        assert reader.clock_jump_count == 1
+        assert reader.stats.decoded_s == pytest.approx(4, abs=0.05)
 
 
 def test_a_clock_that_runs_over_goes_on_without_a_jump(tmp_path: Path) -> None:

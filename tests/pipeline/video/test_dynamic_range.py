@@ -9,8 +9,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from drawn_world import ImageArray, one_person
+from drawn_world import one_person
 
+from facetally.detection.faces import ImageArray
 from facetally.options import Sampling
 from facetally.video.dynamic_range import BT2020, HLG, PQ, _table, to_standard
 from facetally.video.reader import VideoReader
@@ -21,7 +22,8 @@ BT709, BT2020_MATRIX = 1, 9
 def coded(image: ImageArray, transfer: int) -> ImageArray:
     """The values by which a high dynamic range stores an image of the standard one."""
     table = _table(transfer).astype(int)
-    return np.abs(table[:, None] - np.arange(256)).argmin(axis=0).astype(np.uint8)[image]
+    nearest = np.abs(table[:, None] - np.arange(256)).argmin(axis=0)
+    return np.asarray(nearest[image], np.uint8)
 
 
 def hdr(path: Path, image: ImageArray, transfer: int) -> Path:
@@ -68,6 +70,6 @@ def test_standard_pictures_are_left_as_they_are(transfer: int) -> None:
 
 
 def test_wide_colours_become_stronger_and_grey_stays_grey() -> None:
-    grey, skin = np.full((1, 1, 3), 120, np.uint8), np.uint8([[[110, 130, 150]]])
+    grey, skin = np.full((1, 1, 3), 120, np.uint8), np.array([[[110, 130, 150]]], np.uint8)
     assert np.ptp(to_standard(grey, PQ, BT2020)) <= 1
     assert np.ptp(to_standard(skin, PQ, BT2020)) > np.ptp(to_standard(skin, PQ, BT709))

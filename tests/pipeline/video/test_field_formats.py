@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from drawn_world import SquareDetector, one_person
+from drawn_world import SquareDetector, one_person, resized
 
 from facetally.options import Sampling
 from facetally.video.reader import VideoReader
@@ -57,7 +57,7 @@ def write(path: Path, form: Format) -> Path:
         (stream.width, stream.height), stream.pix_fmt = form.size_wh, form.pixels
         stream.codec_context.time_base = Fraction(1, 25)
         for index, image in enumerate(one_person(seconds=1).images()):
-            frame = av.VideoFrame.from_ndarray(cv2.resize(image, form.size_wh), "bgr24")
+            frame = av.VideoFrame.from_ndarray(resized(image, form.size_wh), "bgr24")
             frame = frame.reformat(format=form.pixels)
             frame.pts, frame.time_base = index, Fraction(1, 25)
             container.mux(stream.encode(frame))
@@ -76,7 +76,7 @@ def test_every_frame_is_read_at_its_time_and_shows_the_person(tmp_path: Path, fo
         assert reader.notes == ()
         assert reader.unread() is None
     assert [frame.time_s for frame in frames] == pytest.approx([index / 25 for index in range(25)], abs=0.002)
-    image = cv2.resize(frames[0].image.bgr(), (160, 120), interpolation=cv2.INTER_AREA)
+    image = resized(frames[0].image.bgr(), (160, 120), interpolation=cv2.INTER_AREA)
     (faces,) = SquareDetector().detect([image])
     assert faces.boxes[0] == pytest.approx([40, 40, 80, 80], abs=3)
 

@@ -10,8 +10,9 @@ import av
 import cv2
 import numpy as np
 import pytest
-from drawn_world import ImageArray, one_person
+from drawn_world import one_person, resized
 
+from facetally.detection.faces import ImageArray
 from facetally.options import Sampling
 from facetally.video.fields import is_combed, picture_of
 from facetally.video.reader import FrameImage, VideoReader
@@ -24,7 +25,7 @@ INTERLACED = {
 
 def woven(shift_px: int) -> ImageArray:
     """The even lines of a picture, and the odd ones of the picture moved to the right."""
-    picture = cv2.resize(one_person().images()[0], (320, 240))
+    picture = resized(one_person().images()[0], (320, 240))
     image = picture.copy()
     image[1::2] = np.roll(picture, shift_px, axis=1)[1::2]
     return image
@@ -57,7 +58,7 @@ def roughness(image: ImageArray) -> float:
 def test_fields_that_differ_are_not_shown_together(tmp_path: Path, codec: str, name: str) -> None:
     image = first(interlaced(tmp_path / name, woven(12), codec))
     assert image.hw == (240, 320)
-    expected = cv2.resize(woven(12)[::2], (320, 240), interpolation=cv2.INTER_LINEAR)
+    expected = resized(woven(12)[::2], (320, 240), interpolation=cv2.INTER_LINEAR)
     assert np.abs(image.bgr().astype(int) - expected).mean() < 6
     assert roughness(image.bgr()) < 0.8 < roughness(woven(12))
 
@@ -65,7 +66,7 @@ def test_fields_that_differ_are_not_shown_together(tmp_path: Path, codec: str, n
 @pytest.mark.parametrize("size_wh", [(320, 240), (160, 120), (100, 80)])
 def test_one_field_is_scaled_to_any_size(tmp_path: Path, size_wh: tuple[int, int]) -> None:
     image = first(interlaced(tmp_path / "a.ts", woven(12))).bgr(size_wh)
-    expected = cv2.resize(woven(12)[::2], size_wh, interpolation=cv2.INTER_AREA)
+    expected = resized(woven(12)[::2], size_wh, interpolation=cv2.INTER_AREA)
     assert np.abs(image.astype(int) - expected).mean() < 8
 
 
@@ -102,7 +103,7 @@ def test_a_tiny_picture_is_not_combed(height: int) -> None:
 def test_the_lines_above_the_picture_of_d10_are_cut_off(
     tmp_path: Path, stored_h: int, shown_hw: tuple[int, int]
 ) -> None:
-    picture = cv2.resize(one_person().images()[0], (720, stored_h - 32))
+    picture = resized(one_person().images()[0], (720, stored_h - 32))
     stored = np.concatenate([np.full((32, 720, 3), 255, np.uint8), picture])
     path = tmp_path / "imx.mxf"
     with av.open(str(path), "w") as container:
@@ -115,5 +116,5 @@ def test_the_lines_above_the_picture_of_d10_are_cut_off(
     image = first(path)
     assert image.hw == shown_hw
     assert image.bgr()[:8].mean() < 120  # no white
-    small = cv2.resize(image.bgr(), (160, 120), interpolation=cv2.INTER_AREA).astype(int)
+    small = resized(image.bgr(), (160, 120), interpolation=cv2.INTER_AREA).astype(int)
     assert np.abs(small - one_person().images()[0]).mean() < 8

@@ -10,8 +10,9 @@ import av
 import cv2
 import numpy as np
 import pytest
-from drawn_world import CODEC, ImageArray, SquareDetector, one_person
+from drawn_world import CODEC, SquareDetector, one_person, resized
 
+from facetally.detection.faces import ImageArray
 from facetally.options import Sampling
 from facetally.video.pixel_aspect import displayed_hw, sensible
 from facetally.video.reader import Frame, FrameImage, VideoReader
@@ -38,7 +39,7 @@ def wide(
         (stream.width, stream.height), stream.pix_fmt = stored_wh, "yuv420p"
         stream.codec_context.sample_aspect_ratio = aspect
         for image in images:
-            narrow = cv2.resize(image, stored_wh, interpolation=cv2.INTER_AREA)
+            narrow = resized(image, stored_wh, interpolation=cv2.INTER_AREA)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(narrow, "bgr24")))
         container.mux(stream.encode(None))
     return path
@@ -66,7 +67,7 @@ def test_the_picture_is_as_displayed(tmp_path: Path, name: str, aspect: Fraction
 
 @pytest.mark.parametrize(("codec", "name"), [("mpeg2video", "a.mpg"), ("mpeg2video", "a.ts"), ("mpeg4", "a.m4v")])
 def test_other_codecs_state_the_shape_too(tmp_path: Path, codec: str, name: str) -> None:
-    images = [cv2.resize(image, (1024, 576)) for image in one_person(seconds=0.4).images()]
+    images = [resized(image, (1024, 576)) for image in one_person(seconds=0.4).images()]
     (frame, *_) = read(wide(tmp_path / name, Fraction(64, 45), images=images, codec=codec))
     assert frame.image.hw == (576, 1024)
 
@@ -74,15 +75,15 @@ def test_other_codecs_state_the_shape_too(tmp_path: Path, codec: str, name: str)
 @pytest.mark.parametrize("size_wh", [(160, 120), (80, 60), (64, 100)])
 def test_any_size_is_scaled_from_the_stored_picture_at_once(tmp_path: Path, size_wh: tuple[int, int]) -> None:
     (frame, *_) = read(wide(tmp_path / "a.mp4", Fraction(4, 3)))
-    expected = cv2.resize(one_person().images()[0], size_wh, interpolation=cv2.INTER_AREA)
+    expected = resized(one_person().images()[0], size_wh, interpolation=cv2.INTER_AREA)
     assert np.abs(frame.image.bgr(size_wh).astype(int) - expected).mean() < 6
 
 
 @pytest.mark.parametrize("options", [{"bf": "0"}, B_FRAMES], ids=["in order", "reordered"])
 @pytest.mark.parametrize(("codec", "name"), [("libx264", "a.ts"), ("libx264", "a.h264"), ("mpeg2video", "b.ts")])
 def test_the_shape_may_change_at_any_image(tmp_path: Path, codec: str, name: str, options: dict[str, str]) -> None:
-    images = [cv2.resize(image, (1024, 576)) for image in one_person(seconds=1).images()]
-    narrow = [cv2.resize(image, (768, 576)) for image in one_person(seconds=1).images()]
+    images = [resized(image, (1024, 576)) for image in one_person(seconds=1).images()]
+    narrow = [resized(image, (768, 576)) for image in one_person(seconds=1).images()]
     options = options if codec == "libx264" else {"bf": options["bf"]}
     content = b""
     for part, aspect in ((narrow, Fraction(16, 15)), (images, Fraction(64, 45)), (narrow, Fraction(16, 15))):
@@ -99,7 +100,7 @@ def test_a_turned_picture_is_stretched_before_it_is_turned(tmp_path: Path) -> No
         stream.width, stream.height, stream.pix_fmt = 120, 120, "yuv420p"
         stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
         stream.set_display_rotation(90)
-        image = cv2.resize(one_person().images()[0], (120, 120))
+        image = resized(one_person().images()[0], (120, 120))
         container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "bgr24")))
         container.mux(stream.encode(None))
     (frame,) = read(path)

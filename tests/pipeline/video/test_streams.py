@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import pytest
-from drawn_world import Colour, SquareDetector, one_person
+from drawn_world import Colour, SquareDetector, one_person, resized
 
 from facetally.errors import OptionError, VideoError
 from facetally.options import Sampling
@@ -25,7 +24,7 @@ def two_cameras(path: Path, sizes: tuple[tuple[int, int], ...] = ((160, 120), (3
             stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", 4_000_000
         for index in range(25):
             for stream, colour, size in zip(streams, colours, sizes, strict=True):
-                image = cv2.resize(one_person(colour).images()[index], size)
+                image = resized(one_person(colour).images()[index], size)
                 frame = av.VideoFrame.from_ndarray(image, "bgr24")
                 frame.pts, frame.time_base = index, Fraction(1, 25)
                 container.mux(stream.encode(frame))

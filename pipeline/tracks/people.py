@@ -1,0 +1,49 @@
+"""Counts the people of one video: joins the appearances that show the same person.
+
+Faces are compared within one video only, and only when asked for. The vectors are biometric data: they are in memory
+until their video is finished, and are never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from facetally.detection.faces import FloatArray
+from facetally.options import PeopleOptions
+
+APART = 1e9
+"""Distance of two appearances that are in view at the same time: so large that no mean with others joins them."""
+
+
+@dataclass(frozen=True)
+class SeenTrack:
+    """An appearance, as far as it takes to recognise the person in another one."""
+
+    track_id: int
+    first_s: float
+    last_s: float
+    vector: FloatArray
+    """(D,) float32 unit vector of the embedding."""
+
+
+def people_in_video(tracks: Sequence[SeenTrack], options: PeopleOptions) -> dict[int, int]:
+    """The number of the person that each appearance shows, by track id; people count from 0 in order of time.
+
+    Appearances are joined by average linkage, the most alike first; two that are in view together are two people.
+    """
+    tracks = sorted(tracks, key=lambda track: (track.first_s, track.track_id))
+    if len(tracks) < 2:
+        return {track.track_id: 0 for track in tracks}
+    vectors = np.stack([track.vector for track in tracks]).astype(np.float64)
+    distances = np.clip(1 - vectors @ vectors.T, 0, 2)
+    first_s, last_s = (np.array([getattr(track, name) for track in tracks]) for name in ("first_s", "last_s"))
+    distances[(first_s[:, None] <= last_s[None]) & (first_s[None] <= last_s[:, None])] = APART
+    np.fill_diagonal(distances, 0)
+    clusters = fcluster(linkage(squareform(distances), "average"), 1 - options.min_likeness, "distance")
+    numbers = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters.tolist()))}
+    return {track.track_id: numbers[int(cluster)] for track, cluster in zip(tracks, clusters, strict=True)}
