@@ -31,18 +31,18 @@ FACE_SHIFT_PX, HEAD_SHIFT_PX = 3, 2
 """How far two crops may be shifted against each other: landmarks jitter."""
 SMALLEST = 1e-2
 """Differences below are noise."""
-WEIGHTS = np.array([1.64, 2.71, 2.21, 1.82])
-OFFSET = -5.14
+WEIGHTS = np.array([1.15, 3.52, 4.0, 4.11])
+OFFSET = -14.93
 """Logistic regression on the logarithms of the four differences in `FaceView.differences`, by
-`scripts/fit_descriptors.py`."""
+`scripts/fit_following.py`."""
 
-DOUBT = 0.5
+DOUBT = 1.5
 """Log-odds from which the embedding is asked."""
-CHANGE_WEIGHT, LIKENESS_WEIGHT, JOINT_OFFSET = 1.07, -8.62, 1.9
+CHANGE_WEIGHT, LIKENESS_WEIGHT, JOINT_OFFSET = 0.84, -7.49, 0.61
 MAX_CHANGE = 6.5
 """Logistic regression on the log-odds, up to `MAX_CHANGE`, and on the highest cosine of two embeddings, by the same
 script; positive: the track ends."""
-CHANGE_ALONE = 2.5
+CHANGE_ALONE = 4.5
 """Log-odds from which a track ends if there is no embedding."""
 KEEP_EVERY_S, KEPT_VIEWS = 0.6, 3
 """Earlier views that a track keeps."""

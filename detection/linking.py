@@ -21,7 +21,7 @@ class LinkOptions:
     """Faces of the later track before it is compared with the earlier one."""
     min_likeness: float = 0.55
     """Lowest cosine of the two tracks' vectors within a shot, in [-1, 1]."""
-    min_likeness_at_cut: float = 0.65
+    min_likeness_at_cut: float = 0.85
     """The same where a shot cut lies between them: only a face that stays in place continues then."""
     max_speed: float = 5.0
     """Largest distance between them within a shot, in face sizes per second."""

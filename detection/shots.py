@@ -25,10 +25,10 @@ MANY_BLOCKS, HALF_OF_BLOCKS = 4, 24
 HUE_BINS, SATURATION_BINS, VALUE_BINS = 8, 4, 4
 SMALL_WH = (32, 18)
 """Size in which gradual transitions are looked for."""
-CUT_WEIGHTS = np.array([3.03, 2.85, 1.18, -1.06])
-CUT_OFFSET = 4.77
+CUT_WEIGHTS = np.array([3.11, 3.01, 0.71, -1.06])
+CUT_OFFSET = 6.61
 """Logistic regression on the logarithms of unlikeness, colour change, and the change of the two blocks, from the films
-of `scripts/cut_films.py` that are for choosing; its threshold has the best F1 there."""
+of `scripts/cut_films.py` that are for choosing; its threshold has the best F1 there (`scripts/fit_following.py`)."""
 FLOORS = np.array([0.02, 0.03, 2.0, 0.5])
 """Values below are noise."""
 CERTAINLY_NO_CUT = 0.08

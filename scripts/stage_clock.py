@@ -13,6 +13,7 @@ from unittest import mock
 
 import facetally.batch.worker
 import facetally.tracks.follow
+import facetally.tracks.open_tracks
 from facetally.detection.scrfd import ScrfdDetector
 from facetally.detection.shots import ShotCutDetector
 from facetally.detection.tracker import Tracker
@@ -37,7 +38,8 @@ class StageClock:
             (ScrfdDetector, "detect", "detect"),
             (ShotCutDetector, "is_cut", "find cuts"),
             (Tracker, "update", "track"),
-            (facetally.tracks.follow, "cut_crops", "crop"),
+            (facetally.tracks.follow, "face_views", "compare faces"),
+            (facetally.tracks.open_tracks, "cut_crops", "crop"),
             (FaceGenderClassifier, "predict", "classify"),
             (facetally.batch.worker, "read_ahead", "waits"),
         ]

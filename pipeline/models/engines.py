@@ -34,7 +34,7 @@ class Engines:
     device: ComputeDevice = "cpu"
     """Where they run."""
     embedding: Embedding | None = None
-    """Compares faces within a video."""
+    """Compares faces within a video; None for single images."""
 
     @property
     def model_hashes(self) -> dict[str, str]:
@@ -82,7 +82,8 @@ def load_engines(
         threads: threads of one inference; 0 lets the library choose.
         models_dir: searched before all other folders.
         untrained_backbone: an ImageNet backbone in place of a classifier; every gender is then unknown.
-        unit: what the classifier's probabilities are calibrated for: the crops of a "track", or a single "crop".
+        unit: what the classifier's probabilities are calibrated for: the crops of a "track", or a single "crop". No
+            embedder is loaded for the latter.
 
     Raises:
         ModelError: weights are missing, damaged or of the wrong kind.
@@ -97,14 +98,17 @@ def load_engines(
     else:
         classifier_file = find_model(options.classifier, "classifier", models_dir)
         classifier = loaded(classifier_file, lambda path: FaceGenderClassifier(path, where, threads, unit))
-    embedder_file = find_model(options.embedder, "embedder", models_dir)
+    models, embedding = {"detector": detector_file, "classifier": classifier_file}, None
+    if unit == "track":  # faces of single images are not compared
+        models["embedder"] = find_model(options.embedder, "embedder", models_dir)
+        embedding = loaded(models["embedder"], lambda path: FaceEmbedder(path, threads=max(threads, 1)))
     return Engines(
         detector=detector,
         classifier=classifier,
         recipe=CropRecipe(**classifier.card.crop),
-        models={"detector": detector_file, "classifier": classifier_file, "embedder": embedder_file},
+        models=models,
         device=where,
-        embedding=loaded(embedder_file, lambda path: FaceEmbedder(path, threads=max(threads, 1))),
+        embedding=embedding,
     )
 
 

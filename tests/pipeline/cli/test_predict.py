@@ -38,7 +38,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> li
     def load(*arguments: Any, models_dir: Path | None, unit: str) -> Engines:
         assert unit == "crop"
         arguments_of_calls.append((*arguments, models_dir))
-        return replace(engines(), classifier=AgeingClassifier())
+        models = {role: model for role, model in engines().models.items() if role != "embedder"}
+        return replace(engines(), classifier=AgeingClassifier(), models=models, embedding=None)
 
     if "real" not in request.keywords:
         monkeypatch.setattr(jobs, "load_engines", load)
