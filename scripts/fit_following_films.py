@@ -56,20 +56,30 @@ class Source:
 
     path: Path
     film: Film
-    truth_folder: Path | None = None
-    """Of the labels; None for a film."""
+    truth: Truth | None = None
+    """The labels of a clip; None for a film."""
 
 
 def sources_in(films: Path, videos: Path, truth_folder: Path) -> list[Source]:
     """All films of `scripts/cut_films.py` in a folder, and all clips with boxes."""
-    truth = read_truth(truth_folder)
+    truth = displayed_truth(read_truth(truth_folder), videos)
     choose, _ = halves(truth.source(video) for video in truth.people)
     clips = [
         clip_film(truth, video, "choose" if truth.source(video) in choose else "report")
         for video in sorted(truth.boxes)
     ]
     made = [Source(films / film.file, film) for film in read_answers(films)]
-    return made + [Source(videos / clip.file, clip, truth_folder) for clip in clips]
+    return made + [Source(videos / clip.file, clip, truth) for clip in clips]
+
+
+def displayed_truth(truth: Truth, videos: Path) -> Truth:
+    """The labels in pixels of the frames as displayed."""
+    sizes_px = {}
+    for video in truth.boxes:
+        with VideoReader(videos / video, RunOptions().sampling, threads=1) as reader:
+            next(iter(reader))
+            sizes_px[video] = reader.displayed_wh
+    return truth.on_frames(sizes_px)
 
 
 def clip_film(truth: Truth, video: str, half: Half) -> Film:
@@ -131,7 +141,7 @@ class ReadFilm:
 
     @property
     def is_clip(self) -> bool:
-        return self.source.truth_folder is not None
+        return self.source.truth is not None
 
     @cached_property
     def by_stay(self) -> dict[int, list[SeenFace]]:
@@ -160,15 +170,10 @@ def _engines() -> Engines:
     return load_engines(RunOptions(), "cpu", threads=1)
 
 
-@cache
-def _truth(folder: Path) -> Truth:
-    return read_truth(folder)
-
-
 def read_frames(source: Source) -> list[Frame]:
     """The frames that a run samples, of clips until the labels stop."""
     with VideoReader(source.path, RunOptions().sampling, threads=1) as reader:
-        return [frame for frame in reader if source.truth_folder is None or frame.time_s <= source.film.seconds + 1]
+        return [frame for frame in reader if source.truth is None or frame.time_s <= source.film.seconds + 1]
 
 
 def read(source: Source) -> ReadFilm:
@@ -291,13 +296,13 @@ def _scored(film: ReadFilm, rows: Sequence[FollowedFrame], options: RunOptions) 
 def _outcome(
     film: ReadFilm, rows: Sequence[FollowedFrame], joined: dict[int, int], options: RunOptions
 ) -> TrackingOutcome:
-    assert film.source.truth_folder
+    assert film.source.truth
     kept = [track.track_id for row in rows for track in row.ended]
     person_of = rows[-1].person_of if rows else {}
     tracks = pd.DataFrame({"track_id": kept, PERSON_COLUMN: [person_of.get(track, -1) for track in kept]}, dtype=int)
     faces = faces_table("", [row.rows for row in rows], kept, joined).to_pandas()
-    truth = _truth(film.source.truth_folder)
-    return evaluate_tracking(truth, film.film.file, faces=faces, tracks=tracks, sampling=options.sampling)
+    truth, video = film.source.truth, film.film.file
+    return evaluate_tracking(truth, video, faces=faces, tracks=tracks, sampling=options.sampling)
 
 
 class _Known:

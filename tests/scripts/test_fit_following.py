@@ -58,7 +58,7 @@ def read_film(
 ) -> ReadFilm:
     """Ten samples, 0.2 s apart."""
     film = Film("a.mp4", "choose", "heads", 2.0, ("one",), **answers)
-    source = Source(Path("a.mp4"), film, Path("truth") if is_clip else None)
+    source = Source(Path("a.mp4"), film, truth_of() if is_clip else None)
     is_cut = np.isin(np.arange(10), cuts_at)
     return ReadFilm(source, np.arange(10) / 5, [], list(thumbnails), is_cut, list(seen))
 
