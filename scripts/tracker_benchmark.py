@@ -115,10 +115,11 @@ class Clip:
 @click.option("--environment", "environment_folder", type=FOLDER, help="To keep and use again.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where to write all figures.")
 def main(outs: tuple[Path, ...], truth_folder: Path, environment_folder: Path | None, json_file: Path | None) -> None:
-    truth = read_truth(truth_folder)
+    truths = {out: on_frames(out, read_truth(truth_folder)) for out in outs}
+    truth = truths[outs[0]]
     clips = read_clips(outs[0], truth)
     first, second = halves(truth.source(clip.name) for clip in clips)
-    outcomes = {f"ours: {out}": evaluated(truth, read_clips(out, truth)) for out in outs}
+    outcomes = {f"ours: {out}": evaluated(truths[out], read_clips(out, truths[out])) for out in outs}
     with tempfile.TemporaryDirectory() as temporary:
         python = _python(environment_folder or Path(temporary) / "environment")
         for name, options, result in rivals(truth, clips, first, python=python, work=Path(temporary)):
@@ -136,6 +137,16 @@ def main(outs: tuple[Path, ...], truth_folder: Path, environment_folder: Path | 
     Console(width=150).print(table(figures))
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def on_frames(out: Path, truth: Truth) -> Truth:
+    """The labels with boxes in the pixels of the frames that a run displayed."""
+    rows = {row.video: row for row in Ledger(out).rows() if row.status != "failed"}
+    sizes_px = {
+        name: (rows[run_name].displayed_width_px, rows[run_name].displayed_height_px)
+        for name, run_name in matched_names(truth.boxes, rows).items()
+    }
+    return truth.on_frames({name: size for name, size in sizes_px.items() if all(size)})
 
 
 def read_clips(out: Path, truth: Truth) -> list[Clip]:
