@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from facetally.detection.crops import CropRecipe, cut_crops
 from facetally.detection.faces import Faces, FloatArray, ImageArray
+from facetally.detection.likeness import likeness
 
 HEAD_RECIPE = CropRecipe(size_px=64, template_scale=0.42)
 """Face, hair and shoulders."""
@@ -27,7 +28,7 @@ FACE_PX = slice(18, 46)
 HEAD_PX = 32
 COLOUR_CELLS = 8
 """Cells of the colour grid along either axis; a cell is 8 px of the crop."""
-FACE_SHIFT_PX, HEAD_SHIFT_PX = 3, 2
+FACE_SHIFT_PX, HEAD_SHIFT_PX = (3, 3), (2, 2)
 """How far two crops may be shifted against each other: landmarks jitter."""
 SMALLEST = 1e-2
 """Differences below are noise."""
@@ -89,8 +90,8 @@ class FaceView:
         colours = np.abs(self._colours - other._colours)
         return np.array(
             [
-                1 - _correlation(self._face, other._face, FACE_SHIFT_PX),
-                1 - _correlation(self._head, other._head, HEAD_SHIFT_PX),
+                1 - likeness(self._face, other._face, FACE_SHIFT_PX),
+                1 - likeness(self._head, other._head, HEAD_SHIFT_PX),
                 colours[1:6, 2:6].mean(),
                 colours[6:, 1:7].mean(),
             ]
@@ -138,12 +139,14 @@ class TrackLook:
         change = self._last.change(view)
         if change < DOUBT or view.vector is None:
             return change - CHANGE_ALONE
+        return CHANGE_WEIGHT * min(change, MAX_CHANGE) + LIKENESS_WEIGHT * self.highest_cosine(view) + JOINT_OFFSET
+
+    def differences(self, view: FaceView) -> npt.NDArray[np.float64]:
+        """(4,) those of a view from the track's last one."""
+        return self._last.differences(view)
+
+    def highest_cosine(self, view: FaceView) -> float:
+        """Of the vectors of a view and of those that the track keeps; all of them must have one."""
         vectors = [other.vector for other in (self._last, *self._earlier) if other.vector is not None]
-        likeness = max(float(view.vector @ vector) for vector in vectors)
-        return CHANGE_WEIGHT * min(change, MAX_CHANGE) + LIKENESS_WEIGHT * likeness + JOINT_OFFSET
-
-
-def _correlation(before: ImageArray, after: ImageArray, shift_px: int) -> float:
-    """The best correlation, in [-1, 1], of the middle of `after` with any place near the middle of `before`."""
-    middle = after[shift_px:-shift_px, shift_px:-shift_px]
-    return float(cv2.matchTemplate(before, middle, cv2.TM_CCOEFF_NORMED).max())
+        assert view.vector is not None
+        return max(float(view.vector @ vector) for vector in vectors)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facetally.detection.faces import FloatArray, ImageArray
+from facetally.detection.likeness import likeness
 
 THUMBNAIL_WH = (64, 36)
 SEARCH_PX = (6, 4)
@@ -76,7 +77,7 @@ class ShotCutDetector:
 
     def __init__(self, options: ShotCutOptions | None = None) -> None:
         self.options = options or ShotCutOptions()
-        self._shot: deque[_Thumbnail] = deque()
+        self._shot: deque[Thumbnail] = deque()
         """The frames of the shot so far, as far back as a gradual transition may last."""
 
     def is_cut(self, image_bgr: ImageArray, time_s: float) -> bool:
@@ -86,7 +87,7 @@ class ShotCutDetector:
             image_bgr: (H, W, 3) uint8 BGR.
             time_s: its time, later than that of the frame before.
         """
-        current = _Thumbnail(image_bgr, time_s)
+        current = Thumbnail(image_bgr, time_s)
         is_cut = bool(self._shot) and (
             cut_evidence(self._shot[-1], current) > self.options.min_evidence or self._ends_transition(current)
         )
@@ -97,20 +98,26 @@ class ShotCutDetector:
             self._shot.popleft()
         return is_cut
 
-    def _ends_transition(self, current: _Thumbnail) -> bool:
+    def _ends_transition(self, current: Thumbnail) -> bool:
         """Whether an earlier frame of the shot turned into this one by and by: all frames in between mix the two."""
-        for first in range(len(self._shot) - 2, -1, -1):
-            before, between = self._shot[first], list(self._shot)[first + 1 :]
-            if not is_mixed(before.small, [frame.small for frame in between], current.small, self.options.max_residue):
+        smalls = [frame.small for frame in self._shot]
+        for first in range(len(smalls) - 2, -1, -1):
+            before = self._shot[first]
+            if not is_mixed(before.small, smalls[first + 1 :], current.small, self.options.max_residue):
                 continue
-            is_alike = likeness(before.grey, current.grey) >= self.options.max_likeness
+            is_alike = before.likeness(current) >= self.options.max_likeness
             if not is_alike and before.colour_change(current) > self.options.min_colour_change:
                 return True
         return False
 
 
-class _Thumbnail:
-    """What is kept of a frame."""
+class Thumbnail:
+    """What is kept of a frame.
+
+    Args:
+        image_bgr: (H, W, 3) uint8 BGR.
+        time_s: its time.
+    """
 
     def __init__(self, image_bgr: ImageArray, time_s: float) -> None:
         self.time_s = time_s
@@ -126,26 +133,27 @@ class _Thumbnail:
         histogram = cv2.calcHist([hsv], [0, 1, 2], None, bins, [0, 180, 0, 256, 0, 256])
         return np.asarray(histogram.ravel() / histogram.sum(), np.float32)
 
-    def colour_change(self, other: _Thumbnail) -> float:
+    def likeness(self, other: Thumbnail) -> float:
+        """The correlation with a later frame at the best shift, in [-1, 1]."""
+        return likeness(self.grey, other.grey, SEARCH_PX)
+
+    def colour_change(self, other: Thumbnail) -> float:
         """The Hellinger distance of the two histograms, in [0, 1]."""
         return float(cv2.compareHist(self.colours, other.colours, cv2.HISTCMP_BHATTACHARYYA))
 
 
-def cut_evidence(before: _Thumbnail, after: _Thumbnail) -> float:
+def cut_evidence(before: Thumbnail, after: Thumbnail) -> float:
     """Log-odds that two frames in a row are of different shots."""
-    unlike = 1 - likeness(before.grey, after.grey)
+    unlike = 1 - before.likeness(after)
     if unlike < CERTAINLY_NO_CUT:
         return -math.inf
+    return float(CUT_WEIGHTS @ np.log(np.maximum(cut_values(unlike, before, after), FLOORS)) + CUT_OFFSET)
+
+
+def cut_values(unlike: float, before: Thumbnail, after: Thumbnail) -> list[float]:
+    """What `cut_evidence` weighs: the two frames' unlikeness, as given, their colour change, and that of two blocks."""
     blocks = np.sort(block_changes(before.image, after.image))[::-1]
-    values = [unlike, before.colour_change(after), blocks[MANY_BLOCKS], blocks[HALF_OF_BLOCKS]]
-    return float(CUT_WEIGHTS @ np.log(np.maximum(values, FLOORS)) + CUT_OFFSET)
-
-
-def likeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> float:
-    """The best correlation, in [-1, 1], of the middle of `after` with any place near the middle of `before`."""
-    dx, dy = SEARCH_PX
-    middle = after[dy : after.shape[0] - dy, dx : after.shape[1] - dx]
-    return float(cv2.matchTemplate(before, middle, cv2.TM_CCOEFF_NORMED).max())
+    return [unlike, before.colour_change(after), float(blocks[MANY_BLOCKS]), float(blocks[HALF_OF_BLOCKS])]
 
 
 def block_changes(before: ImageArray, after: ImageArray) -> npt.NDArray[np.float64]:

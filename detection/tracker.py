@@ -182,13 +182,9 @@ class Tracker:
 
 def _is_duplicate(faces: Faces, max_overlap: float) -> npt.NDArray[np.bool_]:
     """(N,) whether a face overlaps one with a higher score that is none itself; of equal scores the left one counts."""
-    overlaps = geometry.iou_matrix(faces.boxes, faces.boxes) > max_overlap
-    is_duplicate = np.zeros(len(faces), bool)
-    for face in np.lexsort((faces.boxes[:, 1], faces.boxes[:, 0], -faces.scores)):
-        if not is_duplicate[face]:
-            is_duplicate |= overlaps[face]
-            is_duplicate[face] = False
-    return is_duplicate
+    from_left = np.lexsort((faces.boxes[:, 1], faces.boxes[:, 0]))
+    kept = geometry.non_maximum_suppression(faces.boxes[from_left], faces.scores[from_left], max_overlap)
+    return ~np.isin(np.arange(len(faces)), from_left[kept])
 
 
 def _cheapest_pairs(costs: Array) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ from facetally.detection.faces import ImageArray
 from facetally.detection.shots import ShotCutDetector
 from facetally.models.engines import load_engines
 from facetally.options import RunOptions
-from facetally.tracks.follow import FaceRows, follow
+from facetally.tracks.follow import FaceRows, FollowedFrame, follow
 from facetally.video.reader import Frame
 from scripts.cut_films_scoring import Bools, TrackedSample
 
@@ -140,19 +140,25 @@ def facetally_tracks() -> Track:
     engines = load_engines(options, "cpu", threads=1)
 
     def track(frames: Sequence[Frame]) -> list[TrackedSample]:
-        followed = list(
-            follow(frames, engines.detector, recipe=engines.recipe, options=options, embedding=engines.embedding)
-        )
-        joined: dict[int, int] = {}
-        for frame in followed:
-            joined |= frame.joined  # tracks that turned out later to continue an earlier one
-        return [_sample(frame.rows, joined) for frame in followed]
+        followed = follow(frames, engines.detector, recipe=engines.recipe, options=options, embedding=engines.embedding)
+        return tracked_samples(list(followed))
 
     return track
 
 
+def joined_in(followed: Sequence[FollowedFrame]) -> dict[int, int]:
+    """For each track of a film that turned out later to continue an earlier one that one's id."""
+    return {late: first for frame in followed for late, first in frame.joined.items()}
+
+
+def tracked_samples(followed: Sequence[FollowedFrame]) -> list[TrackedSample]:
+    """The faces of a film with the ids of their appearances."""
+    joined = joined_in(followed)
+    return [_sample(frame.rows, joined) for frame in followed]
+
+
 def _sample(rows: FaceRows, joined: dict[int, int]) -> TrackedSample:
-    ids = np.array([joined.get(int(track_id), int(track_id)) for track_id in rows.tracked.track_ids], np.int64)
+    ids = np.array([joined.get(track_id, track_id) for track_id in rows.tracked.track_ids.tolist()], np.int64)
     return TrackedSample(rows.time_s, rows.tracked.faces.boxes, ids)
 
 

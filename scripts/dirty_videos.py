@@ -225,20 +225,20 @@ def ten_bit(path: Path) -> None:
 @dirty(Expected("hdr.mp4"))
 def high_dynamic_range(path: Path) -> None:
     """10 bit, BT.2020 colours, PQ."""
-
-    def colours(stream: Any) -> None:
-        stream.codec_context.color_primaries, stream.codec_context.color_trc = 9, 16
-        stream.codec_context.colorspace = 9
-
-    encode(path, pixels="yuv420p10le", more=colours)
+    encode_wide_range(path, 16)
 
 
 @dirty(Expected("hlg.mp4"))
 def hybrid_log_gamma(path: Path) -> None:
     """10 bit, BT.2020 colours, HLG."""
+    encode_wide_range(path, 18)
+
+
+def encode_wide_range(path: Path, transfer: int) -> None:
+    """Encodes with 10 bits and BT.2020 colours; `transfer` is FFmpeg's number of the transfer characteristics."""
 
     def colours(stream: Any) -> None:
-        stream.codec_context.color_primaries, stream.codec_context.color_trc = 9, 18
+        stream.codec_context.color_primaries, stream.codec_context.color_trc = 9, transfer
         stream.codec_context.colorspace = 9
 
     encode(path, pixels="yuv420p10le", more=colours)

@@ -39,6 +39,7 @@ from facetally.validation.tracking import (
 )
 from facetally.video.reader import Frame, VideoReader
 from scripts.cut_films_answers import Film, Half, Stay, read_answers
+from scripts.cut_films_methods import joined_in, tracked_samples
 from scripts.cut_films_scoring import TrackCounts, TrackedSample, count_tracks, stay_tracks
 
 Floats = npt.NDArray[np.float64]
@@ -182,7 +183,7 @@ def read(source: Source) -> ReadFilm:
     followed = _followed(frames, engines.detector, RunOptions(), engines)
     faces, times_s = [frame.rows.tracked.faces for frame in followed], np.array([frame.time_s for frame in frames])
     images = [frame.image.bgr(engines.detector.input_wh(frame.image.hw)) for frame in frames]
-    thumbnails = [np.asarray(shots._Thumbnail(image, 0.0).image, np.uint8) for image in images]
+    thumbnails = [shots.Thumbnail(image, 0.0).image for image in images]
     return ReadFilm(
         source=source,
         times_s=times_s,
@@ -202,17 +203,9 @@ def detected_cuts(thumbnails: Sequence[ImageArray], times_s: Floats) -> Bools:
 
 
 def shot_values(thumbnails: Sequence[ImageArray]) -> Floats:
-    """(N - 1, 4) what `shots.cut_evidence` weighs, of each frame and the next.
-
-    These are unlikeness, colour change, and the change of two blocks.
-    """
-    rows = []
-    for before, after in pairwise(shots._Thumbnail(image, 0.0) for image in thumbnails):
-        changes = shots.block_changes(np.asarray(before.image, np.uint8), np.asarray(after.image, np.uint8))
-        blocks = np.sort(changes)[::-1]
-        unlike = 1 - shots.likeness(before.grey, after.grey)
-        ranks = blocks[shots.MANY_BLOCKS], blocks[shots.HALF_OF_BLOCKS]
-        rows.append([unlike, before.colour_change(after), *ranks])
+    """(N - 1, 4) what `shots.cut_evidence` weighs, of each frame and the next."""
+    pairs = pairwise(shots.Thumbnail(image, 0.0) for image in thumbnails)
+    rows = [shots.cut_values(1 - before.likeness(after), before, after) for before, after in pairs]
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
@@ -279,28 +272,17 @@ def _followed(
 
 
 def _scored(film: ReadFilm, rows: Sequence[FollowedFrame], options: RunOptions) -> Followed:
-    joined = {late: first for row in rows for late, first in row.joined.items()}
     if film.is_clip:
-        return Followed(clips=(_outcome(film, rows, joined, options),))
-    samples = [
-        TrackedSample(
-            row.rows.time_s,
-            row.rows.tracked.faces.boxes,
-            np.array([joined.get(track, track) for track in row.rows.tracked.track_ids.tolist()], np.int64),
-        )
-        for row in rows
-    ]
-    return Followed(count_tracks(film.film, samples))
+        return Followed(clips=(_outcome(film, rows, options),))
+    return Followed(count_tracks(film.film, tracked_samples(rows)))
 
 
-def _outcome(
-    film: ReadFilm, rows: Sequence[FollowedFrame], joined: dict[int, int], options: RunOptions
-) -> TrackingOutcome:
+def _outcome(film: ReadFilm, rows: Sequence[FollowedFrame], options: RunOptions) -> TrackingOutcome:
     assert film.source.truth
     kept = [track.track_id for row in rows for track in row.ended]
     person_of = rows[-1].person_of if rows else {}
     tracks = pd.DataFrame({"track_id": kept, PERSON_COLUMN: [person_of.get(track, -1) for track in kept]}, dtype=int)
-    faces = faces_table("", [row.rows for row in rows], kept, joined).to_pandas()
+    faces = faces_table("", [row.rows for row in rows], kept, joined_in(rows)).to_pandas()
     truth, video = film.source.truth, film.film.file
     return evaluate_tracking(truth, video, faces=faces, tracks=tracks, sampling=options.sampling)
 

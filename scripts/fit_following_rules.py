@@ -110,16 +110,6 @@ class _KnownVector:
         return self._vector[None]
 
 
-class _Look(TrackLook):
-    """Gives what the evidence of a track is made of."""
-
-    def compare(self, view: FaceView) -> tuple[Floats, float]:
-        """The differences from the last view, and the highest cosine."""
-        assert view.vector is not None
-        known = [other.vector for other in (self._last, *self._earlier) if other.vector is not None]
-        return self._last.differences(view), max(float(view.vector @ vector) for vector in known)
-
-
 def view_of(face: SeenFace) -> FaceView:
     """The view that the tracker compares."""
     return FaceView(face.head, face.head, _KnownVector(face.vector))
@@ -138,7 +128,7 @@ def _rows_of(film: ReadFilm) -> Iterator[tuple[Floats, float, bool]]:
 
     Nobody labelled the cuts of clips: where the present detector sees one, faces are not compared.
     """
-    looks: dict[int, _Look] = {}
+    looks: dict[int, TrackLook] = {}
     faces = film.by_stay
     for stay, own in faces.items():
         before: SeenFace | None = None
@@ -146,15 +136,16 @@ def _rows_of(film: ReadFilm) -> Iterator[tuple[Floats, float, bool]]:
             view, time_s = view_of(face), float(film.times_s[face.sample])
             follows = before is not None and face.sample == before.sample + 1
             if before is None or not follows or (film.is_clip and film.is_cut[face.sample]):
-                looks[stay] = _Look(view, time_s)
+                looks[stay] = TrackLook(view, time_s)
             else:
-                yield *looks[stay].compare(view), False
+                yield looks[stay].differences(view), looks[stay].highest_cosine(view), False
                 looks[stay].add(view, time_s)
             before = face
     for change in film.film.changes:
         is_hard = change.is_other_person and change.start_s == change.stop_s
         if is_hard and change.before in looks and change.after in faces:
-            yield *looks[change.before].compare(view_of(faces[change.after][0])), True
+            look, view = looks[change.before], view_of(faces[change.after][0])
+            yield look.differences(view), look.highest_cosine(view), True
 
 
 def other_people(films: Sequence[ReadFilm], seed: int = 0) -> dict[str, Floats]:

@@ -26,9 +26,6 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import rich_click as click
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import squareform
 
 from facetally.detection.boxes import heights, iou_matrix
 from facetally.detection.crops import CropRecipe, cut_crops
@@ -40,9 +37,11 @@ from facetally.detection.training.embedding_augment import FaceAugmentOptions, a
 from facetally.detection.training.embedding_faces import STORED_CROP, FaceFolder, FaceStore
 from facetally.detection.training.embedding_metrics import PairFigures, pair_figures, person_pairs
 from facetally.results.ledger import Ledger
+from facetally.tracks.people import clusters_of
 from facetally.truth.files import read_truth
 from facetally.truth.labels import LabelledBoxes, Truth
-from facetally.validation.matching import MAX_OFFSET_S, MIN_IOU
+from facetally.validation import identity_metrics
+from facetally.validation.matching import MAX_OFFSET_S, paired
 from facetally.validation.metrics import halves
 from facetally.video.reader import Frame, VideoReader
 from scripts.provenance import machine
@@ -262,9 +261,7 @@ def in_frame(
 
 def matched_boxes(first: FloatArray, second: FloatArray) -> list[tuple[int, int]]:
     """The pairs of boxes that overlap most, each box once."""
-    overlaps = iou_matrix(first, second)
-    pairs = zip(*linear_sum_assignment(-overlaps), strict=True)
-    return [(int(a), int(b)) for a, b in pairs if overlaps[a, b] >= MIN_IOU]
+    return paired(iou_matrix(first, second))
 
 
 def video_figures(
@@ -326,32 +323,27 @@ def people_figures(parts: Mapping[str, Sequence[SeenFace]], kind: str) -> dict[s
 
 
 def b_cubed(seen: Sequence[SeenFace], kind: str, threshold: float) -> dict[str, Any]:
-    """B-cubed precision, recall and F (Bagga & Baldwin, 1998) over faces in tracks, and the numbers of people.
+    """B-cubed precision, recall and F over faces in tracks, and the numbers of people.
 
     Args:
         seen: labelled faces; those in no track are left out.
         kind: of vectors.
         threshold: mean similarity from which on tracks of a video are joined; infinite: none are.
     """
-    precisions: list[float] = []
-    recalls: list[float] = []
-    labelled = counted = 0
-    for own in by_video(face for face in seen if face.track_id != NO_TRACK).values():
+    labelled: list[tuple[str, str]] = []
+    counted: list[tuple[str, int]] = []
+    for video, own in by_video(face for face in seen if face.track_id != NO_TRACK).items():
         people = joined_tracks(own, kind, threshold)
-        cluster = np.array([people[face.track_id] for face in own])
-        _, person = np.unique([face.person for face in own], return_inverse=True)
-        alike = (cluster[:, None] == cluster) & (person[:, None] == person)
-        precisions += (alike.sum(1) / (cluster[:, None] == cluster).sum(1)).tolist()
-        recalls += (alike.sum(1) / (person[:, None] == person).sum(1)).tolist()
-        labelled, counted = labelled + len(set(person.tolist())), counted + len(set(cluster.tolist()))
-    precision, recall = float(np.mean(precisions)), float(np.mean(recalls))
+        labelled += [(video, face.person) for face in own]
+        counted += [(video, people[face.track_id]) for face in own]
+    result = identity_metrics.b_cubed(labelled, counted)
     return {
-        "f": round(2 * precision * recall / (precision + recall), 4),
-        "precision": round(precision, 4),
-        "recall": round(recall, 4),
-        "faces": len(precisions),
-        "people_labelled": labelled,
-        "people_counted": counted,
+        "f": round(result.f1, 4),
+        "precision": round(result.precision, 4),
+        "recall": round(result.recall, 4),
+        "faces": len(labelled),
+        "people_labelled": len(set(labelled)),
+        "people_counted": len(set(counted)),
     }
 
 
@@ -365,15 +357,9 @@ def joined_tracks(seen: Sequence[SeenFace], kind: str, threshold: float) -> dict
         return {track: number for number, track in enumerate(tracks)}
     means = np.stack([np.mean([face.vectors[kind] for face in seen if face.track_id == t], axis=0) for t in tracks])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    distance = 1 - means @ means.T
     times = [{face.time_s for face in seen if face.track_id == track} for track in tracks]
-    for a, b in combinations(range(len(tracks)), 2):
-        if times[a] & times[b]:
-            distance[a, b] = distance[b, a] = 1000.0
-    np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(np.maximum(distance, 0), checks=False), "average")
-    numbers = fcluster(tree, 1 - threshold, "distance")
-    return dict(zip(tracks, numbers.tolist(), strict=True))
+    is_together = np.array([[bool(one & other) for other in times] for one in times])
+    return dict(zip(tracks, clusters_of(means, is_together, threshold).tolist(), strict=True))
 
 
 def by_video(seen: Iterable[SeenFace]) -> dict[str, list[SeenFace]]:

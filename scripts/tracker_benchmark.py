@@ -29,7 +29,7 @@ from rich.table import Table
 from facetally.detection.tracker import NO_TRACK
 from facetally.formatting import percent
 from facetally.options import Sampling
-from facetally.results.ledger import Ledger
+from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, read_table
 from facetally.truth.files import read_truth
 from facetally.truth.labels import Ints, Truth
@@ -39,6 +39,7 @@ from facetally.validation.matching import MIN_IOU, compared_frames, paired, samp
 from facetally.validation.metrics import Figures, halves
 from facetally.validation.tracking import TrackingOutcome, appearance_numbers, evaluate_tracking
 from facetally.validation.tracking_figures import total, tracking_figures
+from facetally.validation.validate import on_frames_of
 from scripts.check_tracking_metrics import environment
 
 PACKAGE = "trackers==2.6.1"
@@ -115,7 +116,8 @@ class Clip:
 @click.option("--environment", "environment_folder", type=FOLDER, help="To keep and use again.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where to write all figures.")
 def main(outs: tuple[Path, ...], truth_folder: Path, environment_folder: Path | None, json_file: Path | None) -> None:
-    truths = {out: on_frames(out, read_truth(truth_folder)) for out in outs}
+    labels = read_truth(truth_folder)
+    truths = {out: on_frames_of(labels, labelled_rows(out, labels)) for out in outs}
     truth = truths[outs[0]]
     clips = read_clips(outs[0], truth)
     first, second = halves(truth.source(clip.name) for clip in clips)
@@ -139,24 +141,19 @@ def main(outs: tuple[Path, ...], truth_folder: Path, environment_folder: Path | 
         json_file.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def on_frames(out: Path, truth: Truth) -> Truth:
-    """The labels with boxes in the pixels of the frames that a run displayed."""
+def labelled_rows(out: Path, truth: Truth) -> dict[str, VideoRow]:
+    """The rows of the videos of a run that have labelled boxes, by their names in the labels."""
     rows = {row.video: row for row in Ledger(out).rows() if row.status != "failed"}
-    sizes_px = {
-        name: (rows[run_name].displayed_width_px, rows[run_name].displayed_height_px)
-        for name, run_name in matched_names(truth.boxes, rows).items()
-    }
-    return truth.on_frames({name: size for name, size in sizes_px.items() if all(size)})
+    return {name: rows[run_name] for name, run_name in matched_names(truth.boxes, rows).items()}
 
 
 def read_clips(out: Path, truth: Truth) -> list[Clip]:
     """The labelled videos of a run that have boxes."""
     ledger = Ledger(out)
-    rows = {row.video: row for row in ledger.rows() if row.status != "failed"}
     clips = []
-    for name, run_name in sorted(matched_names(truth.boxes, rows).items()):
-        faces = read_table(ledger.path("faces", rows[run_name].video_id), FACES).to_pandas()
-        stored = ledger.provenance(rows[run_name].video_id)["options"]
+    for name, row in sorted(labelled_rows(out, truth).items()):
+        faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
+        stored = ledger.provenance(row.video_id)["options"]
         kept = faces[faces["time_s"] <= truth.until_s(name) + 1].reset_index(drop=True)
         clips.append(Clip(name, kept, Sampling(**stored["sampling"])))
     return clips

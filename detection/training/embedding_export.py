@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from torch.nn import functional
 from facetally.detection.crops import CropRecipe
 from facetally.detection.embedding import CARD, INPUT, OUTPUT
 from facetally.detection.training.embedding_network import EmbeddingNetwork, as_input
-from facetally.files import whole_file
+from facetally.detection.training.onnx_file import onnx_model, write_onnx
 
 MIN_STORED = 256
 """Smaller tensors keep float32: they are thresholds, shapes and biases."""
@@ -46,26 +45,15 @@ def export_embedding(network: EmbeddingNetwork, path: Path, crop: CropRecipe, ca
     side = network.options.size_px
     if crop.size_px != side:
         raise ValueError(f"the network takes crops of {side} px, the recipe cuts {crop.size_px} px")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
-        program = torch.onnx.export(
-            _FromBytes(network).eval(),
-            (torch.zeros(2, side, side, 3, dtype=torch.uint8),),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes={"crops": {0: torch.export.Dim("batch", min=1)}},
-            dynamo=True,
-            optimize=True,
-            verbose=False,
-        )
-    proto = cast(torch.onnx.ONNXProgram, program).model_proto
-    for item in (*proto.graph.node, *proto.functions):  # file names and stack traces of the exporting machine
-        del item.metadata_props[:]
-    proto.graph.ClearField("metadata_props")
+    proto = onnx_model(
+        _FromBytes(network),
+        torch.zeros(2, side, side, 3, dtype=torch.uint8),
+        input_name=INPUT,
+        output_names=[OUTPUT],
+        dynamic_shapes={"crops": {0: torch.export.Dim("batch", min=1)}},
+    )
     _store_as_float16(proto.graph)
-    proto.metadata_props.add(key=CARD, value=json.dumps({**card, "crop": crop.as_dict()}))
-    with whole_file(path) as temporary:
-        temporary.write_bytes(proto.SerializeToString())
+    write_onnx(proto, path, {CARD: json.dumps({**card, "crop": crop.as_dict()})})
 
 
 def _store_as_float16(graph: Any) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import nn
 
 from facetally.detection.training.network import STRIDES, ScrfdNetwork
-from facetally.files import whole_file
+from facetally.detection.training.onnx_file import onnx_model, write_onnx
 
 COARSEST = STRIDES[-1]
 MAX_CELLS = 512
@@ -42,23 +40,11 @@ def export_scrfd(network: ScrfdNetwork, path: Path, metadata: Mapping[str, str],
     """
     names = [f"{role}_{stride}" for role in ("score", "bbox", "kps") for stride in STRIDES]
     rows, columns = (COARSEST * torch.export.Dim(name, min=1, max=MAX_CELLS) for name in ("rows", "columns"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
-        program = torch.onnx.export(
-            _NineOutputs(network, score_shift).eval(),
-            (torch.zeros(2, 3, 2 * COARSEST, 3 * COARSEST),),
-            input_names=["input"],
-            output_names=names,
-            dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1), 2: rows, 3: columns}},
-            dynamo=True,
-            optimize=True,
-            verbose=False,
-        )
-    proto = cast(torch.onnx.ONNXProgram, program).model_proto
-    for item in (*proto.graph.node, *proto.functions):  # file names and stack traces of the exporting machine
-        del item.metadata_props[:]
-    proto.graph.ClearField("metadata_props")
-    for key, value in metadata.items():
-        proto.metadata_props.add(key=key, value=value)
-    with whole_file(path) as temporary:
-        temporary.write_bytes(proto.SerializeToString())
+    proto = onnx_model(
+        _NineOutputs(network, score_shift),
+        torch.zeros(2, 3, 2 * COARSEST, 3 * COARSEST),
+        input_name="input",
+        output_names=names,
+        dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1), 2: rows, 3: columns}},
+    )
+    write_onnx(proto, path, metadata)

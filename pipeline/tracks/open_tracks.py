@@ -6,7 +6,7 @@ best faces of two tracks, one after the other and near each other, show the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -138,9 +138,9 @@ class OpenTracks:
             The tracks that are over, and for each track that was joined now the earlier track.
         """
         self._shot += is_cut
-        for index in np.flatnonzero(tracked.track_ids != NO_TRACK):
-            self._add_face(frame, tracked, int(index))
-        self._keep_best(frame, tracked, quality)
+        indices = np.flatnonzero(tracked.track_ids != NO_TRACK).tolist()
+        track_of = {index: self._add_face(frame, tracked, index) for index in indices}
+        self._keep_best(frame, tracked, quality, track_of)
         for track_id in tracked.ended_ids:
             track = self._open[self._root_of(track_id)]
             track.is_over |= track.tip == track_id  # one that was joined by a later track goes on as that
@@ -159,7 +159,8 @@ class OpenTracks:
         joined = self._join()
         return self._close(np.inf), joined
 
-    def _add_face(self, frame: Frame, tracked: TrackedFaces, index: int) -> None:
+    def _add_face(self, frame: Frame, tracked: TrackedFaces, index: int) -> _OpenTrack:
+        """Adds a face to its track, which is returned."""
         box = tracked.faces.boxes[index : index + 1]
         here = TrackEnd(frame.time_s, geometry.centres(box)[0], float(geometry.sizes(box)[0]), self._shot)
         track_id = self._root_of(tracked.track_ids[index])
@@ -170,6 +171,7 @@ class OpenTracks:
         track.screen_time_s += frame.duration_s
         track.face_count += 1
         track.height_sum_px += float(geometry.heights(box)[0])
+        return track
 
     def _root_of(self, track_id: int) -> int:
         """The id of the appearance that a track of the tracker belongs to."""
@@ -186,13 +188,15 @@ class OpenTracks:
             if first.time_s - track.last.time_s <= max_gap_s and may_link(track.last, first, link)
         ]
 
-    def _keep_best(self, frame: Frame, tracked: TrackedFaces, quality: npt.NDArray[np.float32]) -> None:
+    def _keep_best(
+        self,
+        frame: Frame,
+        tracked: TrackedFaces,
+        quality: npt.NDArray[np.float32],
+        track_of: Mapping[int, _OpenTrack],
+    ) -> None:
         """Cuts crops of the faces that can be among the best of their track."""
         count = self._options.following.best_crops
-        track_of = {
-            int(index): self._open[self._root_of(tracked.track_ids[index])]
-            for index in np.flatnonzero(tracked.track_ids != NO_TRACK)
-        }
         chosen = [
             index
             for index, track in track_of.items()

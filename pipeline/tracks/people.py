@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
@@ -39,11 +40,25 @@ def people_in_video(tracks: Sequence[SeenTrack], options: PeopleOptions) -> dict
     tracks = sorted(tracks, key=lambda track: (track.first_s, track.track_id))
     if len(tracks) < 2:
         return {track.track_id: 0 for track in tracks}
-    vectors = np.stack([track.vector for track in tracks]).astype(np.float64)
-    distances = np.clip(1 - vectors @ vectors.T, 0, 2)
+    vectors = np.stack([track.vector for track in tracks])
     first_s, last_s = (np.array([getattr(track, name) for track in tracks]) for name in ("first_s", "last_s"))
-    distances[(first_s[:, None] <= last_s[None]) & (first_s[None] <= last_s[:, None])] = APART
-    np.fill_diagonal(distances, 0)
-    clusters = fcluster(linkage(squareform(distances), "average"), 1 - options.min_likeness, "distance")
+    is_together = (first_s[:, None] <= last_s[None]) & (first_s[None] <= last_s[:, None])
+    clusters = clusters_of(vectors, is_together, options.min_likeness)
     numbers = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters.tolist()))}
     return {track.track_id: numbers[int(cluster)] for track, cluster in zip(tracks, clusters, strict=True)}
+
+
+def clusters_of(vectors: FloatArray, is_apart: npt.NDArray[np.bool_], min_likeness: float) -> npt.NDArray[np.int32]:
+    """(N,) the number of each vector's cluster, by average linkage.
+
+    Args:
+        vectors: (N, D) unit vectors, at least two.
+        is_apart: (N, N) which pairs are never in one cluster; the diagonal does not count.
+        min_likeness: lowest mean cosine of two clusters that are joined.
+    """
+    precise = vectors.astype(np.float64)
+    distances = np.clip(1 - precise @ precise.T, 0, 2)
+    distances[is_apart] = APART
+    np.fill_diagonal(distances, 0)
+    tree = linkage(squareform(distances), "average")
+    return np.asarray(fcluster(tree, 1 - min_likeness, "distance"), np.int32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,12 +120,17 @@ def evaluate_videos(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow])
         truth: the labels.
         labelled: the run's row of each labelled video, by its name in the labels.
     """
-    truth = _on_frames(truth, labelled)
+    truth = on_frames_of(truth, labelled)
     return Outcomes.joined(_video_outcomes(ledger, truth, name, row) for name, row in sorted(labelled.items()))
 
 
-def _on_frames(truth: Truth, labelled: dict[str, VideoRow]) -> Truth:
-    """The labels with boxes in the pixels of the run's faces; runs of facetally 0.1 did not state the size."""
+def on_frames_of(truth: Truth, labelled: Mapping[str, VideoRow]) -> Truth:
+    """The labels with boxes in the pixels of the run's faces; runs of facetally 0.1 did not state the size.
+
+    Args:
+        truth: the labels.
+        labelled: the run's row of each labelled video, by its name in the labels.
+    """
     sizes_px = {name: (row.displayed_width_px, row.displayed_height_px) for name, row in labelled.items()}
     return truth.on_frames({name: size for name, size in sizes_px.items() if all(size)})
 
@@ -138,7 +143,7 @@ def _video_outcomes(ledger: Ledger, truth: Truth, name: str, row: VideoRow) -> O
 
 def evaluate_tracks(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Iterator[TrackingOutcome]:
     """Compares the tracks of all labelled videos with the labelled boxes; arguments as for `evaluate_videos`."""
-    truth = _on_frames(truth, labelled)
+    truth = on_frames_of(truth, labelled)
     for name, row in sorted(labelled.items()):
         faces, tracks, stored = _results(ledger, row)
         sampling = Sampling(**stored.get("sampling", {}))

@@ -77,7 +77,7 @@ def pairs(count: int = 400) -> Pairs:
 
 def test_the_evidence_for_a_cut_is_that_of_the_detector() -> None:
     images = [picture(seed, 360) for seed in range(4)]
-    thumbnails = [shots._Thumbnail(image, 0.0) for image in images]
+    thumbnails = [shots.Thumbnail(image, 0.0) for image in images]
     expected = [shots.cut_evidence(*two) for two in pairwise(thumbnails)]
     values = shot_values([np.asarray(own.image, np.uint8) for own in thumbnails])
     assert PRESENT.cut_evidence(values).tolist() == pytest.approx(expected)
