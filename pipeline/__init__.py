@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facetally.errors import ModelError, OptionError, OutputError, PipelineError, TruthError, VideoError
-    from facetally.jobs import compare_runs as compare
-    from facetally.jobs import predict_images as predict
-    from facetally.jobs import report_run as report
-    from facetally.jobs import run_folder as run
-    from facetally.jobs import tally_run as tally
-    from facetally.jobs import validate_run as validate
+    from facetally.jobs.images import predict_images as predict
+    from facetally.jobs.labels import compare_runs as compare
+    from facetally.jobs.labels import validate_run as validate
+    from facetally.jobs.runs import run_folder as run
+    from facetally.jobs.sums import report_run as report
+    from facetally.jobs.sums import tally_run as tally
     from facetally.options import RunOptions
     from facetally.results.run_tables import Run
 
@@ -44,9 +44,9 @@ __all__ = [
     "validate",
 ]
 _PLACES = {
-    **{name: f"facetally.jobs:{name}_run" for name in ("report", "tally", "validate")},
-    **{"compare": "facetally.jobs:compare_runs", "run": "facetally.jobs:run_folder"},
-    **{"predict": "facetally.jobs:predict_images"},
+    **{name: f"facetally.jobs.sums:{name}_run" for name in ("report", "tally")},
+    **{"compare": "facetally.jobs.labels:compare_runs", "validate": "facetally.jobs.labels:validate_run"},
+    **{"predict": "facetally.jobs.images:predict_images", "run": "facetally.jobs.runs:run_folder"},
     **{name: f"facetally.errors:{name}" for name in __all__ if name.endswith("Error")},
     **{"Run": "facetally.results.run_tables:Run", "RunOptions": "facetally.options:RunOptions"},
 }

@@ -38,7 +38,7 @@ from facetally.batch.worker import Heartbeat, Job, WorkerTask
 from facetally.batch.worker_pool import allocate_workers, available_cores
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.inputs import InputVideo, find_videos
-from facetally.jobs import NoProgress
+from facetally.jobs.runs import NoProgress
 from facetally.models.engines import Engines, load_engines
 from facetally.options import ComputeDevice, RunOptions, Sampling, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow

@@ -25,7 +25,7 @@ import pandas as pd
 from facetally.detection.faces import ImageArray
 from facetally.errors import VideoError
 from facetally.inputs import InputVideo, find_videos
-from facetally.jobs import run_folder
+from facetally.jobs.runs import run_folder
 from facetally.options import Sampling
 from facetally.video.reader import VideoReader
 

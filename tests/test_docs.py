@@ -17,7 +17,7 @@ import pytest
 from drawn_world import engines, one_person
 
 import facetally
-import facetally.jobs
+import facetally.jobs.images
 from facetally.cli.main import main
 from scripts.write_reference import COMMAND, pages
 

@@ -14,8 +14,8 @@ import pytest
 from drawn_world import FailingDetector, engines, one_person
 
 import facetally
-from facetally import jobs
 from facetally.batch import prepare
+from facetally.jobs import images, runs
 from facetally.results.ledger import Ledger
 
 LABELS = """video,person,gender,start_s,end_s
@@ -33,7 +33,7 @@ print("videos:", len(run.videos()))
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs use the networks of the drawn world."""
     monkeypatch.setattr(prepare, "load_engines", lambda *_, **__: engines())
-    monkeypatch.setattr(jobs, "load_engines", lambda *_, **__: engines())
+    monkeypatch.setattr(images, "load_engines", lambda *_, **__: engines())
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_an_unexpected_error_that_ends_a_run_is_in_the_log(
     def failing(*_: object, **__: object) -> None:
         raise ZeroDivisionError("unexpected")
 
-    monkeypatch.setattr(jobs, "run_videos", failing)
+    monkeypatch.setattr(runs, "run_videos", failing)
     with pytest.raises(ZeroDivisionError):
         facetally.run(clip, out=tmp_path / "out")
     assert "ZeroDivisionError: unexpected" in (tmp_path / "out" / "log.txt").read_text()

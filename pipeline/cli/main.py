@@ -39,7 +39,7 @@ def info(video: Path, stream: int | None) -> None:
 
     Example: facetally info clip.mp4
     """
-    from facetally.cli.printing import print_info
+    from facetally.cli.printing_run import print_info
 
     print_info(video, -1 if stream is None else stream)
 

@@ -25,7 +25,7 @@ def models_list(models_dir: Path | None) -> None:
 
     Example: facetally models list
     """
-    from facetally.cli.printing import print_models
+    from facetally.cli.printing_run import print_models
 
     print_models(models_dir)
 

@@ -61,7 +61,7 @@ def predict(
     Example: facetally predict photos/ --annotate annotated/
     """
     from facetally.cli.progress import models_line
-    from facetally.jobs import predict_images
+    from facetally.jobs.images import predict_images
 
     with _shown_bar() as on_image:
         predictions = predict_images(

@@ -154,7 +154,7 @@ def run(
         **{"untrained_backbone": allow_untrained, "force": force},
     }
     if dry_run:
-        from facetally.jobs import plan_folder
+        from facetally.jobs.runs import plan_folder
 
         _print_plan(plan_folder(inputs, out, **given))
         return
@@ -174,9 +174,10 @@ def _print_plan(plan: Plan) -> None:
 
 def _run_and_print(inputs: tuple[str, ...], out: Path, given: dict[str, Any]) -> None:
     """Runs and prints the tally; after Ctrl-C or SIGTERM the finished videos stay stored."""
-    from facetally.cli.printing import print_passed_over, print_problems, print_tally
+    from facetally.cli.printing_run import print_passed_over, print_problems
+    from facetally.cli.printing_tally import print_tally
     from facetally.cli.progress import shown_progress
-    from facetally.jobs import run_folder
+    from facetally.jobs.runs import run_folder
     from facetally.results.ledger import Ledger
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -203,7 +204,7 @@ def status(out: Path) -> None:
 
     Example: facetally status out
     """
-    from facetally.cli.printing import print_status
+    from facetally.cli.printing_run import print_status
     from facetally.results.ledger import Ledger
 
     if not print_status(Ledger(out)):

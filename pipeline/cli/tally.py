@@ -10,7 +10,7 @@ import rich_click as click
 from facetally.cli.options import OUT
 
 if TYPE_CHECKING:
-    from facetally.cli.printing import Grouping
+    from facetally.cli.printing_tally import Grouping
 
 MIN_CELL = click.option(
     "--min-cell",
@@ -55,8 +55,8 @@ def tally(
 
     Example: facetally tally out --bin 15m --by time
     """
-    from facetally.cli.printing import print_corrections, print_tally
-    from facetally.jobs import tally_run
+    from facetally.cli.printing_tally import print_corrections, print_tally
+    from facetally.jobs.sums import tally_run
 
     sums = tally_run(out, bin=bin_text, min_confidence=min_confidence, min_cell=min_cell, calibration=calibration)
     print_tally(sums.table, by)
@@ -89,6 +89,6 @@ def report(out: Path, page: Path | None, min_confidence: float | None, min_cell:
 
     Example: facetally report out
     """
-    from facetally.jobs import report_run
+    from facetally.jobs.sums import report_run
 
     click.echo(report_run(out, page, min_confidence=min_confidence, min_cell=min_cell, calibration=calibration))

@@ -47,8 +47,8 @@ def validate(
 
     Example: facetally validate out --truth truth --target 0.85
     """
-    from facetally.cli.printing import print_validation
-    from facetally.jobs import validate_run
+    from facetally.cli.printing_validation import print_validation
+    from facetally.jobs.labels import validate_run
 
     result = validate_run(
         out,
@@ -78,8 +78,8 @@ def compare(run_a: Path, run_b: Path, truth_folder: Path, path: Path | None) -> 
 
     Example: facetally compare out-a out-b --truth truth
     """
-    from facetally.cli.printing import print_comparison
-    from facetally.jobs import compare_runs
+    from facetally.cli.printing_validation import print_comparison
+    from facetally.jobs.labels import compare_runs
 
     print_comparison(compare_runs(run_a, run_b, truth_folder, path=path), str(run_a), str(run_b))
 

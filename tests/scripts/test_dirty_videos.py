@@ -8,7 +8,7 @@ from drawn_world import engines
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
 from facetally.inputs import InputVideo
-from facetally.jobs import NoProgress
+from facetally.jobs.runs import NoProgress
 from facetally.options import RunOptions, Sampling, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.video.reader import VideoReader

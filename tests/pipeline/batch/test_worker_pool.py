@@ -23,7 +23,7 @@ from facetally.batch.worker import Heartbeat, Job, WorkerTask, _send_heartbeats
 from facetally.batch.worker_pool import allocate_workers, run_workers
 from facetally.errors import OptionError
 from facetally.inputs import find_videos
-from facetally.jobs import NoProgress
+from facetally.jobs.runs import NoProgress
 from facetally.options import RunOptions, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, read_table

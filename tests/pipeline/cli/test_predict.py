@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 from drawn_world import ColourClassifier, Square, background, engines
 
-from facetally import jobs
 from facetally.cli.main import main
 from facetally.gender.attributes import Attributes
 from facetally.images.predict import STILL_DETECTION
+from facetally.jobs import images as image_jobs
 from facetally.models.engines import Engines
 from facetally.options import ClassificationOptions, RunOptions
 
@@ -42,7 +42,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> li
         return replace(engines(), classifier=AgeingClassifier(), models=models, embedding=None)
 
     if "real" not in request.keywords:
-        monkeypatch.setattr(jobs, "load_engines", load)
+        monkeypatch.setattr(image_jobs, "load_engines", load)
     return arguments_of_calls
 
 

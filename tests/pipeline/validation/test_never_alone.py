@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from labelled_world import VIDEO, boxes_of, face_rows, person, stored, times, track_outcome, track_row, truth_of
 
-from facetally.cli.printing import print_validation
+from facetally.cli.printing_validation import print_validation
 from facetally.truth.labels import LabelledPerson, Truth
 from facetally.validation.metrics import matchable_shares, share_figures
 from facetally.validation.outcomes import Outcomes

@@ -15,7 +15,7 @@ from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
 from facetally.errors import OptionError, OutputError, TruthError
 from facetally.inputs import find_videos
-from facetally.jobs import NoProgress
+from facetally.jobs.runs import NoProgress
 from facetally.options import ClassificationOptions, RunOptions
 from facetally.quantification import correction
 from facetally.results.ledger import Ledger

@@ -15,7 +15,7 @@ from labelled_world import person, times
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
 from facetally.inputs import InputVideo, find_videos
-from facetally.jobs import NoProgress
+from facetally.jobs.runs import NoProgress
 from facetally.options import RunOptions
 from facetally.results.ledger import Ledger
 from facetally.truth.formats.importer import READERS, import_truth
