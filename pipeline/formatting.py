@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 
 
 def percent(share: float) -> str:
@@ -17,3 +18,8 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def command(*words: object) -> str:
+    """A command as one types it in a shell: words with spaces, quotes or a dollar sign are quoted."""
+    return shlex.join(str(word) for word in words)
