@@ -6,6 +6,9 @@ import numpy as np
 
 from facetally.detection.faces import FloatArray, IntArray
 
+SUPPRESSION_BLOCK = 32
+"""Boxes that are compared with all others at once."""
+
 
 def widths(boxes: FloatArray) -> FloatArray:
     """(N,) widths in pixels, never negative."""
@@ -52,10 +55,14 @@ def non_maximum_suppression(boxes: FloatArray, scores: FloatArray, max_iou: floa
     A box is dropped if its overlap with a better kept box exceeds `max_iou`.
     """
     left = np.argsort(-scores, kind="stable")
-    kept = []
-    while len(left):  # a row at a time: the whole matrix of a noisy image would not fit into memory
-        best, left = left[0], left[1:]
-        kept.append(best)
-        if len(left):
-            left = left[iou_matrix(boxes[best][None], boxes[left])[0] <= max_iou]
-    return np.array(kept, np.int64)
+    kept = [np.zeros(0, np.int64)]
+    while len(left):  # a block at a time: the whole matrix of a noisy image would not fit into memory
+        block, left = left[:SUPPRESSION_BLOCK], left[SUPPRESSION_BLOCK:]
+        overlaps = iou_matrix(boxes[block], boxes[block]) > max_iou
+        is_kept = np.ones(len(block), bool)
+        for row in range(len(block)):
+            if is_kept[row]:
+                is_kept[row + 1 :] &= ~overlaps[row, row + 1 :]
+        kept.append(block[is_kept])
+        left = left[~(iou_matrix(boxes[kept[-1]], boxes[left]) > max_iou).any(axis=0)]
+    return np.concatenate(kept)

@@ -56,23 +56,32 @@ class Detections:
         return right / self.asked_count if self.asked_count else float("nan")
 
 
-def matched(found: Sequence[Faces], labelled: Sequence[LabelledFaces]) -> Detections:
-    """Matches the detections of each image to its faces, best score first."""
+def matched(found: Sequence[Faces], labelled: Sequence[LabelledFaces], *, pixel: float = 0.0) -> Detections:
+    """Matches the detections of each image to its faces, best score first.
+
+    Args:
+        found: of each image.
+        labelled: of each image.
+        pixel: added to the width and height of every box: 1 where a box is counted in pixels, including its last ones.
+    """
     scores, is_right = [np.zeros(0)], [np.zeros(0, bool)]
     for faces, labels in zip(found, labelled, strict=True):
-        right, counts = _matched_in_image(faces, labels)
+        right, counts = _matched_in_image(faces, labels, pixel)
         scores.append(faces.scores[counts].astype(np.float64))
         is_right.append(right[counts])
     asked_count = sum(int(labels.is_asked.sum()) for labels in labelled)
     return Detections(np.concatenate(scores), np.concatenate(is_right), asked_count)
 
 
-def _matched_in_image(faces: Faces, labels: LabelledFaces) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _matched_in_image(
+    faces: Faces, labels: LabelledFaces, pixel: float
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Two (N,): whether a detection is a true positive, and whether it counts."""
     is_right, counts = np.zeros(len(faces), bool), np.ones(len(faces), bool)
     if not len(faces) or not len(labels.boxes):
         return is_right, counts
-    overlaps = geometry.iou_matrix(faces.boxes, labels.boxes)
+    grown = np.array([0, 0, pixel, pixel], np.float32)
+    overlaps = geometry.iou_matrix(faces.boxes + grown, labels.boxes + grown)
     best = overlaps.argmax(axis=1)
     taken = np.zeros(len(labels.boxes), bool)
     for row in np.argsort(-faces.scores, kind="stable"):

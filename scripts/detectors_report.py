@@ -23,10 +23,11 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 OURS, PEER, TEACHER = "ours", "scrfd_500m", "scrfd_2.5g"
 STAGE = "ours@"
 """Prefix of the names of our detector at stages of its training, followed by, for example, "14 epochs"."""
-ASKED_LEVELS = ("easy", "medium")
-"""Levels of average precision that have a target."""
-PEER_SHARE = 0.95
-"""The share of the average precision of the official 500M that ours should reach."""
+ASKED_SHARES = {"easy": 0.95, "medium": 0.95, "hard": 0.85}
+"""The share of the average precision of the official 500M that ours should reach, by level."""
+PUBLISHED = {"scrfd_500m": (0.910, 0.884, 0.695), "scrfd_2.5g": (0.938, 0.920, 0.771)}
+"""Average precision of the official networks with five points on easy, medium and hard, as their authors publish it
+(insightface, detection/scrfd/README.md, VGA resolution)."""
 
 
 @click.command(help=__doc__)
@@ -49,7 +50,10 @@ def detectors_page(figures: Figures, losses: Sequence[float]) -> str:
         "# Face detectors\n\nWritten by `python -m scripts.detectors_report` from `detectors.json`, of "
         f"{figures['date']}, {figures['machine']}.\n\n```\n{figures['command']}\n```",
         HEADER + "\n" + "\n".join(target.row(figures) for target in TARGETS),
-        f"## Images\n\nAverage precision on {counts['wider_val']} of WIDER FACE's validation images (long side "
+        "## Images, complete\n\nAll 3,226 images of WIDER FACE's validation set at a long side of 640 px, by the "
+        "protocol of its authors; recall of the hard level's faces by their height at that size, at a score of 0.5.\n\n"
+        + complete_table(figures["wider_val"]),
+        f"## Images, a part\n\nAverage precision on {counts['wider_val']} of WIDER FACE's validation images (long side "
         f"512 px; its own easy, medium and hard faces) and {counts['fddb']} of FDDB, at an input of 640 px; recall of "
         "WIDER's faces by their height in the stored image, at a score of 0.5; milliseconds per 640 x 360 frame.\n\n"
         + image_table(finished),
@@ -63,15 +67,19 @@ def detectors_page(figures: Figures, losses: Sequence[float]) -> str:
 
 
 def precision_ratio(level: str) -> Callable[[Figures], float]:
-    """Our average precision divided by that of the official 500M."""
-    return lambda figures: (
-        figures["detectors"][OURS]["wider_val"][level] / figures["detectors"][PEER]["wider_val"][level]
-    )
+    """Our average precision on the complete validation set, divided by that of the official 500M."""
+    return lambda figures: figures["wider_val"][OURS][level] / figures["wider_val"][PEER][level]
 
 
-def people_ratio(figures: Figures) -> float:
-    """The share of the people with faces of 30 px or more found by the official 500M that ours finds too."""
-    return float(figures["video"][OURS]["of_those_found_by"][PEER])
+def recall_loss(figures: Figures) -> float:
+    """Recall of the official 500M for faces from 32 px on the complete validation set, minus ours."""
+    ours, peer = (figures["wider_val"][name]["recall_by_height_px"]["from 32"] for name in (OURS, PEER))
+    return float(peer - ours)
+
+
+def found_difference(figures: Figures) -> float:
+    """People found by ours, minus those found by the official 500M."""
+    return float(figures["video"][OURS]["found"] - figures["video"][PEER]["found"])
 
 
 def false_track_ratio(figures: Figures) -> float:
@@ -79,28 +87,26 @@ def false_track_ratio(figures: Figures) -> float:
     return float(figures["video"][OURS]["tracks_on_nobody"] / max(1, figures["video"][PEER]["tracks_on_nobody"]))
 
 
-def accuracy_loss(figures: Figures) -> float:
-    """The accuracy over people found with the official 2.5G, minus that with our detector."""
-    ours, teacher = (figures["video"][name]["people"]["accuracy"] for name in (OURS, TEACHER))
-    return float(teacher - ours)
+def end_to_end(figures: Figures) -> float:
+    """The accuracy over all labelled people with ours; a person who is not found is an error."""
+    return float(figures["video"][OURS]["people"]["end_to_end"]["accuracy"])
 
 
 TARGETS = (
-    Target(
-        "easy: share of the official 500M's precision", ">= 95 %", precision_ratio("easy"), ".1%", at_least(PEER_SHARE)
+    *(
+        Target(
+            f"{level}: share of the official 500M's precision",
+            f">= {share:.0%}".replace("%", " %"),
+            precision_ratio(level),
+            ".1%",
+            at_least(share),
+        )
+        for level, share in ASKED_SHARES.items()
     ),
-    Target(
-        "medium: share of the official 500M's precision",
-        ">= 95 %",
-        precision_ratio("medium"),
-        ".1%",
-        at_least(PEER_SHARE),
-    ),
-    Target(
-        "people from 30 px: share of those found by the official 500M", ">= 97 %", people_ratio, ".1%", at_least(0.97)
-    ),
-    Target("tracks on nobody, relative to the official 500M", "<= 1.5", false_track_ratio, ".2f", at_most(1.5)),
-    Target("accuracy of people, loss against the official 2.5G", "<= 1 point", accuracy_loss, ".1%", at_most(0.01)),
+    Target("recall from 32 px, loss against the official 500M", "<= 3 points", recall_loss, ".1%", at_most(0.03)),
+    Target("people found, more than by the official 500M", ">= 0", found_difference, "+.0f", at_least(0)),
+    Target("tracks on nobody, relative to the official 500M", "<= 1", false_track_ratio, ".2f", at_most(1)),
+    Target("people classified correctly, of all", ">= 94.5 %", end_to_end, ".1%", at_least(0.945)),
 )
 
 
@@ -125,13 +131,27 @@ def image_table(detectors: Figures) -> str:
     heights = list(next(iter(detectors.values()))["wider_val"]["recall_by_height_px"])
     rows: dict[str, Callable[[Figures], str]] = {
         **PRECISION,
-        **{
-            f"recall at {height.replace('-10000', ' and more')} px": _share("wider_val", "recall_by_height_px", height)
-            for height in heights
-        },
+        **{f"recall {_heights(height)} px": _share("wider_val", "recall_by_height_px", height) for height in heights},
         "ms per frame": lambda figures: f"{figures['milliseconds']:.1f}",
     }
     return _table(detectors, rows)
+
+
+def complete_table(detectors: Figures) -> str:
+    """One row per figure on the complete validation set, one column per detector."""
+    levels = tuple(ASKED_SHARES)
+    heights = list(next(iter(detectors.values()))["recall_by_height_px"])
+    rows = {level: _share(level) for level in levels}
+    rows |= {f"recall {_heights(height)} px": _share("recall_by_height_px", height) for height in heights}
+    table = _table(detectors, rows)
+    for name in [name for name in PUBLISHED if name in detectors]:
+        own = ", ".join(f"{level} {share:.1%}" for level, share in zip(levels, PUBLISHED[name], strict=True))
+        table += f"\n\nPublished of {name}: {own}."
+    return table
+
+
+def _heights(limits: str) -> str:
+    return limits if limits.startswith("from") else f"at {limits.replace('-10000', ' and more')}"
 
 
 def learning_section(stages: Mapping[int, Figures], losses: Sequence[float], peer: Figures) -> str:
@@ -141,7 +161,7 @@ def learning_section(stages: Mapping[int, Figures], losses: Sequence[float], pee
         "the loss of each epoch of the longest: " + ", ".join(f"{loss:.2f}" for loss in losses) + ".\n\n"
     )
     text += _table({f"{epochs} epochs": own for epochs, own in sorted(stages.items())}, PRECISION)
-    wanted = {level: PEER_SHARE * peer["wider_val"][level] for level in ASKED_LEVELS}
+    wanted = {level: share * peer["wider_val"][level] for level, share in ASKED_SHARES.items()}
     needed = {
         f"{level} {share:.1%}": epochs_to({n: own["wider_val"][level] for n, own in stages.items()}, share)
         for level, share in wanted.items()

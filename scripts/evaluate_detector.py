@@ -4,8 +4,9 @@
         --detector ours=models/facetally_scrfd_500m.onnx --detector scrfd_500m=PATH --run ours=OUT \\
         --run scrfd_500m=OUT --truth ../shared/truth --report reports/detectors.json
 
-WIDER FACE's easy, medium and hard faces are those of its authors. The images are a subset of its validation set at
-512 px, so the figures can be compared with each other but not with published ones. OUT is a folder of `facetally run`.
+WIDER FACE's easy, medium and hard faces are those of its authors. The images of --pictures are a subset of its
+validation set at 512 px, so their figures can be compared with each other but not with published ones; those of
+--wider-val are the complete set, by its authors' protocol. OUT is a folder of `facetally run`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from facetally.validation.metrics import people_figures
 from facetally.validation.outcomes import Outcomes
 from facetally.validation.validate import ValidateOptions, validate_run
 from scripts.provenance import machine
+from scripts.wider_face import read_wider_val, wider_figures
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -74,11 +76,20 @@ class LabelledImage:
 @click.option("--pictures", "images", type=FILE, required=True, help="A .zip of images.")
 @click.option("--table", type=FILE, required=True, help="Labels of the images, in the form of faces.csv.gz.")
 @click.option("--detector", "detectors", multiple=True, help="NAME=ONNX, or `haar`: OpenCV's cascade.")
+@click.option("--wider-val", type=FOLDER, help="WIDER_val/images of the complete validation set.")
+@click.option("--wider-truth", type=FOLDER, help="The folder with its published wider_*_val.mat.")
 @click.option("--run", "runs", multiple=True, help="NAME=OUT of a run with this detector over labelled video.")
 @click.option("--truth", type=FOLDER, help="The labels of that video.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON to write.")
 def main(
-    images: Path, table: Path, detectors: tuple[str, ...], runs: tuple[str, ...], truth: Path | None, report: Path
+    images: Path,
+    table: Path,
+    detectors: tuple[str, ...],
+    wider_val: Path | None,
+    wider_truth: Path | None,
+    runs: tuple[str, ...],
+    truth: Path | None,
+    report: Path,
 ) -> None:
     corpora = {name: list(labelled_images(images, table, name)) for name in CORPORA}
     figures: dict[str, Any] = {
@@ -88,14 +99,19 @@ def main(
         "pictures": {name: len(corpus) for name, corpus in corpora.items()},
         "detectors": {},
     }
+    detect_by_name: dict[str, Detect] = {}
     for text in detectors:
         name, _, path = text.partition("=")
-        detect = haar() if name == "haar" else scrfd(Path(path))
+        detect_by_name[name] = detect = haar() if name == "haar" else scrfd(Path(path))
         own = {set_name: set_figures(detect, corpus) for set_name, corpus in corpora.items()}
         timed = detect if name == "haar" else scrfd(Path(path), TIMED_OPTIONS)
         frame = np.asarray(cv2.resize(corpora[CORPORA[0]][0].image, TIMED_WH), np.uint8)
         figures["detectors"][name] = own | {"milliseconds": round(milliseconds(timed, frame), 1)}
         click.echo(f"{name}: {json.dumps(figures['detectors'][name])}", err=True)
+    if wider_val and wider_truth:
+        complete = read_wider_val(wider_val, wider_truth)
+        with click.progressbar(length=len(complete), label="WIDER FACE validation", file=sys.stderr) as bar:
+            figures["wider_val"] = wider_figures(detect_by_name, complete, lambda: bar.update(1))
     if runs and truth:
         outs = dict(run.split("=", 1) for run in runs)
         outcomes = {
