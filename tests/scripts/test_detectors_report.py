@@ -69,7 +69,7 @@ def test_reached_and_missed_targets_are_marked() -> None:
 def test_detectors_are_shown_side_by_side() -> None:
     page = detectors_page(FIGURES, LOSSES)
     assert line(page, "easy |") == "| easy | 86.0% | 90.0% | 93.0% |"
-    assert line(page, "recall from 32 px") == "| recall from 32 px | 65.0% | 70.0% | 80.0% |"
+    assert line(page, "recall from 32 px |") == "| recall from 32 px | 65.0% | 70.0% | 80.0% |"
     assert "Published of scrfd_500m: easy 91.0%, medium 88.4%, hard 69.5%." in page
     assert line(page, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
     assert line(page, "recall at 96 and more px") == "| recall at 96 and more px | 90.0% | 90.0% | 90.0% |"
