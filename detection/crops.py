@@ -23,6 +23,8 @@ ARCFACE_TEMPLATE_112 = np.array(
 
 Border = Literal["replicate", "black"]
 
+MAX_SIZE_PX = 1024
+MAX_TEMPLATE_SCALE = 10
 BORDERS: dict[Border, int] = {"replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT}
 
 
@@ -44,8 +46,10 @@ class CropRecipe:
     def __post_init__(self) -> None:
         if self.border not in BORDERS:
             raise ValueError(f"border must be one of {sorted(BORDERS)}, got {self.border!r}")
-        if self.size_px <= 0 or self.template_scale <= 0:
-            raise ValueError(f"size_px and template_scale must be positive, got {self}")
+        if not 0 < self.size_px <= MAX_SIZE_PX or not 0 < self.template_scale <= MAX_TEMPLATE_SCALE:
+            raise ValueError(
+                f"size_px must be in 1-{MAX_SIZE_PX} and template_scale in (0, {MAX_TEMPLATE_SCALE}], got {self}"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and checkpoints."""

@@ -7,7 +7,7 @@ finished, and never write or log them.
 from __future__ import annotations
 
 import functools
-import json
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from facetally.detection.crops import CropRecipe
 from facetally.detection.faces import FloatArray, ImageArray, check_array
+from facetally.files import parsed_json
 
 CARD = "card"
 """Key of the file's metadata under which the card is stored, as JSON; `crop` in it is the `CropRecipe`."""
@@ -38,9 +39,9 @@ class FaceEmbedder:
         self._path, self._threads = path, threads
         self._session = _open_session(path, threads)
         try:
-            card = json.loads(self._session.get_modelmeta().custom_metadata_map[CARD])
+            card = parsed_json(self._session.get_modelmeta().custom_metadata_map[CARD])
             self.recipe = CropRecipe(**card["crop"])
-            (self.dimensions,) = self._session.get_outputs()[0].shape[1:]
+            (self.dimensions,) = map(operator.index, self._session.get_outputs()[0].shape[1:])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a face embedding network: its card is missing or damaged") from error
 

@@ -30,6 +30,7 @@ class LinkOptions:
     max_size_ratio: float = 1.7
     """Largest factor by which the size may differ, up or down."""
     max_size_ratio_at_cut: float = 1.25
+    """The same across a cut."""
 
     def __post_init__(self) -> None:
         if not (-1 <= self.min_likeness <= 1 and -1 <= self.min_likeness_at_cut <= 1):

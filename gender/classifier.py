@@ -120,13 +120,17 @@ def _load_onnx(path: Path, device: Device, threads: int) -> tuple[Output, ModelC
         session = onnxruntime.InferenceSession(str(path), settings, providers=[provider])
         text = session.get_modelmeta().custom_metadata_map[ONNX_METADATA_KEY]
         card = ModelCard.from_json(text)
+        input_name = session.get_inputs()[0].name
+        blank = np.zeros((1, 3, card.crop["size_px"], card.crop["size_px"]), np.float32)
+        shape, wanted = session.run(None, {input_name: blank})[0].shape, (1, card.layout.column_count)
+        if shape != wanted:
+            raise ValueError(f"its output is {shape}, and its card says {wanted}")
     except KeyError as error:
         raise ValueError(f"{path} is not a facetally classifier: it has no card in its metadata") from error
     except Exception as error:  # onnxruntime raises its own, undocumented types
         raise ValueError(f"{path} is not a facetally classifier: {error}") from error
     if provider not in session.get_providers():
         raise RuntimeError("onnxruntime has no working CUDA provider here")
-    input_name = session.get_inputs()[0].name
     return lambda batch: session.run(None, {input_name: batch})[0], card
 
 

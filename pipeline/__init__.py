@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facetally.errors import ModelError, OptionError, OutputError, PipelineError, TruthError, VideoError
+    from facetally.jobs.corrections import correct_track as correct
+    from facetally.jobs.export import export_run as export
     from facetally.jobs.images import predict_images as predict
     from facetally.jobs.labels import compare_runs as compare
     from facetally.jobs.labels import validate_run as validate
     from facetally.jobs.runs import run_folder as run
+    from facetally.jobs.show import show_run as show
     from facetally.jobs.sums import report_run as report
     from facetally.jobs.sums import tally_run as tally
     from facetally.options import RunOptions
@@ -37,9 +40,12 @@ __all__ = [
     "VideoError",
     "__version__",
     "compare",
+    "correct",
+    "export",
     "predict",
     "report",
     "run",
+    "show",
     "tally",
     "validate",
 ]
@@ -47,6 +53,8 @@ _PLACES = {
     **{name: f"facetally.jobs.sums:{name}_run" for name in ("report", "tally")},
     **{"compare": "facetally.jobs.labels:compare_runs", "validate": "facetally.jobs.labels:validate_run"},
     **{"predict": "facetally.jobs.images:predict_images", "run": "facetally.jobs.runs:run_folder"},
+    "show": "facetally.jobs.show:show_run",
+    **{"correct": "facetally.jobs.corrections:correct_track", "export": "facetally.jobs.export:export_run"},
     **{name: f"facetally.errors:{name}" for name in __all__ if name.endswith("Error")},
     **{"Run": "facetally.results.run_tables:Run", "RunOptions": "facetally.options:RunOptions"},
 }

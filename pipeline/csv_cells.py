@@ -1,12 +1,12 @@
 """Escapes text in CSV tables so that a spreadsheet does not run it as a formula.
 
-Spreadsheets run a cell that begins with =, +, -, @, a tab or a line break as a formula (CWE-1236). An apostrophe in
-front makes them show it as text.
+Spreadsheets run a cell that begins with =, +, -, @ (also in full width), a tab or a line break as a formula (CWE-1236).
+An apostrophe in front makes them show it as text.
 """
 
 from __future__ import annotations
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 MARK = "'"
 
 

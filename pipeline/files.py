@@ -1,13 +1,17 @@
-"""Writes files atomically: a reader never sees an incomplete file, not even after a power failure."""
+"""Writes files atomically, so that a reader never sees an incomplete file; reads JSON that nobody need trust."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, Never
 
-from facetally.errors import OutputError
+from facetally.errors import OutputError, PipelineError
 
 
 @contextmanager
@@ -58,3 +62,72 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def read_json(path: Path, kind: type[PipelineError], *, fix: str, allow_nan: bool = False) -> dict[str, Any]:
+    """The object in a JSON file, in UTF-8 with or without byte order mark.
+
+    Args:
+        kind: of the error that is raised.
+        fix: of that error.
+        allow_nan: accept NaN and Infinity, which are not JSON, but which Python and others write.
+
+    Raises:
+        PipelineError: the file cannot be read, or `parsed_json` refuses its content, or that is not an object.
+    """
+    try:
+        content = parsed_json(path.read_bytes().decode("utf-8-sig"), allow_nan=allow_nan)
+    except OSError as error:
+        raise kind(f"{path} cannot be read: {error.strerror or error}", fix=fix) from error
+    except UnicodeDecodeError as error:
+        raise kind(f"{path} is not JSON: byte {error.start} is not UTF-8", fix=fix) from error
+    except ValueError as error:
+        raise kind(f"{path} is not JSON: {error}", fix=fix) from error
+    if not isinstance(content, dict):
+        raise kind(f"{path} holds a JSON {_json_type(content)}, not an object", fix=fix)
+    return content
+
+
+def parsed_json(text: str, *, allow_nan: bool = False) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, nested too deeply, has a number too large for Python, or has a key twice in one
+            object; also for NaN and Infinity, unless allowed. The message repeats nothing of the text.
+    """
+    hooks: dict[str, Any] = {} if allow_nan else {"parse_constant": _refused_constant, "parse_float": _finite}
+    try:
+        return json.loads(text, parse_int=_whole_number, object_pairs_hook=_unique_keys, **hooks)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refused_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not a number")
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _whole_number(digits: str) -> int:
+    limit = sys.get_int_max_str_digits()
+    if limit and len(digits.lstrip("-")) > limit:
+        raise ValueError(f"a number has {len(digits):,} digits")
+    return int(digits)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return content
+
+
+def _json_type(value: Any) -> str:
+    names = {list: "list", str: "text", bool: "true or false", int: "number", float: "number"}
+    return names.get(type(value), "null")

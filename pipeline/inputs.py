@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facetally.errors import OptionError
+from facetally.formatting import command, printable
 from facetally.video_files import Prober, companion, walked
 
 
@@ -54,22 +55,8 @@ def shown_path(path: Path) -> str:
     return printable(str(Path(os.path.realpath(path))))  # resolve() raises an error for circular links
 
 
-def printable(text: str) -> str:
-    r"""Escapes all characters that are not visible, or that change how the rest is displayed.
-
-    These are line breaks, terminal codes, marks that change the direction of writing, and bytes that are not UTF-8:
-    "a\nb", "\xff".
-    """
-    return "".join(c if c.isprintable() else _escape(c) for c in text)
-
-
 def _name(relative: str) -> str:
     return printable(relative.replace("\\", "\\\\"))  # else "a\\nb" could stand for two names
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape").decode("ascii")
 
 
 def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
@@ -152,7 +139,8 @@ def _every_file(inputs: Iterable[str], walk: Callable[[Path], Iterator[Path]]) -
         elif re.search(r"%\d*d", path.name):
             raise OptionError(
                 f"{text} stands for a sequence of images, which is not read as a video",
-                fix=f"make a video of them: ffmpeg -framerate 25 -i '{text}' -crf 15 images.mp4",
+                fix="make a video of them: "
+                + command("ffmpeg", "-framerate", 25, "-i", path, "-crf", 15, "images.mp4"),
             )
         else:
             raise OptionError(f"no such file or folder: {text}", fix="check the path; quote it if it has spaces")

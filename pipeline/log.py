@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facetally.errors import OutputError
+from facetally.formatting import printable
 
 LOGGER = logging.getLogger("facetally")
 LOGGER.addHandler(logging.NullHandler())
@@ -20,11 +21,15 @@ LINE_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 class HomelessFormatter(logging.Formatter):
-    """Writes the home folder as `~`, so that a log can be sent to somebody else."""
+    """Writes the home folder as `~`, so that a log can be sent to somebody else.
+
+    All lines of a record but its first are indented, and control characters escaped: a text from a file in it, as in
+    the last line of a traceback, cannot look like another record or colour a terminal.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         home = str(Path.home())
-        text = super().format(record)
+        text = "\n    ".join(printable(line) for line in super().format(record).split("\n"))
         return text.replace(home, "~") if len(home) > 1 else text
 
 

@@ -5,6 +5,10 @@
     python -m scripts.benchmark stages ../shared/videos
     python -m scripts.benchmark scaling ../shared/videos
     python -m scripts.benchmark models
+    python -m scripts.benchmark sums out
+
+`sums` times `facetally tally` and `facetally report` over a finished run, multiplied to many videos, against an
+earlier commit.
 
 Repeats are interleaved and medians compared, so that noise on the machine affects all jobs equally: the ratios within a
 run are more reliable than the seconds. Each command writes JSON into reports/benchmarks.
@@ -13,9 +17,12 @@ run are more reliable than the seconds. Each command writes JSON into reports/be
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +36,8 @@ import av
 import click
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
@@ -224,6 +233,98 @@ def models(repeats: int, detector: str, device: ComputeDevice, reports: Path) ->
     write(reports, "models", {"detector": detector, "device": engines.device, **figures})
 
 
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--videos", "counts", type=int, multiple=True, default=[300, 3000], show_default=True)
+@click.option("--before", default="a47eb84", show_default=True, help="The earlier commit.")
+@REPEATS
+@REPORTS
+def sums(out: Path, counts: tuple[int, ...], before: str, repeats: int, reports: Path) -> None:
+    """Tally and report over a finished run, multiplied to many videos, at an earlier commit and now.
+
+    Each is a command of its own, from its start to its end. The first time makes the copies of the tables that later
+    times read; a run makes them at its end.
+    """
+    results: Figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        codes = {f"at {before}": earlier_code(before, Path(folder)), "now": earlier_code("", Path(folder))}
+        columns = columns_of(codes[f"at {before}"])
+        for count in counts:
+            run = multiplied(out, Path(folder) / f"run-{count}", count, columns)
+            for name in ("tally", "report"):
+                words, now = [name, str(run)], codes["now"]
+                jobs: Jobs = {f"{name} at {before}": partial(run_command, codes[f"at {before}"], words)}
+                if name == "tally":
+                    jobs["tally now, first time"] = partial(run_command, now, words, forget=run)
+                jobs[f"{name} now"] = partial(run_command, now, words)
+                results[f"{name}, {count} videos"] = compared(jobs, repeats, f"{count} videos")
+    write(reports, "sums", {"before": before, "results": results})
+
+
+def earlier_code(commit: str, folder: Path) -> Path:
+    """A folder for PYTHONPATH with the package as of a commit; of the present checkout for an empty one."""
+    source, package = Path.cwd(), folder / f"package-{commit or 'now'}" / "facetally"
+    package.mkdir(parents=True)
+    if commit:
+        source = folder / commit
+        source.mkdir()
+        archive = subprocess.run(["git", "archive", commit], capture_output=True, check=True).stdout
+        subprocess.run(["tar", "-x", "-C", str(source)], input=archive, check=True)
+    for path in [*(source / "pipeline").iterdir(), source / "detection", source / "gender"]:
+        (package / path.name).symlink_to(path)
+    (package / "bundled").symlink_to(source / "models")
+    return package.parent
+
+
+def columns_of(code: Path) -> dict[str, list[str]]:
+    """The columns of the tables of a version of the package."""
+    names = "{name.lower(): getattr(t, name).names for name in ('FACES', 'TRACKS', 'VIDEOS')}"
+    program = f"import json, facetally.results.tables as t; print(json.dumps({names}))"
+    environment = {**os.environ, "PYTHONPATH": str(code)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True, cwd="/")
+    columns: dict[str, list[str]] = json.loads(done.stdout)
+    return columns
+
+
+def multiplied(out: Path, copy: Path, count: int, columns: dict[str, list[str]]) -> Path:
+    """A run of `count` videos from the results of a run, again and again, with only these columns."""
+    ids = sorted(path.stem for path in (out / "videos").glob("*.parquet"))
+    for table, names in columns.items():
+        tables = {video_id: pq.read_table(out / table / f"{video_id}.parquet") for video_id in ids}
+        (copy / table).mkdir(parents=True)
+        for number in range(count):
+            video_id, round_number = ids[number % len(ids)], number // len(ids)
+            own = tables[video_id].select(names)
+            values = {"video_id": f"{video_id}-{round_number}"}
+            if table == "videos":
+                values["video"] = f"{round_number}/{own['video'][0].as_py()}"
+            for name, value in values.items():
+                at = own.schema.get_field_index(name)
+                own = own.set_column(at, own.schema.field(at), pa.repeat(value, len(own)))
+            pq.write_table(own, copy / table / f"{values['video_id']}.parquet", compression="zstd")
+    return copy
+
+
+def run_command(code: Path, words: list[str], forget: Path | None = None) -> Figures:
+    """Runs facetally in a process of its own; returns its processor time and its largest memory.
+
+    Args:
+        code: the folder of the package.
+        words: of the command.
+        forget: a run of which the copies of tables are deleted first.
+    """
+    if forget:
+        shutil.rmtree(forget / ".cache", ignore_errors=True)
+    environment = {**os.environ, "PYTHONPATH": str(code)}
+    command = [sys.executable, "-m", "facetally", *words]
+    process = subprocess.Popen(command, env=environment, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return {"core_s": round(usage.ru_utime + usage.ru_stime, 2), "memory_mb": round(usage.ru_maxrss / 1024)}
+
+
 def count_of(function: Callable[..., Any], *arguments: Any) -> Figures:
     """Calls the function `CALLS` times and returns the number of processed items."""
     for _ in range(CALLS):
@@ -242,9 +343,10 @@ def compared(jobs: Jobs, repeats: int, title: str = "") -> Figures:
             seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     first_s = next(iter(medians.values()))
-    table = Table(title, "median s", "x the first", "frames", "sampled", "faces")
+    units = list(dict.fromkeys(key for figures in counts.values() for key in figures))
+    table = Table(title, "median s", "x the first", *units)
     for name, median_s in medians.items():
-        shown = (str(counts[name].get(key, "")) for key in ("frames", "sampled", "faces"))
+        shown = (str(counts[name].get(key, "")) for key in units)
         table.add_row(name, f"{median_s:.2f}", f"{median_s / first_s:.2f}", *shown)
     Console(width=100).print(table)
     return {

@@ -1,4 +1,4 @@
-"""Tests runs under faults: kills, damaged files, a full disk, two runs at once, an hour of video, malformed labels.
+"""Tests runs under faults: kills, damaged files, a full disk, broken outputs, two runs at once, and so on.
 
     python -m scripts.campaign ../shared/videos --report reports/campaign.json
 
@@ -36,6 +36,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from facetally.formatting import command
 from facetally.inputs import find_videos
 from facetally.results.ledger import Ledger
 from scripts.long_films import Film, looped
@@ -48,7 +49,9 @@ KILLS_A_RUN = 10
 BATCH = 100
 """Damaged files per run."""
 STALL_S = 10
-HOSTILE = Path(__file__).resolve().parent.parent / "tests" / "pipeline" / "test_hostile_input.py"
+HOSTILE = Path(__file__).resolve().parent.parent / "tests" / "pipeline"
+EXAMPLE_S = 2.0
+"""Upper limit of the mean time of an example; a parser that never ends is stopped by it."""
 TOO_MUCH_MB = 1500
 Result = dict[str, Any]
 """`passed`, and figures by name."""
@@ -85,6 +88,7 @@ def main(
                 damaged_files, clips[:KILLED_CLIPS], folder / "mutants", mutants, random.Random(f"{seed}")
             ),
             "full disk": partial(full_disk, small, folder / "disk", whole),
+            "broken outputs": partial(broken_outputs, small, folder / "unbroken"),
             "vanished folder": partial(vanished_folder, small, folder / "gone"),
             "two runs at once": partial(two_runs, small, folder / "lock", whole),
         }
@@ -298,6 +302,26 @@ def full_disk(videos: Path, folder: Path, whole: Unbroken) -> Result:
     }
 
 
+def broken_outputs(videos: Path, out: Path) -> Result:
+    """Commands whose stdout is full, closed, or a pipe that nobody reads.
+
+    Passed if each ends with one line on stderr and exit code 1, or silently with 141 for the pipe; a run has stored its
+    results by then.
+    """
+    commands = [("run", videos, "-o", out, "--every", 1), ("status", out), ("tally", out), ("report", out)]
+    ends = {"full": "> /dev/full", "closed": ">&-", "no reader": "| true"}
+    wrong = []
+    for words in commands:
+        for name, end in ends.items():
+            line = f"set -o pipefail; {command(sys.executable, '-m', 'facetally', *words)} {end}"
+            done = subprocess.run(["bash", "-c", line], stderr=subprocess.PIPE, text=True, check=False)
+            errors = [text for text in done.stderr.splitlines() if "Traceback" in text or text.startswith("Error")]
+            wanted = (141, 0) if name == "no reader" else (1, 1)
+            if (done.returncode, len(errors)) != wanted:
+                wrong.append(f"{words[0]} with a stdout that is {name}: {done.returncode}")
+    return {"passed": not wrong, "commands": len(commands), "wrong": wrong}
+
+
 def vanished_folder(videos: Path, folder: Path) -> Result:
     """The output folder is deleted during a run.
 
@@ -350,14 +374,23 @@ def long_video(clips: Sequence[Path], folder: Path, minutes: float) -> Result:
 
 
 def parsers(examples: int) -> Result:
-    """`hypothesis` tests the readers of truth, of CVAT, MOT and Label Studio exports, of settings and of names.
+    """`hypothesis` tests all readers of files by others, and of our own files when damaged: names, lists of videos,
+    truth, exports of labelling tools, settings, run.json, report.json, tables, corrections, cards, image sets.
 
-    Passed if each returns a result, or an error that states its fix, for every example.
+    Passed if each returns a result, or an error that states its fix, for every example; if none takes forever; and if
+    the memory stays below the limit.
     """
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HOSTILE)]
-    done = subprocess.run(words, env=os.environ | {"FACETALLY_EXAMPLES": str(examples)}, capture_output=True, text=True)
-    last_line = done.stdout.strip().rpartition("\n")[2]
-    return {"passed": done.returncode == 0, "examples each": examples, "pytest": last_line}
+    files = sorted(map(str, HOSTILE.glob("test_hostile_*.py")))
+    limit_s = max(600, round(EXAMPLE_S * examples))
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", f"timeout={limit_s}", *files]
+    environment, pipe = os.environ | {"FACETALLY_EXAMPLES": str(examples)}, subprocess.PIPE
+    watch = watched(subprocess.Popen(words, env=environment, stdout=pipe, stderr=pipe, text=True))
+    return {
+        "passed": watch.exit_code == 0 and watch.peak_mb < TOO_MUCH_MB,
+        "examples each": examples,
+        "peak MB": round(watch.peak_mb),
+        "pytest": watch.stdout.strip().rpartition("\n")[2],
+    }
 
 
 @dataclass(frozen=True)
@@ -369,6 +402,7 @@ class Watched:
     """Memory of the run and its workers, every half second."""
     left_over: list[psutil.Process]
     """Processes that outlived the run."""
+    stdout: str = ""
 
     @property
     def peak_mb(self) -> float:
@@ -377,7 +411,8 @@ class Watched:
 
 def watched(process: subprocess.Popen[str]) -> Watched:
     """Monitors a run until it ends."""
-    reader = threading.Thread(target=process.communicate)  # otherwise the run would block on a full pipe
+    texts: list[str] = []
+    reader = threading.Thread(target=lambda: texts.extend(process.communicate()))  # a full pipe would block the run
     reader.start()
     ours = psutil.Process(process.pid)
     family: dict[int, psutil.Process] = {}
@@ -389,7 +424,7 @@ def watched(process: subprocess.Popen[str]) -> Watched:
             samples_mb.append(sum(member.memory_info().rss for member in members) / 1e6)
         reader.join(0.5)
     _, left_over = psutil.wait_procs(family.values(), timeout=10)
-    return Watched(process.returncode, samples_mb, left_over)
+    return Watched(process.returncode, samples_mb, left_over, "".join(texts[:1]))
 
 
 def print_table(results: dict[str, Result]) -> None:
@@ -399,7 +434,7 @@ def print_table(results: dict[str, Result]) -> None:
             f"{key}: {as_text(value)}" for key, value in result.items() if key not in ("what", "passed")
         )
         table.add_row(name, "yes" if result["passed"] else "NO", figures)
-    Console(width=160).print(table)
+    Console(width=160, emoji=False).print(table)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 import rich_click as click
 
+from facetally.formatting import command
 from facetally.gender.model.card import commands_of
 
 Figures = Mapping[str, Any]
@@ -181,7 +182,8 @@ def models_page(reports: Mapping[str, Figures]) -> str:
 def recipe_part(name: str, targets: tuple[Target, ...], report: Figures | None) -> str:
     """A recipe's heading, table, and how it was measured."""
     if report is None:
-        return f"### {name}\n\nNot trained yet; train it with `facetally train {name} --data UTKFace.zip -o {name}`."
+        train = command("facetally", "train", name, "--data", "UTKFace.zip", "-o", name)
+        return f"### {name}\n\nNot trained yet; train it with `{train}`."
     card = report["card"]
     rows = "\n".join(target.row(report) for target in targets)
     epochs = " + ".join(str(stage["epochs"]) for stage in card["training"]["stages"])

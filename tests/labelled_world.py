@@ -83,7 +83,7 @@ def track_row(
         **{"video_id": "v", "track_id": track_id, "first_s": 0.0, "last_s": seconds - EVERY_S, "quality": 0.5},
         **{"screen_time_s": seconds, "face_count": round(seconds / EVERY_S), "face_height_px": height_px},
         **{"female_prob": female_prob, "gender": likelier(female_prob), "age_years": 30.0, "age_band": age_band},
-        "person_in_video": NOT_COUNTED,
+        **{"person_in_video": NOT_COUNTED, "video": VIDEO, "first_time": "0:00", "last_time": "0:00"},
     }
 
 

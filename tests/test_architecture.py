@@ -19,15 +19,17 @@ FOLDERS = {"facetally": "pipeline", "facetally.detection": "detection", "facetal
 INNER = ("facetally.detection", "facetally.gender")
 """Rooms that know nothing of ours but themselves, and how to write a file whole."""
 LEVELS = (
-    {"errors", "child_processes", "formatting", "csv_cells", "datasets"},
+    {"formatting", "child_processes", "csv_cells", "datasets"},
+    {"errors"},
     {"video_files"},
-    {"options", "inputs", "files", "log"},
-    {"video"},
+    {"options", "inputs", "files", "log", "problems"},
+    {"video", "csv_rows"},
     {"tracks"},
     {"models", "results"},
     {"batch", "images", "training", "truth"},
     {"quantification"},
-    {"validation", "tallies"},
+    {"labelling"},
+    {"validation", "tallies", "exports", "inspection"},
     {"jobs"},
     {"cli"},
     {"__main__"},

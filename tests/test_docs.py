@@ -181,10 +181,11 @@ def check_command(words: list[str], is_whole: bool) -> None:
         raise click.UsageError(f"too many arguments: {rest}")
     for parameter in command.params:
         value = values.get(str(parameter.name))
-        is_given = any(isinstance(part, str) for part in (value if isinstance(value, list | tuple) else [value]))
-        if is_given and isinstance(parameter.type, click.Choice):
-            parameter.type.convert(value, parameter, context)
-        if is_whole and parameter.required and not is_given:
+        given = [part for part in (value if isinstance(value, list | tuple) else [value]) if isinstance(part, str)]
+        if isinstance(parameter.type, click.Choice):
+            for part in given:
+                parameter.type.convert(part, parameter, context)
+        if is_whole and parameter.required and not given:
             raise click.UsageError(f"{parameter.name} is missing")
 
 
@@ -199,7 +200,14 @@ def test_commands_exist_with_their_options(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["rum videos -o out", "run videos --oout out", "run -o out", "run videos", "tally out more", "tally out --by x"],
+    [
+        "rum videos -o out",
+        "run videos --oout out",
+        "run -o out",
+        "run videos",
+        "status out more",
+        "tally out --format x",
+    ],
 )
 def test_commands_that_do_not_exist_are_found(line: str) -> None:
     with pytest.raises(click.UsageError):

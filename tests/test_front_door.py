@@ -48,7 +48,7 @@ def test_importing_every_submodule_does_not_hide_a_function_of_the_package() -> 
     for module in pkgutil.walk_packages(facetally.__path__, "facetally."):
         if module.name != "facetally.__main__":
             importlib.import_module(module.name)
-    for name in ("run", "validate", "predict", "tally", "report", "compare"):
+    for name in ("run", "validate", "predict", "tally", "report", "compare", "show", "correct", "export"):
         assert callable(getattr(facetally, name)), name
     assert set(facetally.__all__) <= set(dir(facetally))
 
@@ -67,6 +67,8 @@ def test_every_function_of_the_package_works(films: Path, tmp_path: Path, truth:
     assert (result.verdict, result.exit_code, result.accuracy) == ("not enough labels", 3, 1.0)
     assert result.report_path.exists()
     assert facetally.compare(tmp_path / "out", tmp_path / "out", truth=truth)["people"] == 2
+    assert str(facetally.correct(tmp_path / "out", "man.mp4", 0, gender="female")).endswith("-> female, unknown")
+    assert facetally.export(tmp_path / "out", "csv").rows["tracks"] == len(run.tracks())
 
 
 @pytest.mark.usefixtures("drawn")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from facetally.files import parsed_json
 from facetally.gender.attributes import GENDERS, FloatArray, Gender
 from facetally.gender.calibration import Calibration
 from facetally.gender.data.splits import HeldOut
 from facetally.gender.model.outputs import OutputLayout
 
 ONNX_METADATA_KEY = "facetally"
+MAX_SIZE_PX = 1024
+MIN_PIXEL_STD = 1e-3
 Unit = Literal["crop", "track"]
 
 UNITS: tuple[Unit, ...] = ("crop", "track")
@@ -123,15 +127,31 @@ class ModelCard:
                 values = _with_backbone(values)
             card = cls(**(values | tuples))
             # these raise for values that this version cannot use
-            card.layout, card.crop["size_px"], [card.calibration_of(unit) for unit in UNITS], card.images_held_out
+            card.layout, [card.calibration_of(unit) for unit in UNITS], card.images_held_out
+            _check_values(card)
             return card
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"incomplete model card: {error}") from error
 
     @classmethod
     def from_json(cls, text: str) -> ModelCard:
         """Reads `to_json` back; raises ValueError as `from_dict` does."""
-        return cls.from_dict(json.loads(text))
+        return cls.from_dict(parsed_json(text, allow_nan=True))  # a metric may be NaN
+
+
+def _check_values(card: ModelCard) -> None:
+    """Raises ValueError or TypeError for values of a card by others that would fail only when it is used."""
+    for values in (card.pixel_mean, card.pixel_std):
+        if len(values) != 3 or not all(math.isfinite(value) for value in values):
+            raise ValueError("pixel_mean and pixel_std must be three finite numbers each")
+    if min(card.pixel_std) < MIN_PIXEL_STD or max(map(abs, card.pixel_mean)) > 1:
+        raise ValueError(f"pixel_mean must be in [-1, 1] and pixel_std at least {MIN_PIXEL_STD}")
+    size_px = card.crop["size_px"]
+    if not isinstance(size_px, int) or not 0 < size_px <= MAX_SIZE_PX:
+        raise ValueError(f"size_px must be a whole number from 1 to {MAX_SIZE_PX}")
+    texts, objects = (card.name, card.architecture), (card.metrics, card.data, card.training)
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(value, dict) for value in objects):
+        raise ValueError("name and architecture must be texts; metrics, data and training objects")
 
 
 def _with_backbone(value: Any) -> Any:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facetally.batch.content import Content
 from facetally.batch.worker import Job
-from facetally.errors import OutputError
+from facetally.errors import OptionError, OutputError
+from facetally.formatting import counted
 from facetally.inputs import InputVideo, PassedOver, shown_path
+from facetally.results.condition import Condition, Damage, condition_of
 from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.newest_run import is_excluded
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,54 @@ class Copy:
 class Plan:
     """What a run will do."""
 
-    todo: list[Job]
-    done: list[VideoRow]
-    """Rows of earlier runs with the same content, options and weights."""
-    copies: list[Copy]
+    todo: list[Job] = field(default_factory=list)
+    done: list[VideoRow] = field(default_factory=list)
+    """Rows of earlier runs with the same content, options and weights; also those of videos that failed."""
+    copies: list[Copy] = field(default_factory=list)
     passed_over: Sequence[PassedOver] = ()
     """Files in the input folders that are not processed."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of the videos that are left out."""
+    excluded: dict[str, str] = field(default_factory=dict)
+    """The names of the input videos that they fit, by their ids."""
+    replaced: list[VideoRow] = field(default_factory=list)
+    """Finished rows of input videos that were made with other options or weights."""
+    changed: list[VideoRow] = field(default_factory=list)
+    """Rows of input videos whose files have other content now."""
+    damaged: list[Damage] = field(default_factory=list)
+    """Input videos with results that cannot be used."""
+    newer: list[Damage] = field(default_factory=list)
+    """Input videos with results that only a newer facetally can use."""
+    unreadable: list[VideoRow] = field(default_factory=list)
+    """Finished rows of input videos whose files cannot be read now; they are also in `done`."""
+    known_ids: list[str] = field(default_factory=list)
+    """Input videos of which the output folder has results, excluded or not."""
+    gone: dict[str, str] = field(default_factory=dict)
+    """The names of videos with results that are not among the inputs, by their ids; not those that are excluded."""
+    gone_damaged: list[Damage] = field(default_factory=list)
+    """Those of them whose results cannot be used."""
+    gone_excluded: list[str] = field(default_factory=list)
+    """The names of videos with results that are not among the inputs, and are excluded."""
+    resumes: bool = False
+    """Whether some finished row has the options and weights of this run."""
+    mixed: list[VideoRow] = field(default_factory=list)
+    """Finished rows of `gone` that were made with other options or weights."""
+
+    @property
+    def is_mixing(self) -> bool:
+        """Whether the first results of these options and weights come to some of others: sums would mix them."""
+        return bool(self.mixed) and not self.resumes
 
     @property
     def new(self) -> list[VideoRow]:
         """The rows of all videos that are not done, filled in as far as is known before decoding."""
         return [job.row for job in self.todo] + [copy.row for copy in self.copies]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names of all input videos that are not excluded, by their ids, sorted."""
+        rows = sorted([*self.done, *self.new], key=lambda row: row.video)
+        return {row.video_id: row.video for row in rows}
 
 
 def plan_run(
@@ -46,6 +86,8 @@ def plan_run(
     digest: str,
     *,
     force: bool = False,
+    retry_failed: bool = False,
+    exclude: Iterable[str] = (),
     passed_over: Sequence[PassedOver] = (),
 ) -> Plan:
     """Hashes every file and separates the videos that are done, and copies of the same content, from those to process.
@@ -55,42 +97,68 @@ def plan_run(
         ledger: the output folder.
         digest: of options and weights.
         force: process all videos again.
+        retry_failed: process videos again that failed; otherwise only if their files changed.
+        exclude: patterns of videos to leave out.
         passed_over: files in the input folders that are not processed.
 
     Raises:
         OutputError: the folder holds results of another file under the same name.
+        OptionError: all videos are excluded.
     """
-    plan = Plan([], [], [], passed_over)
-    known_ids = {row.video_id: row for video_id in ledger.video_ids() if (row := ledger.row(video_id))}
-    known_paths = {row.path: row for row in known_ids.values()}
+    known = condition_of(ledger, is_deep=True)
+    finished = [row for row in known.rows.values() if row.status != "failed"]
+    resumes = any(row.options_digest == digest for row in finished)
+    plan = Plan(passed_over=passed_over, exclude=relative_patterns(exclude, videos), resumes=resumes)
+    by_path = {row.path: row for row in known.rows.values()}
     new: list[Job] = []
     for video in videos:
-        row, content = _identified(video, digest)
-        if earlier := known_paths.get(row.path):  # keeps its name, whichever other inputs are given this time
-            row = replace(row, video_id=earlier.video_id, video=earlier.video)
-        known = known_ids.get(row.video_id)
-        _refuse_namesake(ledger.out, known, row)
-        if known and not force and known.is_done_for(row):
-            plan.done.append(known)
+        named = _named(video, by_path)
+        if is_excluded(plan.exclude, named.video, video.name):
+            plan.excluded[named.video_id] = named.video
+            continue
+        row, content = _identified(video, replace(named, options_digest=digest))
+        _refuse_namesake(ledger.out, known.rows.get(row.video_id), row)
+        earlier = None if force else _done_row(row, known, retry_failed=retry_failed)
+        if earlier:
+            plan.done.append(earlier)
+            plan.unreadable.extend([earlier] if row.reason and earlier.status != "failed" else [])
         else:
-            new.append(Job(video.path, row, content))
-    unchanged = known_ids.keys() - {job.row.video_id for job in new}  # no copies of results that are about to change
-    usable = [row for row in known_ids.values() if row.status != "failed" and row.options_digest == digest]
-    source_ids = {} if force else {row.content_sha256: row.video_id for row in usable if row.video_id in unchanged}
-    for job in new:
-        row = job.row
-        if not row.reason and row.content_sha256 in source_ids:
-            plan.copies.append(Copy(row, source_ids[row.content_sha256]))
-        else:
-            plan.todo.append(job)
-            if not row.reason:
-                source_ids[row.content_sha256] = row.video_id
+            new.append(Job(video.path.absolute(), row, content))
+            _note_replaced(plan, row, known)
+    if videos and len(plan.excluded) == len(videos):
+        raise OptionError(
+            f"all {counted(len(videos), 'video')} are excluded: {', '.join(plan.exclude)}",
+            fix="add --include-all, and give narrower --exclude patterns",
+        )
+    usable = [row for video_id, row in known.rows.items() if video_id not in known.damages]
+    _divide(plan, new, [] if force else usable, digest)
+    _note_gone(plan, known, digest)
     return plan
 
 
-def _identified(video: InputVideo, digest: str) -> tuple[VideoRow, Content | None]:
+def relative_patterns(patterns: Iterable[str], videos: Sequence[InputVideo]) -> tuple[str, ...]:
+    """The patterns without the input folder at their beginning, where they fit no name as they are.
+
+    Videos go by their path within the input folder, and a shell completes `--exclude videos/a.mp4` from where it is.
+    """
+    folders = {str(video.path).removesuffix(video.name) for video in videos} - {""}
+    relative: dict[str, None] = {}
+    for pattern in patterns:
+        folder = next((folder for folder in folders if Path(pattern).as_posix().startswith(folder)), "")
+        fits = any(is_excluded([pattern], video.name) for video in videos)
+        relative[pattern if fits else Path(pattern).as_posix().removeprefix(folder)] = None
+    return tuple(relative)
+
+
+def _named(video: InputVideo, by_path: dict[str, VideoRow]) -> VideoRow:
+    """The row of a video with its names; it keeps those of an earlier run, whichever other inputs are given now."""
+    path = shown_path(video.path)
+    earlier = by_path.get(path)
+    return VideoRow(earlier.video_id, earlier.video, path) if earlier else VideoRow(video.video_id, video.name, path)
+
+
+def _identified(video: InputVideo, row: VideoRow) -> tuple[VideoRow, Content | None]:
     """A video's row with the size and hash of its file, or with the reason why it could not be read."""
-    row = VideoRow(video.video_id, video.name, shown_path(video.path), options_digest=digest)
     try:
         status = video.path.stat()
         if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
@@ -109,6 +177,84 @@ def _refuse_namesake(out: Path, known: VideoRow | None, row: VideoRow) -> None:
         raise OutputError(
             f"{out} already holds {known.video} from {known.path}; {row.path} would overwrite it",
             fix="choose another folder with -o, or name both folders in one run",
+        )
+
+
+def _done_row(row: VideoRow, known: Condition, *, retry_failed: bool) -> VideoRow | None:
+    """The row of an earlier run that need not be made again."""
+    earlier = known.rows.get(row.video_id)
+    if not earlier or row.video_id in known.damages or (retry_failed and earlier.status == "failed"):
+        return None
+    is_kept = row.reason and earlier.status != "failed" and earlier.options_digest == row.options_digest
+    return earlier if is_kept or earlier.is_done_for(row) else None
+
+
+def _note_replaced(plan: Plan, row: VideoRow, known: Condition) -> None:
+    """Notes why a video with results is processed again."""
+    earlier, damage = known.rows.get(row.video_id), known.damages.get(row.video_id)
+    if damage:
+        (plan.newer if damage.is_newer else plan.damaged).append(replace(damage, video=row.video))
+    elif earlier and earlier.status != "failed" and earlier.options_digest != row.options_digest:
+        plan.replaced.append(earlier)
+    elif earlier and earlier.content_sha256 not in ("", row.content_sha256):
+        plan.changed.append(earlier)
+
+
+def _divide(plan: Plan, new: Sequence[Job], usable: Iterable[VideoRow], digest: str) -> None:
+    """Divides the videos that are not done into those to process and copies of others.
+
+    Args:
+        plan: gets them.
+        new: the videos.
+        usable: rows of earlier runs that may be copied.
+        digest: of options and weights.
+    """
+    new_ids = {job.row.video_id for job in new}  # no copies of results that are about to change
+    made = [row for row in usable if row.status != "failed" and row.options_digest == digest]
+    source_ids = {row.content_sha256: row.video_id for row in made if row.video_id not in new_ids}
+    for job in new:
+        row = job.row
+        if not row.reason and row.content_sha256 in source_ids:
+            plan.copies.append(Copy(row, source_ids[row.content_sha256]))
+        else:
+            plan.todo.append(job)
+            if not row.reason:
+                source_ids[row.content_sha256] = row.video_id
+
+
+def _note_gone(plan: Plan, known: Condition, digest: str) -> None:
+    """Notes the videos with results that are not among the inputs."""
+    here = plan.names.keys() | plan.excluded.keys()
+    names = {i: damage.video for i, damage in known.damages.items()} | {i: row.video for i, row in known.rows.items()}
+    for video_id, name in names.items():
+        if video_id in here:
+            plan.known_ids.append(video_id)
+        elif is_excluded(plan.exclude, name):
+            plan.gone_excluded.append(name)
+        else:
+            plan.gone[video_id] = name
+    plan.gone_damaged.extend(damage for i, damage in known.damages.items() if i in plan.gone)
+    finished = [row for row in known.rows.values() if row.status != "failed"]
+    plan.mixed.extend(row for row in finished if row.video_id in plan.gone and row.options_digest != digest)
+
+
+def refuse_damage_elsewhere(plan: Plan) -> None:
+    """Raises OutputError if results are damaged that this run does not make again: they could not be summed up."""
+    if plan.gone_damaged:
+        first, more = plan.gone_damaged[0], len(plan.gone_damaged) - 1
+        raise OutputError(
+            f"{first.what}{f' (and {more} more)' if more else ''}, and its video is not among the inputs",
+            fix="give the video too, and it is processed again; or add --prune, which removes all results of videos "
+            "that are not among the inputs",
+        )
+
+
+def refuse_to_prune_all(plan: Plan, out: Path) -> None:
+    """Raises OutputError if all results would be removed: the inputs are most likely not those that were meant."""
+    if plan.gone and not plan.copies and not plan.known_ids:
+        raise OutputError(
+            f"--prune would remove all {counted(len(plan.gone), 'video')} of {out}: none of them is among the inputs",
+            fix="give the inputs that you gave before, or choose another folder with -o",
         )
 
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from facetally import __version__
@@ -19,10 +20,11 @@ from facetally.batch.plan import Plan
 from facetally.batch.worker import Job, VideoFinished, WorkerTask
 from facetally.batch.worker_pool import run_workers
 from facetally.errors import VideoError
+from facetally.formatting import command, printable
 from facetally.log import LOGGER
 from facetally.models.engines import Engines
 from facetally.options import RunOptions, WorkerOptions
-from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.ledger import Ledger, VideoRow, renamed_in_command
 from facetally.results.tables import faces_table, tracks_table
 from facetally.tracks.appearances import Appearance, appearances_of
 from facetally.tracks.follow import FaceRows, FollowedFrame
@@ -49,6 +51,7 @@ class _OpenVideo:
     """The results of a video so far."""
 
     row: VideoRow
+    path: Path
     rows: list[FaceRows] = field(default_factory=list)
     appearances: list[Appearance] = field(default_factory=list)
     joined: dict[int, int] = field(default_factory=dict)
@@ -130,7 +133,7 @@ class _Batch:
     def take(self, job: Job, event: FollowedFrame | VideoFinished) -> None:
         """Takes an event of a job."""
         video_id = job.row.video_id
-        video = self._open.setdefault(video_id, _OpenVideo(job.row))
+        video = self._open.setdefault(video_id, _OpenVideo(job.row, job.path))
         self._waiting += [(video_id, track) for track in video.add(event)]
         if isinstance(event, FollowedFrame):
             self._progress.advanced(video_id, event.rows.time_s)
@@ -148,8 +151,9 @@ class _Batch:
             self._classify()
         for video_id, video in list(self._open.items()):
             if video.ended and not video.waiting_count:
-                self._finish(_stored(self._ledger, self._open.pop(video_id), video.ended, provenance=self._provenance))
-                self._store_copies(video_id)
+                del self._open[video_id]
+                self._finish(_stored(self._ledger, video, video.ended, provenance=self._provenance))
+                self._store_copies(video_id, video if video.ended.change else None)
 
     def _classify(self) -> None:
         tracks = [track for _, track in self._waiting]
@@ -159,9 +163,15 @@ class _Batch:
             self._open[video_id].waiting_count -= 1
         self._waiting.clear()
 
-    def _store_copies(self, of_id: str) -> None:
+    def _store_copies(self, of_id: str, changed: _OpenVideo | None = None) -> None:
+        """Stores the copies of a video; those of one that changed while it was read have to wait for the next run."""
         for row in self._copies.pop(of_id, ()):
-            self._finish(self._ledger.store_copy(row, of_id))
+            if changed:
+                ended = VideoFinished(error=_changed_original(row, changed.row))
+                copy = _OpenVideo(replace(row, content_sha256=""), Path(row.path))
+                self._finish(_stored(self._ledger, copy, ended, provenance=self._provenance))
+            else:
+                self._finish(self._ledger.store_copy(row, of_id))
 
     def _finish(self, row: VideoRow) -> None:
         self.finished.append(row)
@@ -174,10 +184,16 @@ def _stored(ledger: Ledger, video: _OpenVideo, ended: VideoFinished, *, provenan
     row = _final_row(video, ended)
     _log_problems(row, ended)
     rows, appearances = ([], []) if row.status == "failed" else (video.rows, video.appearances)
-    tracks = tracks_table(row.video_id, appearances, video.person_of)
+    tracks = tracks_table(row.video_id, row.video, appearances, video.person_of)
     faces = faces_table(row.video_id, rows, [appearance.track_id for appearance in appearances], video.joined)
-    ledger.store(row, faces, tracks, provenance=provenance)
-    return row
+    return ledger.store(row, faces, tracks, provenance=provenance)
+
+
+def _changed_original(row: VideoRow, original: VideoRow) -> VideoError:
+    return VideoError(
+        f"{row.path} was the same as {original.path}, which changed while it was read",
+        fix="run the same command again: it processes both",
+    )
 
 
 def _log_problems(row: VideoRow, ended: VideoFinished) -> None:
@@ -188,14 +204,20 @@ def _log_problems(row: VideoRow, ended: VideoFinished) -> None:
 
 
 def _final_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
-    """The row of a finished video; a file that was written to meanwhile is partial or failed, so it is done again."""
+    """The row of a finished video; a file that was written to meanwhile is partial or failed, so it is done again.
+
+    What changed or was lost has no content by which a later run could take it for done.
+    """
     row = _decoded_row(video, ended)
+    if ended.change == "changed" or (ended.is_lost and row.status == "failed"):
+        row = replace(row, content_sha256="")
     if ended.change == "changed":
         return row.failed(f"{row.path} changed while it was read", "run the same command again when it is complete")
     if ended.change == "grown" and row.status != "failed":
         reason = f"{row.path} is still being written: it grew while it was read"
         return replace(row, status="partial", reason=reason, fix="run the same command again when it is complete")
-    return row
+    given = printable(str(video.path))  # differs for links
+    return replace(row, reason=row.reason.replace(given, row.path), fix=renamed_in_command(row.fix, given, row.path))
 
 
 def _decoded_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
@@ -224,7 +246,8 @@ def _decoded_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
         clock_jump_count=ended.clock_jump_count,
         note="; ".join(ended.notes),
     )
-    fix = f"copy the file again from its source; or re-encode the rest of it: ffmpeg -i '{row.path}' repaired.mp4"
+    repair = command("ffmpeg", "-i", row.path, "repaired.mp4")
+    fix = f"copy the file again from its source; or re-encode the rest of it: {repair}"
     if not stats.frame_count:
         return row.failed("no frame could be decoded", fix)
     if ended.error:

@@ -64,6 +64,8 @@ class VideoFinished:
     """Of the file while it was read."""
     displayed_wh: tuple[int, int] = (0, 0)
     """Width and height of the first frame as displayed."""
+    is_lost: bool = False
+    """Whether the worker crashed, stalled or had an unexpected error: that may be due to the machine, not the file."""
 
     @classmethod
     def of(cls, reader: VideoReader) -> VideoFinished:
@@ -111,7 +113,7 @@ class WorkerTask:
         except Exception as problem:  # a bad video must not stop the batch
             what = f"{type(problem).__name__} while reading {job.path}: {problem}"
             error = VideoError(what, fix="the traceback is in log.txt beside the tables; please report both")
-            finished = replace(finished, error=error, traceback=traceback.format_exc())
+            finished = replace(finished, error=error, traceback=traceback.format_exc(), is_lost=True)
         yield replace(finished, change=job.content.change(job.path) if job.content else "")
 
     def _followed(self, frames: Iterable[Frame]) -> Iterator[FollowedFrame]:

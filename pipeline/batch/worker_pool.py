@@ -21,6 +21,7 @@ from typing import Any
 from facetally.batch.worker import Job, VideoFinished, WorkerTask, work
 from facetally.child_processes import safe_import_path, without_main_module
 from facetally.errors import OptionError, VideoError
+from facetally.formatting import command
 from facetally.options import WorkerOptions
 from facetally.tracks.follow import FollowedFrame
 
@@ -128,7 +129,7 @@ class _Worker:
         if not self.connection.poll():
             self._process.kill()
             self._is_lost = True
-            event = VideoFinished(error=_stalled(job.path, time.monotonic() - self.heard_s))
+            event = VideoFinished(error=_stalled(job.path, time.monotonic() - self.heard_s), is_lost=True)
         else:
             try:
                 event = self.connection.recv()
@@ -140,7 +141,7 @@ class _Worker:
                         f"a worker could not be started (exit code {self._process.exitcode})",
                         fix="see its output above; to use less memory or another device: --workers 1 --device cpu",
                     ) from None
-                event = VideoFinished(error=_died(job.path, self._process.exitcode))
+                event = VideoFinished(error=_died(job.path, self._process.exitcode), is_lost=True)
         self._is_ready = True
         if isinstance(event, VideoFinished):
             self.job = None
@@ -178,10 +179,10 @@ def _died(path: Path, exit_code: int | None) -> VideoError:
     if exit_code == -signal.SIGKILL:
         return VideoError(
             f"the process that read {path} was killed, most likely because memory ran out",
-            fix="run with fewer --workers, or leave the video out",
+            fix="run with fewer --workers, or leave the video out with --exclude",
         )
     reason = signal.Signals(-exit_code).name if exit_code and exit_code < 0 else f"exit code {exit_code}"
     return VideoError(
         f"the process that read {path} crashed ({reason})",
-        fix=f"if it plays, re-encode it: ffmpeg -i '{path}' -c:v libx264 repaired.mp4",
+        fix="if it plays, re-encode it: " + command("ffmpeg", "-i", path, "-c:v", "libx264", "repaired.mp4"),
     )

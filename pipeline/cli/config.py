@@ -11,16 +11,25 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import inspect
 import json
+import textwrap
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import rich_click as click
+
 from facetally.errors import OptionError
 from facetally.options import RunOptions
+
+COMMENT_CHARACTERS = 100
+"""Of a line of a comment."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +108,50 @@ def stage_options(options: RunOptions) -> dict[str, dict[str, Any]]:
 
 
 def as_toml(flags: Mapping[str, Any], options: RunOptions) -> str:
-    """The text of a settings file with these flags and options."""
-    parts = [_lines(flags)]
-    parts += [f"[{name}]\n{_lines(values)}" for name, values in stage_options(options).items()]
+    """The text of a settings file with these flags and options, and comments that say what each is.
+
+    The comments are the help of the command's flags, and the docstrings of the options' fields.
+    """
+    parts = [_lines(flags, _flag_helps())]
+    for name, values in stage_options(options).items():
+        kind = type(getattr(options, name))
+        summary = (kind.__doc__ or "").strip().partition("\n")[0]
+        parts.append(f"{_comment(summary)}[{name}]\n{_lines(values, field_docstrings(kind))}")
     return "\n".join(parts)
 
 
-def _lines(values: Mapping[str, Any]) -> str:
+def field_docstrings(kind: type) -> dict[str, str]:
+    """What the string below each field of a dataclass says, by field; empty where its source is not available."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    except (OSError, TypeError):
+        return {}
+    (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
+    texts: dict[str, str] = {}
+    for field, after in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            value = after.value if isinstance(after, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                texts[field.target.id] = " ".join(value.value.split())
+    return texts
+
+
+def _flag_helps() -> dict[str, str]:
+    """The help of each flag of the command that is running, by its name without dashes."""
+    context = click.get_current_context(silent=True)
+    options = [] if context is None else [o for o in context.command.params if isinstance(o, click.Option)]
+    return {option.opts[-1].removeprefix("--"): option.help or "" for option in options}
+
+
+def _lines(values: Mapping[str, Any], comments: Mapping[str, str]) -> str:
     texts = {name: json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") for name, value in values.items()}
-    return "".join(f"{name} = {text}\n" for name, text in texts.items())
+    return "".join(f"{_comment(comments.get(name, ''))}{name} = {text}\n" for name, text in texts.items())
+
+
+def _comment(text: str) -> str:
+    """Lines of a comment; nothing for an empty text."""
+    lines = textwrap.wrap(text, COMMENT_CHARACTERS, break_long_words=False, break_on_hyphens=False)
+    return "".join(f"# {line}\n" for line in lines)
 
 
 def _unknown(what: str, name: str, *, known: Collection[str], path: Path) -> OptionError:

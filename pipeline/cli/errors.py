@@ -6,16 +6,41 @@ from typing import Any
 
 import rich_click as click
 
+from facetally.cli.standard_streams import checked_streams
 from facetally.errors import PipelineError
+from facetally.formatting import printable
+from facetally.problems import MAX_LISTED
 
 
 class Commands(click.RichGroup):
-    """A group of commands that prints a `PipelineError` as two lines; only unexpected errors get a traceback."""
+    """A group of commands that prints two lines for each `PipelineError`; only unexpected errors get a traceback."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        with checked_streams():
+            return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except click.ClickException as error:
+            raise _printable(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except PipelineError as error:
-            click.echo(f"Error: {error.what}", err=True)
-            click.echo(f"Fix: {error.fix}", err=True)
+            parts = error.parts or (error,)
+            for part in parts[:MAX_LISTED]:
+                click.echo(f"Error: {printable(part.what)}", err=True)
+                click.echo(f"Fix: {printable(part.fix)}", err=True)
+            if len(parts) > MAX_LISTED:
+                click.echo(f"{len(parts) - MAX_LISTED} more errors are not shown", err=True)
             ctx.exit(1)
+        except click.ClickException as error:
+            raise _printable(error) from None
+
+
+def _printable(error: click.ClickException) -> click.ClickException:
+    """The error, with names in its message escaped: a shell may have put them there for a `*`."""
+    vars(error)["message"] = printable(error.message)  # Final in click, but not used before it is printed
+    return error

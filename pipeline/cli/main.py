@@ -9,14 +9,19 @@ import rich_click as click
 
 from facetally import __version__
 from facetally.child_processes import safe_import_path
+from facetally.cli.correct import correct
 from facetally.cli.errors import Commands
+from facetally.cli.export import export
+from facetally.cli.label import label
 from facetally.cli.models import models
 from facetally.cli.options import MODELS_DIR, VERBOSE
 from facetally.cli.predict import predict
 from facetally.cli.run import run, status
+from facetally.cli.show import show
 from facetally.cli.tally import report, tally
 from facetally.cli.train import evaluate, train
 from facetally.cli.truth import compare, truth, validate
+from facetally.formatting import printable
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,13 +60,29 @@ def doctor(models_dir: Path | None) -> None:
 
     found = list(findings(models_dir))
     for finding in found:
-        click.echo(f"{finding.status:<7}  {finding.text}")
+        click.echo(f"{finding.status:<7}  {printable(finding.text)}")
         if finding.fix:
-            click.echo(f"         Fix: {finding.fix}")
+            click.echo(f"         Fix: {printable(finding.fix)}")
     sys.exit(int(any(finding.fix for finding in found)))
 
 
-for command in (tally, report, models, run, status, validate, compare, truth, predict, train, evaluate):
+for command in (
+    tally,
+    report,
+    show,
+    correct,
+    export,
+    models,
+    run,
+    status,
+    validate,
+    compare,
+    label,
+    truth,
+    predict,
+    train,
+    evaluate,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def predict(
         )
     if format_name == "json":
         click.echo(json.dumps([image.as_dict() for image in predictions.images], indent=2))
-    else:
+    elif predictions.images:
         _print_table(predictions.images)
     if annotate:
         click.echo(f"Annotated copies are in {annotate}: {len(predictions.images)}", err=True)

@@ -1,8 +1,8 @@
-"""Prints tallies and corrected shares."""
+"""Prints tallies, differences between groups, and corrected shares."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 import click
 import pandas as pd
@@ -12,47 +12,89 @@ from rich.table import Column, Table
 from facetally.cli.printing import console
 from facetally.formatting import clock, percent
 from facetally.quantification.correction import Correction
+from facetally.quantification.differences import METHOD
 from facetally.quantification.run_shares import METHODS
-from facetally.tallies.aggregator import Shares, grouped
+from facetally.tallies.comparison import GroupDifference, points
+from facetally.tallies.shares import Figure, Shares
+from facetally.tallies.summary import Summary, longer_than_videos
 
-COLUMNS = ("appearances", "women", "men", "unknown", "share of women", "screen time", "share of women")
-PEOPLE_COLUMNS = ("people", "share of women")
+COLUMNS = ("appearances", "women", "men", "unknown", "women by appearance", "screen time", "women by screen time")
+PEOPLE_COLUMNS = ("people", "women among people")
 """In a run that counted them."""
+HIDDEN = "hidden"
 UNIT_NAMES = {"appearances": "appearance", "screen_time_s": "screen time"}
-Grouping = Literal["all", "video", "time"]
 
 
-def print_tally(tallies: pd.DataFrame, by: Grouping) -> None:
-    """Prints a tally.
+def print_summary(summary: Summary) -> None:
+    """Prints the groups, their differences and corrected shares to stdout, and what a reader must know to stderr."""
+    print_lines([*summary.lines, summary.total])
+    if summary.differences:
+        print_differences(summary.differences)
+    if summary.corrections:
+        print_corrections(summary.corrections)
+    for sentence in sentences(summary):
+        click.echo(sentence, err=True)
+
+
+def sentences(summary: Summary) -> list[str]:
+    """What a reader of a tally must know."""
+    found = [summary.published.hidden_sentence, summary.disclosure, longer_than_videos(summary.total, summary.rows)]
+    found += [*summary.notes, summary.mixed_note]
+    if summary.differences:
+        found.append(METHOD)
+    if not summary.corrections and summary.forecast.sentence:
+        found.append(f"{summary.forecast.sentence}. To measure it: facetally truth template, then facetally validate")
+    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in found if sentence]
+
+
+def print_tally(tallies: pd.DataFrame, by: str = "all") -> None:
+    """Prints the sum of a tally in one line.
 
     Args:
         tallies: with the columns of `tables.TALLIES`.
-        by: all (one line), video, or time (a line per time bin).
+        by: only "all".
     """
-    lines: list[Shares] = []
-    if by == "video":
-        lines = list(grouped(tallies, "video"))
-    elif by == "time":
-        lines = list(grouped(tallies, "bin_start_s", lambda start: f"from {clock(float(start))}"))
-    total = Shares.of("all", tallies)
-    has_people = total.people.total > 0
+    print_lines([Shares.of(by, tallies)])
+
+
+def print_lines(lines: Sequence[Shares]) -> None:
+    """Prints a table of lines, of which the last is their total."""
+    has_people = lines[-1].people.total > 0
     table = Table("", *(COLUMNS + PEOPLE_COLUMNS if has_people else COLUMNS))
     table.columns[0].overflow = "fold"
     for column in table.columns[1:]:
         column.justify = "right"
-    for line in [*lines, total]:
-        cells = [
-            f"{line.appearances.total:,.0f}",
-            f"{line.appearances.female:,.0f}",
-            f"{line.appearances.male:,.0f}",
-            f"{line.appearances.unknown:,.0f}",
-            percent(line.appearances.female_share),
-            clock(line.screen_time.total),
-            percent(line.screen_time.female_share),
-        ]
-        people = [f"{line.people.total:,.0f}", percent(line.people.female_share)] if has_people else []
-        table.add_row(escape(line.label), *cells, *people)
+    for line in lines:
+        *counts, share = line.figures("appearances").values()
+        seconds = line.figures("screen_time_s")
+        cells = [*(_count(value) for value in counts), _percent(share)]
+        cells += [_clock(seconds["screen_time_s"]), _percent(seconds["women_by_screen_time"])]
+        people = line.figures("people")
+        more = [_count(people["people"]), _percent(people["women_by_person"])] if has_people else []
+        table.add_row(escape(line.label), *cells, *more)
     console().print(table)
+
+
+def print_differences(differences: Sequence[GroupDifference]) -> None:
+    """Prints differences between shares of women, in percentage points."""
+    columns = (Column(name, justify="right") for name in ("by appearance", "by screen time"))
+    table = Table("difference in the share of women, points", *columns)
+    table.columns[0].overflow = "fold"
+    for one in differences:
+        table.add_row(escape(one.label), points(one.by_appearance), points(one.by_screen_time))
+    console().print(table)
+
+
+def _count(value: Figure) -> str:
+    return HIDDEN if value is None else f"{value:,.0f}"
+
+
+def _percent(value: Figure) -> str:
+    return HIDDEN if value is None else percent(value)
+
+
+def _clock(value: Figure) -> str:
+    return HIDDEN if value is None else clock(value)
 
 
 def print_corrections(corrected: dict[str, dict[str, Correction]]) -> None:

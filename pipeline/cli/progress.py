@@ -18,13 +18,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from facetally.formatting import counted
 from facetally.models.engines import Engines
 from facetally.results.ledger import VideoRow
 
 
 @contextmanager
 def shown_progress() -> Iterator[LineProgress | BarProgress]:
-    """Progress as a bar on a terminal, as lines elsewhere."""
+    """Progress as a bar on a terminal, as lines elsewhere. A name such as ":red_heart:.mp4" stays as it is."""
     if not sys.stderr.isatty():
         yield LineProgress()
         return
@@ -35,7 +36,7 @@ def shown_progress() -> Iterator[LineProgress | BarProgress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=Console(stderr=True, emoji=False)) as bar:
         yield BarProgress(bar)
 
 
@@ -44,10 +45,18 @@ def models_line(engines: Engines) -> str:
     return f"{', '.join(f'{role} {model.name}' for role, model in engines.models.items())}, on {engines.device}"
 
 
+def planned_line(todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> str:
+    """A line about how much is to do."""
+    failed = sum(row.status == "failed" for row in done)
+    return f"{counted(len(todo), 'video')} to do, {len(done) - failed} done before" + (
+        f", {failed} failed before" if failed else ""
+    )
+
+
 def outcome(row: VideoRow) -> str:
     """A line about a finished video."""
-    people = "1 appearance" if row.track_count == 1 else f"{row.track_count} appearances"
-    found = f"{people}, {row.decoded_s:.1f} s" if row.status != "failed" else row.reason
+    known = f"{counted(row.track_count, 'appearance')}, length {row.decoded_s:.1f} s"
+    found = row.reason if row.status == "failed" else known
     return f"{row.status:<7} {row.video}: {found}"
 
 
@@ -61,9 +70,12 @@ class LineProgress:
     def loaded(self, engines: Engines) -> None:
         print(models_line(engines), file=sys.stderr)
 
+    def noted(self, sentence: str) -> None:
+        print(f"note: {sentence}", file=sys.stderr)
+
     def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None:
         self._total = len(todo)
-        print(f"{len(todo)} videos to do, {len(done)} done before", file=sys.stderr)
+        print(planned_line(todo, done), file=sys.stderr)
 
     def advanced(self, video_id: str, time_s: float) -> None:
         """Prints nothing: only finished videos get a line."""
@@ -84,9 +96,12 @@ class BarProgress:
     def loaded(self, engines: Engines) -> None:
         self._bar.console.print(escape(models_line(engines)), highlight=False)
 
+    def noted(self, sentence: str) -> None:
+        self._bar.console.print(escape(f"note: {sentence}"), highlight=False, soft_wrap=True)
+
     def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None:
         self._bar.update(self._task, total=len(todo))
-        self._bar.console.print(f"{len(todo)} videos to do, {len(done)} done before")
+        self._bar.console.print(planned_line(todo, done))
 
     def advanced(self, video_id: str, time_s: float) -> None:
         self._bar.update(self._task, description=f"{escape(video_id[:30])} at {time_s:.0f} s")

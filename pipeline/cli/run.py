@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR, OUT, VERBOSE
+from facetally.formatting import command
 from facetally.options import Device, RunOptions, Sampling, WorkerOptions
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, by the convention of shells."""
-UNSETTABLE = ("inputs", "out", "config", "show-options", "verbose")
-"""Flags that a settings file cannot set."""
+UNSETTABLE = (
+    *("inputs", "out", "config", "show-options", "verbose"),
+    *("update", "retry-failed", "prune", "include-all"),
+)
+"""Flags that a settings file cannot set: they are about one run."""
 
 
 def settings_read(context: click.Context, _: click.Parameter, path: Path | None) -> dict[str, dict[str, Any]]:
@@ -38,7 +42,17 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)
 @click.option("-o", "--out", type=FOLDER, required=True, help="Output folder.")
-@click.option("--force", is_flag=True, help="Process videos again even if they are done.")
+@click.option("--update", is_flag=True, help="Process videos again that were made with other options or weights.")
+@click.option("--force", is_flag=True, help="Process all videos again.")
+@click.option("--retry-failed", is_flag=True, help="Process videos again that failed, even if the files are the same.")
+@click.option("--prune", is_flag=True, help="Remove results of videos that are not among INPUTS from all tables.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="GLOB",
+    help="Leave out videos by name, or by a folder in it; may be repeated. Later runs into OUT leave them out too.",
+)
+@click.option("--include-all", is_flag=True, help="Forget what earlier runs into OUT excluded.")
 @click.option(
     "--config",
     "stages",
@@ -102,7 +116,8 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
     metavar="BACKBONE",
     help="Run without a trained classifier, with this ImageNet backbone (.pth): every gender is unknown.",
 )
-@click.option_panel("Input and output", options=["inputs", "--out", "--force", "--config"])
+@click.option_panel("Input and output", options=["inputs", "--out", "--exclude", "--include-all", "--config"])
+@click.option_panel("Results that OUT already holds", options=["--update", "--force", "--retry-failed", "--prune"])
 @click.option_panel("Models", options=["--detector", "--classifier", "--models-dir"])
 @click.option_panel("Sampling", options=["--every", "--keyframes", "--stream", "--people"])
 @click.option_panel("Machine", options=["--device", "--workers", "--threads", "--stall"])
@@ -126,13 +141,27 @@ def run(
     stall_s: float,
     models_dir: Path | None,
     allow_untrained: Path | None,
-    force: bool,
     dry_run: bool,
+    **changes: Any,
 ) -> None:
     """Finds, tracks and classifies the people in videos; writes Parquet tables and their tallies to OUT.
 
     INPUTS are files, folders, globs, or @FILE with one of these per line. Videos that are already done in OUT are not
     processed again, so a run that was stopped resumes with the same command.
+
+    \b
+    What OUT already holds               What a run does
+    -----------------------------------  ------------------------------------
+    the same options and weights         resumes: only what is new or changed
+    other options or weights             stops; --update does these again
+    a table of a newer schema            stops; --update does these again
+    a damaged table                      does this video again
+    a video that failed                  keeps that; --retry-failed tries again
+    a video that is not among INPUTS     still counts it; --prune removes it
+    a video that --exclude fits          keeps it, without counting it
+
+    Another folder with -o keeps both; --force does everything again. A newer facetally resumes too, as long as its
+    options and weights are the same.
 
     Example: facetally run videos/ -o out --every 0.5 --workers 2
     """
@@ -151,23 +180,31 @@ def run(
         return
     given: dict[str, Any] = {
         **{"options": options, "device": device, "models_dir": models_dir},
-        **{"untrained_backbone": allow_untrained, "force": force},
+        **{"untrained_backbone": allow_untrained, **changes},
     }
     if dry_run:
         from facetally.jobs.runs import plan_folder
 
-        _print_plan(plan_folder(inputs, out, **given))
+        _print_plan(plan_folder(inputs, out, **given), prune=bool(changes["prune"]))
         return
     _run_and_print(inputs, out, given | {"workers": workers, "threads": threads, "stall_s": stall_s})
 
 
-def _print_plan(plan: Plan) -> None:
+def _print_plan(plan: Plan, *, prune: bool) -> None:
+    from facetally.batch.notices import notices
+
+    for sentence in notices(plan, prune=prune):
+        click.echo(f"note: {sentence}", err=True)
     for job in plan.todo:
         click.echo(f"todo  {job.row.video}")
     for copy in plan.copies:
         click.echo(f"copy  {copy.row.video}")
     for row in plan.done:
-        click.echo(f"done  {row.video}")
+        click.echo(f"{'fail' if row.status == 'failed' else 'done'}  {row.video}")
+    for name in sorted(plan.gone.values()) if prune else ():
+        click.echo(f"gone  {name}")
+    for name in sorted(plan.excluded.values()):
+        click.echo(f"skip  {name}")
     for file in plan.passed_over:
         click.echo(f"pass  {file.name}: {file.reason}")
 
@@ -190,22 +227,23 @@ def _run_and_print(inputs: tuple[str, ...], out: Path, given: dict[str, Any]) ->
     print_tally(finished.tallies(), "all")
     print_problems([*finished.new, *finished.done])
     print_passed_over(Ledger(out).passed_over())
-    click.echo(f"Tables are in {out}. Next: facetally report {out}", err=True)
+    click.echo(f"Tables are in {out}. Next: {command('facetally', 'report', out)}", err=True)
     if finished.failed:
         sys.exit(1)
 
 
 @click.command()
 @OUT
-def status(out: Path) -> None:
-    """Shows the state of a run: what is done, what failed and why, what is left; exit code 1 unless all is done.
+@click.option("--deep", is_flag=True, help="Compare every file with its hash: finds any change.")
+def status(out: Path, deep: bool) -> None:
+    """Shows the state of a run: what is done, what failed and why, what is left or damaged.
 
-    OUT is the folder that `facetally run` wrote.
+    OUT is the folder that `facetally run` wrote; nothing is written to it. Exit code 1 unless all is done and intact.
 
     Example: facetally status out
     """
     from facetally.cli.printing_run import print_status
     from facetally.results.ledger import Ledger
 
-    if not print_status(Ledger(out)):
+    if not print_status(Ledger(out), is_deep=deep):
         sys.exit(1)

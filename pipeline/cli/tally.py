@@ -2,22 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from facetally.cli.options import OUT
+from facetally.cli.options import FOLDER
+from facetally.tallies.grouping_names import FIXED
 
 if TYPE_CHECKING:
-    from facetally.cli.printing_tally import Grouping
+    from facetally.tallies.summary import Summary, SummaryOptions
 
+DEFAULT_BIN = "15m"
+
+
+def _known_grouping(context: click.Context, _: click.Parameter, by: str) -> str:
+    """Refuses a grouping that is not known where no table of videos can have a column of that name."""
+    if by.strip().lower() not in FIXED and context.params.get("videos_table") is None:
+        raise click.BadParameter(
+            f"{by!r} is not one of {', '.join(FIXED)}. Other names are columns of a table that you give with "
+            "--videos-table."
+        )
+    return by
+
+
+OUTS = click.argument("outs", type=FOLDER, nargs=-1, required=True, metavar="OUT...")
+BIN = click.option(
+    "--bin",
+    "bin_text",
+    metavar="LENGTH",
+    default=DEFAULT_BIN,
+    show_default=True,
+    help="Length of a time bin: 90s, 15m, 1h; --by date, hour and weekday have their own.",
+)
+BY = click.option(
+    "--by",
+    metavar="|".join((*FIXED, "COLUMN")),
+    default="all",
+    show_default=True,
+    callback=_known_grouping,
+    help="Show a line for each group. Of two groups the difference is shown, of more the difference of each from the "
+    "rest.",
+)
+VIDEOS_TABLE = click.option(
+    "--videos-table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    is_eager=True,
+    help="A CSV file with a column video and any others to group by, such as channel; airtime (2026-03-01 19:50) is "
+    "when a video was on air.",
+)
+CLOCK = click.option(
+    "--clock",
+    metavar="PATTERN",
+    help="When videos were on air, as it stands in their names: '%Y-%m-%d %H%M'. Times are then those of the clock.",
+)
 MIN_CELL = click.option(
     "--min-cell",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Leave out cells (video, time bin, gender and age band) with fewer appearances.",
+    help="Hide cells with fewer appearances, and others with them, so that none can be computed; totals are complete.",
 )
 MIN_CONFIDENCE = click.option(
     "--min-confidence",
@@ -29,66 +74,103 @@ CALIBRATION = click.option(
     type=click.Path(path_type=Path),
     help="Folder that `facetally validate` wrote: also show shares corrected for the classifier's errors.",
 )
+SUMMARY_OPTIONS = (BY, VIDEOS_TABLE, CLOCK, MIN_CONFIDENCE, MIN_CELL, CALIBRATION)
+
+
+def _with_summary_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(SUMMARY_OPTIONS):
+        function = option(function)
+    return function
 
 
 @click.command()
-@OUT
+@OUTS
+@BIN
+@_with_summary_options
 @click.option(
-    "--bin", "bin_text", metavar="LENGTH", default="15m", show_default=True, help="Length of a time bin: 90s, 15m, 1h."
-)
-@click.option(
-    "--by",
-    type=click.Choice(["all", "video", "time"]),
-    default="all",
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
     show_default=True,
-    help="Print one line, or one for each video or time bin. OUT/tallies/ always holds all of them.",
+    help="Print a table, CSV, or JSON with everything that belongs to it.",
 )
-@MIN_CONFIDENCE
-@MIN_CELL
-@CALIBRATION
-def tally(
-    out: Path, bin_text: str, by: Grouping, min_confidence: float | None, min_cell: int, calibration: Path | None
-) -> None:
-    """Sums up a run by video, time bin, perceived gender and age: prints the sums and writes OUT/tallies/.
+@click.option(
+    "--write", is_flag=True, help="Also replace OUT/tallies/, which the run writes at its end; nothing else changes it."
+)
+def tally(outs: tuple[Path, ...], form: str, write: bool, **given: Any) -> None:
+    """Sums up runs by group, perceived gender and age, and prints the sums. Files in OUT stay as they are.
 
-    OUT is the folder that `facetally run` wrote.
+    OUT is a folder that `facetally run` wrote. Several are summed up together.
 
     Example: facetally tally out --bin 15m --by time
-    """
-    from facetally.cli.printing_tally import print_corrections, print_tally
-    from facetally.jobs.sums import tally_run
 
-    sums = tally_run(out, bin=bin_text, min_confidence=min_confidence, min_cell=min_cell, calibration=calibration)
-    print_tally(sums.table, by)
-    if sums.left_out:
-        click.echo(f"{sums.left_out}.", err=True)
-    if sums.corrections:
-        print_corrections(sums.corrections)
-    elif sums.forecast:
-        click.echo(f"{sums.forecast}. To measure it: facetally truth template, then facetally validate", err=True)
-    if sums.option_sets > 1:
-        click.echo(
-            f"Note: the run has results of {sums.option_sets} different sets of options or weights; the sums mix them.",
-            err=True,
-        )
-    click.echo(f"{len(sums.table)} rows in {sums.path}", err=True)
+    Example: facetally tally out --by channel --videos-table groups.csv --format csv > channels.csv
+    """
+    from facetally.cli.printing_tally import print_summary, sentences
+    from facetally.jobs.sums import write_summary
+    from facetally.tallies.written import as_csv, as_json
+
+    summary = _summary(outs, _options(**given))
+    path = write_summary(summary) if write else None
+    if form == "table":
+        print_summary(summary)
+    else:
+        click.echo(as_csv(summary) if form == "csv" else as_json(summary), nl=False)
+        for sentence in sentences(summary):
+            click.echo(sentence, err=True)
+    if path:
+        click.echo(f"{len(summary.cells):,} rows in {path}", err=True)
 
 
 @click.command()
-@OUT
+@OUTS
 @click.option(
-    "-o", "--out", "page", type=click.Path(path_type=Path, dir_okay=False), help="The page.  [default: OUT/report.html]"
+    "-o",
+    "--out",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The page.  [default: OUT/report.html; several folders need it]",
 )
-@MIN_CONFIDENCE
-@MIN_CELL
-@CALIBRATION
-def report(out: Path, page: Path | None, min_confidence: float | None, min_cell: int, calibration: Path | None) -> None:
-    """Writes a self-contained HTML page: shares, over time, per video, failures, models, method and limits.
+@_with_summary_options
+def report(outs: tuple[Path, ...], page: Path | None, **given: Any) -> None:
+    """Writes a self-contained HTML page: shares, groups, over time, per video, failures, models, method and limits.
 
-    OUT is the folder that `facetally run` wrote.
+    OUT is a folder that `facetally run` wrote. Several are summed up together.
 
     Example: facetally report out
+
+    Example: facetally report out --by hour --clock '%Y-%m-%d %H%M'
     """
+    from facetally.cli.reading_progress import reading_progress
     from facetally.jobs.sums import report_run
 
-    click.echo(report_run(out, page, min_confidence=min_confidence, min_cell=min_cell, calibration=calibration))
+    with reading_progress(outs) as advanced:
+        path = report_run(outs, page, command=_command(outs, page, given), advanced=advanced, **given)
+    click.echo(path)
+
+
+def _options(bin_text: str, **given: Any) -> SummaryOptions:
+    from facetally.jobs.sums import summary_options
+
+    return summary_options(bin=bin_text, **given)
+
+
+def _summary(outs: tuple[Path, ...], options: SummaryOptions) -> Summary:
+    from facetally.cli.reading_progress import reading_progress
+    from facetally.jobs.sums import summed_up_runs
+
+    with reading_progress(outs) as advanced:
+        return summed_up_runs(outs, options, advanced)
+
+
+def _command(outs: tuple[Path, ...], page: Path | None, given: dict[str, Any]) -> str:
+    """The command that makes the page, without options that have their defaults."""
+    from facetally.formatting import command
+
+    words: list[object] = ["facetally", "report", *outs]
+    words += ["-o", page] if page else []
+    for name, value in given.items():
+        if value not in (None, 0, "all"):
+            words += [f"--{name.replace('_', '-')}", value]
+    return command(*words)

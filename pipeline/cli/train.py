@@ -168,20 +168,20 @@ def evaluate(
     Example: facetally evaluate images/ --model facetally -o evaluation
     """
     from facetally.cli.training_progress import print_evaluation, print_note, shown_training
-    from facetally.detection.crops import CropRecipe
     from facetally.gender.classifier import FaceGenderClassifier
     from facetally.gender.data.face_sets import all_faces
-    from facetally.models.engines import loaded
+    from facetally.models.engines import crop_recipe, loaded
     from facetally.models.weights import find_model
     from facetally.training.evaluate import evaluate_classifier, held_out_faces
     from facetally.training.face_crops import cut_sources
 
-    classifier = loaded(find_model(model, "classifier", models_dir), FaceGenderClassifier)
+    model_file = find_model(model, "classifier", models_dir)
+    classifier = loaded(model_file, FaceGenderClassifier)
     with shown_training() as watcher:
         sets, cutting = cut_sources(
             parsed_sources(sources, gender_words),
             None if aligned else detector_path(detector, models_dir),
-            CropRecipe(**classifier.card.crop),
+            crop_recipe(classifier, model_file),
             cache=cache or out / "crops",
             limit=limit,
             on_image=watcher.cutting,

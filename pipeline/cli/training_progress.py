@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.markup import escape
+from rich.progress import Progress, TaskID, TextColumn
 from rich.table import Table
 
+from facetally.formatting import printable
 from facetally.training.face_crops import CuttingReport
 
 if TYPE_CHECKING:
@@ -47,36 +49,37 @@ class TrainingDisplay:
     def _update(self, name: str, done: int, total: int, *, note: str = "") -> None:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done, total=total, description=name + note)
+        self._progress.update(self._tasks[name], completed=done, total=total, description=printable(name) + note)
 
 
 @contextmanager
 def shown_training() -> Iterator[TrainingDisplay]:
     """A display on stderr: bars and lines on a terminal, lines only elsewhere."""
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+    console = Console(stderr=True, emoji=False)
+    columns = (TextColumn("{task.description}", markup=False), *Progress.get_default_columns()[1:])
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
         yield TrainingDisplay(progress)
 
 
 def print_trained(trained: TrainedModel) -> None:
     """Prints how many images were used, and the metrics of the test split."""
     print_evaluation(trained.metrics, trained.cutting)
-    print(f"Weights, card and evaluation are in {trained.folder}", file=sys.stderr)
+    print(f"Weights, card and evaluation are in {printable(str(trained.folder))}", file=sys.stderr)
 
 
 def print_evaluation(metrics: Mapping[str, Any], cutting: Mapping[str, CuttingReport]) -> None:
     """Prints the metrics by set as tables on stdout, and how many images of each source were used on stderr."""
     for name, report in cutting.items():
         counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in report.counts.items() if count)
-        print(f"{name}: {counts}", file=sys.stderr)
+        print(f"{printable(name)}: {counts}", file=sys.stderr)
     for kind, columns in (("gender", GENDER_COLUMNS), ("age", AGE_COLUMNS)):
         if metrics[kind]:
-            Console().print(_table(kind, metrics[kind], columns))
+            Console(emoji=False).print(_table(kind, metrics[kind], columns))
 
 
 def print_note(note: str) -> None:
     """Prints on stdout which labels were not understood."""
-    print(f"Note: {note}", flush=True)
+    print(f"Note: {printable(note)}", flush=True)
 
 
 def _table(kind: str, figures: Mapping[str, Any], columns: Mapping[str, tuple[str, str]]) -> Table:
@@ -85,7 +88,9 @@ def _table(kind: str, figures: Mapping[str, Any], columns: Mapping[str, tuple[st
         table.add_column(heading, justify="left" if heading == kind else "right")
     sets = figures["by_set"] if len(figures["by_set"]) > 1 else {}
     for name, part in {**sets, "all": figures}.items():
-        table.add_row(name, str(part["count"]), *(_cell(part, key, form) for key, form in columns.values()))
+        table.add_row(
+            escape(printable(name)), str(part["count"]), *(_cell(part, key, form) for key, form in columns.values())
+        )
     return table
 
 

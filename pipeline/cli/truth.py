@@ -8,6 +8,8 @@ from pathlib import Path
 import rich_click as click
 
 from facetally.cli.options import FOLDER, OUT
+from facetally.errors import OptionError
+from facetally.formatting import command, counted
 
 TRUTH = click.option("--truth", "truth_folder", type=FOLDER, required=True, help="Folder with hand labels.")
 
@@ -59,7 +61,7 @@ def validate(
         report_folder=report_folder,
         with_crops=with_crops,
     )
-    print_validation(result.figures)
+    print_validation(result.figures, out)
     click.echo(f"All figures: {result.report_path} and report.json beside it", err=True)
     sys.exit(result.exit_code)
 
@@ -67,18 +69,26 @@ def validate(
 @click.command()
 @click.argument("run_a", type=FOLDER)
 @click.argument("run_b", type=FOLDER)
-@TRUTH
+@click.option(
+    "--truth",
+    "truth_folder",
+    type=FOLDER,
+    help="Folder with hand labels: also says which run is correct more often.",
+)
 @click.option(
     "-o", "--out", "path", type=click.Path(path_type=Path, dir_okay=False), help="Also write all figures as JSON."
 )
-def compare(run_a: Path, run_b: Path, truth_folder: Path, path: Path | None) -> None:
-    """Compares two runs over the same videos: which one is correct more often, and is that more than chance?
+def compare(run_a: Path, run_b: Path, truth_folder: Path | None, path: Path | None) -> None:
+    """Compares two runs over the same videos: their shares, and the appearances that differ.
 
-    RUN_A and RUN_B are folders that `facetally run` wrote.
+    With labels also: which one is correct more often, and is that more than chance? RUN_A and RUN_B are folders that
+    `facetally run` wrote.
+
+    Example: facetally compare out-a out-b
 
     Example: facetally compare out-a out-b --truth truth
     """
-    from facetally.cli.printing_validation import print_comparison
+    from facetally.cli.printing_comparison import print_comparison
     from facetally.jobs.labels import compare_runs
 
     print_comparison(compare_runs(run_a, run_b, truth_folder, path=path), str(run_a), str(run_b))
@@ -93,18 +103,60 @@ def truth() -> None:
 
 
 @truth.command("template")
-@click.argument("videos", nargs=-1, required=True)
+@click.argument("videos", nargs=-1)
 @click.option("-o", "--out", type=FOLDER, required=True, help="New folder.")
-def truth_template(videos: tuple[str, ...], out: Path) -> None:
-    """Writes a truth folder to fill in, with an empty line for each video.
+@click.option(
+    "--run",
+    type=FOLDER,
+    help="Instead of VIDEOS: draw appearances of this run at random. Only their genders are left to fill in.",
+)
+@click.option("--appearances", type=click.IntRange(1), help="How many to draw from the run.  [default: 40]")
+@click.option("--seed", type=click.IntRange(0), help="Of the draw.  [default: 1]")
+def truth_template(
+    videos: tuple[str, ...], out: Path, run: Path | None, appearances: int | None, seed: int | None
+) -> None:
+    """Writes a truth folder to fill in: with an empty line for each video, or with appearances drawn from a run.
+
+    Drawn appearances have their times and boxes already, and pictures of their faces with the same numbers.
 
     Example: facetally truth template videos/ -o truth
+
+    Example: facetally truth template --run out --appearances 40 --seed 1 -o truth
     """
+    if bool(videos) == bool(run):
+        raise OptionError(
+            "both VIDEOS and --run are given" if run else "neither VIDEOS nor --run is given",
+            fix="give VIDEOS to label everybody in them, or --run OUT to label appearances drawn from a run",
+        )
+    if run:
+        _write_drawn(run, out, 40 if appearances is None else appearances, 1 if seed is None else seed)
+        return
+    if appearances is not None or seed is not None:
+        raise OptionError("--appearances and --seed need a run", fix="add --run OUT")
     from facetally.inputs import find_videos
     from facetally.truth.formats.importer import write_template
 
     write_template(find_videos(videos), out)
     click.echo(out / "people.csv")
+
+
+def _write_drawn(run: Path, out: Path, appearances: int, seed: int) -> None:
+    from facetally.jobs.labels import draw_template
+
+    drawn = draw_template(run, out, appearances=appearances, seed=seed)
+    click.echo(drawn.people_path)
+    first, *_, last = [*drawn.sheets.paths, drawn.sheets.paths[-1]]
+    sheets = first.name if first == last else f"{first.name} to {last.name}"
+    if missing := drawn.sheets.without_picture:
+        click.echo(f"{counted(missing, 'appearance')} without a picture: the video is not where it was", err=True)
+    click.echo(
+        f"{drawn.drawn_count} of {counted(drawn.appearance_count, 'appearance')}, drawn at random. Their faces are in "
+        f"{sheets}, numbered like the lines.\n"
+        "Type the gender of each in people.csv, from the top down: female, male, unsure or not_a_face. You may stop "
+        "anywhere.\n"
+        f"Then: {command('facetally', 'validate', run, '--truth', out)}",
+        err=True,
+    )
 
 
 @truth.command("import")
@@ -152,13 +204,15 @@ def truth_import(
     from facetally.inputs import find_videos
     from facetally.truth.files import write_truth
     from facetally.truth.formats.importer import import_truth
+    from facetally.truth.labels import people_count
 
     found = find_videos(videos) if videos else ()
     imported = import_truth(files, format_name, found, fps=fps, video=video, attributes=attributes, labels=labels)
     write_truth(imported.truth, out)
     for note in imported.notes:
         click.echo(f"Note: {note}")
-    click.echo(f"{sum(map(len, imported.truth.people.values()))} people in {len(imported.truth.people)} videos: {out}")
+    people, videos_count = people_count(len(imported.truth.everybody)), counted(len(imported.truth.people), "video")
+    click.echo(f"{people} in {videos_count}: {out}")
 
 
 @truth.command("check")
@@ -178,14 +232,14 @@ def truth_check(folder: Path, videos: tuple[str, ...], run: Path | None, fix: Pa
 
     Example: facetally truth check truth --videos videos/ --run out --fix truth-fixed
     """
-    from facetally.truth.check.checkup import check_folder, fix_labels
+    from facetally.cli.printing_validation import print_check
+    from facetally.jobs.labels import check_labels
+    from facetally.truth.check.checkup import fix_labels
     from facetally.truth.files import write_truth
 
-    checkup = check_folder(folder, videos, run)
-    for finding in checkup.findings:
-        click.echo(f"{finding}\n  Fix: {finding.fix}")
-    people = sum(map(len, checkup.truth.people.values()))
-    click.echo(f"{people} people in {len(checkup.truth.people)} videos, {len(checkup.findings)} findings", err=True)
+    check = check_labels(folder, videos, run)
+    checkup = check.checkup
+    print_check(checkup, check.unmatched, run or "OUT")
     if fix and checkup.findings:
         write_truth(fix_labels(checkup), fix)
         click.echo(fix)

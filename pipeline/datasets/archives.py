@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -15,6 +17,9 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Files that count as images within a folder, also of formats that cannot be read: these are reported, not skipped
 silently. A file that is named itself always counts."""
+
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError)
+"""What the standard library raises for damaged archives, besides ValueError and OSError; RuntimeError: encrypted."""
 
 
 def read_images(source: Path) -> Iterator[tuple[str, bytes]]:
@@ -60,13 +65,7 @@ def _images_in(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
 def _damage_reported(source: Path) -> Iterator[None]:
     try:
         yield
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        EOFError,
-        RuntimeError,
-    ) as error:  # RuntimeError: encrypted
+    except DAMAGE as error:
         raise ValueError(f"{source} is damaged: {error}") from error
 
 

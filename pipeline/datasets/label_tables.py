@@ -31,6 +31,8 @@ ADIENCE_COLUMNS = frozenset(("user_id", "original_image", "face_id"))
 ADIENCE_FORMS = ("coarse_tilt_aligned_face", "landmark_aligned_face")
 """The two forms in which Adience publishes each face (Eidinger et al., 2014)."""
 SEPARATORS = (",", ";", "\t")
+MAX_BYTES = 2**30
+"""The largest unpacked size of a table; that of the largest set published, CelebA's, takes 25 MB."""
 
 Row = dict[str, str]
 
@@ -75,7 +77,10 @@ def decimal(cell: str) -> float:
 def _parsed(path: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
     """The header, and the rows with their lines."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:  # a few kilobytes may unpack to more than fits in memory
+            raise ValueError(f"{path} has more than {MAX_BYTES:,} bytes, unpacked")
         text = content.decode("utf-8-sig")
     except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as a table: {error}") from error
@@ -93,14 +98,20 @@ def _parsed(path: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
         return header, _rows(header, ((number, line.split()) for number, line in enumerate(lines[1:], start=3)))
     separator = max(SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    header = [name.strip().lower() for name in next(reader, [])]
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+    except csv.Error as error:
+        raise ValueError(f"{path} cannot be read as a table: {error}") from error
     return header, _rows(header, ((reader.line_num, fields) for fields in reader))
 
 
 def _rows(header: list[str], lines: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Row]]:
-    for number, fields in lines:
-        if fields:
-            yield number, dict.fromkeys(header, "") | dict(zip(header, fields, strict=False))
+    try:
+        for number, fields in lines:
+            if fields:
+                yield number, dict.fromkeys(header, "") | dict(zip(header, fields, strict=False))
+    except csv.Error as error:  # a cell of more than 131,072 characters
+        raise ValueError(f"the table cannot be read: {error}") from error
 
 
 def _adience_files(row: Row) -> list[str]:

@@ -16,12 +16,16 @@ from facetally.detection.crops import cut_crops
 from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import ScrfdOptions
 from facetally.errors import OptionError, PipelineError
+from facetally.formatting import command
 from facetally.gender.attributes import Attributes, age_band
 from facetally.inputs import named_files
 from facetally.models.engines import Engines
 from facetally.options import ClassificationOptions
 from facetally.tracks.appearances import STORED_DECIMALS, Classifier, PredictedGender, classified, predicted_gender
+from facetally.video_files import VIDEO_SUFFIXES, Prober
 
+STILL_SUFFIXES = frozenset((".gif",))
+"""Endings of videos that may also be still images."""
 STILL_DETECTION = ScrfdOptions(input_px=1280, min_score=0.4)
 """Photographs are larger than video frames, and faces of crowds are smaller in them: at a run's 640 px, 18 % of the
 faces of 12-24 px in images of 2,048 px are found, at 1,280 px 72 %. No tracker removes flickering false detections
@@ -109,15 +113,19 @@ def find_images(inputs: Iterable[str]) -> list[Path]:
     inputs = list(inputs)
     by_file = {path.resolve(): path for _, path in named_files(inputs, _is_image)}
     if not by_file:
-        raise OptionError(
-            f"no image found in {', '.join(inputs) or 'nothing'}",
-            fix="give an image, or a folder with files that end in .jpg, .png, .webp, .tif, ...",
-        )
+        fix = "give an image, or a folder with files that end in .jpg, .png, .webp, .tif, ..."
+        if any(True for _ in named_files(inputs, _ends_as_video)):
+            fix = f"for the videos there: {command('facetally', 'run', *map(Path, inputs), '-o', 'out')}"
+        raise OptionError(f"no image found in {', '.join(inputs) or 'nothing'}", fix=fix)
     return sorted(by_file.values())
 
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+
+
+def _ends_as_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES - STILL_SUFFIXES and path.is_file()
 
 
 def read_image(path: Path) -> ImageArray:
@@ -126,6 +134,8 @@ def read_image(path: Path) -> ImageArray:
     Raises:
         PipelineError: the file cannot be read, or is not an image.
     """
+    if _ends_as_video(path):  # before all of it is read into memory
+        raise _is_video(path)
     try:
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
@@ -139,8 +149,19 @@ def read_image(path: Path) -> ImageArray:
     except cv2.error:  # more pixels than OpenCV takes
         image = None
     if image is None:
+        if path.suffix.lower() not in IMAGE_SUFFIXES and _holds_video(path):
+            raise _is_video(path)
         raise PipelineError("not an image that can be decoded", fix="convert it to JPEG or PNG, or leave it out")
     return np.asarray(image, np.uint8)
+
+
+def _holds_video(path: Path) -> bool:
+    with Prober() as prober:
+        return not prober.kind_of(path)
+
+
+def _is_video(path: Path) -> PipelineError:
+    return PipelineError("a video, not an image", fix=command("facetally", "run", path, "-o", "out"))
 
 
 def predict_images(

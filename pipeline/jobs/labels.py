@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from facetally.jobs.arguments import PathLike
+from facetally.jobs.arguments import Inputs, PathLike, optional_path, texts
 from facetally.results.ledger import Ledger
-from facetally.truth.files import read_truth
+from facetally.truth.check.checkup import Checkup, check_folder
+from facetally.truth.files import PEOPLE_FILE, check_new, read_truth, write_truth
+from facetally.truth.sample import draw_appearances
 from facetally.validation.compare import compare_runs as comparison_of
 from facetally.validation.contact_sheet import write_contact_sheet
 from facetally.validation.metrics import Figures
 from facetally.validation.report import write_json, write_validation
-from facetally.validation.validate import ValidateOptions
+from facetally.validation.run_comparison import run_figures
+from facetally.validation.sample_sheet import Sheets, write_sheets
+from facetally.validation.unmatched import Reason, unmatched_figures, unmatched_without_run
+from facetally.validation.validate import ValidateOptions, unmatched_people
 from facetally.validation.validate import validate_run as validation_of
 from facetally.validation.verdict import VerdictWord
 
@@ -75,8 +80,73 @@ def validate_run(
     return ValidationResult(figures["verdict"], figures["exit_code"], figures, path)
 
 
-def compare_runs(first: PathLike, second: PathLike, truth: PathLike, *, path: PathLike | None = None) -> Figures:
-    """Compares two runs over the same videos: which one classifies more people correctly, and is that more than chance?
+@dataclass(frozen=True)
+class DrawnTemplate:
+    """A truth folder to fill in, with appearances drawn from a run."""
+
+    people_path: Path
+    sheets: Sheets
+    """Pictures of the faces, numbered like the lines of people.csv."""
+    drawn_count: int
+    appearance_count: int
+    """Of the run."""
+
+
+def draw_template(out: PathLike, folder: PathLike, *, appearances: int = 40, seed: int = 1) -> DrawnTemplate:
+    """Draws appearances of a run at random and writes a truth folder in which only their genders are left to fill in.
+
+    Args:
+        out: a run's output folder.
+        folder: the new truth folder.
+        appearances: how many to draw; all where the run has fewer.
+        seed: of the draw.
+
+    Raises:
+        PipelineError: no results, no appearances, or a folder that holds labels already.
+    """
+    ledger, folder = Ledger(Path(out)), Path(folder)
+    check_new(folder)
+    truth = draw_appearances(ledger, appearances, seed)
+    assert truth.sample is not None
+    sheets = write_sheets(ledger, truth.sample, folder)
+    write_truth(truth, folder, hints=True)
+    return DrawnTemplate(folder / PEOPLE_FILE, sheets, len(truth.sample.drawn), truth.sample.appearance_count)
+
+
+@dataclass(frozen=True)
+class LabelCheck:
+    """The findings on a truth folder, and the people who cannot be matched to a run."""
+
+    checkup: Checkup
+    unmatched: dict[Reason, list[str]]
+    """People to whom no track can be given, by reason: of the run where there is one, else by the labels alone."""
+
+
+def check_labels(folder: PathLike, videos: Inputs, run: PathLike | None = None) -> LabelCheck:
+    """Checks labels against their videos, and says who cannot be matched to a track.
+
+    Args:
+        folder: the truth folder.
+        videos: the labelled videos.
+        run: output folder of a run over them.
+
+    Raises:
+        PipelineError: labels that cannot be read, no video in common, no such run.
+    """
+    checkup = check_folder(Path(folder), texts(videos), optional_path(run))
+    if run is None:
+        found = unmatched_figures(checkup.truth, checkup.truth.people, unmatched_without_run(checkup.truth))
+    else:
+        found = unmatched_people(Ledger(Path(run)), checkup.truth)
+    return LabelCheck(checkup, found)
+
+
+def compare_runs(
+    first: PathLike, second: PathLike, truth: PathLike | None = None, *, path: PathLike | None = None
+) -> Figures:
+    """Compares two runs over the same videos: their shares, and the appearances that differ.
+
+    With labels also: which one classifies more people correctly, and is that more than chance?
 
     Args:
         first, second: output folders of runs.
@@ -84,12 +154,15 @@ def compare_runs(first: PathLike, second: PathLike, truth: PathLike, *, path: Pa
         path: also writes the figures there, as JSON.
 
     Returns:
-        As `facetally.validation.compare.compare_runs`.
+        videos, shares and appearances, as from `facetally.validation.run_comparison.run_figures`; with labels also the
+        figures of `facetally.validation.compare.compare_runs`.
 
     Raises:
-        PipelineError: no results, labels that cannot be read, or no labelled person in both.
+        PipelineError: no results, no video in both, labels that cannot be read, or no labelled person in both.
     """
-    figures = comparison_of(Ledger(Path(first)), Ledger(Path(second)), read_truth(Path(truth)))
+    ledgers = Ledger(Path(first)), Ledger(Path(second))
+    labels = read_truth(Path(truth)) if truth else None
+    figures = {**run_figures(*ledgers), **(comparison_of(*ledgers, labels) if labels else {})}
     if path:
         write_json(figures, Path(path))
     return figures

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from facetally.batch.plan import Plan, check_output, plan_run
-from facetally.batch.prepare import logged_run, prepare_run
+from facetally.batch.differences import refuse_newer_tables, refuse_other_options
+from facetally.batch.notices import notices
+from facetally.batch.plan import Plan, check_output, plan_run, refuse_damage_elsewhere, refuse_to_prune_all
+from facetally.batch.prepare import PreparedRun, logged_run, prepare_run
 from facetally.batch.run import Progress as BatchProgress
 from facetally.batch.run import run_videos
+from facetally.errors import OptionError
 from facetally.jobs.arguments import Inputs, PathLike, optional_path, texts
-from facetally.log import logged_to
+from facetally.log import LOGGER, logged_to
 from facetally.models.engines import Engines
 from facetally.options import Device, RunOptions, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.rematching import anchor_corrections, rematched
 from facetally.results.run_tables import Run
 from facetally.tallies.aggregator import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
 
@@ -25,17 +29,39 @@ class Progress(BatchProgress, Protocol):
 
     def loaded(self, engines: Engines) -> None: ...
 
+    def noted(self, sentence: str) -> None: ...
+
 
 class NoProgress:
     """Ignores all notifications."""
 
     def loaded(self, engines: Engines) -> None: ...
 
+    def noted(self, sentence: str) -> None: ...
+
     def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None: ...
 
     def advanced(self, video_id: str, time_s: float) -> None: ...
 
     def finished(self, row: VideoRow) -> None: ...
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a run may change of the results in its output folder, and which videos it leaves out."""
+
+    force: bool = False
+    """Process all videos again."""
+    update: bool = False
+    """Process videos again that were made with other options or weights."""
+    retry_failed: bool = False
+    """Process videos again that failed, even if their files are the same."""
+    prune: bool = False
+    """Remove results of videos that are not among the inputs."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of videos that are neither processed nor counted, besides those of earlier runs into the folder."""
+    include_all: bool = False
+    """Forget the patterns of earlier runs."""
 
 
 def run_folder(
@@ -51,11 +77,17 @@ def run_folder(
     models_dir: PathLike | None = None,
     untrained_backbone: Path | None = None,
     force: bool = False,
+    update: bool = False,
+    retry_failed: bool = False,
+    prune: bool = False,
+    exclude: Inputs = (),
+    include_all: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Finds, tracks and classifies the people in videos; writes tables and their tallies to `out`.
 
-    Videos that `out` already holds, made with the same options and weights, are not processed again.
+    Videos that `out` already holds, made with the same options and weights, are not processed again. If it holds
+    videos made with others, nothing is changed without `update` or `force`.
 
     Args:
         inputs: video files, folders, globs, or "@FILE" with one of these per line.
@@ -68,35 +100,32 @@ def run_folder(
         stall_s: seconds without progress after which a video is given up.
         models_dir: searched for weights before all other folders.
         untrained_backbone: an ImageNet backbone in place of a classifier, for trials; every gender is then unknown.
-        force: process all videos again.
+        force, update, retry_failed, prune, exclude, include_all: as in `Changes`.
         progress: is notified.
 
     Returns:
         The run, with the rows of all videos; a video that failed has its reason in its row, and raises no error.
 
     Raises:
-        PipelineError: no video, missing weights, an invalid option, or a folder that cannot be written; `fix` states
-            what to do.
+        PipelineError: no video, missing weights, an invalid option, a folder that cannot be written, or one with
+            results of other options or weights; `fix` states what to do.
     """
     progress = progress or NoProgress()
-    options, machine = _sampled(options, every_s), WorkerOptions(workers, stall_s, threads=threads)
+    changes = Changes(force, update, retry_failed, prune, tuple(texts(exclude)), include_all)
     prepared = prepare_run(
         texts(inputs),
-        options,
+        _sampled(options, every_s),
         device=device,
-        workers=machine,
+        workers=WorkerOptions(workers, stall_s, threads=threads),
         models_dir=optional_path(models_dir),
         untrained_backbone=untrained_backbone,
     )
-    ledger, engines = Ledger(Path(out)), prepared.engines
+    ledger = Ledger(Path(out))
     check_output(ledger.out)
-    progress.loaded(engines)
+    progress.loaded(prepared.engines)
     with ledger.locked(), logged_to(ledger.out), logged_run(prepared):
-        plan = plan_run(prepared.videos, ledger, prepared.digest, force=force, passed_over=prepared.passed_over)
-        ledger.store_names({row.video_id: row.video for row in [*plan.done, *plan.new]}, plan.passed_over)
-        new = run_videos(plan, ledger, engines, options=options, progress=progress, workers=prepared.workers)
-        bin_s = parse_bin(DEFAULT_BIN)
-        write_tallies(ledger, tally_videos(ledger, ledger.rows(), bin_s), bin_s)
+        plan = _planned(prepared, ledger, changes)
+        new = _done(plan, prepared, ledger, prune=prune, progress=progress)
     return Run(ledger.out, new, plan.done)
 
 
@@ -110,19 +139,69 @@ def plan_folder(
     models_dir: PathLike | None = None,
     untrained_backbone: Path | None = None,
     force: bool = False,
+    update: bool = False,
+    retry_failed: bool = False,
+    prune: bool = False,
+    exclude: Inputs = (),
+    include_all: bool = False,
 ) -> Plan:
     """What `run_folder` would do, without doing it; arguments and errors are the same."""
-    options = _sampled(options, every_s)
     prepared = prepare_run(
         texts(inputs),
-        options,
+        _sampled(options, every_s),
         device=device,
         workers=WorkerOptions(),
         models_dir=optional_path(models_dir),
         untrained_backbone=untrained_backbone,
     )
-    ledger = Ledger(Path(out))
-    return plan_run(prepared.videos, ledger, prepared.digest, force=force, passed_over=prepared.passed_over)
+    changes = Changes(force, update, retry_failed, prune, tuple(texts(exclude)), include_all)
+    return _planned(prepared, Ledger(Path(out)), changes)
+
+
+def _planned(prepared: PreparedRun, ledger: Ledger, changes: Changes) -> Plan:
+    """The plan of a run; stops before anything is changed if the run would replace results that nobody asked it to."""
+    if not all(pattern.strip("/") for pattern in changes.exclude):
+        raise OptionError("--exclude got an empty pattern", fix="give a name or a pattern: --exclude 'trailers/*'")
+    earlier = () if changes.include_all else ledger.newest_run().exclude
+    plan = plan_run(
+        prepared.videos,
+        ledger,
+        prepared.digest,
+        force=changes.force,
+        retry_failed=changes.retry_failed,
+        exclude=dict.fromkeys([*earlier, *changes.exclude]),
+        passed_over=prepared.passed_over,
+    )
+    if not changes.force and not changes.update:
+        models = prepared.engines.provenance()
+        refuse_newer_tables(plan)
+        refuse_other_options(plan, ledger, prepared.options, models, prune=changes.prune)
+    if changes.prune:
+        refuse_to_prune_all(plan, ledger.out)
+    else:
+        refuse_damage_elsewhere(plan)
+    return plan
+
+
+def _done(plan: Plan, prepared: PreparedRun, ledger: Ledger, *, prune: bool, progress: Progress) -> list[VideoRow]:
+    """Does what is planned, and tallies; returns the new rows."""
+    _note(notices(plan, prune=prune), progress)
+    anchor_corrections(ledger)  # while the appearances that they are about are still there
+    ledger.store_names(plan.names, plan.passed_over, exclude=plan.exclude, excluded=plan.excluded)
+    options, workers = prepared.options, prepared.workers
+    new = run_videos(plan, ledger, prepared.engines, options=options, progress=progress, workers=workers)
+    for video_id in plan.gone if prune else ():
+        ledger.remove(video_id)
+    _note(rematched(ledger).sentences, progress)
+    bin_s = parse_bin(DEFAULT_BIN)
+    write_tallies(ledger, tally_videos(ledger, ledger.rows(), bin_s), bin_s)
+    return new
+
+
+def _note(sentences: Iterable[str], progress: Progress) -> None:
+    for sentence in sentences:
+        LOGGER.info("%s", sentence)
+        progress.noted(sentence)
 
 
 def _sampled(options: RunOptions | None, every_s: float | None) -> RunOptions:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from facetally.errors import MissingModelError, PipelineError
+from facetally.formatting import command
 from facetally.models.weights import ModelKind, find_model
 from facetally.options import RunOptions
 
@@ -56,13 +57,13 @@ def _library(name: str) -> Finding:
     provided_by_rival = any(name in rivals and any(_version(r) for r in rivals) for rivals in RIVALS)
     if version or provided_by_rival:
         return Finding("ok", f"{name} {version or 'in another build'}")
-    return Finding("MISSING", f"{name} is not installed", fix=f"pip install {name}")
+    return Finding("MISSING", f"{name} is not installed", fix=command("pip", "install", name))
 
 
 def _rivals(names: tuple[str, ...]) -> Iterator[Finding]:
     present = [name for name in names if _version(name)]
     if len(present) > 1:
-        fix = f"pip uninstall -y {' '.join(present)} && pip install {present[0]}"
+        fix = f"{command('pip', 'uninstall', '-y', *present)} && {command('pip', 'install', present[0])}"
         yield Finding("FAILED", f"{' and '.join(present)} overwrite each other", fix=fix)
 
 

@@ -20,6 +20,7 @@ from facetally.options import ComputeDevice, Device, RunOptions
 from facetally.tracks.appearances import Classifier
 
 Engine = TypeVar("Engine")
+OTHER_WEIGHTS = "use other weights: facetally models list shows the known ones"
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,23 @@ def load_engines(
     return Engines(
         detector=detector,
         classifier=classifier,
-        recipe=CropRecipe(**classifier.card.crop),
+        recipe=crop_recipe(classifier, classifier_file),
         models=models,
         device=where,
         embedding=embedding,
     )
+
+
+def crop_recipe(classifier: FaceGenderClassifier, file: ModelFile) -> CropRecipe:
+    """How to cut the crops of a classifier, from its card.
+
+    Raises:
+        ModelError: the card's values cannot be used.
+    """
+    try:
+        return CropRecipe(**classifier.card.crop)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelError(f"the card of {file.path} is damaged: {error}", fix=OTHER_WEIGHTS) from error
 
 
 def loaded(file: ModelFile, load: Callable[[Path], Engine]) -> Engine:
@@ -122,7 +135,7 @@ def loaded(file: ModelFile, load: Callable[[Path], Engine]) -> Engine:
     try:
         return load(file.path)
     except (ValueError, OSError) as error:
-        raise ModelError(str(error), fix="use other weights: facetally models list shows the known ones") from error
+        raise ModelError(str(error), fix=OTHER_WEIGHTS) from error
     except ImportError as error:
         raise ModelError(
             f"{file.path} needs torch, which is not installed",

@@ -18,6 +18,7 @@ from typing import Any, Literal, TextIO
 
 from facetally.errors import MissingModelError, ModelError
 from facetally.files import whole_file
+from facetally.formatting import command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODELS_VARIABLE = "FACETALLY_MODELS"
@@ -153,7 +154,8 @@ def find_model(name_or_path: str, kind: ModelKind, models_dir: Path | None = Non
         )
     for path, known in _present(entries, models_dir):
         return verified(path, known)
-    fix = f"facetally models pull {name_or_path}" if any(e.url for e in entries) else "install facetally again"
+    can_pull = any(entry.url for entry in entries)
+    fix = command("facetally", "models", "pull", name_or_path) if can_pull else "install facetally again"
     raise MissingModelError(f"the weights of {kind} {name_or_path!r} are not on this machine", fix=fix)
 
 
@@ -196,9 +198,8 @@ def verified(path: Path, known: KnownModel) -> ModelFile:
     """
     digest = sha256_of(path)
     if digest != known.sha256:
-        again = (
-            f"facetally models pull {known.name}" if known.url else "git checkout models/, or install facetally again"
-        )
+        pull_again = command("facetally", "models", "pull", known.name)
+        again = pull_again if known.url else "git checkout models/, or install facetally again"
         raise ModelError(
             f"{path} is damaged: its SHA-256 is {digest[:16]}..., expected {known.sha256[:16]}...",
             fix=f"delete {path}, then: {again}",

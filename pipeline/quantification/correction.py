@@ -88,7 +88,8 @@ def _refusal(name: str, calibration: Calibration) -> str:
     counted = calibration.is_female[calibration.predictions.amount > 0]  # a case without an amount has no weight
     women, men = int(counted.sum()), int((~counted).sum())
     if min(women, men) < MIN_LABELS:
-        return f"needs labels of at least {MIN_LABELS} women and {MIN_LABELS} men, there are {women} and {men}"
+        needed = f"needs labels of at least {MIN_LABELS} women and {MIN_LABELS} men"
+        return f"{needed}; their labelled appearances are {women} and {men}"
     if name == "adjusted_count":
         calibration = replace(calibration, predictions=calibration.predictions.decided())
     for_women, for_men = calibration.mean_predictions()

@@ -137,7 +137,7 @@ def bootstrapped(
     if np.ptp(left_out) < 1e-12:
         margin = wilson_interval(0, cluster_count).high
         return Interval(max(left_out[0] - margin, bounds.low), min(left_out[0] + margin, bounds.high))
-    return expanded_percentiles(values, cluster_count, _freedom(left_out), bounds)
+    return expanded_percentiles(values, cluster_count, freedom_of(left_out), bounds)
 
 
 def clustered_interval(right: Amounts, count: Amounts, seed: int = 0) -> Interval:
@@ -170,7 +170,7 @@ def clustered_interval(right: Amounts, count: Amounts, seed: int = 0) -> Interva
     spread = clusters / (clusters - 1) * float(ratio(cluster_resamples(clusters, seed=seed)).var())
     if spread > 1e-12:
         cases = min(share * (1 - share) / spread, 2 * cases)  # clusters that agree even better do so by chance
-    quantile = float(stdtrit(_freedom(_left_out(ratio, clusters)), (1 + LEVEL) / 2))
+    quantile = float(stdtrit(freedom_of(_left_out(ratio, clusters)), (1 + LEVEL) / 2))
     return wilson_interval(share * cases, cases, quantile)
 
 
@@ -181,7 +181,7 @@ def _left_out(statistic: Callable[[Floats], Floats], cluster_count: int) -> Floa
     return np.concatenate([statistic(1 - chunk) for chunk in chunks])
 
 
-def _freedom(left_out: Floats) -> float:
+def freedom_of(left_out: Floats) -> float:
     """Student's degrees of freedom for the variance of a statistic, from its leave-one-cluster-out values.
 
     A variance that depends on a few clusters is known less precisely than C - 1 degrees suggest. By Satterthwaite

@@ -18,7 +18,7 @@ from facetally.errors import TruthError
 from facetally.quantification.correction import Correction, corrected_shares
 from facetally.quantification.estimators import Calibration, Ints, Predictions
 from facetally.results.ledger import Ledger, VideoRow
-from facetally.results.tables import TRACKS, read_table
+from facetally.results.tables_of_run import TablesOfRun
 from facetally.truth.labels import folder_sources
 
 Unit = Literal["appearances", "screen_time_s"]
@@ -39,7 +39,10 @@ LABELLED_COLUMNS = {"female_prob": "float64", "is_female": "bool", "screen_time_
 
 
 def run_tracks(
-    ledger: Ledger, rows: Iterable[VideoRow], known_sources: Mapping[str, str] | None = None
+    ledger: Ledger,
+    rows: Iterable[VideoRow],
+    known_sources: Mapping[str, str] | None = None,
+    tables: TablesOfRun | None = None,
 ) -> pd.DataFrame:
     """All tracks of these videos: columns female_prob, screen_time_s, face_height_px and source.
 
@@ -47,18 +50,18 @@ def run_tracks(
         ledger: the run.
         rows: of its videos.
         known_sources: by video; overrides the source derived from the video's folder.
+        tables: of the run, where corrections by hand count: without the tracks that these drop.
 
     Raises:
         OutputError: a damaged file.
     """
     rows = [row for row in rows if row.status != "failed"]
     sources = folder_sources(row.video for row in rows) | dict(known_sources or {})
-    parts = [
-        read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas().assign(source=sources[row.video])
-        for row in rows
-    ]
+    source_of = {row.video_id: sources[row.video] for row in rows}
     columns = ["female_prob", "screen_time_s", "face_height_px", "source"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame([], columns=columns)
+    tables = tables or TablesOfRun(ledger, is_corrected=False)
+    parts = [tracks.assign(source=tracks["video_id"].map(source_of))[columns] for tracks in tables.tracks(rows)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame([], columns=columns)
 
 
 def corrections(
@@ -81,20 +84,23 @@ def corrections(
     return corrected_shares(calibration, _predictions(run, unit, sources[len(labelled) :]), labels_sampled)
 
 
-def run_corrections(ledger: Ledger, rows: Sequence[VideoRow], report: Path) -> dict[str, dict[str, Correction]]:
+def run_corrections(
+    ledger: Ledger, rows: Sequence[VideoRow], report: Path, tables: TablesOfRun | None = None
+) -> dict[str, dict[str, Correction]]:
     """The corrected shares of women in a run, by appearance and by screen time.
 
     Args:
         ledger: the run.
         rows: of its videos.
         report: of a validation with the same weights; report.json, or its folder.
+        tables: as in `run_tracks`.
 
     Raises:
         OutputError: a damaged run.
         TruthError: no such report, a damaged one, or one made with other weights.
     """
     labelled = read_calibration(report, ledger.provenance().get("models", {}))
-    tracks = run_tracks(ledger, rows)
+    tracks = run_tracks(ledger, rows, tables=tables)
     return {unit: corrections(labelled, tracks, unit) for unit in UNITS}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,11 +17,14 @@ import pyarrow.parquet as pq
 from facetally.detection.tracker import NO_TRACK
 from facetally.errors import OutputError
 from facetally.files import write_whole
+from facetally.formatting import command, player_time
 from facetally.tracks.appearances import Appearance
 from facetally.tracks.follow import FaceRows
 
 NOT_COUNTED = -1
 """`person_in_video` in a run that did not count people."""
+READ_ERRORS = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What pyarrow raises for damaged files; the last for names of columns."""
 PROVENANCE_KEY = b"facetally"
 SCHEMA_KEY = b"facetally_schema_version"
 SCHEMA_VERSION = 2
@@ -34,6 +38,7 @@ def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
 
 
 _VIDEO_ID = ("video_id", pa.string(), "The video's id, the same in all tables")
+_VIDEO = ("video", pa.string(), "Path within the input folder, or file name")
 
 FACES = _schema(
     _VIDEO_ID,
@@ -56,6 +61,7 @@ FACES = _schema(
 
 TRACKS = _schema(
     _VIDEO_ID,
+    ("video", pa.string(), "Path within the input folder, or file name; empty in results of facetally 0.1"),
     (
         "track_id",
         pa.int64(),
@@ -63,6 +69,8 @@ TRACKS = _schema(
     ),
     ("first_s", pa.float64(), "Time of the first face"),
     ("last_s", pa.float64(), "Time of the last face"),
+    ("first_time", pa.string(), "`first_s` as players show it: 0:31, 1:02:05; empty in results of facetally 0.1"),
+    ("last_time", pa.string(), "`last_s` as players show it; empty in results of facetally 0.1"),
     ("screen_time_s", pa.float64(), "Seconds with the face in view"),
     ("face_count", pa.int64(), "Sampled frames with the face"),
     ("face_height_px", pa.float32(), "Mean height of the face in pixels"),
@@ -80,13 +88,17 @@ TRACKS = _schema(
 
 VIDEOS = _schema(
     _VIDEO_ID,
-    ("video", pa.string(), "Path within the input folder, or file name"),
+    _VIDEO,
     ("path", pa.string(), "Absolute path"),
     ("status", pa.string(), "ok, partial (part could not be decoded) or failed (nothing could)"),
     ("reason", pa.string(), "Why the status is not ok"),
     ("fix", pa.string(), "What to do about it"),
     ("size_bytes", pa.int64(), "Size of the file"),
-    ("content_sha256", pa.string(), "Hash of the file's content"),
+    (
+        "content_sha256",
+        pa.string(),
+        "Hash of the file's content; empty: it could not be read, or the video is tried again by the next run",
+    ),
     ("same_as", pa.string(), "The video with the same content whose results were copied; empty: none"),
     ("options_digest", pa.string(), "Hash of the options and weights that made the rows"),
     ("container", pa.string(), "Container format"),
@@ -106,11 +118,13 @@ VIDEOS = _schema(
     ("track_count", pa.int64(), "Appearances"),
     ("clock_jump_count", pa.int64(), "Jumps of the video's clock, on or back, that were closed up"),
     ("note", pa.string(), "What else to know about the video; may be set whatever the status"),
+    ("faces_sha256", pa.string(), "Hash of the video's file in faces/; empty in results of facetally 0.1"),
+    ("tracks_sha256", pa.string(), "Hash of the video's file in tracks/; empty in results of facetally 0.1"),
 )
 
 TALLIES = _schema(
     _VIDEO_ID,
-    ("video", pa.string(), "Path within the input folder, or file name"),
+    _VIDEO,
     ("bin_start_s", pa.float64(), "Start of the time bin, seconds from the video's first frame"),
     ("bin_stop_s", pa.float64(), "End of the time bin, not included"),
     ("gender", pa.string(), "Perceived gender: female, male, unknown"),
@@ -124,8 +138,9 @@ TALLIES = _schema(
 ADDED: dict[str, Any] = {
     **{"displayed_width_px": 0, "displayed_height_px": 0, "clock_jump_count": 0, "note": ""},
     **{"person_in_video": NOT_COUNTED, "people": 0},
+    **{"video": "", "first_time": "", "last_time": "", "faces_sha256": "", "tracks_sha256": ""},
 }
-"""Columns that tables of 0.1.0 do not have, and the values that they get when such a table is read."""
+"""Columns that older tables do not have, and the values that they get when such a table is read."""
 
 
 def faces_table(
@@ -168,29 +183,37 @@ def faces_table(
 
 
 def tracks_table(
-    video_id: str, appearances: Iterable[Appearance], person_of: Mapping[int, int] = MappingProxyType({})
+    video_id: str, video: str, appearances: Iterable[Appearance], person_of: Mapping[int, int] = MappingProxyType({})
 ) -> pa.Table:
     """The appearances of one video, sorted by track id.
 
     Args:
         video_id: of the video.
+        video: its name.
         appearances: in any order.
         person_of: the number of the person that each shows, by track id; empty if people were not counted.
     """
     rows = [
-        {"video_id": video_id, **asdict(a), "person_in_video": person_of.get(a.track_id, NOT_COUNTED)}
+        {
+            **{"video_id": video_id, "video": video, **asdict(a)},
+            **{"first_time": player_time(a.first_s), "last_time": player_time(a.last_s)},
+            "person_in_video": person_of.get(a.track_id, NOT_COUNTED),
+        }
         for a in sorted(appearances, key=lambda a: a.track_id)
     ]
     return pa.Table.from_pylist(rows, schema=TRACKS)
 
 
-def with_video_id(table: pa.Table, video_id: str) -> pa.Table:
-    """A copy of faces/ or tracks/ rows for another video."""
-    return table.set_column(0, table.schema.field(0), pa.repeat(video_id, len(table)))
+def for_other_video(table: pa.Table, video_id: str, video: str) -> pa.Table:
+    """A copy of faces/ or tracks/ rows for another video, with its id and its name."""
+    for index, field in enumerate(table.schema):
+        if value := {"video_id": video_id, "video": video}.get(field.name):
+            table = table.set_column(index, field, pa.repeat(value, len(table)))
+    return table
 
 
-def write_table(path: Path, table: pa.Table, provenance: dict[str, Any]) -> None:
-    """Writes a table completely or not at all, with its provenance.
+def write_table(path: Path, table: pa.Table, provenance: dict[str, Any]) -> str:
+    """Writes a table completely or not at all, with its provenance; returns the SHA-256 of the file.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
@@ -201,34 +224,69 @@ def write_table(path: Path, table: pa.Table, provenance: dict[str, Any]) -> None
     }
     content = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(metadata), content, compression="zstd")
-    write_whole(path, content.getvalue().to_pybytes())
+    written = content.getvalue().to_pybytes()
+    write_whole(path, written)
+    return hashlib.sha256(written).hexdigest()
+
+
+class NewerTableError(OutputError):
+    """A table of a schema that only a newer facetally reads."""
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Reads a file of one of the tables.
 
     Raises:
-        OutputError: it is damaged, or written by a version with other columns.
+        NewerTableError: it was written by a newer facetally.
+        OutputError: it is damaged or missing, or its columns are those of another table or version.
     """
-    fix = "run the same `facetally run` again with --force"
     try:
-        table = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as error:
-        raise OutputError(f"{path} cannot be read: {error}", fix=fix) from error
-    written_as = int((table.schema.metadata or {}).get(SCHEMA_KEY, SCHEMA_VERSION))
-    if written_as > SCHEMA_VERSION:
-        raise OutputError(
-            f"{path} was written by a newer facetally: its tables have schema version {written_as}, and this one reads "
-            f"up to {SCHEMA_VERSION}",
+        with pq.ParquetFile(path) as file:
+            check_schema(path, file.schema_arrow, schema)
+            table = file.read()
+            table.validate(full=True)  # of damaged pages: texts that are not UTF-8
+    except READ_ERRORS as error:
+        raise damaged(path, f"cannot be read: {error}") from error
+    for name in set(schema.names) - set(table.schema.names):
+        table = table.append_column(schema.field(name), pa.repeat(ADDED[name], len(table)))
+    table = table.select(schema.names)
+    if empty := [name for name in schema.names if table[name].null_count]:
+        raise damaged(path, f"is damaged: column {empty[0]} has empty cells")
+    return table
+
+
+def check_schema(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
+    """Checks the columns of a file; those that were added since may be missing.
+
+    Raises:
+        NewerTableError, OutputError: as `read_table`.
+    """
+    version = (found.metadata or {}).get(SCHEMA_KEY, str(SCHEMA_VERSION).encode())
+    if not version.isdigit():
+        raise damaged(path, "is damaged: its schema version is no number")
+    if len(version) > 9 or int(version) > SCHEMA_VERSION:
+        raise NewerTableError(
+            f"{path} was written by a newer facetally: its tables have schema version {version[:9].decode()}, and this "
+            f"one reads up to {SCHEMA_VERSION}",
             fix="pip install --upgrade facetally",
         )
-    for name in (set(schema.names) - set(table.schema.names)) & ADDED.keys():
-        table = table.append_column(schema.field(name), pa.repeat(ADDED[name], len(table)))
-    if sorted(table.schema.names) == sorted(schema.names):
-        table = table.select(schema.names)
-    if table.schema.names != schema.names:
-        raise OutputError(f"{path} was written by another version: its columns differ", fix=fix)
-    return table
+    if set(found.names) - set(wanted.names) or set(wanted.names) - set(found.names) - ADDED.keys():
+        raise damaged(path, "was written by another version, or is another table: its columns differ")
+    if len(set(found.names)) < len(found.names):
+        raise damaged(path, "is damaged: it has a column twice")
+    for name in found.names:
+        if found.field(name).type != wanted.field(name).type:
+            types = f"{found.field(name).type}, not {wanted.field(name).type}"
+            raise damaged(path, f"was written by another version: its column {name} is {types}")
+
+
+def damaged(path: Path, what: str) -> OutputError:
+    """The error for a file of a table that cannot be used, with the command that makes it again."""
+    if path.parent.name == "tallies":
+        remake = command("facetally", "tally", "--write", path.parent.parent)
+        return OutputError(f"{path} {what}", fix=f"make it again: {remake}")
+    fix = "run the same `facetally run` again: it processes the videos with damaged files again, and no other"
+    return OutputError(f"{path} {what}", fix=fix)
 
 
 def provenance_of(path: Path) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,14 +14,14 @@ import pyarrow as pa
 from facetally import __version__
 from facetally.errors import OptionError
 from facetally.gender.attributes import AGE_BANDS
-from facetally.options import ClassificationOptions
-from facetally.quantification.run_shares import Unit
 from facetally.results.ledger import Ledger, VideoRow
-from facetally.results.tables import FACES, NOT_COUNTED, TALLIES, TRACKS, read_table, write_table
-from facetally.tracks.appearances import predicted_gender
+from facetally.results.tables import NOT_COUNTED, TALLIES, write_table
+from facetally.results.tables_of_run import FACE_COLUMNS, TablesOfRun
 
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 DEFAULT_BIN = "15m"
+KEYS = ["video_id", "bin", "gender", "age_band"]
+NO_FACES = pd.DataFrame({name: [] for name in FACE_COLUMNS}).astype({"video_id": str, "track_id": "int64"})
 AGE_ORDER = {band: rank for rank, band in enumerate((*AGE_BANDS, "unknown"))}
 """Age bands from the youngest to the oldest, then unknown: their order in every table."""
 
@@ -42,7 +40,13 @@ def parse_bin(text: str) -> float:
 
 
 def tally_videos(
-    ledger: Ledger, rows: Iterable[VideoRow], bin_s: float, min_confidence: float | None = None
+    ledger: Ledger,
+    rows: Iterable[VideoRow],
+    bin_s: float,
+    min_confidence: float | None = None,
+    *,
+    starts_s: Mapping[str, float] = MappingProxyType({}),
+    tables: TablesOfRun | None = None,
 ) -> pd.DataFrame:
     """The table `tallies/` of the videos with these rows, with the columns of `tables.TALLIES`.
 
@@ -51,32 +55,26 @@ def tally_videos(
         rows: of the videos to tally.
         bin_s: length of a time bin in seconds.
         min_confidence: below this the gender is unknown; in place of the run's own threshold.
+        starts_s: by video id, when a video begins on a clock in seconds; its bins begin at full bins of that clock, the
+            first one perhaps before the video. Other videos begin at 0.
+        tables: of the run, where they were opened before.
 
     Raises:
         OutputError: a damaged file.
     """
-    parts = []
-    for row in rows:
-        if row.status == "failed":
-            continue
-        faces = read_table(ledger.path("faces", row.video_id), FACES).to_pandas()
-        tracks = read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()
-        if min_confidence is not None:
-            made_with = ClassificationOptions.of_run(ledger.provenance(row.video_id)["options"])
-            tracks = with_min_confidence(tracks, replace(made_with, min_confidence=min_confidence))
-        parts.append(tally_video(faces, tracks, bin_s).assign(video_id=row.video_id, video=row.video))
-    columns = TALLIES.names
-    filled = [part for part in parts if len(part)]
-    if not filled:
+    rows, tables = list(rows), tables or TablesOfRun(ledger)
+    parts = [
+        tally_tracks(tracks, tables.faces, bin_s, starts_s)
+        for tracks in tables.tracks(rows, min_confidence)
+        if len(tracks)
+    ]
+    if not parts:
         return TALLIES.empty_table().to_pandas()
-    return pd.concat(filled, ignore_index=True)[columns]
-
-
-def with_min_confidence(tracks: pd.DataFrame, options: ClassificationOptions) -> pd.DataFrame:
-    """The tracks of one video with their genders decided again by these options."""
-    predictions = zip(tracks["female_prob"], tracks["face_height_px"], tracks["age_years"], strict=True)
-    predicted = [predicted_gender(*prediction, options=options) for prediction in predictions]
-    return tracks.assign(gender=pd.Series(predicted, tracks.index, dtype=tracks["gender"].dtype))
+    names = {row.video_id: (place, row.video) for place, row in enumerate(rows)}
+    tallies = pd.concat(parts, ignore_index=True)
+    place, video = (tallies["video_id"].map({key: value[i] for key, value in names.items()}) for i in (0, 1))
+    tallies = tallies.assign(video=video, place=place)
+    return in_order(tallies, ["place", "bin_start_s", "gender", "age_band"])[TALLIES.names]
 
 
 def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.DataFrame:
@@ -86,22 +84,43 @@ def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.D
         faces, tracks: rows of the tables of these names.
         bin_s: length of a time bin in seconds; the first begins at 0.
     """
-    kinds = tracks[["track_id", "gender", "age_band"]]
-    shown = faces.merge(kinds, on="track_id", how="inner")
-    keys = ["bin", "gender", "age_band"]
-    screen_time = (
-        shown.assign(bin=np.floor(shown["time_s"] / bin_s)).groupby(keys)["duration_s"].sum().rename("screen_time_s")
-    )
-    begun = tracks.assign(bin=np.floor(tracks["first_s"] / bin_s)).groupby(keys).size().rename("appearances")
+    return tally_tracks(tracks, lambda _: faces, bin_s).drop(columns="video_id")
+
+
+def tally_tracks(
+    tracks: pd.DataFrame,
+    faces_of: Callable[[Sequence[str]], pd.DataFrame],
+    bin_s: float,
+    starts_s: Mapping[str, float] = MappingProxyType({}),
+) -> pd.DataFrame:
+    """The tally of the tracks of some videos. Faces are read only of videos with a track that crosses a bin's border.
+
+    Args:
+        tracks: with the columns `TRACK_COLUMNS`.
+        faces_of: reads the faces of videos with these ids, with the columns `FACE_COLUMNS`.
+        bin_s, starts_s: as in `tally_videos`.
+    """
+    start_s = tracks["video_id"].map(dict(starts_s)).astype(np.float64).fillna(0.0)
+    tracks = tracks.assign(start_s=start_s, bin=np.floor((tracks["first_s"] + start_s) / bin_s))
+    is_split = tracks["bin"] != np.floor((tracks["last_s"] + start_s) / bin_s)
+    split = tracks.loc[is_split, ["video_id", "track_id", "gender", "age_band", "start_s"]]
+    shown = faces_of(list(split["video_id"].unique())) if len(split) else NO_FACES
+    shown = shown.merge(split, on=["video_id", "track_id"], how="inner")
+    shown = shown.assign(bin=np.floor((shown["time_s"] + shown["start_s"]) / bin_s), screen_time_s=shown["duration_s"])
+    seconds = pd.concat([tracks[~is_split], shown])[[*KEYS, "screen_time_s"]]
     people = first_appearances(tracks)
-    people = people.assign(bin=np.floor(people["first_s"] / bin_s)).groupby(keys).size().rename("people")
-    tally = in_order(pd.concat([begun, people, screen_time], axis=1).fillna(0).reset_index(), keys)
+    people = people.assign(bin=np.floor((people["first_s"] + people["start_s"]) / bin_s))
+    cells = {
+        "appearances": tracks.groupby(KEYS).size(),
+        "people": people.groupby(KEYS).size(),
+        "screen_time_s": seconds.groupby(KEYS)["screen_time_s"].sum(),
+    }
+    tally = in_order(pd.concat(cells, axis=1).fillna(0).reset_index(), KEYS)
+    bin_start_s = tally["bin"] * bin_s - tally["video_id"].map(dict(starts_s)).astype(np.float64).fillna(0.0)
     return pd.DataFrame(
         {
-            "bin_start_s": tally["bin"] * bin_s,
-            "bin_stop_s": (tally["bin"] + 1) * bin_s,
-            "gender": tally["gender"],
-            "age_band": tally["age_band"],
+            **{"video_id": tally["video_id"], "bin_start_s": bin_start_s, "bin_stop_s": bin_start_s + bin_s},
+            **{"gender": tally["gender"], "age_band": tally["age_band"]},
             "appearances": tally["appearances"].astype("int64"),
             "people": tally["people"].astype("int64"),
             "screen_time_s": tally["screen_time_s"].astype("float64"),
@@ -110,17 +129,18 @@ def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.D
 
 
 def first_appearances(tracks: pd.DataFrame) -> pd.DataFrame:
-    """A row for each person of one video: when they first appear, and their gender and age band.
+    """A row for each person of each video: when they first appear, and their gender and age band.
 
     These are those of their longest appearance with a known gender, or of the longest one. Empty if people were not
     counted.
     """
+    person = ["video_id", "person_in_video"]
     counted = tracks[tracks["person_in_video"] != NOT_COUNTED]
     longest = counted.assign(known=counted["gender"] != "unknown").sort_values(
         ["known", "screen_time_s"], ascending=False, kind="stable"
     )
-    kinds = longest.drop_duplicates("person_in_video").set_index("person_in_video")[["gender", "age_band"]]
-    return kinds.join(counted.groupby("person_in_video")["first_s"].min())
+    kinds = longest.drop_duplicates(person).set_index(person).drop(columns=["first_s", "known"])
+    return kinds.join(counted.groupby(person)["first_s"].min()).reset_index()
 
 
 def in_order(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -132,95 +152,10 @@ def _sort_key(column: pd.Series) -> pd.Series:
     return column.map(AGE_ORDER) if column.name == "age_band" else column
 
 
-def without_small_cells(tallies: pd.DataFrame, min_cell: int) -> tuple[pd.DataFrame, str]:
-    """The cells with at least `min_cell` appearances, and a sentence about those left out, empty if there are none.
-
-    All sums are then taken over the remaining cells, so that the others cannot be derived from differences.
-    """
-    kept = tallies[tallies["appearances"] >= min_cell]
-    if len(kept) == len(tallies):
-        return tallies, ""
-    appearances = int(tallies["appearances"].sum() - kept["appearances"].sum())
-    sentence = (
-        f"Left out: {len(tallies) - len(kept)} of {len(tallies)} cells of video, time, gender and age with fewer than "
-        f"{min_cell} appearances, {appearances} in all"
-    )
-    return kept, sentence
-
-
-def write_tallies(
-    ledger: Ledger, tallies: pd.DataFrame, bin_s: float, min_confidence: float | None = None, min_cell: int = 0
-) -> Path:
+def write_tallies(ledger: Ledger, tallies: pd.DataFrame, bin_s: float, min_confidence: float | None = None) -> Path:
     """Writes OUT/tallies/tallies.parquet, replacing an older one, and returns its path."""
     path = ledger.out / "tallies" / "tallies.parquet"
     table = pa.Table.from_pandas(tallies, schema=TALLIES, preserve_index=False)
-    settings = {"bin_s": bin_s, "min_confidence": min_confidence, "min_cell": min_cell}
-    made = {"version": __version__, **settings, "run": ledger.provenance()}
+    made = {"version": __version__, "bin_s": bin_s, "min_confidence": min_confidence, "run": ledger.provenance()}
     write_table(path, table, made)
     return path
-
-
-@dataclass(frozen=True)
-class Amounts:
-    """The amount of each perceived gender, in appearances or in seconds."""
-
-    female: float
-    male: float
-    unknown: float
-
-    @classmethod
-    def of(cls, tallies: pd.DataFrame, unit: Unit | Literal["people"]) -> Amounts:
-        """Sums a tally's column `unit` by gender."""
-        sums = tallies.groupby("gender")[unit].sum()
-        return cls(*(float(sums.get(gender, 0)) for gender in ("female", "male", "unknown")))
-
-    @property
-    def total(self) -> float:
-        return self.female + self.male + self.unknown
-
-    @property
-    def female_share(self) -> float:
-        """Share of women among those of known gender, in [0, 1]; NaN where there are none."""
-        known = self.female + self.male
-        return self.female / known if known else math.nan
-
-    @property
-    def female_bounds(self) -> tuple[float, float]:
-        """The share of women if all unknown were men, and if all were women; NaN where there is nobody."""
-        if not self.total:
-            return math.nan, math.nan
-        return self.female / self.total, (self.female + self.unknown) / self.total
-
-
-@dataclass(frozen=True)
-class Shares:
-    """Who appears, in every unit."""
-
-    label: str
-    appearances: Amounts
-    people: Amounts
-    """Zero in a run that did not count people."""
-    screen_time: Amounts
-    """In seconds."""
-
-    @classmethod
-    def of(cls, label: str, tallies: pd.DataFrame) -> Shares:
-        """Sums a tally."""
-        return cls(
-            label,
-            Amounts.of(tallies, "appearances"),
-            Amounts.of(tallies, "people"),
-            Amounts.of(tallies, "screen_time_s"),
-        )
-
-
-def grouped(tallies: pd.DataFrame, column: str, label_of: Callable[[Any], str] = str) -> Iterable[Shares]:
-    """The shares for each value of a column, sorted by value, age bands by age.
-
-    Args:
-        tallies: with the columns of `tables.TALLIES`.
-        column: one of these.
-        label_of: turns a value into a label.
-    """
-    for value, group in in_order(tallies, [column]).groupby(column, sort=False):
-        yield Shares.of(label_of(value), group)

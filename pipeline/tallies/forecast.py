@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from facetally.models.weights import bundled_folder
 from facetally.quantification.run_shares import classifier_sha256, run_tracks
 from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.tables_of_run import TablesOfRun
 
 SMALL_PX = 30
 MEASURED_FILE = "facetally_by_face_height.json"
@@ -50,6 +51,8 @@ class Forecast:
     """Expected mean over all faces, in [0, 1]; NaN without faces."""
     source: str = PUBLISHED.source
     """Of the accuracies by height."""
+    count: int = 1
+    """Faces that it is about, one for each appearance."""
 
     @property
     def sentence(self) -> str:
@@ -70,18 +73,38 @@ def forecast(face_heights_px: npt.NDArray[np.floating], accuracies: AccuracyByHe
         accuracies: of the classifier.
     """
     if not len(face_heights_px):
-        return Forecast(math.nan, math.nan, accuracies.source)
+        return Forecast(math.nan, math.nan, accuracies.source, 0)
     expected = np.interp(face_heights_px, accuracies.heights_px, accuracies.accuracy)
-    return Forecast(float((face_heights_px < SMALL_PX).mean()), float(expected.mean()), accuracies.source)
+    small_share = float((face_heights_px < SMALL_PX).mean())
+    return Forecast(small_share, float(expected.mean()), accuracies.source, len(face_heights_px))
 
 
-def run_forecast(ledger: Ledger, rows: Iterable[VideoRow]) -> Forecast:
+def joined(forecasts: Sequence[Forecast]) -> Forecast:
+    """The forecast for the faces of several together; of one run, that one."""
+    filled = [one for one in forecasts if one.count] or list(forecasts)
+    counts = [one.count for one in filled]
+    if not sum(counts):
+        return filled[0]
+    small_share, accuracy = (
+        float(np.average([getattr(one, name) for one in filled], weights=counts))
+        for name in ("small_share", "accuracy")
+    )
+    source = " and ".join(dict.fromkeys(one.source for one in filled))
+    return Forecast(small_share, accuracy, source, sum(counts))
+
+
+def run_forecast(ledger: Ledger, rows: Iterable[VideoRow], tables: TablesOfRun | None = None) -> Forecast:
     """The forecast for the videos of a run, by the accuracies of its own classifier where we have measured it.
+
+    Args:
+        ledger: the run.
+        rows: of its videos.
+        tables: as in `run_tracks`.
 
     Raises:
         OutputError: a damaged file.
     """
-    heights_px = run_tracks(ledger, rows)["face_height_px"].to_numpy(np.float64)
+    heights_px = run_tracks(ledger, rows, tables=tables)["face_height_px"].to_numpy(np.float64)
     return forecast(heights_px, accuracies_of(ledger.provenance().get("models", {})))
 
 

@@ -19,7 +19,8 @@ from facetally.detection.crops import BORDERS, CropRecipe, cut_crops
 from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.errors import ModelError, OptionError
-from facetally.files import write_whole
+from facetally.files import read_json, write_whole
+from facetally.formatting import command
 from facetally.gender.data.face_sets import LABEL_COLUMNS, FaceSet, load_face_set, new_crops, pixel_digest, save_labels
 from facetally.models.weights import sha256_of
 from facetally.training.label_tally import LabelTally
@@ -89,7 +90,7 @@ class FaceCutter:
                 self._fill(folder, source, limit, on_image)
         except (ValueError, OSError) as error:
             raise OptionError(str(error), fix=FORMS_FIX) from error
-        report = CuttingReport(**json.loads((folder / "report.json").read_text()))
+        report = _report_of(folder / "report.json")
         return load_face_set(folder, source.name, self._margin_px), report
 
     def _key(self, source: ImageSource, limit: int | None) -> str:
@@ -204,6 +205,15 @@ def _detector_of(path: Path) -> ScrfdDetector:
         return ScrfdDetector(path, PORTRAIT_DETECTION)
     except ValueError as error:
         raise ModelError(str(error), fix="give an SCRFD with five points; facetally models list shows some") from error
+
+
+def _report_of(path: Path) -> CuttingReport:
+    fix = f"have them cut again: {command('rm', '-r', path.parent)}"
+    content = read_json(path, OptionError, fix=fix)
+    try:
+        return CuttingReport(**content)
+    except TypeError as error:
+        raise OptionError(f"{path} is not a report about cut images", fix=fix) from error
 
 
 def _labels(image: LabelledImage, digest: str) -> tuple[object, ...]:

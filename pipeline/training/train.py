@@ -16,6 +16,7 @@ from facetally.datasets.labelled_images import ImageSource
 from facetally.detection.crops import CropRecipe
 from facetally.errors import ModelError, OptionError
 from facetally.files import whole_file
+from facetally.formatting import command
 from facetally.gender.attributes import FloatArray
 from facetally.gender.calibration import Calibration, best_threshold, fit_calibration
 from facetally.gender.classifier import FaceGenderClassifier
@@ -245,7 +246,7 @@ def _train(
         for result in trainer.run(watcher.step):
             watcher.epoch(result)
     except ValueError as error:
-        raise OptionError(str(error), fix=f"choose another --output, or: rm {state_path}") from error
+        raise OptionError(str(error), fix=f"choose another --out, or: {command('rm', state_path)}") from error
     return trainer.results
 
 

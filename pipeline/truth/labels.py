@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -22,6 +22,8 @@ BoxRow = tuple[str, float, tuple[float, ...], int]
 """Person, time_s, box, and line in boxes.csv."""
 END_TOLERANCE_S = 1e-4
 """Times of stays are rounded in files."""
+AFTER_END_S = 0.1
+"""How far past the end of its video a box may be to be taken for its last frame."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class LabelledPerson:
     """[start, stop) in seconds, when the person is in view: instead of boxes, or beside them where a tool states it."""
     line: int = 0
     """In people.csv; 0: not read from there."""
+    is_labelled: bool = True
+    """Whether a gender was given yet; without one `gender` is unsure."""
 
     @property
     def counts(self) -> bool:
@@ -82,9 +86,42 @@ class LabelledBoxes:
             lines=np.array([row[3] for row in ordered], np.int64),
         )
 
+    def until(self, end_s: float) -> LabelledBoxes:
+        """Those of times up to the end of the video, with some tolerance."""
+        if not len(self.times_s) or self.times_s[-1] <= end_s + AFTER_END_S:
+            return self
+        count = int(np.searchsorted(self.times_s, end_s + AFTER_END_S, side="right"))
+        return LabelledBoxes(self.people[:count], self.times_s[:count], self.boxes[:count], self.lines[:count])
+
     def of_person(self, person: str) -> npt.NDArray[np.bool_]:
         """(N,) which boxes are this person's."""
         return np.array([name == person for name in self.people], bool)
+
+
+@dataclass(frozen=True)
+class DrawnAppearance:
+    """An appearance of a run that was drawn to be labelled."""
+
+    video: str
+    person: str
+    """As whom it is labelled in people.csv."""
+    track_id: int
+    """In the run it was drawn from."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.video, self.person
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A draw of a run's appearances, each with the same probability, in random order: the first n are a sample too."""
+
+    seed: int
+    appearance_count: int
+    """Of the run, drawn or not."""
+    drawn: tuple[DrawnAppearance, ...]
+    """In the order of the draw."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +138,31 @@ class Truth:
     """By video, where clips.csv states it."""
     sizes_px: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By video, where clips.csv states it: width and height of the images that the boxes were drawn on."""
+    sample: Sample | None = None
+    """The draw of appearances that the labels are of; None: whole videos, or parts of them, were labelled."""
+
+    @property
+    def everybody(self) -> list[LabelledPerson]:
+        """All people of all videos."""
+        return [person for members in self.people.values() for person in members]
+
+    @property
+    def unlabelled(self) -> list[LabelledPerson]:
+        """The people whose gender is still empty."""
+        return [person for person in self.everybody if not person.is_labelled]
+
+    def of_videos(self, videos: Collection[str]) -> Truth:
+        """The labels of some videos; sources are those of all of them."""
+        return replace(
+            self,
+            people={video: members for video, members in self.people.items() if video in videos},
+            boxes={video: labels for video, labels in self.boxes.items() if video in videos},
+            sources=self._folders | self.sources,
+        )
+
+    def wholly_labelled(self, video: str) -> bool:
+        """Whether everybody in the labelled part of a video has a label, as far as the files say."""
+        return self.sample is None and all(person.is_labelled for person in self.people.get(video, ()))
 
     def on_frames(self, displayed_px: Mapping[str, tuple[int, int]]) -> Truth:
         """The same labels with all boxes in pixels of the frames as displayed.
@@ -147,6 +209,11 @@ class Truth:
     @cached_property
     def _folders(self) -> dict[str, str]:
         return folder_sources(self.people)
+
+
+def people_count(count: int) -> str:
+    """ "1 person", "3 people"."""
+    return "1 person" if count == 1 else f"{count:,} people"
 
 
 def folder_sources(videos: Iterable[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Compares two runs over the same labels: which is more accurate, and is the difference more than chance?"""
+"""Compares two runs: with labels, which is more accurate, and whether the difference is more than chance."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from facetally.quantification.intervals import Floats, bootstrapped
 from facetally.results.ledger import Ledger
 from facetally.truth.labels import Truth
 from facetally.truth.video_names import matched_names
+from facetally.validation.labelling import started
 from facetally.validation.metrics import Figures, ratio_figures, rounded
 from facetally.validation.outcomes import PersonOutcome
 from facetally.validation.validate import evaluate_videos
@@ -46,8 +47,9 @@ def compare_runs(first: Ledger, second: Ledger, truth: Truth) -> Figures:
 
     Raises:
         OutputError: a folder without a run, or a damaged run.
-        TruthError: no labelled person in both.
+        TruthError: nobody is labelled yet; no labelled person in both.
     """
+    truth = started(truth)
     pairs = _pairs(_people(first, truth), _people(second, truth))
     if not pairs:
         raise TruthError("no labelled man or woman is in both runs", fix="compare runs over the same videos")

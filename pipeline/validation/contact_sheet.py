@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,20 +12,20 @@ import pandas as pd
 from facetally.detection.faces import ImageArray
 from facetally.errors import VideoError
 from facetally.files import write_whole
+from facetally.formatting import player_time
+from facetally.images.face_pictures import face_boxes, face_pictures, time_span
+from facetally.images.lettering import Line, stamped, text_block
 from facetally.options import Sampling
 from facetally.results.ledger import Ledger
 from facetally.results.tables import FACES, read_table
-from facetally.truth.labels import Floats
 from facetally.validation.outcomes import PersonOutcome
 from facetally.validation.validate import Validation
-from facetally.video.reader import VideoReader
 
 TILE_PX = 160
 FACES_SHOWN = 5
 """Of each person: the best by quality, in order of time."""
-MARGIN = 0.5
-"""Around the face, relative to its size: hair and clothes help the viewer."""
 TEXT_PX = 420
+NO_PICTURE = "no picture: the video is not where it was"
 
 
 def write_contact_sheet(ledger: Ledger, validation: Validation, path: Path) -> int:
@@ -45,49 +46,44 @@ def _line(ledger: Ledger, person: PersonOutcome, video_id: str) -> ImageArray:
     faces = read_table(ledger.path("faces", video_id), FACES).to_pandas()
     own = faces[faces["track_id"].isin(person.track_ids)]
     best = own.nlargest(FACES_SHOWN, "quality").sort_values("time_s")
-    row = ledger.row(video_id)
-    try:
-        tiles = _tiles(Path(row.path), best) if row else []
-    except VideoError:  # moved or deleted since the run
-        tiles = []
+    tiles = _tiles(ledger, video_id, best)
     blank = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
-    return np.concatenate([_text(person), *tiles, *[blank] * (FACES_SHOWN - len(tiles))], axis=1)
+    note = [] if tiles else [NO_PICTURE]
+    return np.concatenate([_text(person, own, note), *tiles, *[blank] * (FACES_SHOWN - len(tiles))], axis=1)
 
 
-def _tiles(path: Path, faces: pd.DataFrame) -> list[ImageArray]:
-    """The faces with their margins, cut from the video."""
-    boxes = faces[["x1", "y1", "x2", "y2"]].to_numpy()
-    wanted = {round(time_s, 6): box for time_s, box in zip(faces["time_s"], boxes, strict=True)}
-    tiles: list[ImageArray] = []
-    with VideoReader(path, Sampling(every_s=0.0)) as reader:
-        for frame in reader:
-            if round(frame.time_s, 6) in wanted:
-                tiles.append(_tile(frame.image.bgr(), wanted[round(frame.time_s, 6)]))
-            if len(tiles) == len(wanted):
-                break
-    return tiles
+def _tiles(ledger: Ledger, video_id: str, faces: pd.DataFrame) -> list[ImageArray]:
+    """The faces with their times, cut from the video; none if it is no longer there."""
+    row = ledger.row(video_id)
+    sampling = Sampling(**ledger.provenance(video_id).get("options", {}).get("sampling", {}))
+    boxes = face_boxes(faces)
+    if row is None:
+        return []
+    path, has_jumps = Path(row.path), row.clock_jump_count > 0
+    try:
+        pictures = face_pictures(path, boxes, sampling, size_px=TILE_PX, has_clock_jumps=has_jumps)
+    except VideoError:  # moved or deleted since the run
+        return []
+    found = zip(pictures, boxes, strict=True)
+    return [stamped(picture, player_time(face.time_s)) for picture, face in found if picture is not None]
 
 
-def _tile(image: ImageArray, box: Floats) -> ImageArray:
-    """A square around a box; (TILE_PX, TILE_PX, 3) uint8 BGR, black outside the frame."""
-    centre = (box[:2] + box[2:]) / 2
-    scale = TILE_PX / ((1 + 2 * MARGIN) * max(box[2] - box[0], box[3] - box[1]))
-    shift = TILE_PX / 2 - scale * centre
-    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
-    return np.asarray(cv2.warpAffine(image, matrix, (TILE_PX, TILE_PX), flags=cv2.INTER_AREA), np.uint8)
-
-
-def _text(person: PersonOutcome) -> ImageArray:
-    """The label and the prediction of a person, as text; (TILE_PX, TEXT_PX, 3) uint8 BGR."""
-    canvas = np.zeros((TILE_PX, TEXT_PX, 3), np.uint8)
+def _text(person: PersonOutcome, faces: pd.DataFrame, notes: Sequence[str]) -> ImageArray:
+    """The label, the prediction and the times of a person, as text; (TILE_PX, TEXT_PX, 3) uint8 BGR."""
     label = person.label
     words = (
-        label.video[-48:],
-        f"{label.person}: {label.gender}, {label.age_band}, {label.face_quality}",
+        f"{label.person}: {label.gender}, {label.age_band}, {label.face_quality or 'quality not labelled'}",
         f"predicted {person.predicted}, female_prob {person.female_prob:.3f}",
-        f"face {person.face_height_px:.0f} px, {len(person.track_ids)} tracks",
+        f"face {person.face_height_px:.0f} px; {_seen(faces)}",
+        *notes,
     )
-    for i, line in enumerate(words):
-        safe = line.encode("ascii", "replace").decode()
-        cv2.putText(canvas, safe, (8, 30 + 32 * i), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (230, 230, 230), 1, cv2.LINE_AA)
-    return canvas
+    lines = [Line(label.video, is_bold=True, keeps_end=True), *map(Line, words)]
+    return text_block(lines, (TEXT_PX, TILE_PX))
+
+
+def _seen(faces: pd.DataFrame) -> str:
+    """When a person's tracks are in view: "track 3 at 0:31-0:45, track 7 at 1:02-1:08"."""
+    spans = faces.groupby("track_id")["time_s"].agg(["min", "max"]).sort_values("min")
+    return ", ".join(
+        f"track {track_id} at {time_span(first_s, last_s)}" for track_id, first_s, last_s in spans.itertuples()
+    )

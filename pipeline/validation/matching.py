@@ -7,8 +7,9 @@ People with boxes are matched by their boxes only.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,7 @@ class ComparedFrame:
     """(L, F) intersection over union of each labelled box with each face."""
 
 
-def match_video(truth: Truth, video: str, *, faces: pd.DataFrame, sampling: Sampling) -> Match:
+def match_video(truth: Truth, video: str, *, faces: pd.DataFrame, sampling: Sampling, end_s: float = math.inf) -> Match:
     """Compares the labels of one video with the faces that a run found in it.
 
     Args:
@@ -78,12 +79,13 @@ def match_video(truth: Truth, video: str, *, faces: pd.DataFrame, sampling: Samp
         video: its name in the labels.
         faces: its rows of `tables.FACES`.
         sampling: which frames the run sampled.
+        end_s: when the video ends; labels after that are of no frame.
     """
     votes: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     box_counts: Counter[str] = Counter()
     found_counts: Counter[str] = Counter()
     step_s = sampling_step_s(faces, sampling)
-    views = views_s(truth, video)
+    views = views_within(views_s(truth, video), end_s)
     boxed = set(truth.boxes[video].people) if video in truth.boxes else set()
     timed = {person.person for person in truth.people[video] if person.intervals_s} - boxed
     comparable = {name for name in timed if alone_s(name, views) >= step_s}
@@ -91,7 +93,7 @@ def match_video(truth: Truth, video: str, *, faces: pd.DataFrame, sampling: Samp
         votes[owner_id][name] += seconds
     if boxed:
         ignored = frozenset(person.person for person in truth.people[video] if person.gender == "ignore")
-        for name, track_id in _overlaps(truth.boxes[video], ignored, faces, step_s, sampling.keyframes):
+        for name, track_id in _overlaps(truth.boxes[video].until(end_s), ignored, faces, step_s, sampling.keyframes):
             comparable.add(name)
             box_counts[name] += 1
             found_counts[name] += track_id is not None
@@ -133,6 +135,14 @@ def views_s(truth: Truth, video: str) -> dict[str, Intervals]:
     return {name: _united(intervals) for name, intervals in views.items()}
 
 
+def views_within(views: Mapping[str, Intervals], end_s: float) -> dict[str, Intervals]:
+    """The parts of times in view that are before the end of the video."""
+    return {
+        name: [(start, min(stop, end_s)) for start, stop in intervals if start < end_s]
+        for name, intervals in views.items()
+    }
+
+
 def alone_s(name: str, views: dict[str, Intervals]) -> float:
     """How many seconds a person is in view alone; `views` as from `views_s`."""
     others_s = [interval for other, intervals in views.items() if other != name for interval in intervals]
@@ -148,6 +158,26 @@ def covered_s(interval_s: tuple[float, float], others_s: Iterable[tuple[float, f
         covered += max(to_s - from_s, 0.0)
         at_s = max(at_s, to_s)
     return covered
+
+
+def more_faces_than_labels(truth: Truth, video: str, faces: pd.DataFrame) -> bool:
+    """Whether in most of the labelled time more faces are followed than people are labelled: somebody is not labelled.
+
+    This is asked only where nobody has boxes. Boxes say which face is on nobody, and such a face counts as an error of
+    the run.
+
+    Args:
+        truth: the labels; regions to ignore may hold any number of faces.
+        video: its name in the labels.
+        faces: its rows of `tables.FACES`.
+    """
+    if video in truth.boxes or any(person.gender == "ignore" for person in truth.people[video]):
+        return False
+    is_counted = truth.is_labelled(video, faces["time_s"].to_numpy(np.float64)) & (faces["track_id"] != NO_TRACK)
+    views = views_s(truth, video)
+    counts = faces[is_counted].groupby("time_s").size()
+    more_s = [count > len(_in_view(views, time_s)) for time_s, count in counts.items()]
+    return bool(2 * sum(more_s) > len(more_s))
 
 
 def _united(intervals_s: Intervals) -> Intervals:

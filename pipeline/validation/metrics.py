@@ -283,6 +283,8 @@ def error_figures(people: Sequence[PersonOutcome]) -> list[Figures]:
             "face_quality": person.label.face_quality,
             "age_band": person.label.age_band,
             "labelled_s": rounded(person.labelled_s),
+            "first_s": rounded(min((start for start, _ in person.views_s), default=math.nan)),
+            "last_s": rounded(max((stop for _, stop in person.views_s), default=math.nan)),
         }
         for person in ordered
     ]

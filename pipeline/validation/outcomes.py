@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Final, Literal
 
 import numpy as np
@@ -12,9 +13,19 @@ import pandas as pd
 
 from facetally.options import ClassificationOptions, Sampling
 from facetally.quantification.run_shares import LABELLED_COLUMNS
+from facetally.results.ledger import VideoRow
 from facetally.tracks.appearances import PredictedGender, pooled_female_prob, predicted_gender
 from facetally.truth.labels import LabelledGender, LabelledPerson, Truth
-from facetally.validation.matching import Intervals, Match, alone_s, match_video, views_s
+from facetally.validation.matching import (
+    Intervals,
+    Match,
+    alone_s,
+    match_video,
+    more_faces_than_labels,
+    sampling_step_s,
+    views_s,
+)
+from facetally.validation.unmatched import Unmatched, end_of, reason_of, unmatched
 
 NOBODY: Final = "nobody"
 """`TrackOutcome.truth` of a track that overlaps no label."""
@@ -85,6 +96,8 @@ class PersonOutcome:
     predicted: PersonPrediction
     predicted_age_band: str
     """Of the longest track; unknown where missed."""
+    views_s: Intervals = ()
+    """When the person is in view by the labels: [start, stop) in seconds."""
 
     @property
     def is_found(self) -> bool:
@@ -106,6 +119,10 @@ class Outcomes:
     """People labelled by time who are never alone in view, or whose times were not sampled: no track can be theirs."""
     left_out_s: tuple[float, ...] = ()
     """Seconds in view of each of them by the labels."""
+    unmatched: tuple[Unmatched, ...] = ()
+    """Why: of those left out, and of the people of videos that could not be read, who count as missed."""
+    partly_labelled: frozenset[str] = frozenset()
+    """Videos in which most of the time more faces are followed than people are labelled."""
 
     @classmethod
     def joined(cls, parts: Iterable[Outcomes]) -> Outcomes:
@@ -116,6 +133,20 @@ class Outcomes:
             tracks=tuple(track for part in parts for track in part.tracks),
             left_out=tuple(person for part in parts for person in part.left_out),
             left_out_s=tuple(seconds for part in parts for seconds in part.left_out_s),
+            unmatched=tuple(found for part in parts for found in part.unmatched),
+            partly_labelled=frozenset().union(*(part.partly_labelled for part in parts)),
+        )
+
+    def of_videos(self, videos: Collection[str]) -> Outcomes:
+        """Those of some videos."""
+        kept = [person.video in videos for person in self.left_out]
+        return Outcomes(
+            people=tuple(person for person in self.people if person.label.video in videos),
+            tracks=tuple(track for track in self.tracks if track.video in videos),
+            left_out=tuple(compress(self.left_out, kept)),
+            left_out_s=tuple(compress(self.left_out_s, kept)),
+            unmatched=tuple(found for found in self.unmatched if found.video in videos),
+            partly_labelled=self.partly_labelled.intersection(videos),
         )
 
 
@@ -134,6 +165,7 @@ def evaluate_video(
     tracks: pd.DataFrame,
     sampling: Sampling,
     options: ClassificationOptions,
+    row: VideoRow | None = None,
 ) -> Outcomes:
     """Compares the labels of one video with a run.
 
@@ -143,8 +175,11 @@ def evaluate_video(
         faces, tracks: its rows of the tables of these names.
         sampling: which frames the run sampled.
         options: when the run predicts a gender.
+        row: of the video in the run; None: when it ends is not known.
     """
-    match, views = match_video(truth, video, faces=faces, sampling=sampling), views_s(truth, video)
+    end_s = end_of(row) if row else math.inf
+    match = match_video(truth, video, faces=faces, sampling=sampling, end_s=end_s)
+    views = views_s(truth, video)
     comparable = [person for person in truth.people[video] if person.person in match.comparable]
     left_out = [person for person in truth.people[video] if person.person not in match.comparable]
     return Outcomes(
@@ -152,7 +187,26 @@ def evaluate_video(
         tracks=tuple(_track_outcomes(truth, video, faces, tracks, match)),
         left_out=tuple(left_out),
         left_out_s=tuple(_in_view_s(views[person.person]) for person in left_out),
+        unmatched=tuple(_unmatched(truth, row, comparable, left_out, sampling_step_s(faces, sampling), end_s)),
+        partly_labelled=frozenset([video] if more_faces_than_labels(truth, video, faces) else ()),
     )
+
+
+def _unmatched(
+    truth: Truth,
+    row: VideoRow | None,
+    comparable: Sequence[LabelledPerson],
+    left_out: Sequence[LabelledPerson],
+    step_s: float,
+    end_s: float,
+) -> Iterable[Unmatched]:
+    """Why people cannot be matched; those without a gender do not count yet."""
+    if row and row.status == "failed":
+        yield from (unmatched(person, "failed") for person in comparable if person.is_labelled)
+    for person in left_out:
+        if person.is_labelled:
+            # of a person labelled both ways the boxes count
+            yield unmatched(person, reason_of(truth, person, step_s=step_s, end_s=end_s) or "not_sampled")
 
 
 def _track_outcomes(
@@ -165,6 +219,8 @@ def _track_outcomes(
         if track.track_id not in screen_time_s:
             continue
         person = match.owners.get(track.track_id, "")
+        if truth.sample and not person:
+            continue  # not drawn, so nobody labelled it
         without_person: TrackTruth = "unsure" if track.track_id in match.unclear else NOBODY
         yield TrackOutcome(
             video=video,
@@ -206,6 +262,7 @@ def _person_outcome(
         female_prob=female_prob,
         predicted=predicted,
         predicted_age_band=age,
+        views_s=tuple(views[label.person]),
     )
 
 

@@ -15,9 +15,11 @@ import numpy as np
 
 from facetally.files import write_whole
 from facetally.formatting import percent
+from facetally.images.face_pictures import time_span
 from facetally.quantification.run_shares import METHODS
 from facetally.validation.metrics import Figures, independent_figures
 from facetally.validation.outcomes import TrackOutcome
+from facetally.validation.unmatched import WORDS
 from facetally.validation.validate import Validation
 
 if TYPE_CHECKING:
@@ -67,8 +69,9 @@ def as_markdown(figures: Figures) -> str:
         keep_trailing_newline=True,
         undefined=jinja2.ChainableUndefined,
     )
-    environment.filters |= {"percent": _percent, "number": _number, "cell": cell}
-    return environment.get_template("validation.md").render(**figures, methods=METHODS, headings=HEADINGS)
+    environment.filters |= {"percent": _percent, "number": _number, "cell": cell, "in_view": _in_view}
+    template = environment.get_template("validation.md")
+    return template.render(**figures, methods=METHODS, headings=HEADINGS, unmatched_words=WORDS)
 
 
 def cell(text: str) -> str:
@@ -83,6 +86,12 @@ def _percent(share: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}" if abs(value) < 10 else f"{value:.0f}"
+
+
+def _in_view(error: Figures) -> str:
+    """When the person of an error is in view, as players show it; an en dash if the figures do not state it."""
+    first_s, last_s = error.get("first_s"), error.get("last_s")
+    return "–" if first_s is None or last_s is None else time_span(first_s, last_s)
 
 
 def summary_figure(validation: Validation) -> Figure:

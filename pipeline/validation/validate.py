@@ -19,6 +19,7 @@ from facetally.results.tables import FACES, TRACKS, read_table
 from facetally.truth.labels import Truth
 from facetally.truth.video_names import matched_names
 from facetally.validation.abstention import abstention_figures
+from facetally.validation.labelling import compared_shares, labelling_figures, quoted, started
 from facetally.validation.metrics import (
     Figures,
     age_figures,
@@ -30,12 +31,12 @@ from facetally.validation.metrics import (
     matchable_shares,
     people_figures,
     rounded,
-    share_figures,
     track_figures,
 )
 from facetally.validation.outcomes import Outcomes, TrackOutcome, evaluate_video, labelled_tracks
 from facetally.validation.tracking import TrackingOutcome, evaluate_tracking
 from facetally.validation.tracking_figures import tracking_figures
+from facetally.validation.unmatched import Reason, unmatched_figures
 from facetally.validation.verdict import verdict
 
 MIN_HALF_TRACKS = 20
@@ -79,9 +80,10 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
 
     Raises:
         OutputError: no run, or a damaged one.
-        TruthError: no video in common, or a name that matches two.
+        TruthError: nobody is labelled yet; no video in common, or a name that matches two.
     """
     rows = list(ledger.rows())
+    every, truth = truth, started(truth)
     by_name = {row.video: row for row in rows}
     names = matched_names(truth.people, by_name)
     labelled = {name: by_name[run_name] for name, run_name in names.items()}
@@ -89,6 +91,10 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
     provenance = ledger.provenance()
     tracks = labelled_tracks(outcomes.tracks)
     sources = {row.video: truth.source(name) for name, row in labelled.items()}
+    every_track = run_tracks(ledger, rows, sources)
+    labelling = labelling_figures(every, outcomes, labelled, len(every_track))
+    people = people_figures(outcomes.people)
+    is_sample = options.labels_sampled or labelling["is_sample"]
     return Validation(
         outcomes,
         {name: row.video_id for name, row in labelled.items()},
@@ -96,11 +102,14 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
             "schema_version": REPORT_SCHEMA_VERSION,
             "version": __version__,
             **_verdict_figures(outcomes, options.target),
-            "people": people_figures(outcomes.people),
+            "labelling": labelling,
+            "unmatched": unmatched_figures(truth, labelled, outcomes.unmatched),
+            "people": people,
             "tracks": track_figures(outcomes),
-            "tracking": tracking_figures(evaluate_tracks(ledger, truth, labelled)),
+            # a sample was drawn from the tracks, so it says nothing about how they were cut
+            "tracking": tracking_figures([] if truth.sample else evaluate_tracks(ledger, truth, labelled)),
             "detection": detection_figures(outcomes.people),
-            **_shares(outcomes, tracks, run_tracks(ledger, rows, sources), options.labels_sampled),
+            **_shares(outcomes, truth, tracks, every_track, is_sample),
             "age": age_figures(outcomes.people),
             "by": breakdowns(outcomes.people),
             "abstention": abstention_figures(outcomes.tracks, options.min_accuracy),
@@ -110,6 +119,18 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
             "calibration": as_figures(tracks, provenance.get("models", {})),
         },
     )
+
+
+def unmatched_people(ledger: Ledger, truth: Truth) -> dict[Reason, list[str]]:
+    """The labelled people to whom no track of a run can be given, by reason; those without a gender do not count yet.
+
+    Raises:
+        OutputError: no run, or a damaged one.
+        TruthError: no video in common, or a name that matches two.
+    """
+    by_name = {row.video: row for row in ledger.rows()}
+    labelled = {name: by_name[run_name] for name, run_name in matched_names(truth.people, by_name).items()}
+    return unmatched_figures(truth, labelled, evaluate_videos(ledger, truth, labelled).unmatched)
 
 
 def evaluate_videos(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Outcomes:
@@ -138,7 +159,7 @@ def on_frames_of(truth: Truth, labelled: Mapping[str, VideoRow]) -> Truth:
 def _video_outcomes(ledger: Ledger, truth: Truth, name: str, row: VideoRow) -> Outcomes:
     faces, tracks, stored = _results(ledger, row)
     sampling, options = Sampling(**stored.get("sampling", {})), ClassificationOptions.of_run(stored)
-    return evaluate_video(truth, name, faces=faces, tracks=tracks, sampling=sampling, options=options)
+    return evaluate_video(truth, name, faces=faces, tracks=tracks, sampling=sampling, options=options, row=row)
 
 
 def evaluate_tracks(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Iterator[TrackingOutcome]:
@@ -170,21 +191,26 @@ def _verdict_figures(outcomes: Outcomes, target: float) -> Figures:
     }
 
 
-def _shares(outcomes: Outcomes, labelled: pd.DataFrame, run: pd.DataFrame, labels_sampled: bool) -> Figures:
+def _shares(
+    outcomes: Outcomes, truth: Truth, labelled: pd.DataFrame, run: pd.DataFrame, labels_sampled: bool
+) -> Figures:
     """share.female and screen_time.female: predicted and labelled, the whole run corrected, and a trial of this."""
-    by_unit = dict(zip(UNITS, share_figures(outcomes), strict=True))
+    by_unit = dict(zip(UNITS, compared_shares(outcomes, truth), strict=True))
     matchable = dict(zip(UNITS, matchable_shares(outcomes.people), strict=True))
-    return {
-        name: {
+    people = people_figures(outcomes.people)
+    figures: Figures = {}
+    for unit, name in UNITS.items():
+        corrected = _correction_figures(corrections(labelled, run, unit, labels_sampled))
+        figures[name] = {
             "female": {
                 **by_unit[unit],
                 "matchable": matchable[unit],
-                "run": _correction_figures(corrections(labelled, run, unit, labels_sampled)),
+                "quote": quoted(corrected, people),
+                "run": corrected,
                 "trial": _trial_figures(outcomes.tracks, unit),
             }
         }
-        for unit, name in UNITS.items()
-    }
+    return figures
 
 
 def _trial_figures(tracks: Sequence[TrackOutcome], unit: Unit) -> Figures | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import av
 from av.packet import Packet
@@ -14,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from facetally.errors import VideoError
+from facetally.formatting import command
 from facetally.options import TIME_TOLERANCE_S, Sampling
 from facetally.video import nal
 from facetally.video.fields import lines_above
@@ -69,8 +71,6 @@ class Decoder:
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self._sampling, self._keyframes = sampling, sampling.keyframes
-        if self._keyframes:
-            self._stream.codec_context.skip_frame = "NONKEY"
         self._info = info_of(self._container, self._stream)
         self.other_streams = other_streams(self._container, self._stream)
         """A sentence about the video streams that are not read; empty without any."""
@@ -82,6 +82,7 @@ class Decoder:
         self.decoded_s = 0.0
         self.warnings: Counter[str] = Counter()
         """Messages of FFmpeg about what it could not read or decode, and how often each came."""
+        self._begins_between = False  # whether the first image shown comes after a keyframe that is not
         self._start_s: float | None = None  # presentation time of the first image
         self._without_image: list[float] = []  # times of packets whose image has not been decoded yet, or was lost
 
@@ -115,7 +116,8 @@ class Decoder:
             return None
         return VideoError(
             f"{self._path} is two recordings or more, joined byte by byte; only the first was read",
-            fix=f"cut it apart: tail -c +{at + 1} '{self._path}' > 'second{self._path.suffix}'",
+            fix=f"cut it apart: {command('tail', '-c', f'+{at + 1}', self._path)} > "
+            + command(f"second{self._path.suffix}"),
         )
 
     def images(self) -> Iterator[TimedImage]:
@@ -189,8 +191,7 @@ class Decoder:
         """Images in the order in which FFmpeg gives them; packets that cannot be decoded are counted and skipped."""
         context = self._stream.codec_context
         for packet, is_wanted in self._skipping.ahead(self._read()):
-            if not self._keyframes:
-                context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
+            context.skip_frame = self._skipped_frames(packet, is_wanted=is_wanted)
             if is_wanted:
                 self._note(packet)
             try:
@@ -204,7 +205,22 @@ class Decoder:
             self.bad_packet_count += corrupt_count
             if corrupt_count or any(image.interlaced_frame for image in images):
                 self._skipping.stop()  # a packet of interlaced video may hold half an image
-            yield from images
+            for image in images:
+                if not self._keyframes or image.key_frame or self._start_s is None:
+                    yield image
+
+    def _skipped_frames(
+        self, packet: Packet[VideoStream], *, is_wanted: bool
+    ) -> Literal["DEFAULT", "NONREF", "NONKEY"]:
+        """Which frames the decoder skips from this packet on.
+
+        Where an edit list makes a film begin between two keyframes, the frames before are decoded and not shown. Then
+        the first image shown is no keyframe; it stands for the time to the next one.
+        """
+        if not self._keyframes:
+            return "DEFAULT" if is_wanted else "NONREF"
+        self._begins_between = self._start_s is None and (self._begins_between or packet.is_discard)
+        return "DEFAULT" if self._begins_between else "NONKEY"
 
     def _note_failed_read(self, error: av.error.FFmpegError) -> None:
         self._note_bad_packet(error)

@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from facetally.errors import VideoError
+from facetally.formatting import command, counted
 
 MAX_PIXELS = 2**26
 """Of an image, twice as many as 8K has. A small file can hold larger images, and hundreds of them would fill memory."""
@@ -71,7 +72,7 @@ def opened(path: Path) -> InputContainer:
         raise VideoError(
             f"{path} cannot be opened as a video: {reason}",
             fix="play it to check that it is complete; if it plays, re-encode it with: "
-            f"ffmpeg -i '{path}' -c:v libx264 repaired.mp4",
+            + command("ffmpeg", "-i", path, "-c:v", "libx264", "repaired.mp4"),
         ) from error
 
 
@@ -86,7 +87,7 @@ def video_stream(container: InputContainer, path: Path, number: int = -1) -> Vid
         raise VideoError(f"{path} has no video stream", fix="leave it out, or give the file with the video")
     if number >= len(streams):
         raise VideoError(
-            f"{path} has no video stream {number}: {_counted(len(streams))}, counted from 0",
+            f"{path} has no video stream {number}: {counted(len(streams), 'video stream')}, counted from 0",
             fix="leave it out, or run it without --stream",
         )
     best = container.streams.best("video")
@@ -95,7 +96,7 @@ def video_stream(container: InputContainer, path: Path, number: int = -1) -> Vid
     if codec.width * codec.height > MAX_PIXELS:
         raise VideoError(
             f"{path} has frames of {codec.width} x {codec.height} pixels; more than {MAX_PIXELS:,} are not decoded",
-            fix=f"make it smaller: ffmpeg -i '{path}' -vf scale=1920:-2 smaller.mp4",
+            fix="make it smaller: " + command("ffmpeg", "-i", path, "-vf", "scale=1920:-2", "smaller.mp4"),
         )
     return stream
 
@@ -117,11 +118,8 @@ def other_streams(container: InputContainer, stream: VideoStream) -> str:
     if not others:
         return ""
     own = next(number for number, one in enumerate(streams) if one.index == stream.index)
-    return f"the file has {_counted(len(streams))}; {own} was read, not {', '.join(others)}: choose with --stream"
-
-
-def _counted(count: int) -> str:
-    return "1 video stream" if count == 1 else f"{count} video streams"
+    many = counted(len(streams), "video stream")
+    return f"the file has {many}; {own} was read, not {', '.join(others)}: choose with --stream"
 
 
 def info_of(container: InputContainer, stream: VideoStream) -> VideoInfo:

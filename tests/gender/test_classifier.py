@@ -144,6 +144,12 @@ def test_an_onnx_with_an_unreadable_card_is_refused(tmp_path: Path, plain_card: 
         FaceGenderClassifier(tmp_path / "red.onnx")
 
 
+def test_an_onnx_whose_output_is_not_what_its_card_says_is_refused(tmp_path: Path, plain_card: ModelCard) -> None:
+    card = replace(plain_card, outputs={"gender": "female_logit", "age": "distribution"})
+    with pytest.raises(ValueError, match=r"its output is \(1, 2\), and its card says \(1, 102\)"):
+        FaceGenderClassifier(redness_model(tmp_path / "m.onnx", card))
+
+
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "weights.h5").write_bytes(b"")
     with pytest.raises(ValueError, match=r"must end in \.onnx or \.pth"):

@@ -86,7 +86,7 @@ def test_a_pattern_of_numbered_images_is_an_error_with_the_command_to_make_a_vid
     (tmp_path / "frame_0001.png").touch()
     with pytest.raises(OptionError, match="stands for a sequence of images") as caught:
         find_videos([pattern])
-    assert f"ffmpeg -framerate 25 -i '{pattern}'" in caught.value.fix
+    assert f"ffmpeg -framerate 25 -i {pattern} " in caught.value.fix
 
 
 def test_a_folder_without_videos_is_an_error(tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import labelled_world
 import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("insightface")
 
-from scripts.benchmark import main
+from facetally.results.run_tables import Run
+from facetally.results.tables import FACES, TRACKS, VIDEOS
+from scripts.benchmark import main, multiplied
 
 
 def figures(folder: Path, *words: str) -> dict[str, Any]:
@@ -61,3 +64,22 @@ def test_models_are_timed_by_size_and_batch(tmp_path: Path) -> None:
     assert result["live_streams"]["detector, 640 px, 8 frames"] == pytest.approx(
         rates["detector, 640 px, 8 frames"] / 5, abs=1
     )
+
+
+def test_tally_and_report_are_timed_against_themselves_at_an_earlier_commit(tmp_path: Path) -> None:
+    ledger = labelled_world.stored(tmp_path / "out", {"a.mp4": [labelled_world.track_row(0, 0.9)], "b.mp4": []})
+    words = ["sums", str(ledger.out), "--videos", "5", "--repeats", "1", "--before", "HEAD"]
+    results = figures(tmp_path, *words)["results"]
+    assert results.keys() == {"tally, 5 videos", "report, 5 videos"}
+    for name, result in results.items():
+        job = name.partition(",")[0]
+        assert {f"{job} at HEAD", f"{job} now"} <= result["median_s"].keys()
+        assert all(counts["core_s"] > 0 for counts in result["counts"].values())
+
+
+def test_a_run_is_multiplied_with_names_of_its_own_for_each_video(tmp_path: Path) -> None:
+    ledger = labelled_world.stored(tmp_path / "out", {"a.mp4": [labelled_world.track_row(0, 0.9)], "b.mp4": []})
+    columns = {"faces": FACES.names, "tracks": TRACKS.names, "videos": VIDEOS.names}
+    run = Run(multiplied(ledger.out, tmp_path / "many", 5, columns))
+    assert run.videos()["video"].tolist() == ["0/a.mp4", "0/b.mp4", "1/a.mp4", "1/b.mp4", "2/a.mp4"]
+    assert run.tracks()["video_id"].nunique() == 3

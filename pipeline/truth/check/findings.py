@@ -37,6 +37,10 @@ CLOSE_S = 0.1
 """How far outside a video a time may lie to be taken for its first or last frame: times are rounded or estimated."""
 NUMBER_COLUMNS = BOX_COLUMNS[2:]
 EDGE_COLUMNS = BOX_COLUMNS[3:]
+SPREADSHEET = (
+    "if minutes and seconds were typed, a spreadsheet has made hours and minutes of them: write seconds, or give the "
+    "column the format text before typing 0:31"
+)
 CHECK = "check it, and that the labels are of this file; a run over it (--run OUT) may show how they were meant"
 
 
@@ -95,7 +99,7 @@ def people_findings(
 
     unseen, late, long = [], [], []
     for person in people:
-        if not person.intervals_s and person.person not in boxed:
+        if not person.intervals_s and person.person not in boxed and person.is_labelled:
             unseen.append((person.line, person.person))
         for start_s, end_s in person.intervals_s:
             first_s, last_s = time.read(np.array([start_s, end_s]))
@@ -108,9 +112,14 @@ def people_findings(
         *found(
             "no_label", unseen, "person", f"has neither box nor interval in {video}", "add some, or delete the line"
         ),
-        *found("past_end", late, "start_s", past, CHECK),
+        *found("past_end", late, "start_s", past, SPREADSHEET if _are_hours(late, recording) else CHECK),
         *found("past_end", long, "end_s", past, "--fix ends the interval there", is_fixable=True),
     ]
+
+
+def _are_hours(late: Collection[tuple[int, str]], recording: Recording) -> bool:
+    """Whether times past the end would all be within the video if their minutes were seconds."""
+    return all(float(value) % 60 == 0 and float(value) / 60 < recording.end_s for _, value in late)
 
 
 def box_findings(video: str, file: Path, labels: LabelledBoxes, *, alignment: Alignment, fit: Fit) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import numpy as np
 from facetally.errors import OptionError, TruthError
 from facetally.inputs import InputVideo
 from facetally.truth.csv_rows import CsvRow, read_rows
-from facetally.truth.files import BOXES_FILE, CLIPS_FILE, PEOPLE_FILE, write_tables
+from facetally.truth.files import BOXES_FILE, CLIPS_FILE, PEOPLE_FILE, hint_row, write_tables
 from facetally.truth.formats.annotations import LabelledVideo
 from facetally.truth.formats.coco import read_coco
 from facetally.truth.formats.cvat import read_cvat
@@ -29,6 +29,7 @@ from facetally.truth.label_rows import (
     PEOPLE_COLUMNS,
     parse_people,
     video_name,
+    without_hints,
     years_as_bands,
 )
 from facetally.truth.labels import LabelledBoxes, LabelledPerson, Truth
@@ -148,7 +149,7 @@ def write_template(videos: Iterable[InputVideo], folder: Path) -> None:
         [
             (BOXES_FILE, BOX_COLUMNS, []),
             (CLIPS_FILE, CLIP_COLUMNS, [[name, "", ""] for name in names]),
-            (PEOPLE_FILE, columns, [[name, "p1", *[""] * (len(columns) - 2)] for name in names]),
+            (PEOPLE_FILE, columns, [hint_row(columns), *([name, "p1", *[""] * (len(columns) - 2)] for name in names)]),
         ],
     )
 
@@ -156,7 +157,7 @@ def write_template(videos: Iterable[InputVideo], folder: Path) -> None:
 def _import_intervals(files: Sequence[Path], videos: Sequence[InputVideo], video: str | None) -> ImportedTruth:
     """The labels in CSV files with a row for each time that a person is in view."""
     required = ("person", "gender", *INTERVAL_COLUMNS) if video else (*PEOPLE_COLUMNS[:3], *INTERVAL_COLUMNS)
-    rows = [row for path in files for row in read_rows(path, required)]
+    rows = [row for path in files for row in without_hints(read_rows(path, required))]
     for row in rows:
         for column in INTERVAL_COLUMNS:
             row.text(column)  # in people.csv both may be empty

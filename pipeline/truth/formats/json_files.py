@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
 from facetally.errors import TruthError
+from facetally.files import parsed_json
 from facetally.truth.csv_rows import read_text
 
 Json = dict[str, Any]
@@ -18,11 +19,13 @@ def read_json(path: Path) -> Any:
     """The content of a file.
 
     Raises:
-        TruthError: it cannot be read, or is no JSON.
+        TruthError: it cannot be read, or is no JSON, or is nested too deeply or has numbers of thousands of digits.
     """
+    text = read_text(path)
     try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise TruthError(f"{path}, line {error.lineno}: {error.msg}", fix="export it again as JSON") from error
-    except RecursionError as error:
-        raise TruthError(f"{path} is nested too deeply", fix="export it again as JSON") from error
+        return parsed_json(text, allow_nan=True)  # some tools write NaN where a value is not known
+    except ValueError as error:
+        cause, where = error.__cause__, f" is not JSON: {error}"
+        if isinstance(cause, JSONDecodeError):
+            where = f", line {cause.lineno}: {cause.msg}"
+        raise TruthError(f"{path}{where}", fix="export it again as JSON") from error

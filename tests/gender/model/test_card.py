@@ -54,6 +54,20 @@ def test_values_that_are_not_a_card_are_refused(card: ModelCard, values: Any) ->
         ModelCard.from_json(json.dumps(values))
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("[" * 10_000, "nested too deeply"), ("9" * 6_000, "6,000 digits"), ('{"a": 1, "a": 2}', "twice")],
+)
+def test_json_made_to_do_harm_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        ModelCard.from_json(text)
+
+
+def test_a_metric_may_be_nan(card: ModelCard) -> None:
+    read = ModelCard.from_json(replace(card, metrics={"recall": float("nan")}).to_json())
+    assert np.isnan(read.metrics["recall"])
+
+
 def test_text_that_is_not_json_is_refused() -> None:
     with pytest.raises(ValueError, match="Expecting"):
         ModelCard.from_json("{truncated")
@@ -126,6 +140,15 @@ def test_layout_and_calibrations_survive_json(card: ModelCard) -> None:
         {"calibration": {"track": {"smoothing": 1}}},
         {"calibration": {"face": {"slope": 1}}},
         {"calibration": ["crop"]},
+        {"calibration": {"crop": {"slope": 10**400}}},
+        {"pixel_mean": [0.5, 0.5]},
+        {"pixel_mean": ["a", "b", "c"]},
+        {"pixel_std": [0.5, 0, 0.5]},
+        {"pixel_std": [1, 1, float("nan")]},
+        {"crop": {"size_px": "112"}},
+        {"crop": {"size_px": 10**6}},
+        {"name": ["drawn"]},
+        {"training": "by hand"},
         {"crop": {"border": "black"}},
         {"format_version": 0},
         {"format_version": "2"},

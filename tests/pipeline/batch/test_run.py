@@ -220,9 +220,11 @@ def test_the_same_content_is_processed_once_and_reported_twice(copy: Path, tmp_p
     assert watcher.todo[-1] == "same.mp4"
     one, other = rows["man.mp4"], rows["same.mp4"]
     assert (one.same_as, other.same_as, other.status, other.path) == ("", "man.mp4", "ok", str(copy / "same.mp4"))
+    other = replace(other, faces_sha256=one.faces_sha256, tracks_sha256=one.tracks_sha256)  # of tables with other names
     assert replace(other, video_id=one.video_id, video="man.mp4", path=one.path, same_as="") == one
     (person,), (same,) = people_in(tmp_path / "out", one), people_in(tmp_path / "out", other)
-    assert (same["video_id"], same["female_prob"]) == (other.video_id, person["female_prob"])
+    assert (same["video_id"], same["video"]) == (other.video_id, "same.mp4")
+    assert (same["female_prob"], person["video"]) == (person["female_prob"], "man.mp4")
     again = planned(copy, tmp_path / "out")
     assert (again.todo, again.copies) == ([], [])
 
@@ -249,12 +251,10 @@ def test_copies_of_a_broken_file_fail_too(copy: Path, tmp_path: Path) -> None:
     for name in ("x.mp4", "y.mp4"):
         (copy / name).write_text("no video\n" * 100)
     rows = run(copy, tmp_path / "out")
-    assert (rows["x.mp4"].status, rows["y.mp4"].status, rows["y.mp4"].reason) == (
-        "failed",
-        "failed",
-        rows["x.mp4"].reason,
-    )
-    assert len(planned(copy, tmp_path / "out").todo) == 1  # tried again
+    assert (rows["x.mp4"].status, rows["y.mp4"].status, rows["y.mp4"].same_as) == ("failed", "failed", "x.mp4")
+    assert rows["y.mp4"].reason == rows["x.mp4"].reason.replace("/x.mp4", "/y.mp4") != rows["x.mp4"].reason
+    assert "/y.mp4" in rows["y.mp4"].fix and "/x.mp4" not in rows["y.mp4"].fix
+    assert planned(copy, tmp_path / "out").todo == []
 
 
 def test_a_file_that_is_not_regular_fails_without_being_read(copy: Path, tmp_path: Path) -> None:
@@ -396,10 +396,10 @@ def test_a_classifier_that_fails_leaves_the_finished_videos(films: Path, tmp_pat
 def test_a_disk_that_fills_up_leaves_the_finished_videos(
     films: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    def full(path: Path, *rest: Any) -> None:
+    def full(path: Path, *rest: Any) -> str:
         if path.parent.name == table and path.name.startswith("mixed"):
             raise OutputError("no space left", fix="free some")
-        write_table(path, *rest)
+        return write_table(path, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(ledger_module, "write_table", full)
@@ -510,12 +510,41 @@ def test_boxes_of_a_video_with_wide_pixels_are_in_pixels_as_displayed(tmp_path: 
     assert (faces["x2"] - faces["x1"]).tolist() == pytest.approx([40] * 10, abs=2)
 
 
+def test_a_video_that_changed_while_it_was_read_is_done_again_even_if_it_is_put_back(
+    copy: Path, tmp_path: Path
+) -> None:
+    content = (copy / "man.mp4").read_bytes()
+    using = replace(engines(), detector=WritingDetector(copy / "man.mp4", "overwrite"))
+    assert run(copy, tmp_path / "out", using=using)["man.mp4"].status == "failed"
+    (copy / "man.mp4").write_bytes(content)
+    assert {name: row.status for name, row in run(copy, tmp_path / "out").items()} == {"man.mp4": "ok"}
+
+
+def test_the_copy_of_a_video_that_changed_while_it_was_read_waits_for_the_next_run(copy: Path, tmp_path: Path) -> None:
+    shutil.copy(copy / "man.mp4", copy / "same.mp4")
+    using = replace(engines(), detector=WritingDetector(copy / "man.mp4", "grow"))
+    row = run(copy, tmp_path / "out", using=using)["same.mp4"]
+    assert (row.status, row.same_as) == ("failed", "")
+    assert row.reason == f"{copy / 'same.mp4'} was the same as {copy / 'man.mp4'}, which changed while it was read"
+    again = run(copy, tmp_path / "out")
+    assert {name: row.status for name, row in again.items()} == {"man.mp4": "ok", "same.mp4": "ok"}
+
+
+def test_the_reason_of_a_link_names_the_file_that_its_row_names(copy: Path, tmp_path: Path) -> None:
+    (copy / "bad file.txt").write_text("no video\n" * 100)
+    (copy / "link.mp4").symlink_to(copy / "bad file.txt")
+    row = run(copy, tmp_path / "out")["link.mp4"]
+    assert row.path == str(copy / "bad file.txt")
+    assert row.reason.startswith(f"{row.path} cannot be opened")
+    assert f"ffmpeg -i '{row.path}'" in row.fix
+
+
 class WritingDetector(SquareDetector):
     """Writes to a file as soon as a frame of it was detected.
 
     Args:
         path: the file.
-        kind: "grow", "shrink", "overwrite" (same length), or "touch" (same content).
+        kind: "grow", "shrink", "overwrite" (same length), "hide" (same length and times), or "touch" (same content).
     """
 
     def __init__(self, path: Path, kind: str) -> None:
@@ -524,7 +553,10 @@ class WritingDetector(SquareDetector):
     def detect(self, images_bgr: Sequence[ImageArray], frame_hw: tuple[int, int] | None = None) -> list[Faces]:
         content = self.path.read_bytes()
         changed = {"grow": content + b"more", "shrink": content[:-9], "overwrite": b"x" + content[1:], "touch": content}
-        self.path.write_bytes(changed[self.kind])
+        status = self.path.stat()
+        self.path.write_bytes(changed["overwrite" if self.kind == "hide" else self.kind])
+        if self.kind == "hide":
+            os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
         return super().detect(images_bgr, frame_hw)
 
 
@@ -534,6 +566,7 @@ class WritingDetector(SquareDetector):
         ("grow", "partial", "is still being written"),
         ("shrink", "failed", "changed while it was read"),
         ("overwrite", "failed", "changed while it was read"),
+        ("hide", "failed", "changed while it was read"),
         ("touch", "ok", ""),
     ],
 )

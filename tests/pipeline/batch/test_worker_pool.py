@@ -106,6 +106,12 @@ def test_a_lost_video_is_tried_again_by_the_next_run(films: Path, tmp_path: Path
     assert row.status == "ok"
 
 
+def test_a_video_that_stalled_is_tried_again_by_the_next_run(films: Path, tmp_path: Path) -> None:
+    run(films, tmp_path, detector=FailingDetector("hang"), workers=WorkerOptions(stall_s=3.0))
+    plan = plan_run(find_videos([str(films)]), Ledger(tmp_path), OPTIONS.digest(engines().model_hashes))
+    assert ([job.row.video for job in plan.todo], plan.changed) == (["mixed.mp4"], [])
+
+
 def test_a_worker_that_cannot_even_start_ends_the_run_and_fails_no_video(films: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="a worker could not be started"):
         run(films, tmp_path, detector=UnstartableDetector("raise"), workers=WorkerOptions())

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, make_dataclass
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from facetally.cli.config import as_toml, read_config, stage_options, with_stages
+from facetally.cli.config import (
+    COMMENT_CHARACTERS,
+    as_toml,
+    field_docstrings,
+    read_config,
+    stage_options,
+    with_stages,
+)
 from facetally.errors import OptionError
 from facetally.options import RunOptions
 
@@ -96,3 +106,35 @@ def test_printed_settings_are_read_back_unchanged(tmp_path: Path) -> None:
     assert config.flags == {"workers": 3, "detector": 'a"b'}
     assert config.stages == stage_options(options)
     assert with_stages(RunOptions(), config.stages) == options
+
+
+STAGES = ["sampling", "detection", "sparse", "shots", "tracking", "linking", "following", "classification", "people"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_option_has_a_comment(stage: str) -> None:
+    kind = type(getattr(RunOptions(), stage))
+    described = field_docstrings(kind)
+    assert {field.name for field in fields(kind)} == described.keys()
+
+
+def test_comments_are_what_the_docstrings_say(tmp_path: Path) -> None:
+    text = as_toml({"workers": 3}, RunOptions())
+    assert "\n# When a face continues a track, and when a track ends.\n[tracking]\n# Faces of at least" in text
+    assert "# Seconds between two sampled frames; 0 samples every frame.\nevery_s = 0.2\n" in text
+    assert max(map(len, text.splitlines())) <= COMMENT_CHARACTERS + len("# ")
+    assert read_config(written(tmp_path, text), FLAGS).flags == {"workers": 3}
+
+
+def test_flags_have_the_help_of_the_command() -> None:
+    @click.command()
+    @click.option("--workers", default=3, help="Videos at the same time.")
+    def command(workers: int) -> None:
+        click.echo(as_toml({"workers": workers}, RunOptions()))
+
+    assert CliRunner().invoke(command).output.startswith("# Videos at the same time.\nworkers = 3\n")
+
+
+def test_without_its_source_a_class_has_no_comments() -> None:
+    made = make_dataclass("Made", [("size_px", int, 3)])
+    assert field_docstrings(made) == {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -118,6 +120,21 @@ def test_a_bad_image_is_listed_with_its_reason_and_the_exit_code_is_1(photos: Pa
     assert result.exit_code == 1
     assert [row[0] for row in cells(result)] == ["photos/both.png", "", "photos/day/none.png"]
     assert "failed: photos/a.jpg: the file is empty\n  Fix: " in result.stderr
+
+
+@pytest.mark.parametrize("name", ["it's a clip.mp4", "clip.recording"])
+def test_of_a_video_it_is_said_that_run_is_meant(clip: Path, tmp_path: Path, name: str) -> None:
+    video = Path(shutil.copy(clip, tmp_path / name))
+    result = predict(video)
+    assert (result.exit_code, result.stdout) == (1, "")
+    fix = f"facetally run {shlex.quote(str(video))} -o out"
+    assert f"failed: {video}: a video, not an image\n  Fix: {fix}\n" in result.stderr
+
+
+def test_of_a_folder_of_videos_it_is_said_that_run_is_meant(clip: Path) -> None:
+    result = predict(clip.parent)
+    assert f"Error: no image found in {clip.parent}\n" in result.stderr
+    assert f"Fix: for the videos there: facetally run {clip.parent} -o out\n" in result.stderr
 
 
 def test_a_folder_without_images_is_an_error_with_a_fix(tmp_path: Path) -> None:

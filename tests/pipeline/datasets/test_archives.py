@@ -43,3 +43,14 @@ def test_a_damaged_archive_is_named_in_the_error(tmp_path: Path, packing: str) -
         path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(ValueError, match=rf"faces\.{packing} is damaged"):
         list(read_images(path))
+
+
+def test_a_damaged_part_of_any_compression_is_named_in_the_error(tmp_path: Path) -> None:
+    path = tmp_path / "faces.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.jpg", bytes(range(256)) * 20)
+    content = bytearray(path.read_bytes())
+    content[60:100] = bytes(255 - byte for byte in content[60:100])
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"faces\.zip is damaged"):
+        list(read_images(path))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from facetally.datasets import label_tables
 from facetally.datasets.label_tables import decimal, read_table
 from facetally.datasets.labelled_images import ImageSource, LabelledImage, labels_of_name, parse_gender_words
 
@@ -163,3 +164,17 @@ def test_an_image_that_the_table_does_not_name_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["f\\a.jpg", "./f/a.jpg", ".\\f\\a.jpg"])
 def test_paths_of_other_systems_match(tmp_path: Path, file: str) -> None:
     assert images(tmp_path, f"file,gender\n{file},f\n".encode(), "f/a.jpg")[0].is_female is True
+
+
+@pytest.mark.parametrize("table", ["file,age\na.jpg," + "9" * 140_000, "a" * 140_000 + ",file\n"])
+def test_a_cell_that_is_too_long_is_an_error(tmp_path: Path, table: str) -> None:
+    (tmp_path / "t.csv").write_text(table)
+    with pytest.raises(ValueError, match="table"):
+        list(read_table(tmp_path / "t.csv"))
+
+
+def test_a_table_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_tables, "MAX_BYTES", 1000)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"file,age\n" + b"a.jpg,1\n" * 200))
+    with pytest.raises(ValueError, match="more than 1,000 bytes, unpacked"):
+        list(read_table(tmp_path / "t.csv.gz"))

@@ -305,14 +305,15 @@ def test_too_few_labels_of_a_gender_are_refused(women: int, men: int) -> None:
     shares = corrected_shares(calibration, predictions(probs_of(5, 5)), labels_sampled=True)
     assert shares["raw"].share == 0.5
     for name in (*CORRECTIONS, "prediction_powered"):
-        assert f"there are {women} and {men}" in shares[name].refusal
+        assert f"their labelled appearances are {women} and {men}" in shares[name].refusal
         assert math.isnan(shares[name].share)
         assert shares[name].interval is None
 
 
 def test_labels_without_any_amount_do_not_count() -> None:
     calibration = Calibration(predictions(probs_of(5, 20), amount=[0] + [1] * 24), np.repeat([True, False], [5, 20]))
-    assert "there are 4 and 20" in corrected_shares(calibration, predictions(probs_of(5, 5)), False)["em"].refusal
+    shares = corrected_shares(calibration, predictions(probs_of(5, 5)), False)
+    assert "their labelled appearances are 4 and 20" in shares["em"].refusal
 
 
 def test_similar_predictions_for_women_and_men_are_refused_except_by_prediction_powered() -> None:

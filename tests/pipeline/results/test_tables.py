@@ -27,6 +27,7 @@ from facetally.results.tables import (
     TRACKS,
     VIDEOS,
     faces_table,
+    for_other_video,
     provenance_of,
     read_table,
     tracks_table,
@@ -50,7 +51,7 @@ def face_rows(index: int, track_ids: list[int]) -> FaceRows:
 
 
 def write(path: Path, appearances: list[Appearance], provenance: dict[str, Any] | None = None) -> None:
-    write_table(path, tracks_table("clip-1", appearances), provenance or {})
+    write_table(path, tracks_table("clip-1", "a.mp4", appearances), provenance or {})
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -75,7 +76,7 @@ def test_faces_have_a_row_each_and_only_kept_tracks_have_ids() -> None:
 @pytest.mark.parametrize("rows", [[], [face_rows(0, [])]])
 def test_a_video_without_faces_has_empty_tables(rows: list[FaceRows]) -> None:
     assert (faces_table("clip-1", rows, []).num_rows, faces_table("clip-1", rows, []).schema) == (0, FACES)
-    assert (tracks_table("clip-1", []).num_rows, tracks_table("clip-1", []).schema) == (0, TRACKS)
+    assert (tracks_table("clip-1", "a.mp4", []).num_rows, tracks_table("clip-1", "a.mp4", []).schema) == (0, TRACKS)
 
 
 def test_duckdb_and_pandas_open_a_table(tmp_path: Path) -> None:
@@ -145,11 +146,73 @@ def test_a_damaged_table_is_an_error_with_a_fix(tmp_path: Path, content: bytes) 
     assert caught.value.fix
 
 
+def test_a_table_with_the_name_of_a_column_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path / "clip.parquet", [appearance(0)])
+    content = (tmp_path / "clip.parquet").read_bytes()
+    (tmp_path / "clip.parquet").write_bytes(content.replace(b"age_years", b"\x98ge_years"))
+    with pytest.raises(OutputError):
+        read_table(tmp_path / "clip.parquet", TRACKS)
+
+
 def test_a_table_with_other_columns_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "clip.parquet"
     pq.write_table(pa.table({"video_id": ["a"], "track_id": [1]}), path)
     with pytest.raises(OutputError):
         read_table(path, TRACKS)
+
+
+def test_a_table_with_columns_of_another_type_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path / "clip.parquet", [appearance(0)])
+    table = pq.read_table(tmp_path / "clip.parquet")
+    at = table.schema.get_field_index("age_years")
+    pq.write_table(table.set_column(at, "age_years", pa.array(["30"])), tmp_path / "clip.parquet")
+    with pytest.raises(OutputError, match="its column age_years is string, not float"):
+        read_table(tmp_path / "clip.parquet", TRACKS)
+
+
+def test_a_table_with_empty_cells_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path / "clip.parquet", [appearance(0)])
+    table = pq.read_table(tmp_path / "clip.parquet")
+    pq.write_table(table.set_column(1, "video", pa.array([None], pa.string())), tmp_path / "clip.parquet")
+    with pytest.raises(OutputError, match="column video has empty cells"):
+        read_table(tmp_path / "clip.parquet", TRACKS)
+
+
+@pytest.mark.parametrize("version", [b"x", b"-1", b"", b"9" * 6000])
+def test_a_schema_version_that_is_no_number_or_too_large_is_an_error(tmp_path: Path, version: bytes) -> None:
+    write(tmp_path / "clip.parquet", [appearance(0)])
+    table = pq.read_table(tmp_path / "clip.parquet").replace_schema_metadata({tables.SCHEMA_KEY: version})
+    pq.write_table(table, tmp_path / "clip.parquet")
+    with pytest.raises(OutputError, match="schema version"):
+        read_table(tmp_path / "clip.parquet", TRACKS)
+
+
+def test_a_damaged_tally_is_made_again_by_tally(tmp_path: Path) -> None:
+    (tmp_path / "my out" / "tallies").mkdir(parents=True)
+    (tmp_path / "my out" / "tallies" / "tallies.parquet").write_text("no table")
+    with pytest.raises(OutputError) as caught:
+        read_table(tmp_path / "my out" / "tallies" / "tallies.parquet", TALLIES)
+    assert caught.value.fix == f"make it again: facetally tally --write '{tmp_path / 'my out'}'"
+
+
+def test_appearances_have_the_name_of_their_video_and_times_as_players_show_them() -> None:
+    later = Appearance(1, 59.96, 3725.04, 1.0, 5, 40.0, 0.5, 0.9, "male", math.nan, "unknown")
+    rows = tracks_table("clip-1", "films/a.mp4", [appearance(0), later]).to_pylist()
+    assert [(r["video"], r["first_time"], r["last_time"]) for r in rows] == [
+        ("films/a.mp4", "0:00", "0:01"),
+        ("films/a.mp4", "0:59", "1:02:05"),
+    ]
+
+
+def test_the_copy_of_a_table_has_another_id_and_another_name() -> None:
+    tracks = for_other_video(tracks_table("clip-1", "a.mp4", [appearance(0)]), "clip-2", "b.mp4")
+    assert (tracks.schema, tracks["video_id"].to_pylist(), tracks["video"].to_pylist()) == (
+        TRACKS,
+        ["clip-2"],
+        ["b.mp4"],
+    )
+    faces = for_other_video(faces_table("clip-1", [face_rows(0, [0])], [0]), "clip-2", "b.mp4")
+    assert (faces.schema, faces["video_id"].to_pylist()) == (FACES, ["clip-2"])
 
 
 def test_a_table_of_a_newer_schema_is_refused_with_a_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,15 +240,15 @@ def test_faces_of_joined_tracks_have_the_id_of_the_first() -> None:
 
 def test_appearances_have_the_number_of_their_person_only_if_people_were_counted() -> None:
     both = [appearance(0), appearance(4)]
-    assert tracks_table("clip-1", both)["person_in_video"].to_pylist() == [NOT_COUNTED] * 2 == [-1, -1]
-    assert tracks_table("clip-1", both, {0: 0, 4: 0, 9: 1})["person_in_video"].to_pylist() == [0, 0]
+    assert tracks_table("clip-1", "a.mp4", both)["person_in_video"].to_pylist() == [NOT_COUNTED] * 2 == [-1, -1]
+    assert tracks_table("clip-1", "a.mp4", both, {0: 0, 4: 0, 9: 1})["person_in_video"].to_pylist() == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["tracks", "tallies"])
 def test_a_table_from_before_people_were_counted_is_read_as_one_without(tmp_path: Path, name: str) -> None:
     schema = SCHEMAS[name]
     old = pa.schema([field for field in schema if field.name not in tables.ADDED])
-    assert len(old) == len(schema) - 1
+    assert len(old) == len(schema) - (4 if name == "tracks" else 2)
     row = {field.name: "a" if field.type == pa.string() else 1 for field in old}
     pq.write_table(pa.Table.from_pylist([row, row], schema=old), tmp_path / "old.parquet")
     table = read_table(tmp_path / "old.parquet", schema)

@@ -15,17 +15,15 @@ from facetally.gender.attributes import AGE_BANDS
 from facetally.options import ClassificationOptions, RunOptions
 from facetally.results.ledger import Ledger, Status, VideoRow
 from facetally.results.tables import FACES, NOT_COUNTED, TALLIES, TRACKS, provenance_of, read_table
+from facetally.results.tables_of_run import with_min_confidence
 from facetally.tallies.aggregator import (
-    Amounts,
-    Shares,
     first_appearances,
-    grouped,
     parse_bin,
     tally_video,
     tally_videos,
-    with_min_confidence,
     write_tallies,
 )
+from facetally.tallies.shares import Amounts, Shares, grouped
 
 EVERY_S = 0.2
 
@@ -37,7 +35,7 @@ def tracks_of(*people: tuple[int, float, float, str]) -> pd.DataFrame:
             {"video_id": "v", "track_id": i, "first_s": start, "last_s": start + seconds - EVERY_S}
             | {"screen_time_s": seconds, "face_count": round(seconds / EVERY_S), "face_height_px": 40.0}
             | {"quality": 0.5, "female_prob": 0.5, "gender": gender, "age_years": 30.0, "age_band": "young"}
-            | {"person_in_video": NOT_COUNTED}
+            | {"person_in_video": NOT_COUNTED, "video": "v", "first_time": "", "last_time": ""}
             for i, start, seconds, gender in people
         ],
         columns=TRACKS.names,

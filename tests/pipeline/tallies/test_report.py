@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
 import re
 from html.parser import HTMLParser
@@ -15,13 +17,15 @@ import pytest
 from facetally.errors import OutputError, TruthError
 from facetally.formatting import clock, percent
 from facetally.gender.attributes import AGE_BANDS
+from facetally.jobs.sums import report_run
 from facetally.options import ClassificationOptions, RunOptions
 from facetally.quantification.correction import Correction
 from facetally.quantification.intervals import Interval
 from facetally.results.ledger import Ledger, Status, VideoRow
 from facetally.results.tables import FACES, TALLIES, TRACKS
 from facetally.tallies.forecast import Forecast
-from facetally.tallies.report import readable_bin_s, rendered, write_report
+from facetally.tallies.report import MANY_VIDEOS, rendered
+from facetally.tallies.summary import readable_bin_s
 from facetally.validation.report import write_validation
 from facetally.validation.validate import ValidateOptions, validate_run
 
@@ -142,6 +146,52 @@ def test_the_page_is_self_contained() -> None:
     assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
 
 
+def many(count: int) -> str:
+    """The page of so many videos with one woman each."""
+    names = [f"{at}.mp4" for at in range(count)]
+    tallies = tally(*((name, 0.0, "female", 1, 2.0) for name in names))
+    rows = [video(name) for name in names]
+    return rendered(rows, tallies, bin_s=60.0, provenance=PROVENANCE, expected=NO_FORECAST, corrected={})
+
+
+def test_many_videos_are_folded_and_filtered_by_the_one_script_that_the_policy_allows() -> None:
+    text = many(MANY_VIDEOS)
+    tags = [tag for tag, _ in Page(text).tags]
+    assert (tags.count("details"), tags.count("script")) == (1, 1)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in text
+    assert Page(text).row("29.mp4")[1] == "1"  # readable without the script
+    assert not {"details", "script"} & {tag for tag, _ in Page(many(MANY_VIDEOS - 1)).tags}
+
+
+def test_small_cells_are_hidden_in_every_table_of_the_page() -> None:
+    cells = tally(
+        *(("a.mp4", 0.0, "female", 2, 10.0), ("a.mp4", 0.0, "male", 9, 20.0)),
+        *(("b.mp4", 0.0, "female", 8, 10.0), ("b.mp4", 60.0, "female", 9, 30.0), ("b.mp4", 60.0, "male", 9, 30.0)),
+    )
+    rows = [video("a.mp4"), video("b.mp4")]
+    text = rendered(rows, cells, bin_s=60.0, provenance=PROVENANCE, expected=NO_FORECAST, corrected={}, min_cell=5)
+    shown = Page(text)
+    assert shown.row("a.mp4") == ["a.mp4", "hidden", "hidden", "", "hidden", "hidden", ""]
+    assert shown.row("b.mp4")[1:3] == ["hidden", "hidden"]
+    assert shown.row("0:00")[1:3] == ["19", "52.6 %"]
+    assert shown.row("appearances")[1:4] == ["19", "18", "0"]
+    assert "Small cells are hidden" in shown.text
+
+
+def test_groups_that_divide_videos_and_hidden_cells_leave_no_table_by_video(tmp_path: Path) -> None:
+    name = "2026-03-01 1950.mp4"
+    ledger = labelled_world.stored(tmp_path, {name: [labelled_world.track_row(0, 0.9)]})
+    all_shown, hidden = (
+        Page(report_run(ledger.out, by="hour", clock="%Y-%m-%d %H%M", min_cell=n).read_text(encoding="utf-8"))
+        for n in (0, 3)
+    )
+    assert all_shown.row(name)
+    assert not [row for row in hidden.rows if name in row]
+    assert "no table by video" in hidden.text
+
+
 def test_what_could_not_be_read_is_listed_with_reason_and_fix() -> None:
     rows = [
         video("a.mp4"),
@@ -213,12 +263,14 @@ def test_corrected_shares_stand_beside_the_raw_ones() -> None:
 def test_a_report_takes_a_threshold_and_a_calibration(tmp_path: Path) -> None:
     people = [("female", 0.9, 1.0), ("female", 0.7, 1.0), ("male", 0.1, 1.0)] * 2
     ledger, truth = labelled_world.corpus(tmp_path / "out", {f"s{i}/a.mp4": people for i in range(3)})
-    plain = Page(write_report(ledger).read_text(encoding="utf-8"))
+    plain = Page(report_run(ledger.out).read_text(encoding="utf-8"))
     assert plain.row("appearances")[1:4] == ["12", "6", "0"]
     assert "0 % of the appearances have faces under 30 px: expect about 93 %" in plain.text
     assert "by the published accuracy of another classifier" in plain.text
     write_validation(validate_run(ledger, truth, ValidateOptions()), tmp_path / "check")
-    shown = Page(write_report(ledger, None, 0.75, calibration=tmp_path / "check").read_text(encoding="utf-8"))
+    shown = Page(
+        report_run(ledger.out, min_confidence=0.75, calibration=tmp_path / "check").read_text(encoding="utf-8")
+    )
     assert shown.row("appearances")[1:4] == ["6", "6", "6"]
     assert "A prediction under 75.0 % confidence" in shown.text
     assert shown.row("adjusted count")[1::2] == ["66.7 %", "66.7 %"]
@@ -230,7 +282,7 @@ def test_a_calibration_of_other_weights_is_refused(tmp_path: Path) -> None:
     other = Ledger(tmp_path / "other")
     other.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), provenance=PROVENANCE)
     with pytest.raises(TruthError, match="other weights"):
-        write_report(other, calibration=tmp_path / "check")
+        report_run(other.out, calibration=tmp_path / "check")
     assert not (tmp_path / "other" / "report.html").exists()
 
 
@@ -244,9 +296,11 @@ def test_the_page_states_how_it_was_made() -> None:
 def test_the_report_is_written_beside_the_tables_or_to_the_given_path(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "out")
     ledger.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), provenance=PROVENANCE)
-    assert write_report(ledger) == tmp_path / "out" / "report.html"
-    elsewhere = write_report(ledger, tmp_path / "new" / "page.html")
-    assert elsewhere.read_text(encoding="utf-8") == (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert report_run(ledger.out) == tmp_path / "out" / "report.html"
+    elsewhere = report_run(ledger.out, tmp_path / "new" / "page.html")
+    pages = (path.read_text(encoding="utf-8") for path in (elsewhere, tmp_path / "out" / "report.html"))
+    first, second = (re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", page) for page in pages)
+    assert first == second
     assert [path.name for path in elsewhere.parent.iterdir()] == ["page.html"]
 
 
@@ -254,7 +308,7 @@ def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.store(video("a.mp4"), FACES.empty_table(), TRACKS.empty_table(), provenance=PROVENANCE)
     with pytest.raises(OutputError, match="cannot write") as caught:
-        write_report(ledger, tmp_path / "videos" / "id-a.mp4.parquet" / "report.html")
+        report_run(ledger.out, tmp_path / "videos" / "id-a.mp4.parquet" / "report.html")
     assert "-o" in caught.value.fix
 
 

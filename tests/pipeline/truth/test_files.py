@@ -94,6 +94,12 @@ def test_a_file_saved_by_a_spreadsheet_is_read(tmp_path: Path, encoding: str) ->
     assert read_truth(folder_with(tmp_path, people)).people["a.mp4"][0].person == "Zoë"
 
 
+def test_the_command_that_makes_a_truth_folder_is_quoted_for_the_shell() -> None:
+    with pytest.raises(TruthError) as caught:
+        read_truth(Path("my labels"))
+    assert caught.value.fix.endswith("facetally truth template VIDEOS -o 'my labels'")
+
+
 def test_a_folder_without_people_csv_is_not_a_truth_folder(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="it has no people") as caught:
         read_truth(tmp_path)
@@ -105,7 +111,6 @@ def test_a_folder_without_people_csv_is_not_a_truth_folder(tmp_path: Path) -> No
     [
         ("", r"people\.csv has no rows"),
         ("a.mp4,p1,robot,,,\n", "line 2, column gender: 'robot' is not known"),
-        ("a.mp4,p1,,,,\n", "line 2, column gender: '' is empty"),
         (",p1,f,,,\n", "line 2, column video: '' is empty"),
         ("a.mp4,,f,,,\n", "line 2, column person: '' is empty"),
         ("a.mp4,p1,f,25,,\n", "line 2, column age_band: '25' is not known"),
@@ -120,6 +125,78 @@ def test_a_wrong_person_is_named_with_line_column_and_value(tmp_path: Path, rows
     error = refused(tmp_path, PEOPLE + rows)
     with pytest.raises(TruthError, match=message):
         raise error
+
+
+def test_all_errors_of_a_file_are_found_at_once(tmp_path: Path) -> None:
+    rows = "a.mp4,p1,robot,25,,\n,p2,f,,,\nb.mp4,p1,f,,,\nb.mp4,p1,m,,,\n"
+    error = refused(tmp_path, PEOPLE + rows)
+    assert [part.what.partition("people.csv, ")[2] for part in error.parts] == [
+        "line 2, column gender: 'robot' is not known",
+        "line 2, column age_band: '25' is not known",
+        "line 3, column video: '' is empty",
+        "line 5, column gender: 'm' contradicts line 4, which says female",
+    ]
+    assert error.what.startswith("4 errors in the labels: ")
+    assert "write one of: female" in error.parts[0].fix
+
+
+def test_errors_of_boxes_and_clips_come_together(tmp_path: Path) -> None:
+    boxes = BOXES + "a.mp4,p1,soon,0,0,9,9\na.mp4,p1,1,9,9,0,0\n"
+    error = refused(tmp_path, PEOPLE + "a.mp4,p1,f,,,\n", boxes, "video,labelled_until_s\na.mp4,never\n")
+    assert [part.what.partition(": ")[0].rpartition("/")[2] for part in error.parts] == [
+        "boxes.csv, line 2, column time_s",
+        "boxes.csv, line 3, column x2",
+        "clips.csv, line 2, column labelled_until_s",
+    ]
+
+
+def test_a_link_shows_nothing_of_its_target(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("password 1234\n")
+    (tmp_path / "people.csv").symlink_to(tmp_path / "secret")
+    with pytest.raises(TruthError) as caught:
+        read_truth(tmp_path)
+    assert "1234" not in caught.value.what + caught.value.fix
+
+
+def test_a_gender_may_still_be_empty(tmp_path: Path) -> None:
+    truth = read_truth(folder_with(tmp_path, PEOPLE + "a.mp4,p1,,,,\na.mp4,p2,f,,,\n"))
+    first, second = truth.people["a.mp4"]
+    assert (first.gender, first.is_labelled, first.counts) == ("unsure", False, False)
+    assert second.is_labelled
+    assert truth.unlabelled == [first]
+    assert not truth.wholly_labelled("a.mp4")
+    write_truth(truth, tmp_path / "again")
+    assert read_truth(tmp_path / "again").unlabelled == [replace(first, line=2)]
+
+
+def test_one_gender_is_enough_for_several_rows_of_a_person(tmp_path: Path) -> None:
+    truth = read_truth(folder_with(tmp_path, TIMES + "a.mp4,p1,,1,2\na.mp4,p1,female,4,5\n"))
+    (person,) = truth.people["a.mp4"]
+    assert (person.gender, person.is_labelled, person.intervals_s) == ("female", True, ((1.0, 2.0), (4.0, 5.0)))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("31", 31), ("0:31", 31), ("1:02:05", 3725), ("75:10", 4510), ("0:31.5", 31.5), ("00:00:31", 31)],
+)
+def test_times_may_be_written_as_players_show_them(tmp_path: Path, text: str, seconds: float) -> None:
+    truth = read_truth(folder_with(tmp_path, TIMES + f"a.mp4,p1,female,{text},2:00:00\n"))
+    assert truth.people["a.mp4"][0].intervals_s == ((seconds, 7200.0),)
+
+
+def test_times_may_have_a_decimal_comma_where_semicolons_separate(tmp_path: Path) -> None:
+    rows = (TIMES + "a.mp4,p1,female,START,1:00\n").replace(",", ";").replace("START", "0:31,5")
+    assert read_truth(folder_with(tmp_path, rows)).people["a.mp4"][0].intervals_s == ((31.5, 60.0),)
+
+
+@pytest.mark.parametrize(
+    "text", ["0:61", "1:60:00", "0:5", ":31", "1:2:03", "-0:05", "0:31 h", '"0:31,5"', "1:02:03:04"]
+)
+def test_other_times_with_colons_are_refused_with_an_example(tmp_path: Path, text: str) -> None:
+    error = refused(tmp_path, TIMES + f"a.mp4,p1,female,{text},9000\n")
+    assert "line 2, column start_s: " in error.what
+    assert "is not a time" in error.what
+    assert error.fix == "write seconds like 31 or 31.5, or minutes and seconds like 0:31 or 1:02:05"
 
 
 def test_the_fix_for_an_age_lists_the_bands(tmp_path: Path) -> None:

@@ -215,11 +215,13 @@ def test_without_labelled_boxes_there_is_no_table_of_identity(figures: Figures) 
     assert "IDF1" not in as_markdown(figures)
 
 
-def test_every_error_has_its_row(validation: Validation) -> None:
-    rows = rows_in(rendered(validation.figures))
-    errors = rows[next(place for place, row in enumerate(rows) if row[:2] == ["video", "person"]) :]
-    assert errors[1] == ["s00/a.mp4", "p1", "female", "male", "0.2", "40", "", "mid"]
-    assert errors[6] == ["s00/a.mp4", "p3", "male", "missed", "–", "40", "", "mid"]
+def test_every_error_has_its_row_with_its_time(figures: Figures) -> None:
+    figures["errors"][0] |= {"first_s": 31.0, "last_s": 3725.9}
+    figures["errors"][5] |= {"first_s": None, "last_s": None}
+    rows = rows_in(rendered(figures))
+    errors = rows[next(place for place, row in enumerate(rows) if row[:3] == ["video", "time", "person"]) :]
+    assert errors[1] == ["s00/a.mp4", "0:31-1:02:05", "p1", "female", "male", "0.2", "40", "", "mid"]
+    assert errors[6] == ["s00/a.mp4", "–", "p3", "male", "missed", "–", "40", "", "mid"]
 
 
 def test_every_table_is_well_formed(validation: Validation, nobody: Validation) -> None:
@@ -235,7 +237,8 @@ def test_names_are_text_and_never_markup(figures: Figures) -> None:
         figures["errors"][0] |= {"video": name, "person": name}
         figures["by"]["face_quality"] = {name: figures["by"]["people_in_view"]["many"]}
         figures["run"]["models"]["classifier"]["name"] = name
-        figures["truth"] |= {key: [name, name] for key in ("videos_not_in_run", "videos_failed", "left_out")}
+        figures["truth"] |= {key: [name, name] for key in ("videos_not_in_run", "videos_failed")}
+        figures["unmatched"]["never_alone"] = [name, name]
         figures["share"]["female"]["run"]["em"] = {"share": None, "refusal": name}
         return rendered(figures)
 
@@ -329,3 +332,11 @@ def test_json_never_contains_nan(tmp_path: Path) -> None:
         write_json({"accuracy": math.nan}, tmp_path / "report.json")
     write_json({"name": "\udcff"}, tmp_path / "report.json")
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == {"name": "\udcff"}
+
+
+def test_the_report_says_why_shares_are_not_compared_and_which_to_quote(figures: Figures) -> None:
+    quote = {"method": "em", "share": 0.45, "low": 0.4, "high": 0.5, "refusal": ""}
+    figures["share"]["female"]["quote"] = quote
+    assert "To quote: **45.0 %** women (40.0 % – 50.0 %), by the method *EM*." in as_markdown(figures)
+    figures["labelling"]["not_compared"] = "somebody has no gender yet"
+    assert "shares are not compared: somebody has no gender yet" in as_markdown(figures)

@@ -130,6 +130,21 @@ def test_the_durations_of_keyframes_cover_the_whole_video(tmp_path: Path) -> Non
     assert stats.coverage == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    "options", [{"sc_threshold": "0"}, B_FRAMES | {"sc_threshold": "0"}], ids=["plain", "b-frames"]
+)
+def test_a_film_that_an_edit_list_makes_begin_between_two_keyframes_is_covered(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    images = one_person(seconds=4).images()
+    path = encoded(tmp_path / "clip.mp4", images, range(-30, 70), options=options)  # keyframes at -1.2, -0.2, 0.8, 1.8
+    frames, stats = read(path, Sampling(keyframes=True))
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.8, 1.8])
+    assert [box_in(frame)[0] for frame in frames] == pytest.approx([52, 60, 70], abs=1)
+    assert sum(frame.duration_s for frame in frames) == pytest.approx(2.8)
+    assert stats.coverage == pytest.approx(1)
+
+
 def test_frames_come_in_the_order_of_display_when_stored_in_another(tmp_path: Path) -> None:
     film = Film((Shot(1, (Square("red", (20, 40), (50, 0)),)),))  # two pixels a frame
     path = encoded(tmp_path / "clip.mp4", film.images(), options=B_FRAMES)

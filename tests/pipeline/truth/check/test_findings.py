@@ -151,3 +151,17 @@ def test_all_times_of_a_video_are_fixed_in_the_same_way() -> None:
     assert fixed.boxes["a.mp4"].times_s == pytest.approx(np.arange(7, 200, 7) / 25)
     assert fixed.people["a.mp4"][1].intervals_s[0] == pytest.approx((2.88, 5.76))
     assert fixed.labelled_until_s["a.mp4"] == pytest.approx(7.2)
+
+
+@pytest.mark.parametrize(("start_s", "is_hinted"), [(120.0, True), (121.0, False), (660.0, False)])
+def test_minutes_that_a_spreadsheet_took_for_hours_are_recognised(start_s: float, is_hinted: bool) -> None:
+    late = LabelledPerson("a.mp4", "q", "male", intervals_s=((start_s, start_s + 60),), line=9)
+    finding = the_finding(truth_of(people=(late,)))
+    assert finding.kind == "past_end"
+    assert ("a spreadsheet has made hours" in finding.fix) == is_hinted
+
+
+def test_whom_nobody_has_labelled_yet_is_no_finding() -> None:
+    waiting = LabelledPerson("a.mp4", "p1", "unsure", line=3, is_labelled=False)
+    assert checked(truth_of(people=(waiting,))).findings == ()
+    assert the_finding(truth_of(people=(replace(waiting, is_labelled=True),))).kind == "no_label"

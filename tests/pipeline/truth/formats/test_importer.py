@@ -456,17 +456,18 @@ def test_intervals_refuse_a_separate_file_of_attributes(tmp_path: Path) -> None:
         imported(tmp_path, "", "csv", attributes=tmp_path / "people.csv")
 
 
-def test_a_template_is_refused_until_it_is_filled_in(film: Path, tmp_path: Path) -> None:
+def test_a_template_says_what_may_stand_in_it_and_holds_nobody_until_it_is_filled_in(
+    film: Path, tmp_path: Path
+) -> None:
     write_template(find_videos([str(film)]), tmp_path / "new")
     people = (tmp_path / "new" / "people.csv").read_text(encoding="utf-8")
-    assert people.splitlines() == [
-        "video,person,gender,age_band,face_quality,note,start_s,end_s",
-        "a/uneven.mp4,p1,,,,,,",
-        "b/even.mp4,p1,,,,,,",
-    ]
-    with pytest.raises(TruthError, match="line 2, column gender: '' is empty") as caught:
-        read_truth(tmp_path / "new")
-    assert caught.value.fix == "fill it in, or delete the line"
+    header, values, *rows = people.splitlines()
+    assert header == "video,person,gender,age_band,face_quality,note,start_s,end_s"
+    assert "female / male / unsure / not_a_face / ignore" in values
+    assert "child / teen / young / mid / old / unsure" in values
+    assert "31 or 0:31" in values
+    assert rows == ["a/uneven.mp4,p1,,,,,,", "b/even.mp4,p1,,,,,,"]
+    assert [person.line for person in read_truth(tmp_path / "new").unlabelled] == [3, 4]
     (tmp_path / "new" / "people.csv").write_text(people.replace("p1,,", "p1,female,"), encoding="utf-8")
     truth = read_truth(tmp_path / "new")
     assert [person.gender for members in truth.people.values() for person in members] == ["female"] * 2

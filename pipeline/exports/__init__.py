@@ -1,0 +1,1 @@
+"""Writes a run's tables for other programs: CSV, Excel, SQLite."""

@@ -1,0 +1,94 @@
+"""Moments of a run: frames drawn at random from the time of all videos, and the faces that the run found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facetally.labelling.labels import MomentKey
+from facetally.quantification.intervals import Floats
+from facetally.quantification.sampling import draw_times
+from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.tables import FACES, read_table
+
+SAME_TIME_S = 1e-6
+
+
+@dataclass(frozen=True)
+class DrawnFrame:
+    """A frame of a run."""
+
+    row: VideoRow
+    """Of its video."""
+    time_s: float
+    """Seconds from the first frame."""
+    inclusion_prob: float
+    """In (0, 1]."""
+
+
+def draw_frames(ledger: Ledger, rows: Sequence[VideoRow], count: int, random: np.random.Generator) -> list[DrawnFrame]:
+    """One moment in each of `count` equal segments of the decoded time of all videos, in random order.
+
+    The run stores sampled frames only where they have faces. A moment is moved to such a frame if it is within half a
+    sampling interval; elsewhere the run found no face. Two moments that fall on one frame are one.
+
+    Args:
+        ledger: the run.
+        rows: its videos; those that failed are left out.
+        count: at most the number of sampled frames.
+        random: the generator.
+
+    Raises:
+        OutputError: a damaged file.
+    """
+    rows = [row for row in rows if row.status != "failed" and row.sampled_count and row.decoded_s > 0]
+    ends = np.cumsum([row.decoded_s for row in rows])
+    count = min(count, sum(row.sampled_count for row in rows))
+    if not count:
+        return []
+    segment_s = float(ends[-1]) / count
+    at = draw_times(float(ends[-1]), count, random)
+    videos = np.minimum(np.searchsorted(ends, at, side="right"), len(rows) - 1)
+    with_faces = {index: _frame_times(ledger, rows[index]) for index in set(videos.tolist())}
+    drawn: dict[MomentKey, DrawnFrame] = {}
+    for index, time_s in zip(videos.tolist(), at.tolist(), strict=True):
+        row = rows[index]
+        frame_s = row.decoded_s / row.sampled_count
+        own_s = max(time_s - float(ends[index] - row.decoded_s), 0.0)
+        frame = DrawnFrame(row, _nearest(own_s, with_faces[index], frame_s / 2), min(frame_s / segment_s, 1.0))
+        drawn.setdefault((row.video_id, frame.time_s), frame)
+    return list(drawn.values())
+
+
+def found_tracks(ledger: Ledger, moments: Iterable[MomentKey]) -> dict[MomentKey, list[int]]:
+    """The track ids of the appearances that the run found at each moment.
+
+    Raises:
+        OutputError: a damaged file.
+    """
+    found: dict[MomentKey, list[int]] = {}
+    by_video: dict[str, list[float]] = {}
+    for video_id, time_s in moments:
+        by_video.setdefault(video_id, []).append(time_s)
+    for video_id, times_s in by_video.items():
+        faces = read_table(ledger.path("faces", video_id), FACES).to_pandas()
+        faces = faces[faces["track_id"] >= 0]
+        for time_s in times_s:
+            is_there = (faces["time_s"] - time_s).abs() <= SAME_TIME_S
+            found[video_id, time_s] = faces.loc[is_there, "track_id"].astype(int).tolist()
+    return found
+
+
+def _frame_times(ledger: Ledger, row: VideoRow) -> Floats:
+    """(F,) ascending times of the sampled frames with faces."""
+    return np.unique(read_table(ledger.path("faces", row.video_id), FACES)["time_s"].to_numpy())
+
+
+def _nearest(time_s: float, frame_times: Floats, within_s: float) -> float:
+    if len(frame_times):
+        nearest = float(frame_times[np.abs(frame_times - time_s).argmin()])
+        if abs(nearest - time_s) <= within_s:
+            return nearest
+    return round(time_s, 3)

@@ -1,0 +1,82 @@
+"""Finds a run's video by what a person calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from facetally.errors import OutputError
+from facetally.formatting import command
+from facetally.inputs import InputVideo
+from facetally.results.ledger import Ledger
+
+MAX_NAMED = 5
+"""Videos that an error lists."""
+
+
+class VideoLookup:
+    """The videos of a run by their names.
+
+    A video goes by its name, by its id, or by the end of its name from a folder on, where that fits one video only.
+
+    Args:
+        ledger: the run.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._names: dict[str, str] | None = None
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names of all videos with results, by their ids."""
+        if self._names is None:
+            known = self._ledger.names()
+            self._names = {i: known.get(i) or _stored_name(self._ledger, i) for i in self._ledger.video_ids()}
+        return self._names
+
+    def find(self, written: str) -> str | None:
+        """The id of the video; None if the run has none of that name.
+
+        Raises:
+            OutputError: several videos fit.
+        """
+        own_id = InputVideo(Path(), written).video_id
+        if self._ledger.path("videos", own_id).exists():  # the usual case, without reading all names
+            return own_id
+        if written in self.names:
+            return written
+        ids = [video_id for video_id, name in self.names.items() if name == written]
+        ids = ids or [video_id for video_id, name in self.names.items() if name.endswith(f"/{written}")]
+        if len(ids) > 1:
+            fitting = _listed(sorted(self.names[video_id] for video_id in ids))
+            raise OutputError(f"{written} may be {fitting}", fix="write more of its path")
+        return ids[0] if ids else None
+
+    def get(self, written: str) -> str:
+        """The id of the video.
+
+        Raises:
+            OutputError: none or several fit.
+        """
+        if (video_id := self.find(written)) is None:
+            names = self.names.values()
+            near = get_close_matches(written, names) or [name for name in names if written in name]
+            listed = command("facetally", "tally", self._ledger.out, "--by", "video")
+            raise OutputError(
+                f"{self._ledger.out} has no video {written}; "
+                + (f"similar: {_listed(near)}" if near else f"it has {_listed(sorted(names)) or 'none'}"),
+                fix=f"give one of the names that this lists: {listed}",
+            )
+        return video_id
+
+
+def _stored_name(ledger: Ledger, video_id: str) -> str:
+    row = ledger.row(video_id)
+    return row.video if row else video_id
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")

@@ -1,0 +1,130 @@
+"""The command `facetally label`: folders of something else, options that contradict, missing packages."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from label_server import DrawnRun
+
+from facetally.cli.main import main
+from facetally.errors import OptionError, TruthError
+from facetally.jobs.label import SampleRequest, check_packages, open_sample
+from facetally.labelling.design import Design
+from facetally.labelling.journal import Entry, Journal
+from facetally.labelling.truth_folder import TruthFolder
+
+
+def opened(run: DrawnRun, folder: Path, request: SampleRequest | None = None, videos: tuple[str, ...] = ()) -> Design:
+    return open_sample(run.ledger, TruthFolder(folder), request or SampleRequest(), videos).design
+
+
+def label(*words: object) -> Result:
+    return CliRunner().invoke(main, ["label", *map(str, words)])
+
+
+def test_the_sample_is_drawn_once(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    first = opened(drawn_run, tmp_path, SampleRequest(seed=3, moments=2))
+    assert opened(drawn_run, tmp_path) == first
+    assert opened(drawn_run, tmp_path, SampleRequest(seed=3, moments=2)) == first
+    assert (len(first.tracks), len(first.moments), first.seed) == (12, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("request_", "word"),
+    [
+        (SampleRequest(seed=4), "--seed"),
+        (SampleRequest(moments=5), "--moments"),
+        (SampleRequest(appearances=5), "--appearances"),
+        (SampleRequest(mode="uncertain"), "a random sample"),
+    ],
+)
+def test_another_sample_in_the_same_folder_is_refused(
+    drawn_run: DrawnRun, tmp_path: Path, request_: SampleRequest, word: str
+) -> None:
+    opened(drawn_run, tmp_path)
+    before = (tmp_path / "design.json").read_bytes()
+    with pytest.raises(OptionError, match=word) as caught:
+        opened(drawn_run, tmp_path, request_)
+    assert "-o" in caught.value.fix
+    assert (tmp_path / "design.json").read_bytes() == before
+
+
+def test_labels_of_another_run_are_refused(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    opened(drawn_run, tmp_path)
+    design = json.loads((tmp_path / "design.json").read_text())
+    (tmp_path / "design.json").write_text(json.dumps({**design, "run_digest": "0" * 64}))
+    with pytest.raises(TruthError, match="another run"):
+        opened(drawn_run, tmp_path)
+
+
+def test_a_folder_with_other_labels_is_refused(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("video,person,gender\n")
+    with pytest.raises(TruthError, match=r"holds people\.csv from elsewhere"):
+        opened(drawn_run, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["people.csv"]
+
+
+def test_a_journal_without_its_design_is_refused(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text("{}\n")
+    with pytest.raises(TruthError, match=r"restore|design\.json"):
+        opened(drawn_run, tmp_path)
+    assert (tmp_path / "journal.jsonl").read_text() == "{}\n"
+
+
+def test_nothing_is_written_when_a_video_is_missing(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    done = label(drawn_run.out, "--videos", drawn_run.videos / "a", "-o", tmp_path / "truth")
+    assert done.exit_code == 1
+    assert "not found in --videos, by name or by content: second.mp4" in done.output
+    assert not (tmp_path / "truth").exists()
+
+
+def test_no_sample_is_drawn_while_the_run_goes_on(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    with drawn_run.ledger.locked():
+        done = label(drawn_run.out, "-o", tmp_path / "truth")
+    assert done.exit_code == 1
+    assert "a run is writing" in done.output
+    assert "Fix: wait until it is done" in done.output
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
+    with pytest.raises(OptionError, match="needs the package uvicorn") as caught:
+        check_packages()
+    assert caught.value.fix == "pip install 'facetally[label]'"
+
+
+@pytest.mark.parametrize("target", ["0", "1", "85", "nan"])
+def test_a_target_is_a_ratio(drawn_run: DrawnRun, tmp_path: Path, target: str) -> None:
+    done = label(drawn_run.out, "-o", tmp_path / "truth", "--target", target)
+    assert done.exit_code == 1
+    assert "is not between 0 and 1" in done.output
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb"])
+def test_an_annotator_has_a_name(drawn_run: DrawnRun, tmp_path: Path, name: str) -> None:
+    done = label(drawn_run.out, "-o", tmp_path / "truth", "--annotator", name)
+    assert done.exit_code == 1
+    assert "is no name" in done.output
+
+
+def test_agreement_is_printed_with_what_is_to_be_settled(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    design = opened(drawn_run, tmp_path)
+    journal = Journal(tmp_path)
+    for name, answer in (("anna", "female"), ("ben", "male")):
+        journal.append(Entry(name, 0, "track", "random", "", "", *design.tracks[1].key, {"answer": answer}))
+    done = label(drawn_run.out, "-o", tmp_path, "--agreement")
+    assert done.exit_code == 0
+    assert "anna and ben: 0 of 1 alike (0.0 %), Cohen's kappa 0.00" in done.output
+    assert f"  2  {design.tracks[1].video}, " in done.output
+    assert f"To settle: facetally label {drawn_run.out} -o {tmp_path} --settle" in done.output
+
+
+def test_agreement_needs_two_annotators(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    opened(drawn_run, tmp_path)
+    done = label(drawn_run.out, "-o", tmp_path, "--agreement")
+    assert "needs two annotators; nobody has labelled so far" in done.output

@@ -1,0 +1,70 @@
+"""The truth folder of a labelled sample gives `validate` the figures that the page showed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sampled_world import store_films
+
+from facetally.errors import TruthError
+from facetally.labelling.design import DESIGN_FILE, Design, Mode, draw_design
+from facetally.labelling.estimates import sample_estimates, sample_figures
+from facetally.labelling.labels import Labels, MissedFace, MomentLabel, TrackAnswer, TrackLabel
+from facetally.labelling.sample import Sample
+from facetally.labelling.truth_folder import MISSED_FILE, TruthFolder
+from facetally.labelling.validated import folder_labels, validated_sample
+from facetally.results.ledger import Ledger
+from facetally.truth.files import read_truth
+
+ANSWERS: tuple[TrackAnswer, ...] = ("female", "male", "male", "not_a_face", "female", "unsure", "several")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return store_films(tmp_path / "out")
+
+
+def label(ledger: Ledger, folder: Path, mode: Mode = "random") -> tuple[Design, Labels]:
+    """Writes a truth folder with 21 labelled appearances and three searched moments."""
+    design = draw_design(ledger, seed=1, moments=5, mode=mode)
+    tracks = {track.key: TrackLabel(ANSWERS[track.order % 7]) for track in design.tracks[:21]}
+    missed = [(), (MissedFace((1, 2, 3, 4), "male"), MissedFace((5, 6, 7, 8))), ()]
+    moments = {moment.key: MomentLabel(faces) for moment, faces in zip(design.moments, missed, strict=False)}
+    TruthFolder(folder).write(Sample(ledger, design, find=False), Labels(tracks, moments))
+    design.write(folder / DESIGN_FILE)
+    return design, Labels(tracks, moments)
+
+
+def test_the_figures_are_those_of_the_labels_given(ledger: Ledger, tmp_path: Path) -> None:
+    design, labels = label(ledger, tmp_path / "truth")
+    figures = validated_sample(ledger, tmp_path / "truth", read_truth(tmp_path / "truth"), 0.85)
+    expected = sample_figures(sample_estimates(ledger, design, labels, 0.85), design)
+    expected["by"]["of_several_people"] = figures and figures["by"]["of_several_people"]  # people.csv has no such word
+    assert figures == {**expected, "exit_code": 1}
+
+
+def test_moments_come_back_as_they_were_labelled(ledger: Ledger, tmp_path: Path) -> None:
+    design, labels = label(ledger, tmp_path / "truth")
+    assert folder_labels(tmp_path / "truth", design, read_truth(tmp_path / "truth")).moments == labels.moments
+
+
+def test_labels_of_another_run_or_of_none_are_no_sample(ledger: Ledger, tmp_path: Path) -> None:
+    label(ledger, tmp_path / "truth")
+    truth = read_truth(tmp_path / "truth")
+    assert validated_sample(store_films(tmp_path / "other", films=3), tmp_path / "truth", truth, 0.85) is None
+    (tmp_path / "truth" / DESIGN_FILE).unlink()
+    assert validated_sample(ledger, tmp_path / "truth", truth, 0.85) is None
+
+
+def test_labels_of_uncertain_predictions_are_no_sample(ledger: Ledger, tmp_path: Path) -> None:
+    label(ledger, tmp_path / "truth", mode="uncertain")
+    assert validated_sample(ledger, tmp_path / "truth", read_truth(tmp_path / "truth"), 0.85) is None
+
+
+def test_a_damaged_table_of_moments_is_an_error(ledger: Ledger, tmp_path: Path) -> None:
+    label(ledger, tmp_path / "truth")
+    path = tmp_path / "truth" / MISSED_FILE
+    path.write_text(path.read_text().replace("unsure", "perhaps"))
+    with pytest.raises(TruthError, match="not known"):
+        validated_sample(ledger, tmp_path / "truth", read_truth(tmp_path / "truth"), 0.85)
