@@ -15,6 +15,7 @@ from typing import TypeVar
 from facetally.csv_cells import as_cell, of_cell
 from facetally.errors import PipelineError, TruthError
 from facetally.files import whole_file
+from facetally.formatting import one_line
 
 ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """By byte order mark; a file without one must be UTF-8."""
@@ -54,7 +55,7 @@ class CsvRow:
         return self.error(f"{self.path}, {place}: {_unless_linked(self.path, shown, 'the value')} {why}", fix=fix)
 
     def text(self, column: str) -> str:
-        """A value that must not be empty.
+        """A value that must not be empty; line breaks and terminal codes in it are escaped, as in names of videos.
 
         Raises:
             PipelineError: it is empty. This and the errors below are of the kind `error`.
@@ -62,7 +63,7 @@ class CsvRow:
         value = self.values.get(column, "")
         if not value:
             raise self.wrong(column, "is empty", fix="fill it in, or delete the line")
-        return value
+        return one_line(value)
 
     def word(self, column: str, words: Mapping[str, Word], default: Word | None = None) -> Word:
         """The meaning of a word in any case; `default` where the value is empty or the column missing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import hashlib
 import os
@@ -48,6 +49,10 @@ class FoundInputs:
 
     videos: list[InputVideo]
     passed_over: list[PassedOver]
+
+
+MAX_NESTED_LISTS = 20
+"""Lists may name lists; links can give a list that contains itself ever new names."""
 
 
 def shown_path(path: Path) -> str:
@@ -130,9 +135,9 @@ def _every_file(inputs: Iterable[str], walk: Callable[[Path], Iterator[Path]]) -
     """As `named_files`, with every file that `walk` finds in a folder; and whether the file was given itself."""
     for text in inputs:
         path = Path(text)
-        if path.is_dir():
+        if os.path.isdir(text):  # noqa: PTH112 - False for names that are too long or have a zero byte
             yield from ((path, file, False) for file in walk(path))
-        elif path.exists():
+        elif os.path.exists(text):  # noqa: PTH110 - as above
             yield path.parent, path, True
         elif matches := sorted(glob.glob(text, recursive=True)):  # noqa: PTH207 - absolute patterns too
             yield from _every_file(matches, walk)
@@ -146,17 +151,29 @@ def _every_file(inputs: Iterable[str], walk: Callable[[Path], Iterator[Path]]) -
             raise OptionError(f"no such file or folder: {text}", fix="check the path; quote it if it has spaces")
 
 
-def _unlisted(inputs: Iterable[str]) -> Iterator[str]:
-    """The inputs, with each @FILE replaced by the lines in it."""
+def _unlisted(inputs: Iterable[str], outer: tuple[Path, ...] = ()) -> Iterator[str]:
+    """The inputs, with each @FILE replaced by the lines in it.
+
+    Args:
+        outer: the lists that the inputs stand in.
+    """
     for text in inputs:
-        if text.startswith("@") and not Path(text).exists():
-            yield from _unlisted(_listed(Path(text[1:])))
+        if text.startswith("@") and not os.path.exists(text):  # noqa: PTH110 - as in `_every_file`
+            path = Path(text[1:])
+            if len(outer) >= MAX_NESTED_LISTS or path in outer:
+                raise OptionError(f"the list {path} contains itself", fix=f"delete the line {text} in it")
+            yield from _unlisted(_listed(path), (*outer, path))
         else:
             yield text
 
 
 def _listed(list_path: Path) -> list[str]:
-    if not list_path.is_file():
-        raise OptionError(f"no such list: {list_path}", fix="give @FILE with one video or folder per line")
-    lines = (line.strip() for line in list_path.read_text(encoding="utf-8-sig").splitlines())
+    fix = "give @FILE with one video or folder per line"
+    if not os.path.isfile(list_path):  # noqa: PTH113 - as in `_every_file`
+        raise OptionError(f"no such list: {list_path}", fix=fix)
+    try:
+        content = list_path.read_bytes()
+    except OSError as error:
+        raise OptionError(f"the list {list_path} cannot be read: {error.strerror or error}", fix=fix) from error
+    lines = (os.fsdecode(line).strip() for line in content.removeprefix(codecs.BOM_UTF8).splitlines())
     return [line for line in lines if line and not line.startswith("#")]

@@ -32,6 +32,7 @@ from scipy.stats import binom
 
 from facetally import __version__
 from facetally.files import write_whole
+from facetally.formatting import command
 from facetally.labelling.design import MAX_DRAWN, Design, draw_tracks
 from facetally.labelling.estimates import LabelledSample, outcome_share, women_share
 from facetally.labelling.progress import Outcome, TrackOutcome, complete_rounds, sample_of
@@ -396,11 +397,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _started(options: argparse.Namespace) -> dict[str, Any]:
     """The report as far as an earlier call with the same settings got."""
-    command = f"python -m scripts.simulate_labelling -o {options.output} --corpora {options.corpora}"
+    words = ("python", "-m", "scripts.simulate_labelling", "-o", options.output, "--corpora", options.corpora)
     new: dict[str, Any] = {
         "date": f"{date.today():%Y-%m-%d}",
         "machine": machine(),
-        "command": f"{command} --seed {options.seed}",
+        "command": command(*words, "--seed", options.seed),
         "corpora": options.corpora,
         "versions": {"facetally": __version__, "numpy": np.__version__},
         "kinds": {},

@@ -93,18 +93,17 @@ def _shown_bar() -> Iterator[Callable[[object, int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+    with Progress(console=Console(stderr=True, emoji=False), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("images", total=None)
         yield lambda _, count: bar.update(task, advance=1, total=count)
 
 
 def _print_table(predicted: Sequence[PredictedImage]) -> None:
     """Prints a line for each face; the image's name is on the first of its lines only."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from facetally.cli.printing import PLAIN_WIDTH
+    from facetally.cli.printing import console
     from facetally.formatting import percent
 
     numbers = (Column(name, justify="right") for name in ("score", "gender", "female", "age"))
@@ -118,5 +117,4 @@ def _print_table(predicted: Sequence[PredictedImage]) -> None:
             age = "-" if math.isnan(face.age_years) else f"{face.age_years:.0f}"
             table.add_row(name, at, f"{face.score:.2f}", face.gender, percent(face.female_prob), age)
             name = ""
-    console = Console()
-    (console if console.is_terminal else Console(width=PLAIN_WIDTH)).print(table)
+    console().print(table)

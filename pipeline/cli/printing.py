@@ -22,5 +22,5 @@ def add_ratio(table: Table, label: str, figures: Figures) -> None:
 
 
 def console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+    console = Console(emoji=False)  # a name such as :red_heart:.mp4 stays itself
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH, emoji=False)

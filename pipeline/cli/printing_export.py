@@ -21,8 +21,13 @@ def shown_export_progress() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda *_: None
         return
     started = time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("videos"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("videos", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True, emoji=False), transient=True) as bar:
         task = bar.add_task("", visible=False)
 
         def show(table: str, count: int, total: int) -> None:

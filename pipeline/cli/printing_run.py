@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from facetally.batch.notices import exclusion_sentences, gone_sentence
 from facetally.cli.printing import console
 from facetally.errors import OutputError
-from facetally.formatting import counted, percent
+from facetally.formatting import command, counted, percent
 from facetally.inputs import PassedOver
 from facetally.models.weights import located, manifest_by_name
 from facetally.options import Sampling
@@ -170,7 +170,8 @@ def print_models(models_dir: Path | None) -> None:
     here = located(models_dir)
     for name, entries in manifest_by_name().items():
         can_be_downloaded = any(model.url for model in entries)
-        missing = f"no; download: facetally models pull {name}" if can_be_downloaded else "no"
+        pull = command("facetally", "models", "pull", name)
+        missing = f"no; download: {pull}" if can_be_downloaded else "no"
         where = str(here[name][0][0]) if here[name] else missing
         table.add_row(name, entries[0].kind, entries[0].licence, escape(where))
     console().print(table)

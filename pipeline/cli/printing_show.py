@@ -70,7 +70,7 @@ def _print_notes(shown: Shown) -> None:
 
 def _print_table(shown: Shown) -> None:
     """Prints a line for each appearance; on a terminal a video is named on the first of its lines only."""
-    console = Console()
+    console = Console(emoji=False)
     has_reasons = any(shown.table["why_unknown"])
     names = ["track", "time", "seconds", "gender", "age", *["why unknown"] * has_reasons]
     right = ("track", "time", "seconds", "age")
@@ -84,7 +84,7 @@ def _print_table(shown: Shown) -> None:
         cells = (str(track.track_id), times, seconds, described_gender(track), described_age(track))
         table.add_row(str(number), video, *cells, *[track.why_unknown] * has_reasons)
         before = track.video
-    (console if console.is_terminal else Console(width=UNLIMITED)).print(table)
+    (console if console.is_terminal else Console(width=UNLIMITED, emoji=False)).print(table)
 
 
 def _exported(shown: Shown) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from facetally.truth.labels import people_count
 from facetally.validation.metrics import Figures
 from facetally.validation.unmatched import Reason, sentences
 
+FEW_SOURCES = 5
+"""Of labels; with fewer, intervals from a bootstrap over sources are far too narrow or far too wide."""
 UNIT_NAMES = {"share": "appearance", "screen_time": "screen time"}
 
 
@@ -103,6 +105,11 @@ def _labelling(figures: Figures) -> Iterable[str]:
         yield f"{no_face} of {of} {'shows' if no_face == 1 else 'show'} no face"
     if note := labelled_so_far(labelling["labelled"], labelling["of"], is_drawn):
         yield note
+    if 1 <= (sources := figures["people"]["sources"]) < FEW_SOURCES:
+        yield (
+            f"The labels are from {counted(sources, 'source')}, too few for reliable intervals: label videos from "
+            "further sources, or write narrower ones (programme, camera, day) in the column source of clips.csv"
+        )
     if labelling["not_a_sample"]:
         yield f"The labels do not count as a random sample: {labelling['not_a_sample']}"
 

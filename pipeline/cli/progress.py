@@ -30,7 +30,7 @@ def shown_progress() -> Iterator[LineProgress | BarProgress]:
         yield LineProgress()
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -104,7 +104,7 @@ class BarProgress:
         self._bar.console.print(planned_line(todo, done))
 
     def advanced(self, video_id: str, time_s: float) -> None:
-        self._bar.update(self._task, description=f"{escape(video_id[:30])} at {time_s:.0f} s")
+        self._bar.update(self._task, description=f"{video_id[:30]} at {time_s:.0f} s")
 
     def finished(self, row: VideoRow) -> None:
         self._bar.advance(self._task)

@@ -26,8 +26,8 @@ def reading_progress(outs: Sequence[Path]) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     total, started, files = _file_count(outs), time.monotonic(), 0
-    columns = (TextColumn("reading tables"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    columns = (TextColumn("reading tables", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True, emoji=False), transient=True)
     task = bar.add_task("", total=total)
     is_shown = is_over = False
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR, OUT, VERBOSE
-from facetally.formatting import command
+from facetally.formatting import command, printable
 from facetally.options import Device, RunOptions, Sampling, WorkerOptions
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def _run_and_print(inputs: tuple[str, ...], out: Path, given: dict[str, Any]) ->
     print_tally(finished.tallies(), "all")
     print_problems([*finished.new, *finished.done])
     print_passed_over(Ledger(out).passed_over())
-    click.echo(f"Tables are in {out}. Next: {command('facetally', 'report', out)}", err=True)
+    click.echo(f"Tables are in {printable(str(out))}. Next: {command('facetally', 'report', out)}", err=True)
     if finished.failed:
         sys.exit(1)
 

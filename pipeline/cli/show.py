@@ -176,7 +176,7 @@ def _shown_bar(
     from rich.console import Console
     from rich.progress import Progress
 
-    bar = Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True)
+    bar = Progress(console=Console(stderr=True, emoji=False), disable=not sys.stderr.isatty(), transient=True)
     task = bar.add_task("cutting faces", total=None)
 
     def on_chosen(shown: Shown) -> None:

@@ -154,6 +154,7 @@ def _write_drawn(run: Path, out: Path, appearances: int, seed: int) -> None:
         f"{sheets}, numbered like the lines.\n"
         "Type the gender of each in people.csv, from the top down: female, male, unsure or not_a_face. You may stop "
         "anywhere.\n"
+        "If your folders are channels, write the programme of each video as its source in clips.csv.\n"
         f"Then: {command('facetally', 'validate', run, '--truth', out)}",
         err=True,
     )

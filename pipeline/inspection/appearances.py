@@ -82,7 +82,8 @@ def choose(ledger: Ledger, choice: Choice) -> Chosen:
     rows = {str(video_id): ledger.read_row(str(video_id)) for video_id in shown["video_id"].unique()}
     table = shown.assign(why_unknown=_reasons(ledger, shown)).reset_index(drop=True)[list(COLUMNS)]
     disclosed = corrections.disclosure(names.keys())
-    notes = (f"{disclosed}: marked *" if disclosed else "", corrections.lost_note())
+    marks = ": marked *" if tracks["corrected"].any() else ": left out"  # those dropped by hand are in no table
+    notes = (f"{disclosed}{marks}" if disclosed else "", corrections.lost_note())
     return Chosen(table, len(fitting), len(tracks), rows, tuple(note for note in notes if note))
 
 

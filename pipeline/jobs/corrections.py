@@ -19,6 +19,7 @@ from facetally.results.corrections_file import (
     AGE_CHOICES,
     FILE_NAME,
     GENDER_WORDS,
+    Anchor,
     CorrectedGender,
     TrackCorrection,
     age_band_of,
@@ -50,7 +51,7 @@ class CorrectedTrack:
     """Of corrections.csv."""
 
     def __str__(self) -> str:
-        times = f"{player_time(self.first_s)}-{player_time(self.last_s)} in {self.video}"
+        times = f"{Anchor(self.first_s, self.last_s).text} in {self.video}"
         return (
             f"{times}: {self.before} -> {self.after}" if self.before != self.after else f"{times}: stays {self.after}"
         )

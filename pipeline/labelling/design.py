@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from facetally.errors import TruthError
-from facetally.files import write_whole
+from facetally.files import parsed_json, write_whole
 from facetally.labelling.labels import MomentKey, TrackKey
 from facetally.labelling.moments import draw_frames
 from facetally.quantification.estimators import Ints
@@ -147,7 +147,7 @@ class Design:
             OutputError: the run is damaged.
         """
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = parsed_json(path.read_text(encoding="utf-8"))
             written_as = int(stored["schema_version"])
             if written_as > SCHEMA_VERSION:
                 raise TruthError(
@@ -156,7 +156,7 @@ class Design:
                     fix="pip install --upgrade facetally",
                 )
             design = _from_json(stored)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
             raise TruthError(
                 f"{path} is not a sample design: {error}",
                 fix="restore it from a copy; the labels beside it are not lost, but without it no estimate for the "

@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from facetally.errors import OutputError
+from facetally.files import parsed_json
 
 JOURNAL_FILE = "journal.jsonl"
 LOCK_FILE = ".journal.lock"
@@ -172,7 +173,7 @@ class Journal:
         for line in lines:
             self._line_count += 1
             try:
-                entries.append(Entry.of_json(json.loads(line)))
+                entries.append(Entry.of_json(parsed_json(line.decode())))
             except (KeyError, TypeError, ValueError, AttributeError):
                 self.unreadable += [self._line_count] if line.strip() else []
         for entry in entries:

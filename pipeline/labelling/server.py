@@ -213,12 +213,7 @@ def add_routes(app: FastAPI, session: Session, upkeep: Upkeep, token: str) -> No
     def get_view(kind: str, number: int) -> Any:
         if kind not in ("track", "loop", "face", "moment"):
             raise IndexError(kind)
-        try:
-            return session.views.get(session.view_key(kind, number), VIEW_S)
-        except TimeoutError:
-            return JSONResponse({"what": "making this picture takes too long", "fix": "pass it over"}, 504)
-        except ViewsStoppedError:
-            return JSONResponse({"what": "the server is ending", "fix": ""}, 503)
+        return made_view(session, kind, number)
 
     @app.post(f"{root}/api/save")
     def save(message: Any = Body(), tab: str = "") -> Any:  # noqa: B008 - FastAPI's way
@@ -233,6 +228,16 @@ def add_routes(app: FastAPI, session: Session, upkeep: Upkeep, token: str) -> No
         counts = session.undo(tab[:40])
         upkeep.changed()
         return state(counts, tab[:40])
+
+
+def made_view(session: Session, kind: str, number: int) -> Any:
+    """The pictures of an item, or why there are none."""
+    try:
+        return session.views.get(session.view_key(kind, number), VIEW_S)
+    except TimeoutError:
+        return JSONResponse({"what": "making this picture takes too long", "fix": "pass it over"}, 504)
+    except ViewsStoppedError:
+        return JSONResponse({"what": "the server is ending", "fix": ""}, 503)
 
 
 def add_page_files(app: FastAPI, token: str) -> None:

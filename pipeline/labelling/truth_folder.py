@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from facetally.csv_rows import write_rows
 from facetally.errors import OutputError
-from facetally.files import write_whole
+from facetally.files import parsed_json, write_whole
 from facetally.formatting import command
 from facetally.labelling.labels import Labels, TrackKey, TrackLabel
 from facetally.labelling.sample import Sample as DrawnSample
@@ -124,7 +124,7 @@ class TruthFolder:
 
     def _state(self) -> dict[str, Any]:
         try:
-            state: dict[str, Any] = dict(json.loads((self.folder / STATE_FILE).read_text(encoding="utf-8")))
+            state: dict[str, Any] = dict(parsed_json((self.folder / STATE_FILE).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError) as error:

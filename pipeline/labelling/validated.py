@@ -16,7 +16,10 @@ from facetally.results.ledger import Ledger
 from facetally.truth.labels import LabelledGender, Truth
 
 ANSWERS: dict[LabelledGender, TrackAnswer] = {
-    **{"female": "female", "male": "male", "unsure": "unsure", "not_a_face": "not_a_face"},
+    "female": "female",
+    "male": "male",
+    "unsure": "unsure",
+    "not_a_face": "not_a_face",
     "ignore": "unsure",
 }
 EXIT_CODES = {"pass": 0, "fail": 1, "not enough labels": 3}

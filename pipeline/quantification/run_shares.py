@@ -6,7 +6,6 @@ are corrected with them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from facetally.errors import TruthError
+from facetally.files import parsed_json
 from facetally.quantification.correction import Correction, corrected_shares
 from facetally.quantification.estimators import Calibration, Ints, Predictions
 from facetally.results.ledger import Ledger, VideoRow
@@ -128,12 +128,12 @@ def read_calibration(report: Path, models: Mapping[str, Any]) -> pd.DataFrame:
     path = report / "report.json" if report.is_dir() else report
     fix = "give the folder or report.json that `facetally validate OUT --truth DIR -o FOLDER` wrote"
     try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
+        figures = parsed_json(path.read_text(encoding="utf-8"))
         written_as, kept = int(figures.get("schema_version", 1)), figures["calibration"]
         made_by = str(kept.pop("classifier_sha256"))
         labelled = pd.DataFrame(kept).astype(LABELLED_COLUMNS)
         _predictions(labelled, "screen_time_s", labelled["source"].to_numpy())  # raises for impossible values
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise TruthError(f"{path} is not a validation report: {error}", fix=fix) from error
     if written_as > REPORT_SCHEMA_VERSION:
         raise TruthError(

@@ -56,8 +56,9 @@ class Anchor:
 
     @property
     def text(self) -> str:
-        """The times as players show them: "0:31-0:45"."""
-        return f"{player_time(self.first_s)}-{player_time(self.last_s)}"
+        """The times as players show them: "0:31-0:45", or "0:31" within one second."""
+        first, last = player_time(self.first_s), player_time(self.last_s)
+        return first if first == last else f"{first}-{last}"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from facetally.errors import OutputError
-from facetally.formatting import command
+from facetally.formatting import command, printable
 from facetally.inputs import PassedOver
 from facetally.results.newest_run import NewestRun
 from facetally.results.tables import (
@@ -218,7 +218,8 @@ class Ledger:
         rows = read_table(path, VIDEOS).to_pylist()
         if len(rows) != 1 or rows[0]["video_id"] != video_id or rows[0]["status"] not in get_args(Status):
             raise damaged(path, "is damaged: it is not the row of this video")
-        return VideoRow(**rows[0])
+        texts = {name: printable(value) for name, value in rows[0].items() if isinstance(value, str)}
+        return VideoRow(**rows[0] | texts)
 
     def store(self, row: VideoRow, faces: pa.Table, tracks: pa.Table, *, provenance: dict[str, Any]) -> VideoRow:
         """Writes a video's three files, the ledger row last; returns the row with the hashes of the other two.

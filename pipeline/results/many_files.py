@@ -11,13 +11,14 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from facetally.errors import OutputError
-from facetally.files import whole_file
+from facetally.files import parsed_json, whole_file
 from facetally.results.tables import READ_ERRORS, check_schema, damaged, read_table
 
 CACHE_FOLDER = ".cache"
@@ -78,16 +79,18 @@ class ManyFiles:
         """Whether the rows of a video come from the copy."""
         return video_id in self._places and self._places[video_id][1] == self._stamps.get(video_id)
 
-    @property
+    @cached_property
     def _empty(self) -> pa.Table:
         return _plain(self._schema.empty_table().select(self._columns))
 
     def _part(self, video_id: str, advanced: Advanced) -> pa.Table:
         if self._copy and self.is_copied(video_id):
-            with suppress(OSError, pa.ArrowException):  # otherwise from the file
+            with suppress(OSError, ValueError, pa.ArrowException):  # otherwise from the file
                 batch = self._copy.get_batch(self._places[video_id][0])
                 batch.validate(full=True)
-                return pa.Table.from_batches([batch]).replace_schema_metadata(None)
+                part = pa.Table.from_batches([batch]).replace_schema_metadata(None)
+                if part.schema.equals(self._empty.schema):
+                    return part
         advanced(1)
         part = read_columns(self._folder / f"{video_id}.parquet", self._schema, self._columns)
         if self._is_ledger:
@@ -117,7 +120,7 @@ class ManyFiles:
         """The copy, and the place in it and the stamp of each video."""
         try:
             copy = pa.ipc.open_file(pa.memory_map(str(self._path)))
-            stored = json.loads(copy.schema.metadata[STAMPS_KEY])
+            stored = parsed_json(copy.schema.metadata[STAMPS_KEY].decode())
             is_alike = copy.schema.equals(self._empty.schema) and copy.num_record_batches == len(stored["videos"])
             if not is_alike:
                 return None, {}

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from facetally.detection.tracker import NO_TRACK
 from facetally.errors import OutputError
-from facetally.files import write_whole
+from facetally.files import parsed_json, write_whole
 from facetally.formatting import command, player_time
 from facetally.tracks.appearances import Appearance
 from facetally.tracks.follow import FaceRows
@@ -290,6 +290,15 @@ def damaged(path: Path, what: str) -> OutputError:
 
 
 def provenance_of(path: Path) -> dict[str, Any]:
-    """The provenance that `write_table` stored in a file."""
-    stored: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(PROVENANCE_KEY, b"{}"))
+    """The provenance that `write_table` stored in a file.
+
+    Raises:
+        OutputError: the file is damaged.
+    """
+    try:
+        stored = parsed_json((pq.read_schema(path).metadata or {}).get(PROVENANCE_KEY, b"{}").decode(), allow_nan=True)
+    except (*READ_ERRORS, ValueError) as error:
+        raise damaged(path, f"cannot be read: {error}") from error
+    if not isinstance(stored, dict):
+        raise damaged(path, "is damaged: its provenance is no JSON object")
     return stored

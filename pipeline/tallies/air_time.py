@@ -52,6 +52,8 @@ class ClockPattern:
         directives = set(self._directives())
         if unknown := sorted(directives - DIGITS.keys() - LETTERS.keys() - {"%"}):
             raise OptionError(f"--clock {self.text}: %{unknown[0]} is not known", fix=fix)
+        if repeated := sorted(name for name in directives - {"%"} if self._directives().count(name) > 1):
+            raise OptionError(f"--clock {self.text}: %{repeated[0]} stands in it twice", fix=fix)
         has_day = bool(directives & {"Y", "y"}) and (
             "j" in directives or ("d" in directives and directives & {"m", "b", "B"})
         )

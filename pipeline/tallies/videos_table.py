@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facetally.csv_rows import CsvRow, read_rows
 from facetally.errors import OptionError, PipelineError
-from facetally.formatting import counted
+from facetally.formatting import counted, one_line
 from facetally.problems import Problems
 from facetally.tallies.air_time import AirTime, parse_air_time
 from facetally.truth.video_names import matched_names
@@ -60,8 +60,9 @@ def read_videos_table(path: Path, videos: Sequence[str]) -> VideosTable:
     matched = _matched(lines, videos, problems)
     problems.raise_any()
     if not matched:
+        shown = "other names" if path.is_symlink() else listed(lines)
         raise OptionError(
-            f"{path}: no line is of a video of the run; the table has {listed(lines)}, the run has {listed(videos)}",
+            f"{path}: no line is of a video of the run; the table has {shown}, the run has {listed(videos)}",
             fix="write the names of the video files in the column video",
         )
     columns = tuple(name for name in (rows[0].values if rows else {}) if name and name != VIDEO)
@@ -69,7 +70,7 @@ def read_videos_table(path: Path, videos: Sequence[str]) -> VideosTable:
     return VideosTable(
         path,
         columns,
-        {video: row.values for video, row in of_video.items()},
+        {video: {name: one_line(value) for name, value in row.values.items()} for video, row in of_video.items()},
         {video: time for video, row in of_video.items() if (time := air_times[row.line])},
         tuple(_notes(path, lines, matched, videos)),
     )

@@ -96,7 +96,7 @@ class PersonOutcome:
     predicted: PersonPrediction
     predicted_age_band: str
     """Of the longest track; unknown where missed."""
-    views_s: Intervals = ()
+    views_s: tuple[tuple[float, float], ...] = ()
     """When the person is in view by the labels: [start, stop) in seconds."""
 
     @property

@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 
 from facetally.files import write_whole
-from facetally.formatting import percent
+from facetally.formatting import one_line, percent
 from facetally.images.face_pictures import time_span
 from facetally.quantification.run_shares import METHODS
 from facetally.validation.metrics import Figures, independent_figures
@@ -76,7 +76,7 @@ def as_markdown(figures: Figures) -> str:
 
 def cell(text: str) -> str:
     """A name as the cell of a table, with all characters of Markdown and HTML escaped."""
-    flat = " ".join(str(text).split())
+    flat = one_line(" ".join(str(text).split()))
     return "".join(f"&#{ord(character)};" if character in "|<>&`*_~[]\\" else character for character in flat)
 
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import av
 from av.packet import Packet
@@ -81,8 +80,9 @@ class Decoder:
         self.bad_packet_count = 0
         self.decoded_s = 0.0
         self.warnings: Counter[str] = Counter()
-        """Messages of FFmpeg about what it could not read or decode, and how often each came."""
-        self._begins_between = False  # whether the first image shown comes after a keyframe that is not
+        """Messages about what could not be read, decoded or placed in time, and how often each came."""
+        self._frames_on = 1  # how many frames the newest image is later than the one given before; at the end, the end
+        self._late_count = 0  # images that came too late to be given, since the last one that was
         self._start_s: float | None = None  # presentation time of the first image
         self._without_image: list[float] = []  # times of packets whose image has not been decoded yet, or was lost
 
@@ -121,16 +121,25 @@ class Decoder:
         )
 
     def images(self) -> Iterator[TimedImage]:
-        """Every image in order of presentation; each is given when the next one is decoded and its duration known."""
+        """Every image in order of presentation; each is given when the next one is decoded and its duration known.
+
+        An image without a time follows the one before it. One whose time is not later than that of the one before it is
+        counted, and not given: it would be stored under the time of another.
+        """
         nominal_s = 1 / self._info.fps if self._info.fps else 0.04
         held: tuple[float, VideoFrame, float] | None = None
-        for image in self._decoded():
+        is_guessed = False
+        for image in self._keyframe_images() if self._keyframes else self._all_images():
             aspect = self._pixel_aspect.of(image)
             time_s = self._time_s(image)
             if held:
                 own_s = self._own_duration_s(held[1]) or nominal_s
-                if time_s is None or time_s <= held[0]:  # no timestamp, or one that jumps back
-                    time_s = held[0] + own_s
+                if time_s is not None and time_s <= held[0] and not is_guessed:
+                    self._note_late()
+                    continue
+                is_guessed = time_s is None or time_s <= held[0]
+                if time_s is None or is_guessed:
+                    time_s = held[0] + own_s * self._frames_on
                 gap_s = time_s - held[0]
                 is_torn = held[1].is_corrupt or image.is_corrupt or self._lost_between(held[0], time_s)
                 yield self._timed(*held, min(own_s, gap_s) if is_torn else gap_s)
@@ -139,7 +148,8 @@ class Decoder:
             own_s = self._own_duration_s(held[1]) or nominal_s
             left_out = self._skipping.left_out  # those after this last image
             end_s = self._packets.until_s if self._keyframes else max(left_out, default=-math.inf) + own_s
-            yield self._timed(*held, max(own_s, end_s - (self._start_s or 0.0) - held[0]))
+            shortest_s = own_s * (self._frames_on if held[1].pts is None else 1)
+            yield self._timed(*held, max(shortest_s, end_s - (self._start_s or 0.0) - held[0]))
             self.image_count += len(left_out)
 
     def _timed(self, time_s: float, image: VideoFrame, aspect: float, duration_s: float) -> TimedImage:
@@ -149,13 +159,13 @@ class Decoder:
         blank_lines = lines_above(self._info.codec, (image.width, image.height))
         if blank_lines and aspect != 1:  # stated for the whole picture, and divided by too many lines
             aspect *= 1 - blank_lines / image.height
-        return TimedImage(self.image_count - 1, time_s, duration_s, image, aspect, blank_lines)
+        index, self.image_count, self._late_count = self.image_count - 1, self.image_count + self._late_count, 0
+        return TimedImage(index, time_s, duration_s, image, aspect, blank_lines)
 
     def _time_s(self, image: VideoFrame) -> float | None:
         stamp_s = self._packets.seconds(image.pts, image)
-        if self._start_s is None:  # the first keyframe may come later than the first frame
-            first_packet_s = min(self._without_image, default=0.0)
-            self._start_s = first_packet_s if self._keyframes else stamp_s or 0.0
+        if self._start_s is None:
+            self._start_s = stamp_s or 0.0
         return None if stamp_s is None else stamp_s - self._start_s
 
     def _own_duration_s(self, item: VideoFrame | Packet[VideoStream]) -> float:
@@ -187,40 +197,67 @@ class Decoder:
         """As in `Sampling`, for times of packets; always true until the start time of the video is known."""
         return self._start_s is None or self._sampling.is_due(before_s - self._start_s, time_s - self._start_s)
 
-    def _decoded(self) -> Iterator[VideoFrame]:
-        """Images in the order in which FFmpeg gives them; packets that cannot be decoded are counted and skipped."""
+    def _all_images(self) -> Iterator[VideoFrame]:
+        """Images in the order in which FFmpeg gives them."""
         context = self._stream.codec_context
         for packet, is_wanted in self._skipping.ahead(self._read()):
-            context.skip_frame = self._skipped_frames(packet, is_wanted=is_wanted)
+            context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
             if is_wanted:
                 self._note(packet)
-            try:
-                images = packet.decode()
-            except av.error.FFmpegError as error:
-                self._note_bad_packet(error)
-                self._skipping.stop()  # from here on lost images must be distinguished from skipped ones
-                continue
-            self._packets.failed_in_a_row = 0
-            corrupt_count = sum(image.is_corrupt for image in images)  # decoded, but from a packet cut short
-            self.bad_packet_count += corrupt_count
-            if corrupt_count or any(image.interlaced_frame for image in images):
-                self._skipping.stop()  # a packet of interlaced video may hold half an image
-            for image in images:
-                if not self._keyframes or image.key_frame or self._start_s is None:
-                    yield image
+            yield from self._images_in(packet)
 
-    def _skipped_frames(
-        self, packet: Packet[VideoStream], *, is_wanted: bool
-    ) -> Literal["DEFAULT", "NONREF", "NONKEY"]:
-        """Which frames the decoder skips from this packet on.
+    def _keyframe_images(self) -> Iterator[VideoFrame]:
+        """The first image that a player shows, and the keyframes after it.
 
-        Where an edit list makes a film begin between two keyframes, the frames before are decoded and not shown. Then
-        the first image shown is no keyframe; it stands for the time to the next one.
+        The first image is decoded as in a pass over all of them, so that times count from the same frame. It may be no
+        keyframe: an edit list can make a film begin between two. Each later keyframe is decoded alone. FFmpeg could
+        skip the frames between, but then it drops and reorders keyframes, as it orders them by counters that are
+        ambiguous across a gap (see findings/pyav-skip-nonkey-reorders.sh).
         """
-        if not self._keyframes:
-            return "DEFAULT" if is_wanted else "NONREF"
-        self._begins_between = self._start_s is None and (self._begins_between or packet.is_discard)
-        return "DEFAULT" if self._begins_between else "NONKEY"
+        is_started, packet_count, frame_number = False, 0, 0
+        for packet, _ in self._read():
+            is_shown = bool(packet.size) and not packet.is_discard
+            if not is_started:
+                images = self._images_in(packet)
+                images += self._images_left() if images and packet.size else []
+                is_started = bool(images)
+                numbered = [(n, image) for n, image in enumerate(images) if n == 0 or image.key_frame]
+            elif is_shown and packet.is_keyframe:
+                images = self._images_in(packet) + self._images_left()
+                own = (image for image in images if image.key_frame and image.pts == packet.pts)
+                numbered = [(packet_count, image) for image in own]
+            else:
+                self._packets.failed_in_a_row, numbered = 0, []
+            packet_count += is_shown
+            for number, image in numbered:
+                self._frames_on, frame_number = number - frame_number, number
+                yield image
+        self._frames_on = max(packet_count - frame_number, 1)
+
+    def _images_in(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        """The images that a packet completes, or the decoder still holds; what cannot be decoded is counted."""
+        try:
+            images = self._stream.codec_context.decode(None) if packet is None else packet.decode()
+        except av.error.FFmpegError as error:
+            self._note_bad_packet(error)
+            self._skipping.stop()  # from here on lost images must be distinguished from skipped ones
+            return []
+        self._packets.failed_in_a_row = 0
+        corrupt_count = sum(image.is_corrupt for image in images)  # decoded, but from a packet cut short
+        self.bad_packet_count += corrupt_count
+        if corrupt_count or any(image.interlaced_frame for image in images):
+            self._skipping.stop()  # a packet of interlaced video may hold half an image
+        return images
+
+    def _images_left(self) -> list[VideoFrame]:
+        """The images that the decoder still holds; the next packet must be a keyframe."""
+        images = self._images_in(None)
+        self._stream.codec_context.flush_buffers()
+        return images
+
+    def _note_late(self) -> None:
+        self._late_count += 1
+        self.warnings["Frame out of order"] += 1
 
     def _note_failed_read(self, error: av.error.FFmpegError) -> None:
         self._note_bad_packet(error)
@@ -233,7 +270,7 @@ class Decoder:
 
     def _note(self, packet: Packet[VideoStream]) -> None:
         start_s = self._packets.packet_seconds(packet.pts)
-        if start_s is not None and not packet.is_discard and (not self._keyframes or self._start_s is None):
+        if start_s is not None and not packet.is_discard:
             self._without_image.append(start_s)
 
     def _read(self) -> Iterator[tuple[Packet[VideoStream], float | None]]:

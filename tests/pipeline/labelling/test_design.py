@@ -97,7 +97,7 @@ def test_no_more_moments_are_drawn_than_there_are_frames(ledger: Ledger) -> None
 
 def test_a_design_is_read_as_it_was_written(ledger: Ledger, tmp_path: Path) -> None:
     for mode in ("random", "uncertain"):
-        design = draw_design(ledger, seed=5, moments=4, mode=mode)  # type: ignore[arg-type]
+        design = draw_design(ledger, seed=5, moments=4, mode=mode)
         design.write(tmp_path / "design.json")
         assert Design.read(tmp_path / "design.json", ledger) == design
 

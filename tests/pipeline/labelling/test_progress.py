@@ -17,6 +17,9 @@ from facetally.labelling.labels import TrackKey, TrackLabel
 from facetally.labelling.progress import Outcome, TrackOutcome, standing, track_outcome
 from facetally.quantification.sampling_sequence import Rounds, accuracy_interval
 
+RIGHT: list[Outcome] = ["correct"]
+WRONG: list[Outcome] = ["incorrect"]
+
 
 @pytest.fixture(scope="module")
 def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
@@ -38,27 +41,27 @@ def test_before_the_first_label_nothing_is_known(design: Design) -> None:
 
 
 def test_the_interval_rests_on_complete_rounds(design: Design) -> None:
-    at = standing(design, labels(design, ["correct"] * 31), 0.85)
+    at = standing(design, labels(design, RIGHT * 31), 0.85)
     expected = accuracy_interval(Rounds(np.full(3, 8), np.zeros(3), 8, 50), 0.85)
     assert (at.labelled, at.counted, at.used, at.accuracy) == (31, 31, 24, 1)
     assert (at.low, at.high) == (expected.low, expected.high)
 
 
 def test_a_gap_ends_what_is_used(design: Design) -> None:
-    given = labels(design, [*["correct"] * 20, "unlabelled", *["correct"] * 20])
+    given = labels(design, [*RIGHT * 20, "unlabelled", *RIGHT * 20])
     at = standing(design, given, 0.85)
     assert (at.labelled, at.used) == (20, 16)
 
 
 def test_what_has_no_right_answer_does_not_count(design: Design) -> None:
-    outcomes: list[Outcome] = ["correct", "incorrect", "unsure", "not_a_face", "several", *["correct"] * 3]
+    outcomes: list[Outcome] = ["correct", "incorrect", "unsure", "not_a_face", "several", *RIGHT * 3]
     at = standing(design, labels(design, outcomes), 0.85)
     assert (at.labelled, at.counted) == (8, 5)
     assert at.accuracy == pytest.approx(4 / 5)
 
 
 def test_many_correct_labels_pass_and_many_incorrect_ones_fail(design: Design) -> None:
-    passed = standing(design, labels(design, ["correct"] * 64), 0.85)
+    passed = standing(design, labels(design, RIGHT * 64), 0.85)
     assert (passed.word, passed.further) == ("pass", 0)
     assert passed.low >= 0.85
     failed = standing(design, labels(design, ["incorrect", "correct"] * 32), 0.85)
@@ -67,14 +70,14 @@ def test_many_correct_labels_pass_and_many_incorrect_ones_fail(design: Design) -
 
 
 def test_a_verdict_stays_while_the_rest_is_near_the_target(design: Design) -> None:
-    rest: list[Outcome] = [*["correct"] * 7, "incorrect"]
+    outcomes = RIGHT * 40 + (RIGHT * 7 + WRONG) * 45
     for count in range(40, 400, 40):
-        at = standing(design, labels(design, [*["correct"] * 40, *rest * 45][:count]), 0.85)
+        at = standing(design, labels(design, outcomes[:count]), 0.85)
         assert at.word == "pass"
 
 
 def test_labels_that_contradict_a_verdict_take_it_back(design: Design) -> None:
-    outcomes: list[Outcome] = [*["correct"] * 40, *["incorrect"] * 320]
+    outcomes = RIGHT * 40 + WRONG * 320
     assert standing(design, labels(design, outcomes[:40]), 0.85).word == "pass"
     at = standing(design, labels(design, outcomes), 0.85)
     assert at.word == "not enough labels"
@@ -82,7 +85,7 @@ def test_labels_that_contradict_a_verdict_take_it_back(design: Design) -> None:
 
 
 def test_the_forecast_is_about_what_it_takes(design: Design) -> None:
-    outcomes: list[Outcome] = [*["correct"] * 9, "incorrect"] * 40
+    outcomes: list[Outcome] = (RIGHT * 9 + WRONG) * 40
     early = standing(design, labels(design, outcomes[:80]), 0.8)
     assert early.word == "not enough labels"
     assert early.further is not None
@@ -109,7 +112,7 @@ def test_when_everything_is_labelled_the_accuracy_is_known(design: Design) -> No
 def test_a_run_smaller_than_one_round_can_be_labelled_in_full(tmp_path: Path) -> None:
     design = draw_design(store_films(tmp_path, films=1, tracks=3), seed=0)
     assert standing(design, labels(design, ["correct", "correct"]), 0.85).word == "not enough labels"
-    assert standing(design, labels(design, ["correct"] * 3), 0.85).word == "pass"
+    assert standing(design, labels(design, RIGHT * 3), 0.85).word == "pass"
 
 
 def test_labels_of_uncertain_predictions_give_no_verdict(design: Design) -> None:
