@@ -6,7 +6,8 @@
 # XlsxWriter does so in both modes, but in constant_memory mode it stores texts inside the cell (t="inlineStr") instead
 # of in the table of shared strings, and openpyxl undoes the escape in shared strings only. So openpyxl, and pandas
 # through it, read "_x005F_x0041_.mp4": a key in such a column no longer matches.
-# Workaround: openpyxl.utils.escape.unescape on texts of cells with data_type "inlineStr", or no constant_memory.
+# Workaround: openpyxl.utils.escape.unescape on the texts read, but only from files written in constant_memory mode:
+# openpyxl gives both kinds of cells the data type "s".
 #
 # Output seen: "written _x0041_.mp4; default: openpyxl _x0041_.mp4, pandas _x0041_.mp4; constant_memory: openpyxl
 # _x005F_x0041_.mp4, pandas _x005F_x0041_.mp4".

@@ -33,6 +33,13 @@ def print_validation(figures: Figures, out: Path | str = "OUT") -> None:
     for line in [*_labelling(figures), *_compared(figures), *_quoted(figures)]:
         click.echo(printable(line))
     print_unmatched(sentences(figures["unmatched"], out))
+    if sample := figures.get("sample"):
+        at = sample["accuracy"]
+        share = percent(math.nan if at["share"] is None else at["share"])
+        click.echo(
+            f"All {sample['appearances']} appearances of the run, from {sample['labelled']} labelled at random: "
+            f"accuracy {share}, 95 % interval {percent(at['low'])} – {percent(at['high'])} however often one looks"
+        )
     click.echo(f"Target {percent(figures['target'])}: {figures['verdict']}{_advice(figures)}")
 
 

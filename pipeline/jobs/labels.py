@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facetally.jobs.arguments import Inputs, PathLike, optional_path, texts
+from facetally.labelling.validated import validated_sample
 from facetally.results.ledger import Ledger
 from facetally.truth.check.checkup import Checkup, check_folder
 from facetally.truth.files import PEOPLE_FILE, check_new, read_truth, write_truth
@@ -71,7 +72,12 @@ def validate_run(
         PipelineError: no results, labels that cannot be read, or no video in both.
     """
     ledger, options = Ledger(Path(out)), ValidateOptions(target, min_accuracy, labels_sampled)
-    validation = validation_of(ledger, read_truth(Path(truth)), options)
+    labels = read_truth(Path(truth))
+    validation = validation_of(ledger, labels, options)
+    if sample := validated_sample(ledger, Path(truth), labels, target):
+        settled = {"verdict": sample["verdict"], "exit_code": sample["exit_code"], "sample": sample}
+        settled["further_people"] = sample["further_appearances"]
+        validation = replace(validation, figures=validation.figures | settled)
     folder = Path(report_folder) if report_folder else ledger.out / "validation"
     path = write_validation(validation, folder)
     if with_crops:

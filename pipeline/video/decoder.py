@@ -123,18 +123,19 @@ class Decoder:
     def images(self) -> Iterator[TimedImage]:
         """Every image in order of presentation; each is given when the next one is decoded and its duration known.
 
-        An image without a time follows the one before it. One whose time is not later than that of the one before it is
-        counted, and not given: it would be stored under the time of another.
+        An image without a time follows the one before it. In H.264 and HEVC, an image whose time is not later than that
+        of the one before it is counted, but not given: it would be stored under the time of another. In other codecs
+        the order is relied on: MPEG-4 may pack two images into one packet, and FFmpeg then swaps their times.
         """
         nominal_s = 1 / self._info.fps if self._info.fps else 0.04
         held: tuple[float, VideoFrame, float] | None = None
-        is_guessed = False
+        has_own_times, is_guessed = self._info.codec in nal.CODECS, False
         for image in self._keyframe_images() if self._keyframes else self._all_images():
             aspect = self._pixel_aspect.of(image)
             time_s = self._time_s(image)
             if held:
                 own_s = self._own_duration_s(held[1]) or nominal_s
-                if time_s is not None and time_s <= held[0] and not is_guessed:
+                if has_own_times and not is_guessed and time_s is not None and time_s <= held[0]:
                     self._note_late()
                     continue
                 is_guessed = time_s is None or time_s <= held[0]
@@ -143,6 +144,8 @@ class Decoder:
                 gap_s = time_s - held[0]
                 is_torn = held[1].is_corrupt or image.is_corrupt or self._lost_between(held[0], time_s)
                 yield self._timed(*held, min(own_s, gap_s) if is_torn else gap_s)
+            else:
+                is_guessed = time_s is None
             held = max(time_s or 0.0, 0.0), image, aspect
         if held:
             own_s = self._own_duration_s(held[1]) or nominal_s

@@ -199,7 +199,7 @@ class VideoReader:
 
     @property
     def decoder_warnings(self) -> dict[str, int]:
-        """Messages of FFmpeg about what it could not read or decode so far, and how often each came."""
+        """Messages about what could not be read, decoded or placed in time so far, and how often each came."""
         return dict(self._decoder.warnings)
 
     def __iter__(self) -> Iterator[Frame]:

@@ -184,6 +184,12 @@ def test_corrections_are_applied_and_marked(out: Path) -> None:
     assert "1 appearance corrected by hand and 1 appearance dropped by hand: marked *" in result.stderr
 
 
+def test_where_appearances_were_only_dropped_nothing_is_called_marked(out: Path) -> None:
+    (out / "corrections.csv").write_text("video,track,gender\nwoman.mp4,0,not_a_face\n")
+    result = show(out, "--no-sheet")
+    assert "1 appearance dropped by hand: left out" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("terminal", "start"), [("kitty", "\x1b_Ga=T,f=100"), ("iterm2", "\x1b]1337;File="), ("sixel", "\x1bP0;1q")]
 )

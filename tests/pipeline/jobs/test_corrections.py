@@ -41,6 +41,11 @@ def test_a_second_correction_adds_to_the_first_and_remembers_it(out: Path) -> No
     assert row.before.startswith("female (anna, 20")
 
 
+def test_a_correction_within_one_second_names_one_time(tmp_path: Path) -> None:
+    out = store(tmp_path / "out", "a.mp4", Seen(0, 31.2, 31.8)).out
+    assert str(correct_track(out, "a.mp4", 0, gender="female")).startswith("0:31 in a.mp4: ")
+
+
 def test_a_correction_that_is_undone_leaves_the_prediction_and_the_other_rows(out: Path) -> None:
     correct_track(out, "a.mp4", 0, gender="female")
     correct_track(out, "a.mp4", 3, gender="ignore")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import pytest
 from sampled_world import store_films
 
 from facetally.errors import TruthError
+from facetally.formatting import percent
+from facetally.jobs.labels import validate_run
 from facetally.labelling.design import DESIGN_FILE, Design, Mode, draw_design
 from facetally.labelling.estimates import sample_estimates, sample_figures
 from facetally.labelling.labels import Labels, MissedFace, MomentLabel, TrackAnswer, TrackLabel
@@ -18,6 +23,7 @@ from facetally.results.ledger import Ledger
 from facetally.truth.files import read_truth
 
 ANSWERS: tuple[TrackAnswer, ...] = ("female", "male", "male", "not_a_face", "female", "unsure", "several")
+KEYS = Path(__file__).resolve().parents[3] / "reports" / "validation" / "README.md"
 
 
 @pytest.fixture
@@ -68,3 +74,31 @@ def test_a_damaged_table_of_moments_is_an_error(ledger: Ledger, tmp_path: Path) 
     path.write_text(path.read_text().replace("unsure", "perhaps"))
     with pytest.raises(TruthError, match="not known"):
         validated_sample(ledger, tmp_path / "truth", read_truth(tmp_path / "truth"), 0.85)
+
+
+def test_validate_decides_by_the_sample_and_shows_it(ledger: Ledger, tmp_path: Path) -> None:
+    label(ledger, tmp_path / "truth")
+    sample = validated_sample(ledger, tmp_path / "truth", read_truth(tmp_path / "truth"), 0.85)
+    result = validate_run(ledger.out, tmp_path / "truth", report_folder=tmp_path / "report")
+    assert sample is not None and result.figures["sample"] == sample
+    assert (result.verdict, result.exit_code) == (sample["verdict"], sample["exit_code"])
+    page = result.report_path.read_text()
+    share, low, high = (percent(sample["recall"][key]) for key in ("share", "low", "high"))
+    assert f"| recall: of the people in view | {share} | {low} – {high} |" in page
+    assert f"of the run's {sample['appearances']} appearances, estimated from {sample['labelled']}" in page
+
+
+def test_without_a_sample_people_decide(ledger: Ledger, tmp_path: Path) -> None:
+    label(ledger, tmp_path / "truth", mode="uncertain")
+    result = validate_run(ledger.out, tmp_path / "truth", report_folder=tmp_path / "report")
+    assert "sample" not in result.figures
+    assert "labelled people" in result.report_path.read_text()
+
+
+def test_every_described_figure_of_a_sample_exists(ledger: Ledger, tmp_path: Path) -> None:
+    label(ledger, tmp_path / "truth")
+    figures = validated_sample(ledger, tmp_path / "truth", read_truth(tmp_path / "truth"), 0.85)
+    described = re.findall(r"`sample\.([\w.]+)`", KEYS.read_text(encoding="utf-8"))
+    assert figures is not None and len(described) > 10
+    for name in described:
+        reduce(getitem, name.split("."), figures)

@@ -86,6 +86,16 @@ def test_shares_of_a_draw_are_not_compared_and_the_reason_stands_there(
     assert "end to end" not in shown
 
 
+def test_labels_from_few_sources_are_called_too_few_for_intervals(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = corpus(tmp_path / "few", {"a.mp4": PEOPLE, "b.mp4": PEOPLE})
+    print_validation(validate_run(*few, ValidateOptions()).figures)
+    assert "The labels are from 2 sources, too few for reliable intervals" in capsys.readouterr().out
+    print_validation(drawn(ledger, 30))
+    assert "too few" not in capsys.readouterr().out
+
+
 def test_a_draw_from_another_run_is_no_sample_of_this_one(ledger: Ledger, tmp_path: Path) -> None:
     truth = filled_in(draw_appearances(ledger, 30, 1), 30)
     larger, _ = corpus(tmp_path / "larger", FOURTEEN | {"t/b.mp4": PEOPLE})

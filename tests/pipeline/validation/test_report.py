@@ -124,7 +124,8 @@ def test_every_figure_is_described(validation: Validation) -> None:
 def test_every_described_figure_exists(validation: Validation, tmp_path: Path) -> None:
     refused = validate_run(*corpus(tmp_path, {"a.mp4": [("female", 0.9, 1.0)]}), ValidateOptions()).figures
     names = [*names_in(validation.figures), *names_in(refused)]
-    assert not {".".join(pattern) for pattern in described() if not any(fits(name, pattern) for name in names)}
+    here = [pattern for pattern in described() if pattern[0] != "sample"]  # the others: tests/pipeline/labelling
+    assert not {".".join(pattern) for pattern in here if not any(fits(name, pattern) for name in names)}
 
 
 def test_three_files_are_written(validation: Validation, tmp_path: Path) -> None:

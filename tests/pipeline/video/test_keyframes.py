@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from facetally.video.frames_at import frames_at
 from facetally.video.reader import DecodeStats, Frame, VideoReader
 
 SECONDS = 12
+SWAPPED = [*range(10), 11, 10, *range(12, 25)]
 H264, HEVC, MPEG2 = "libx264", "libx265", "mpeg2video"
 X264 = "scenecut=0:b-adapt=0:bframes=3:keyint=50"
 X265 = "log-level=none:scenecut=0:b-adapt=0:bframes=4"
@@ -127,6 +129,7 @@ def test_keyframes_of_a_stream_without_times_are_placed_by_counting_frames(
 def test_a_keyframe_that_cannot_be_decoded_is_left_out(films: dict[str, Path], tmp_path: Path) -> None:
     with av.open(str(films["h264-open"])) as container:
         third = [packet for packet in container.demux(video=0) if packet.is_keyframe][2]
+    assert third.pos is not None
     content = bytearray(films["h264-open"].read_bytes())
     content[third.pos : third.pos + third.size] = np.random.default_rng(0).bytes(third.size)
     path = tmp_path / "torn.mp4"
@@ -162,19 +165,34 @@ def test_frames_found_again_by_their_times_are_those_of_a_whole_pass(
         np.testing.assert_array_equal(found[time_s], image)
 
 
-def test_a_frame_that_comes_after_a_later_one_is_never_stored_under_another_time(tmp_path: Path) -> None:
-    images = one_person(seconds=1).images()
-    stamps = [*range(10), 11, 10, *range(12, 25)]  # the images of 0.40 s and 0.44 s, the wrong way round
-    source = encoded(tmp_path / "source.avi", images, codec="mjpeg", options={"strict": "unofficial"})
-    path = tmp_path / "swapped.mkv"
-    with av.open(str(source)) as container, av.open(str(path), "w") as target:
-        stream: Any = target.add_stream_from_template(container.streams.video[0])
-        for stamp, packet in zip(stamps, container.demux(video=0), strict=False):
-            packet.stream, packet.pts, packet.dts = stream, stamp + 2, packet.dts
-            target.mux(packet)
-    with VideoReader(path, Sampling(every_s=0)) as reader:
+@pytest.fixture
+def swap(tmp_path: Path) -> Callable[[str], Path]:
+    """Makes a film of 25 images in which the times of two neighbours are swapped."""
+
+    def swapped(codec: str) -> Path:
+        source, path = tmp_path / "source.mp4", tmp_path / "swapped.mkv"
+        encoded(source, one_person(seconds=1).images(), codec=codec, options={"bf": "0"})
+        with av.open(str(source)) as container, av.open(str(path), "w") as target:
+            stream: Any = target.add_stream_from_template(container.streams.video[0])
+            base = container.streams.video[0].time_base
+            for stamp, packet in zip(SWAPPED, container.demux(video=0), strict=False):
+                packet.stream, packet.pts = stream, round((stamp + 2) / FPS / base)
+                target.mux(packet)
+        return path
+
+    return swapped
+
+
+def test_a_frame_that_comes_after_a_later_one_is_never_stored_under_another_time(swap: Callable[[str], Path]) -> None:
+    with VideoReader(swap(H264), Sampling(every_s=0)) as reader:
         frames = list(reader)
-        assert reader.decoder_warnings == {"Frame out of order": 1}
-    kept = [index for index, stamp in enumerate(stamps) if stamp != 10]
-    assert [frame.time_s for frame in frames] == pytest.approx([stamps[index] / FPS for index in kept])
+    assert [frame.time_s for frame in frames] == pytest.approx([stamp / FPS for stamp in SWAPPED if stamp != 10])
+    assert [frame.index for frame in frames] == [index for index, stamp in enumerate(SWAPPED) if stamp != 10]
+    assert reader.decoder_warnings == {"Frame out of order": 1}
     assert reader.stats.frame_count == 25
+
+
+def test_no_frame_is_left_out_of_a_codec_that_may_pack_two_into_one_packet(swap: Callable[[str], Path]) -> None:
+    frames, _ = read(swap("mpeg4"), Sampling(every_s=0))
+    assert [frame.index for frame in frames] == list(range(25))
+    assert [frame.time_s for frame in frames] == pytest.approx([index / FPS for index in range(25)], abs=0.09)
