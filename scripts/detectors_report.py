@@ -157,8 +157,8 @@ def _heights(limits: str) -> str:
 def learning_section(stages: Mapping[int, Figures], losses: Sequence[float], peer: Figures) -> str:
     """Precision by number of training epochs, the loss of each epoch, and the epochs that the targets would need."""
     text = (
-        "Ours by number of training epochs, each training with a complete learning rate schedule, on the same images; "
-        "the loss of each epoch of the longest: " + ", ".join(f"{loss:.2f}" for loss in losses) + ".\n\n"
+        "Earlier weights of ours, by number of training epochs, each training with a complete learning rate schedule; "
+        "the loss of each epoch of the newest training: " + ", ".join(f"{loss:.2f}" for loss in losses) + ".\n\n"
     )
     text += _table({f"{epochs} epochs": own for epochs, own in sorted(stages.items())}, PRECISION)
     wanted = {level: share * peer["wider_val"][level] for level, share in ASKED_SHARES.items()}

@@ -213,9 +213,9 @@ class Decoder:
         """The first image that a player shows, and the keyframes after it.
 
         The first image is decoded as in a pass over all of them, so that times count from the same frame. It may be no
-        keyframe: an edit list can make a film begin between two. Each later keyframe is decoded alone. FFmpeg could
-        skip the frames between, but then it drops and reorders keyframes, as it orders them by counters that are
-        ambiguous across a gap (see findings/pyav-skip-nonkey-reorders.sh).
+        keyframe: an edit list can make a film begin between two (findings/pyav-skip-nonkey-edit-list.sh). Each later
+        keyframe is decoded alone. FFmpeg could skip the frames between, but then it drops and reorders keyframes, as
+        it orders them by counters that are ambiguous across a gap (findings/pyav-skip-nonkey-reorders.sh).
         """
         is_started, packet_count, frame_number = False, 0, 0
         for packet, _ in self._read():

@@ -93,7 +93,7 @@ def test_stages_of_our_training_have_their_own_table() -> None:
     assert "## Learning" not in detectors_page(FIGURES, LOSSES)
     finished, learning = page.split("## Learning")
     assert line(finished, "WIDER easy") == "| WIDER easy | 86.0% | 90.0% | 95.0% |"
-    assert "each epoch of the longest: 3.00, 2.00, 1.52." in learning
+    assert "each epoch of the newest training: 3.00, 2.00, 1.52." in learning
     assert "| | 10 epochs | 20 epochs |" in learning
     assert line(learning, "WIDER easy") == "| WIDER easy | 77.0% | 80.0% |"
     assert "easy 85.5% after 71 epochs" in learning
