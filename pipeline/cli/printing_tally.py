@@ -44,7 +44,12 @@ def sentences(summary: Summary) -> list[str]:
         found.append(METHOD)
     if not summary.corrections and summary.forecast.sentence:
         found.append(f"{summary.forecast.sentence}. To measure it: facetally truth template, then facetally validate")
-    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in found if sentence]
+    return [f"{_begun(sentence)}." for sentence in found if sentence]
+
+
+def _begun(sentence: str) -> str:
+    """With a capital letter, unless it begins with the name of a file or folder: "groups.csv has", "out: 1"."""
+    return sentence[0].upper() + sentence[1:] if sentence.split()[0].isalpha() else sentence
 
 
 def print_tally(tallies: pd.DataFrame, by: str = "all") -> None:

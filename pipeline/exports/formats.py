@@ -91,6 +91,8 @@ FORMATS = (
     ),
 )
 """All formats; the documentation has a table of them."""
+OTHER_SUFFIXES = frozenset({".xls", ".ods", ".tsv", ".txt", ".json", ".parquet", ".pdf", ".html", ".xml", ".sql"})
+"""Of files that somebody may expect; a folder of CSV files would be a surprise there."""
 
 
 def formats_of(source: Source) -> dict[str, Format]:
@@ -109,6 +111,9 @@ def chosen_format(source: Source, name: str, path: Path | None) -> Format:
         fix = f"give a folder: {command('-o', path.with_suffix(''))}"
         raise OptionError(f"{path} is one file, and an export as CSV has a file for each table", fix=fix)
     by_suffix = {one.suffix: one for one in formats.values() if one.suffix} | {".db": formats.get("sqlite")}
+    if path and path.suffix.lower() in OTHER_SUFFIXES:
+        fix = f"give a folder, for CSV, or a file that ends in {', '.join(sorted(by_suffix))}"
+        raise OptionError(f"{path} looks like a file of a format that is not written", fix=fix)
     meant = by_suffix.get(path.suffix.lower()) if path else None
     if not name:
         return meant or next(iter(formats.values()))

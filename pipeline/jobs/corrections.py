@@ -12,7 +12,7 @@ from typing import Literal
 import pandas as pd
 
 from facetally.errors import OptionError, OutputError
-from facetally.formatting import command, player_time
+from facetally.formatting import command
 from facetally.jobs.arguments import PathLike
 from facetally.results.corrections import read_corrections, resolved
 from facetally.results.corrections_file import (
@@ -177,7 +177,7 @@ def _counted_as(track: pd.Series, correction: TrackCorrection | None) -> str:
 
 def _no_such_track(ledger: Ledger, wanted: TrackCorrection, tracks: pd.DataFrame) -> OutputError:
     shown = [
-        f"{row.track_id} ({player_time(row.first_s)}-{player_time(row.last_s)} {row.gender})"
+        f"{row.track_id} ({Anchor(row.first_s, row.last_s).text} {row.gender})"
         for row in tracks.head(MAX_LISTED).itertuples()
     ]
     more = f" and {len(tracks) - MAX_LISTED} more" if len(tracks) > MAX_LISTED else ""

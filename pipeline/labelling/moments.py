@@ -31,8 +31,9 @@ class DrawnFrame:
 def draw_frames(ledger: Ledger, rows: Sequence[VideoRow], count: int, random: np.random.Generator) -> list[DrawnFrame]:
     """One moment in each of `count` equal segments of the decoded time of all videos, in random order.
 
-    The run stores sampled frames only where they have faces. A moment is moved to such a frame if it is within half a
-    sampling interval; elsewhere the run found no face. Two moments that fall on one frame are one.
+    A sampled frame stands for the time until the next one; a moment is moved to the frame that stands for it. The run
+    stores sampled frames only where they have faces: elsewhere it found none, and a moment stays where it was drawn.
+    Two moments that fall on one frame are one.
 
     Args:
         ledger: the run.
@@ -51,13 +52,13 @@ def draw_frames(ledger: Ledger, rows: Sequence[VideoRow], count: int, random: np
     segment_s = float(ends[-1]) / count
     at = draw_times(float(ends[-1]), count, random)
     videos = np.minimum(np.searchsorted(ends, at, side="right"), len(rows) - 1)
-    with_faces = {index: _frame_times(ledger, rows[index]) for index in set(videos.tolist())}
+    with_faces = {index: _frame_spans(ledger, rows[index]) for index in set(videos.tolist())}
     drawn: dict[MomentKey, DrawnFrame] = {}
     for index, time_s in zip(videos.tolist(), at.tolist(), strict=True):
         row = rows[index]
         frame_s = row.decoded_s / row.sampled_count
         own_s = max(time_s - float(ends[index] - row.decoded_s), 0.0)
-        frame = DrawnFrame(row, _nearest(own_s, with_faces[index], frame_s / 2), min(frame_s / segment_s, 1.0))
+        frame = DrawnFrame(row, _frame_at(own_s, with_faces[index]), min(frame_s / segment_s, 1.0))
         drawn.setdefault((row.video_id, frame.time_s), frame)
     return list(drawn.values())
 
@@ -81,14 +82,14 @@ def found_tracks(ledger: Ledger, moments: Iterable[MomentKey]) -> dict[MomentKey
     return found
 
 
-def _frame_times(ledger: Ledger, row: VideoRow) -> Floats:
-    """(F,) ascending times of the sampled frames with faces."""
-    return np.unique(read_table(ledger.path("faces", row.video_id), FACES)["time_s"].to_numpy())
+def _frame_spans(ledger: Ledger, row: VideoRow) -> Floats:
+    """(F, 2) start and end of the time that each sampled frame with faces stands for, ascending, in seconds."""
+    faces = read_table(ledger.path("faces", row.video_id), FACES)
+    start_s, first_rows = np.unique(faces["time_s"].to_numpy(), return_index=True)
+    return np.column_stack([start_s, start_s + faces["duration_s"].to_numpy()[first_rows]])
 
 
-def _nearest(time_s: float, frame_times: Floats, within_s: float) -> float:
-    if len(frame_times):
-        nearest = float(frame_times[np.abs(frame_times - time_s).argmin()])
-        if abs(nearest - time_s) <= within_s:
-            return nearest
-    return round(time_s, 3)
+def _frame_at(time_s: float, spans: Floats) -> float:
+    """The time of the frame that stands for a moment. Sampling intervals differ, at 25 frames a second by half."""
+    index = int(np.searchsorted(spans[:, 0], time_s, side="right")) - 1
+    return float(spans[index, 0]) if index >= 0 and time_s < spans[index, 1] else round(time_s, 3)

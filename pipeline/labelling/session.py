@@ -221,7 +221,7 @@ class Session:
         """
         tracks = self.sample.design.tracks
         if not 0 <= other < len(tracks) or other not in self._people(number):
-            raise BadAnswerError(f"number {other + 1} is not labelled, or in another video")
+            raise BadAnswerError(f"Number {other + 1} is not labelled, or in another video.")
         return tracks[other].track_id
 
     def _people(self, number: int) -> dict[int, str]:

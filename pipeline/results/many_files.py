@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,7 +23,8 @@ from facetally.files import parsed_json, whole_file
 from facetally.results.tables import READ_ERRORS, check_schema, damaged, read_table
 
 CACHE_FOLDER = ".cache"
-STAMPS_KEY = b"facetally_stamps"
+STAMPS_KEY, CHECKSUM_KEY = b"facetally_copied", b"crc32"
+"""In the metadata of the copy, and in that of each of its batches."""
 PARQUET_MARK = b"PAR1"
 """The end of a file."""
 THREADS, CHUNK = 4, 500
@@ -42,7 +44,7 @@ def no_progress(_: int) -> None:
 class ManyFiles:
     """The files of one table of a run, with a copy of the needed columns in OUT/.cache/TABLE.arrow.
 
-    A file that changed since the copy was made is read itself. So are all, if the copy cannot be read.
+    A file that changed since the copy was made is read itself, and so is one whose rows in the copy are damaged.
 
     Args:
         out: the output folder of the run.
@@ -86,8 +88,10 @@ class ManyFiles:
     def _part(self, video_id: str, advanced: Advanced) -> pa.Table:
         if self._copy and self.is_copied(video_id):
             with suppress(OSError, ValueError, pa.ArrowException):  # otherwise from the file
-                batch = self._copy.get_batch(self._places[video_id][0])
+                batch, metadata = self._copy.get_batch_with_custom_metadata(self._places[video_id][0])
                 batch.validate(full=True)
+                if metadata is None or metadata.get(CHECKSUM_KEY) != _checksum(video_id, batch):
+                    raise ValueError("damaged copy")
                 part = pa.Table.from_batches([batch]).replace_schema_metadata(None)
                 if part.schema.equals(self._empty.schema):
                     return part
@@ -111,9 +115,11 @@ class ManyFiles:
         ):
             video_ids = list(self._stamps)
             for start in range(0, len(video_ids), CHUNK):
-                for part in pool.map(lambda one: self._part(one, advanced), video_ids[start : start + CHUNK]):
+                chunk = video_ids[start : start + CHUNK]
+                for video_id, part in zip(chunk, pool.map(lambda one: self._part(one, advanced), chunk), strict=True):
                     batches = part.combine_chunks().to_batches()
-                    writer.write_batch((batches or [pa.RecordBatch.from_pylist([], schema=plain)])[0])
+                    batch = (batches or [pa.RecordBatch.from_pylist([], schema=plain)])[0]
+                    writer.write_batch(batch, custom_metadata={CHECKSUM_KEY: _checksum(video_id, batch)})
         own.replace(self._path)
 
     def _opened(self) -> tuple[pa.ipc.RecordBatchFileReader | None, dict[str, tuple[int, Stamp]]]:
@@ -164,6 +170,11 @@ def check_complete(path: Path) -> None:
         raise damaged(path, f"cannot be read: {error.strerror}") from error
     if not is_complete:
         raise damaged(path, "cannot be read: its end is missing")
+
+
+def _checksum(video_id: str, batch: pa.RecordBatch) -> bytes:
+    """Of the rows of a video; Arrow files have none, and a changed number in them is a valid one."""
+    return b"%08x" % zlib.crc32(batch.serialize(), zlib.crc32(video_id.encode()))
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -23,7 +23,7 @@ let isBusy = false; // the next picture is awaited: keys would label what nobody
 let saving = Promise.resolve();
 let player = null;
 
-const editor = new MomentEditor($("search-boxes"), $("missed"), () => saveMoment(false), say);
+const editor = new MomentEditor($("search-boxes"), $("missed"), () => saveMoment(false), hint);
 
 function ownTab() {
   try {
@@ -38,9 +38,10 @@ function ownTab() {
 // Talking to the server
 
 class Refusal extends Error {
-  constructor(what, fix) {
+  constructor(what, fix, status) {
     super(what);
     this.fix = fix || "";
+    this.isOfItem = status === 422; // the next item has nothing to do with it
   }
 }
 
@@ -53,7 +54,7 @@ async function ask(path, body) {
     throw new Refusal("The server does not answer: it was stopped.", "Start the same facetally label again and open the address that it prints. Everything saved so far is there.");
   }
   const content = await response.json().catch(() => ({ what: `The server answers with error ${response.status}.` }));
-  if (!response.ok) throw new Refusal(content.what || `The server answers with error ${response.status}.`, content.fix);
+  if (!response.ok) throw new Refusal(content.what || `The server answers with error ${response.status}.`, content.fix, response.status);
   return content;
 }
 
@@ -90,6 +91,7 @@ async function show(what, number, known) {
   if (own !== ticket) return;
   if (gotItem.status === "rejected") return fail(gotItem.reason);
   [item, view] = [gotItem.value, gotView.value ?? null];
+  clearFailure(".of-item");
   render(gotView.reason);
   shownAt = performance.now();
   isBusy = false;
@@ -117,6 +119,7 @@ function render(problem) {
   $("moment").hidden = kind !== "moment" || !item;
   $("empty").hidden = Boolean(item);
   for (const what of ["track", "moment"]) $(`tab-${what}`).setAttribute("aria-pressed", what === kind);
+  $("hint").textContent = "";
   stop();
   if (!item) {
     $("title").textContent = "Done";
@@ -203,6 +206,7 @@ function renderMoment(problem) {
   $("search-stage").hidden = $("moment-answers").hidden = !view;
   if (!view) return;
   $("search").src = view.frame.image;
+  $("search-stage").style.setProperty("--ratio", view.frame.width / view.frame.height);
   editor.show(view, item.fields.missed || []);
   renderDone();
 }
@@ -311,7 +315,7 @@ function undo() {
       take(answer);
       clearFailure();
       isBusy = false;
-      if (answer.number === null) return say("Nothing to undo");
+      if (answer.number === null) return hint("Nothing to undo");
       await show(answer.kind, answer.number);
       say(`Undone. ${$("title").textContent}`);
     } catch (error) {
@@ -403,6 +407,12 @@ function say(text) {
   $("live").textContent = text;
 }
 
+// What a key did not do, also for those who see the page
+function hint(text) {
+  say(text);
+  $("hint").textContent = text;
+}
+
 function notice(text) {
   const box = document.createElement("div");
   box.textContent = text;
@@ -412,13 +422,13 @@ function notice(text) {
 function fail(error, before = "") {
   isBusy = false;
   const box = notice(`${before}${error.message} ${error.fix || ""}`);
-  box.className = "failure";
+  box.className = error.isOfItem ? "failure of-item" : "failure";
   clearFailure();
   $("notices").prepend(box);
 }
 
-function clearFailure() {
-  for (const box of [...$("notices").getElementsByClassName("failure")]) box.remove();
+function clearFailure(which = ".failure") {
+  for (const box of $("notices").querySelectorAll(which)) box.remove();
 }
 
 // Keys and buttons
@@ -429,7 +439,7 @@ function go(step) {
 
 function goTo(number) {
   if (Number.isInteger(number) && number >= 0 && number < state.total[kind]) show(kind, number);
-  else say("No such number");
+  else hint(`There is no number ${number + 1 || ""}: they go from 1 to ${state.total[kind]}`);
 }
 
 const ACTIONS = {
@@ -469,8 +479,19 @@ function press(event) {
   else action();
 }
 
+function open(what) {
+  $("title").focus(); // Enter is for the item now, not for the tab
+  showNext(what);
+}
+
+// A button that was clicked must not take the next Enter or Space, which are for the item.
+function leave(event) {
+  if (event.detail && document.activeElement?.matches("button")) document.activeElement.blur();
+}
+
 function listen() {
   document.addEventListener("keydown", press);
+  document.addEventListener("click", leave);
   for (const button of document.querySelectorAll("[data-set]")) {
     button.setAttribute("aria-keyshortcuts", button.dataset.key.toUpperCase());
     button.addEventListener("click", () => answer(button.dataset.set, button.dataset.value));
@@ -483,8 +504,8 @@ function listen() {
     play: TRACK_ACTIONS[" "],
     "add-face": MOMENT_ACTIONS.a,
     done: MOMENT_ACTIONS.enter,
-    "tab-track": () => showNext("track"),
-    "tab-moment": () => showNext("moment"),
+    "tab-track": () => open("track"),
+    "tab-moment": () => open("moment"),
   };
   for (const [id, act] of Object.entries(clicks)) $(id).addEventListener("click", act);
   $("same-form").addEventListener("submit", (event) => {
@@ -495,10 +516,10 @@ function listen() {
   });
   $("jump-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const number = Number($("jump").value) - 1;
+    const number = $("jump").value.trim();
     $("jump").blur();
     $("jump").value = "";
-    goTo(number);
+    if (number) goTo(Number(number) - 1);
   });
 }
 

@@ -77,6 +77,15 @@ def test_a_column_of_the_table_may_stand_before_or_after_it(out: Path, tmp_path:
         assert "has no line for 3 videos" in result.stderr
 
 
+def test_a_note_that_begins_with_the_name_of_a_file_keeps_its_small_letter(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("groups.csv").write_text("video,channel\na/2026-03-01 1950.mp4,One\n")
+    result = facetally("tally", out, "--by", "channel", "--videos-table", "groups.csv")
+    assert any(line.startswith("groups.csv has no line for 3 videos") for line in result.stderr.splitlines())
+
+
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_only_the_form_goes_to_stdout(out: Path, form: str) -> None:
     result = facetally("tally", out, "--by", "folder", "--format", form)

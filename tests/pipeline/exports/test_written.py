@@ -105,7 +105,9 @@ def test_the_format_follows_from_the_name_of_the_file(name: str, path: str | Non
     assert chosen_format("run", name, Path(path) if path else None).name == chosen
 
 
-@pytest.mark.parametrize(("name", "path"), [("pdf", None), ("csv", "a.xlsx"), ("xlsx", "a.sqlite"), ("", "a.csv")])
+@pytest.mark.parametrize(
+    ("name", "path"), [("pdf", None), ("csv", "a.xlsx"), ("xlsx", "a.sqlite"), ("", "a.csv"), ("", "a.XLS")]
+)
 def test_a_format_that_the_name_of_the_file_contradicts_is_refused(name: str, path: str | None) -> None:
     with pytest.raises(OptionError):
         chosen_format("run", name, Path(path) if path else None)

@@ -98,5 +98,5 @@ def tabs(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     yield opened
     context.close()
-    expected = ("507", "409", "503", "net::ERR_")  # what a test made happen on purpose
+    expected = ("507", "409", "422", "503", "net::ERR_")  # what a test made happen on purpose
     assert [trouble for trouble in troubles if not any(word in trouble for word in expected)] == []

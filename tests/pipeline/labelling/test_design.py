@@ -89,6 +89,23 @@ def test_a_moment_is_the_frame_in_which_the_run_found_faces(tmp_path: Path) -> N
     assert list(found_tracks(ledger, [moment.key for moment in moments]).values()) == [[7]] * 10
 
 
+def test_a_frame_stands_for_all_the_time_until_the_next_one_however_long(tmp_path: Path) -> None:
+    ledger, starts = Ledger(tmp_path), [round(0.4 * i, 3) for i in range(150)]  # 0.16 s and 0.24 s in turn
+    faces = face_rows(7, starts, duration_s=0.16) + face_rows(7, [s + 0.16 for s in starts], duration_s=0.24)
+    store_film(ledger, "a.mp4", [track_row(7, 0.9)], faces)
+    moments = draw_design(ledger, seed=0, moments=200).moments
+    assert set(map(len, found_tracks(ledger, [moment.key for moment in moments]).values())) == {1}
+
+
+def test_a_moment_after_the_time_of_the_last_face_is_of_no_frame(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    store_film(ledger, "a.mp4", [track_row(7, 0.9)], face_rows(7, times(0, FILM_S / 2)))
+    moments = draw_design(ledger, seed=0, moments=100).moments
+    found = found_tracks(ledger, [moment.key for moment in moments])
+    assert {time_s < FILM_S / 2 for (_, time_s), tracks in found.items() if tracks} == {True}
+    assert {time_s >= FILM_S / 2 for (_, time_s), tracks in found.items() if not tracks} == {True}
+
+
 def test_no_more_moments_are_drawn_than_there_are_frames(ledger: Ledger) -> None:
     moments = draw_design(ledger, seed=1, moments=10_000).moments
     assert FRAMES < len(moments) <= 4 * FRAMES

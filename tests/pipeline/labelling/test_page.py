@@ -182,6 +182,61 @@ def test_a_click_marks_a_missed_face(serve: Serve, tabs: Tabs, tmp_path: Path) -
     assert float(missed[0]["y2"]) <= 120
 
 
+def opened_moment(page: Page) -> None:
+    page.click("#tab-moment")
+    page.wait_for_selector("body[data-shown='moment/0']")
+
+
+def test_enter_saves_a_frame_after_a_click_on_its_tab(serve: Serve, tabs: Tabs) -> None:
+    page = tabs(serve())
+    opened_moment(page)
+    press(page, "Enter")
+    assert (title(page), page.inner_text("#count-moment")) == ("Moment 2 of 3", "1 / 3")
+
+
+def test_a_clicked_button_does_not_take_the_next_space(serve: Serve, tabs: Tabs, tmp_path: Path) -> None:
+    page = tabs(serve())
+    page.click("[data-key=w]")
+    page.wait_for_selector("body[data-shown='track/1']")
+    page.wait_for_selector("#play >> text=Pause")
+    page.keyboard.press("Space")
+    page.wait_for_selector("#play >> text=Play")
+    assert len(entries(tmp_path)) == 1
+
+
+def test_a_number_that_does_not_exist_is_said_on_the_page(serve: Serve, tabs: Tabs) -> None:
+    page = tabs(serve())
+    page.keyboard.press("j")
+    page.keyboard.type("99")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#hint") == "There is no number 99: they go from 1 to 12"
+    press(page, "ArrowRight")
+    assert page.inner_text("#hint") == ""
+
+
+def test_what_was_wrong_with_one_label_is_not_shown_beside_the_next(serve: Serve, tabs: Tabs) -> None:
+    page = tabs(serve())
+    press(page, "w")
+    while not page.locator("#same-faces button").count():
+        press(page, "ArrowRight")
+    page.keyboard.press("s")
+    page.keyboard.type("12")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".failure >> text=Number 12 is not labelled")
+    press(page, "ArrowLeft")
+    assert page.locator(".failure").count() == 0
+
+
+def test_a_whole_frame_fits_into_the_window(serve: Serve, tabs: Tabs) -> None:
+    page = tabs(serve())
+    page.set_viewport_size({"width": 1280, "height": 500})
+    opened_moment(page)
+    image, boxes = (page.locator(name).bounding_box() for name in ("#search", "#search-boxes"))
+    assert image and boxes and image["height"] <= 0.8 * 500 + 1
+    assert boxes == pytest.approx(image, abs=1)
+    assert image["width"] / image["height"] == pytest.approx(160 / 120, rel=0.01)
+
+
 def test_a_table_that_somebody_else_changes_is_left_alone(serve: Serve, tabs: Tabs, tmp_path: Path) -> None:
     page = tabs(serve())
     people = tmp_path / "truth" / "people.csv"

@@ -78,6 +78,20 @@ def test_a_damaged_copy_is_not_used(out: Path, content: bytes) -> None:
     assert read(files(out))[1] == 4
 
 
+def test_a_changed_value_in_the_copy_is_noticed(out: Path) -> None:
+    plain = read(copied(out))[0]
+    path = out / ".cache" / "tracks.arrow"
+    path.write_bytes(path.read_bytes().replace(b"female", b"femalf", 1))
+    assert read(files(out)) == (plain, 1)
+
+
+def test_rows_of_another_video_in_the_copy_are_not_used(out: Path) -> None:
+    plain = read(copied(out))[0]
+    table = files(out)
+    table._places[IDS[0]] = (1, table._places[IDS[0]][1])
+    assert read(table) == (plain, 1)
+
+
 def test_a_copy_of_other_columns_is_not_used(out: Path) -> None:
     copied(out)
     other = ManyFiles(out, "tracks", TRACKS, (*COLUMNS, "first_s"))
