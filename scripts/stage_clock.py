@@ -33,7 +33,7 @@ class StageClock:
     def running(self) -> Iterator[None]:
         """Measures the stages within the context."""
         places: list[tuple[Any, str, str]] = [
-            (Decoder, "_decoded", "decode"),
+            (Decoder, "images", "decode"),
             (FrameImage, "bgr", "convert"),
             (ScrfdDetector, "detect", "detect"),
             (ShotCutDetector, "is_cut", "find cuts"),

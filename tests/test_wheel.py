@@ -22,7 +22,8 @@ FOLDERS = {"pipeline": "", "detection": "detection/", "gender": "gender/", "mode
 NAMES = ("facetally", "facetally_face_embedding", "facetally_scrfd_500m", "mobilenetv2_gender_utkface")
 WEIGHTS = {f"bundled/{name}.onnx" for name in NAMES}
 DATA = {"py.typed", "bundled/manifest.csv", "tallies/report.html", "validation/validation.md"}
-EXTRAS = {"insightface", "onnxscript", "sklearn", "torch", "torchvision"}  # with pip install facetally[...]
+EXTRAS = {"fastapi", "insightface", "onnxscript", "sklearn", "torch", "torchvision", "uvicorn", "xlsxwriter"}
+"""Of `pip install facetally[...]`."""
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, 'build_' + sys.argv[1])(sys.argv[2])"
 IMPORT_ALL = """
 import importlib, pathlib, facetally

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from facetally.cli.printing import add_ratio, console
-from facetally.formatting import clock, counted, percent, player_time
+from facetally.formatting import clock, counted, percent, player_time, printable
 from facetally.validation.metrics import Figures
 
 LISTED = 20
@@ -24,6 +24,9 @@ def print_comparison(figures: Figures, first: str, second: str) -> None:
         _print_accuracy(figures, first, second)
     _print_shares(figures, first, second)
     _print_appearances(figures["appearances"])
+    for name, by_hand in zip((first, second), figures["corrections_ignored"].values(), strict=True):
+        if by_hand:
+            click.echo(printable(f"Compared as predicted: {by_hand} in {name}, ignored here"), err=True)
 
 
 def _print_accuracy(figures: Figures, first: str, second: str) -> None:

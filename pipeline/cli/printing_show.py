@@ -80,7 +80,7 @@ def _print_table(shown: Shown) -> None:
     for number, track in enumerate(shown.table.itertuples(), start=1):
         # no markup, in which :red_heart: would become a heart
         video = Text("" if console.is_terminal and track.video == before else track.video)
-        times, seconds = time_span(track.first_s, track.last_s), f"{track.screen_time_s:.1f}"
+        times, seconds = time_span(track.first_s, track.until_s), f"{track.screen_time_s:.1f}"
         cells = (str(track.track_id), times, seconds, described_gender(track), described_age(track))
         table.add_row(str(number), video, *cells, *[track.why_unknown] * has_reasons)
         before = track.video

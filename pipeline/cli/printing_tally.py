@@ -15,6 +15,7 @@ from facetally.quantification.correction import Correction
 from facetally.quantification.differences import METHOD
 from facetally.quantification.run_shares import METHODS
 from facetally.tallies.comparison import GroupDifference, points
+from facetally.tallies.corrected import Quotes, method_names
 from facetally.tallies.shares import Figure, Shares
 from facetally.tallies.summary import Summary, longer_than_videos
 
@@ -30,8 +31,15 @@ def print_summary(summary: Summary) -> None:
     print_lines([*summary.lines, summary.total])
     if summary.differences:
         print_differences(summary.differences)
-    if summary.corrections:
+    if summary.has_group_corrections:
+        print_group_corrections([*summary.lines, summary.total], summary.quotes)
+        if len(summary.quotes[-1]) < len(summary.corrections):
+            _print_refusals(summary.corrections)
+    elif summary.corrections:
         print_corrections(summary.corrections)
+        for unit, quote in summary.quotes[-1].items():
+            of = "all videos, " if summary.lines else ""
+            click.echo(f"To quote, {of}by {UNIT_NAMES[unit]}: {quote.sentence}")
     for sentence in sentences(summary):
         click.echo(sentence, err=True)
 
@@ -110,13 +118,29 @@ def print_corrections(corrected: dict[str, dict[str, Correction]]) -> None:
     """
     methods = list(dict.fromkeys(name for by_method in corrected.values() for name in by_method))
     table = Table("share of women, unknowns included", *(Column(METHODS[name], justify="right") for name in methods))
-    refusals = []
     for unit, by_method in corrected.items():
         table.add_row(f"by {UNIT_NAMES[unit]}", *(_corrected_cell(by_method[name]) for name in methods))
-        refusals += [f"{METHODS[name]}: {c.refusal}" for name, c in by_method.items() if c.refusal]
     console().print(table)
-    for refusal in dict.fromkeys(refusals):
-        click.echo(f"Refused: {refusal}", err=True)
+    _print_refusals(corrected)
+
+
+def _print_refusals(corrected: dict[str, dict[str, Correction]]) -> None:
+    refusals = [(name, c.refusal) for by_method in corrected.values() for name, c in by_method.items() if c.refusal]
+    for name, refusal in dict.fromkeys(refusals):
+        click.echo(f"Refused: {METHODS[name]}: {refusal}", err=True)
+
+
+def print_group_corrections(lines: Sequence[Shares], quotes: Sequence[Quotes]) -> None:
+    """Prints the corrected share to quote of each line, with its 95 % interval."""
+    method = method_names(quotes)
+    names = (f"by {UNIT_NAMES[unit]}" for unit in UNIT_NAMES)
+    how = f"corrected ({method}), with 95 % interval" if method else "corrected"
+    table = Table(f"share of women to quote, {how}", *(Column(name, justify="right") for name in names))
+    table.columns[0].overflow = "fold"
+    for line, own in zip(lines, quotes, strict=True):
+        nothing = HIDDEN if line.hidden else "–"
+        table.add_row(escape(line.label), *(own[unit].text if unit in own else nothing for unit in UNIT_NAMES))
+    console().print(table)
 
 
 def _corrected_cell(correction: Correction) -> str:

@@ -10,7 +10,7 @@ import click
 from rich.table import Column, Table
 
 from facetally.cli.printing import add_ratio, console
-from facetally.formatting import counted, percent, printable
+from facetally.formatting import command, counted, percent, printable
 from facetally.quantification.run_shares import METHODS
 from facetally.truth.check.checkup import Checkup
 from facetally.truth.labels import people_count
@@ -40,7 +40,7 @@ def print_validation(figures: Figures, out: Path | str = "OUT") -> None:
             f"All {sample['appearances']} appearances of the run, from {sample['labelled']} labelled at random: "
             f"accuracy {share}, 95 % interval {percent(at['low'])} – {percent(at['high'])} however often one looks"
         )
-    click.echo(f"Target {percent(figures['target'])}: {figures['verdict']}{_advice(figures)}")
+    click.echo(f"Target {percent(figures['target'])}: {figures['verdict']}{_advice(figures, out)}")
 
 
 def print_unmatched(lines: Iterable[tuple[str, str]], err: bool = False) -> None:
@@ -104,11 +104,11 @@ def _labelling(figures: Figures) -> Iterable[str]:
     """What the labels are of, how far the labelling is, and what a drawn sample says about false detections."""
     labelling, is_drawn = figures["labelling"], _is_drawn(figures)
     if is_drawn:
-        yield (
-            f"The labels are of appearances drawn at random from {labelling['drawn_from']}; "
-            "they cannot say whom the run missed"
-        )
-        no_face, of = figures["tracks"]["on_no_face"], counted(labelling["labelled"], "labelled appearance")
+        recall = figures.get("sample", {}).get("recall")
+        in_view = f"recall of faces in view {_percent(recall['share'])}" if recall else ""
+        missed = in_view or "they cannot say whom the run missed"
+        yield f"The labels are of appearances drawn at random from {labelling['drawn_from']}; {missed}"
+        no_face, of = figures["tracks"]["on_no_face"], counted(labelling["labelled_in_run"], "labelled appearance")
         yield f"{no_face} of {of} {'shows' if no_face == 1 else 'show'} no face"
     if note := labelled_so_far(labelling["labelled"], labelling["of"], is_drawn):
         yield note
@@ -151,11 +151,20 @@ def _quoted(figures: Figures) -> Iterable[str]:
     refusals = dict.fromkeys(quote["refusal"] for quote in quotes.values() if quote["refusal"])
     for unit, quote in quotes.items():
         if quote["method"]:
-            interval = f"95 % interval {percent(quote['low'])} – {percent(quote['high'])}"
             method = METHODS[quote["method"]]
-            yield f"To quote for the whole run, by {unit}: {percent(quote['share'])} women ({interval}; {method})"
+            yield (
+                f"To quote for the whole run, by {unit}: {percent(quote['share'])} women "
+                f"({_interval(quote, figures['people']['sources'])}; {method})"
+            )
     for refusal in refusals:
         yield f"No corrected share of women for the whole run: {refusal}"
+
+
+def _interval(quote: Figures, sources: int) -> str:
+    """The interval of the figure to quote, or why there is none."""
+    if sources < FEW_SOURCES:
+        return f"no interval: the labels are from {counted(sources, 'source')}, it needs at least {FEW_SOURCES}"
+    return f"95 % interval {percent(quote['low'])} – {percent(quote['high'])}"
 
 
 def _matchable(figures: Figures, name: str) -> str:
@@ -169,7 +178,7 @@ def _percent(share: float | None) -> str:
     return percent(math.nan if share is None else share)
 
 
-def _advice(figures: Figures) -> str:
+def _advice(figures: Figures, out: Path | str) -> str:
     if figures["exit_code"] != 3:
         return ""
     if not figures["people"]["count"]:
@@ -178,4 +187,21 @@ def _advice(figures: Figures) -> str:
     if not more:
         return "; more labels would not decide it at this accuracy"
     one, several = ("appearance", "appearances") if _is_drawn(figures) else ("person", "people")
-    return f"; label about {more:,} more {one if more == 1 else several}"
+    return f"; label about {more:,} more {one if more == 1 else several}{_where_from(figures, more, out)}"
+
+
+def _where_from(figures: Figures, more: int, out: Path | str) -> str:
+    """Where more appearances to label come from, if a draw has too few that are not labelled; empty otherwise."""
+    labelling = figures["labelling"]
+    left = labelling["left_in_run"]
+    if not _is_drawn(figures) or more <= left:
+        return ""
+    only = f"; only {left:,} {'is' if left == 1 else 'are'} left" if left else "; all that were drawn are labelled"
+    drawn, of_run = labelling["of"], labelling["drawn_from"]
+    if drawn >= of_run:
+        return f"{only}, and the run has no others"
+    count, seed = min(drawn + more - left, of_run), labelling["seed"]
+    template = command(
+        *("facetally", "truth", "template", "--run", out, "--appearances", count, "--seed", seed, "-o", "NEW")
+    )
+    return f"{only}: draw more, of which the first {drawn:,} are the same: {template}"

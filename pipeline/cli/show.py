@@ -23,7 +23,7 @@ Format = Literal["table", "csv", "json"]
 
 @click.command()
 @OUT
-@click.argument("video", required=False)
+@click.argument("video", nargs=-1, metavar="[VIDEO]...")
 @click.option(
     "--gender",
     "genders",
@@ -89,7 +89,7 @@ Format = Literal["table", "csv", "json"]
 @click.option("--play", is_flag=True, help="Print only the commands that play the videos at these seconds.")
 def show(
     out: Path,
-    video: str | None,
+    video: tuple[str, ...],
     genders: tuple[str, ...],
     ages: tuple[str, ...],
     at: str | None,
@@ -106,11 +106,14 @@ def show(
 ) -> None:
     """Lists appearances with their clock times, and shows a contact sheet of their faces.
 
-    OUT is the folder that `facetally run` wrote; VIDEO is the name of one of its videos, or a part of it. A run
-    stores no faces: they are cut from the videos again. The sheet is an image of people: it is made by this command
-    only, so delete it when you no longer need it. Corrections made by hand are applied, and marked *.
+    OUT is the folder that `facetally run` wrote; VIDEO is the name of one of its videos, a part of it, or a glob; it
+    may be given several times. A run stores no faces: they are cut from the videos again. The sheet is an image of
+    people: it is made by this command only, so delete it when you no longer need it. Corrections made by hand are
+    applied, and marked *.
 
     Example: facetally show out film.mp4 --gender female --at 1:23
+
+    Example: facetally show out 'channel-two/* 20*'
     """
     from facetally.cli.printing_show import print_play, print_sheet, print_shown
     from facetally.cli.terminal_images import TerminalImages, terminal_images
@@ -130,7 +133,7 @@ def show(
     with _shown_bar(printed, wants_sheet) as (on_chosen, on_video):
         shown = show_run(
             out,
-            video,
+            video or None,
             gender=genders,
             age=ages,
             at=at,

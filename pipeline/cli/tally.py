@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 DEFAULT_BIN = "15m"
 
 
-def _known_grouping(context: click.Context, _: click.Parameter, by: str) -> str:
-    """Refuses a grouping that is not known where no table of videos can have a column of that name."""
+def _known_grouping(context: click.Context, _: click.Parameter, given: tuple[str, ...]) -> str:
+    """The one grouping.
+
+    Raises:
+        BadParameter: there are several, or it is not known and no table of videos can have a column of that name.
+    """
+    if len(given) > 1:
+        raise click.BadParameter(
+            f"is given {len(given)} times: {', '.join(given)}. Give one, and call the command again for each other."
+        )
+    (by,) = given
     if by.strip().lower() not in FIXED and context.params.get("videos_table") is None:
         raise click.BadParameter(
             f"{by!r} is not one of {', '.join(FIXED)}. Other names are columns of a table that you give with "
@@ -39,8 +48,9 @@ BIN = click.option(
 BY = click.option(
     "--by",
     metavar="|".join((*FIXED, "COLUMN")),
-    default="all",
-    show_default=True,
+    default=("all",),
+    multiple=True,  # to refuse a second one, which would silently replace the first
+    show_default="all",
     callback=_known_grouping,
     help="Show a line for each group. Of two groups the difference is shown, of more the difference of each from the "
     "rest.",
@@ -112,6 +122,7 @@ def tally(outs: tuple[Path, ...], form: str, write: bool, **given: Any) -> None:
     from facetally.tallies.written import as_csv, as_json
 
     summary = _summary(outs, _options(**given))
+    _ = summary.corrections  # a wrong --calibration fails before anything is printed or written
     path = write_summary(summary) if write else None
     if form == "table":
         print_summary(summary)

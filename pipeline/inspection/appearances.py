@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from facetally.errors import OptionError, OutputError
-from facetally.formatting import command
+from facetally.formatting import command, player_time
 from facetally.inspection.moments import Span
 from facetally.options import ClassificationOptions
 from facetally.results.corrections import read_corrections
@@ -21,11 +21,13 @@ from facetally.results.video_lookup import VideoLookup
 Order = Literal["time", "longest", "shortest", "uncertain"]
 COLUMNS = (
     *("video", "video_id", "track_id", "first_s", "last_s", "screen_time_s", "gender", "female_prob", "age_years"),
-    *("age_band", "face_height_px", "corrected", "why_unknown"),
+    *("age_band", "face_height_px", "corrected", "why_unknown", "until_s"),
 )
 """Of the table of appearances."""
-MAX_NAMED = 5
-"""Videos that an error lists."""
+TIME_TOLERANCE_S = 1e-6
+"""As `player_time`: times are stored as fractions of two integers."""
+FRAME_END_S = 1e-5
+"""A frame is in view until just before the next: until 4.99999 s and shown as 0:04, if the next is at 5 s."""
 LONGEST_SAMPLE_S = 3600.0
 """A face is in view until the next sampled frame, which is not later than that."""
 
@@ -34,8 +36,8 @@ LONGEST_SAMPLE_S = 3600.0
 class Choice:
     """Which appearances are chosen."""
 
-    video: str | None = None
-    """A video's name, a part of it, or its id; None: all videos."""
+    video: str | tuple[str, ...] | None = None
+    """A video's name, a part of it, its id, or a glob; or several of these. None: all videos."""
     genders: tuple[str, ...] = ()
     """Of `PredictedGender`; empty: all. The same for ages."""
     age_bands: tuple[str, ...] = ()
@@ -45,6 +47,17 @@ class Choice:
     order: Order = "time"
     limit: int = 0
     """The first so many in this order; 0: all."""
+
+    def __post_init__(self) -> None:
+        if self.order not in get_args(Order):
+            raise OptionError(f"--sort {self.order} is not known", fix=f"give one of: {', '.join(get_args(Order))}")
+        if self.limit < 0:
+            raise OptionError(f"--limit {self.limit} is below 0", fix="give 0, which shows all, or more")
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """What is written for videos; empty: all videos."""
+        return (self.video,) if isinstance(self.video, str) else tuple(self.video or ())
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,7 @@ class Chosen:
     rows: dict[str, VideoRow]
     """Of the videos in the table, by their ids."""
     notes: tuple[str, ...]
-    """What there is to know about corrections by hand, as sentences."""
+    """What there is to know about corrections by hand, and about a video without anybody, as sentences."""
 
 
 def choose(ledger: Ledger, choice: Choice) -> Chosen:
@@ -80,16 +93,31 @@ def choose(ledger: Ledger, choice: Choice) -> Chosen:
         _raise_if_no_track(ledger, predicted, tracks, choice)
     shown = fitting.head(choice.limit or None)
     rows = {str(video_id): ledger.read_row(str(video_id)) for video_id in shown["video_id"].unique()}
-    table = shown.assign(why_unknown=_reasons(ledger, shown)).reset_index(drop=True)[list(COLUMNS)]
+    shown = shown.assign(why_unknown=_reasons(ledger, shown), until_s=_until_s(ledger, shown))
+    table = shown.reset_index(drop=True)[list(COLUMNS)]
     disclosed = corrections.disclosure(names.keys())
     marks = ": marked *" if tracks["corrected"].any() else ": left out"  # those dropped by hand are in no table
-    notes = (f"{disclosed}{marks}" if disclosed else "", corrections.lost_note())
+    why_nobody = _why_nobody(ledger, choice) if table.empty else ""
+    notes = (f"{disclosed}{marks}" if disclosed else "", corrections.lost_note(), why_nobody)
     return Chosen(table, len(fitting), len(tracks), rows, tuple(note for note in notes if note))
+
+
+def _why_nobody(ledger: Ledger, choice: Choice) -> str:
+    """Why the one video that is asked for shows nobody: it failed, or it is over by then; empty otherwise."""
+    video_ids = _video_ids(ledger, choice)
+    if len(video_ids) != 1:
+        return ""
+    row = ledger.read_row(video_ids[0])
+    if row.status == "failed":
+        return f"{row.video} could not be processed: {row.reason}"
+    if choice.at is not None and choice.at.start_s > row.decoded_s:
+        return f"{row.video} ends at {player_time(row.decoded_s)}"
+    return ""
 
 
 def _names(ledger: Ledger, tables: TablesOfRun, choice: Choice) -> dict[str, str]:
     """The names of the videos that are asked for and were read, by their ids."""
-    rows = tables.rows if choice.video is None else [ledger.read_row(_video_id(ledger, choice.video))]
+    rows = [ledger.read_row(video_id) for video_id in _video_ids(ledger, choice)] if choice.videos else tables.rows
     if choice.track_id is not None and len(rows) > 1:
         raise OptionError(
             f"there is a track {choice.track_id} in many videos: tracks are counted in each",
@@ -98,20 +126,10 @@ def _names(ledger: Ledger, tables: TablesOfRun, choice: Choice) -> dict[str, str
     return {row.video_id: row.video for row in rows if row.status != "failed"}
 
 
-def _video_id(ledger: Ledger, written: str) -> str:
-    """The video of that name; else the one whose name contains what is written.
-
-    Raises:
-        OutputError: none or several do.
-    """
+def _video_ids(ledger: Ledger, choice: Choice) -> list[str]:
+    """The videos that are asked for by name; none where all are."""
     videos = VideoLookup(ledger)
-    if video_id := videos.find(written):
-        return video_id
-    fitting = {name: i for i, name in videos.names.items() if written.casefold() in name.casefold()}
-    if len(fitting) > 1:
-        shown = ", ".join(sorted(fitting)[:MAX_NAMED]) + (", ..." if len(fitting) > MAX_NAMED else "")
-        raise OutputError(f"{written} is in the names of {len(fitting)} videos: {shown}", fix="write more of the name")
-    return fitting.popitem()[1] if fitting else videos.get(written)
+    return list(dict.fromkeys(video_id for written in choice.videos for video_id in videos.get_all(written)))
 
 
 def _tracks(ledger: Ledger, tables: TablesOfRun, names: dict[str, str]) -> pd.DataFrame:
@@ -119,7 +137,8 @@ def _tracks(ledger: Ledger, tables: TablesOfRun, names: dict[str, str]) -> pd.Da
     if len(names) == 1:
         tracks = read_table(ledger.path("tracks", *names), TRACKS).to_pandas()
     elif names:
-        tracks = pd.concat(tables.tracks(), ignore_index=True)
+        every = pd.concat(tables.tracks(), ignore_index=True)
+        tracks = every[every["video_id"].isin(list(names))].reset_index(drop=True)
     else:
         tracks = TRACKS.empty_table().to_pandas()
     return tracks.assign(video=tracks["video_id"].map(names))  # old tables have no names
@@ -138,13 +157,20 @@ def _fitting(ledger: Ledger, tracks: pd.DataFrame, choice: Choice) -> pd.DataFra
 def _in_view(ledger: Ledger, tracks: pd.DataFrame, at: Span) -> pd.DataFrame:
     """The appearances in view at some time: the last face of each is in view until the next sampled frame."""
     begun = tracks[(tracks["first_s"] <= at.stop_s) & (tracks["last_s"] + LONGEST_SAMPLE_S > at.start_s)]
-    ends_s = begun["last_s"].copy()
-    for video_id, ended in begun[begun["last_s"] < at.start_s].groupby("video_id", observed=True):
+    ended = begun[begun["last_s"] < at.start_s]
+    until_s = begun["last_s"].copy()
+    until_s[ended.index] = _until_s(ledger, ended)
+    return begun[until_s + TIME_TOLERANCE_S >= at.start_s]
+
+
+def _until_s(ledger: Ledger, tracks: pd.DataFrame) -> pd.Series:
+    """The last moment at which each appearance is in view: just before the sampled frame that follows its last face."""
+    until_s = tracks["last_s"].astype("float64")
+    for video_id, own in tracks.groupby("video_id", observed=True):
         faces = read_table(ledger.path("faces", str(video_id)), FACES).to_pandas()
-        lasting = (faces["time_s"] + faces["duration_s"]).groupby(faces["track_id"]).max()
-        ends_s[ended.index] = ended["track_id"].map(lasting).fillna(ended["last_s"])
-    is_on = (begun["last_s"] >= at.start_s) | (ends_s > at.start_s)
-    return begun[is_on]
+        ends_s = (faces["time_s"] + faces["duration_s"]).groupby(faces["track_id"]).max() - FRAME_END_S
+        until_s[own.index] = np.fmax(own["track_id"].map(ends_s).astype("float64"), own["last_s"])
+    return until_s
 
 
 def _in_order(tracks: pd.DataFrame, order: Order) -> pd.DataFrame:
@@ -167,12 +193,12 @@ def _raise_if_no_track(ledger: Ledger, predicted: pd.DataFrame, counted: pd.Data
         choice: names the track.
     """
     if choice.track_id not in set(predicted["track_id"]):
-        listed = command("facetally", "show", ledger.out, *filter(None, [choice.video]))
+        listed = command("facetally", "show", ledger.out, *choice.videos)
         raise OutputError(f"there is no track {choice.track_id} in this video", fix=f"list its tracks: {listed}")
     if choice.track_id not in set(counted["track_id"]):
         raise OutputError(
             f"track {choice.track_id} was dropped by hand",
-            fix=f"delete its line in {ledger.out / 'corrections.csv'} to count it again",
+            fix=command("facetally", "correct", ledger.out, *choice.videos, choice.track_id, "--undo"),
         )
 
 

@@ -109,7 +109,7 @@ def shown_faces(faces: pd.DataFrame, count: int, at: Span | None) -> pd.DataFram
 
 
 def _cell(number: int, track: Any, pictures: Pictures, count: int) -> Cell:
-    times = time_span(track.first_s, track.last_s)
+    times = time_span(track.first_s, track.until_s)
     lines = (
         Line(f"{number}.  {times}  ({track.screen_time_s:.1f} s)", is_bold=True),
         Line(", ".join(word for word in (described_gender(track), described_age(track)) if word)),

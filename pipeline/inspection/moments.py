@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from facetally.errors import OptionError
 
+PER_UNIT = 60
+"""Seconds of a minute, and minutes of an hour."""
 CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+)(\.\d+)?")
 
 
@@ -45,6 +47,10 @@ def _moment(text: str, whole: str) -> Span:
             f"--at {whole} is not a time", fix="write it as players show it: --at 1:23, --at 1:02:05 or --at 83.5"
         )
     first, second, seconds, fraction = match.groups()
-    minutes = (int(first) * 60 + int(second)) if second else int(first or 0)
-    start_s = float(60 * minutes + int(seconds)) + float(fraction or 0)
+    if (first and int(seconds) >= PER_UNIT) or (second and int(second) >= PER_UNIT):
+        raise OptionError(
+            f"--at {whole} is not a time", fix="give minutes and seconds below 60, or seconds alone: 83.5"
+        )
+    minutes = (int(first) * PER_UNIT + int(second)) if second else int(first or 0)
+    start_s = float(PER_UNIT * minutes + int(seconds)) + float(fraction or 0)
     return Span(start_s, start_s if fraction else start_s + 1 - 1e-6)

@@ -71,7 +71,7 @@ def correct_track(
 
     Args:
         out: a run's output folder.
-        video: the name of a video, its end from a folder on, or its id.
+        video: the name of a video, a part of it that fits no other, or its id.
         track: the `track_id` of the appearance.
         gender: female, male, unknown, not_a_face, or ignore (a poster, a statue: not counted); empty: as predicted.
         age_band: child, teen, young, mid, old or unknown; empty: as predicted.
@@ -88,7 +88,7 @@ def correct_track(
         )
     wanted = TrackCorrection(video, track, _gender(gender), _age_band(age_band), who)
     ledger = Ledger(Path(out))
-    video_id = VideoLookup(ledger).get(video)
+    video_id = VideoLookup(ledger).get_part(video)
     with _locked(ledger):
         return _corrected(ledger, video_id, wanted, undo)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facetally.jobs.arguments import Inputs, PathLike, optional_path, texts
 from facetally.labelling.validated import validated_sample
+from facetally.results.corrections import read_corrections
 from facetally.results.ledger import Ledger
 from facetally.truth.check.checkup import Checkup, check_folder
 from facetally.truth.files import PEOPLE_FILE, check_new, read_truth, write_truth
@@ -75,15 +76,25 @@ def validate_run(
     labels = read_truth(Path(truth))
     validation = validation_of(ledger, labels, options)
     if sample := validated_sample(ledger, Path(truth), labels, target):
-        settled = {"verdict": sample["verdict"], "exit_code": sample["exit_code"], "sample": sample}
-        settled["further_people"] = sample["further_appearances"]
-        validation = replace(validation, figures=validation.figures | settled)
+        validation = replace(validation, figures=_decided_by(sample, validation.figures))
     folder = Path(report_folder) if report_folder else ledger.out / "validation"
     path = write_validation(validation, folder)
     if with_crops:
         write_contact_sheet(ledger, validation, folder / "errors.png")
     figures = validation.figures
     return ValidationResult(figures["verdict"], figures["exit_code"], figures, path)
+
+
+def _decided_by(sample: Figures, figures: Figures) -> Figures:
+    """The figures with the verdict, and the shares of women to quote, of a labelled sample."""
+    settled = figures | {"verdict": sample["verdict"], "exit_code": sample["exit_code"], "sample": sample}
+    settled["further_people"] = sample["further_appearances"]
+    for name, unit in (("share", "share"), ("screen_time", "screen_time")):
+        if women := sample["by"]["female"][unit]:
+            quote = {key: women[key] for key in ("share", "low", "high")}
+            female = figures[name]["female"] | {"quote": {"method": "prediction_powered", **quote, "refusal": ""}}
+            settled[name] = figures[name] | {"female": female}
+    return settled
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,9 @@ def compare_runs(
         path: also writes the figures there, as JSON.
 
     Returns:
-        videos, shares and appearances, as from `facetally.validation.run_comparison.run_figures`; with labels also the
+        corrections_ignored: a sentence for each run about corrections by hand, which a comparison of predictions does
+        not apply, empty without any; videos, shares and appearances, as from
+        `facetally.validation.run_comparison.run_figures`; with labels also the
         figures of `facetally.validation.compare.compare_runs`.
 
     Raises:
@@ -169,6 +182,8 @@ def compare_runs(
     ledgers = Ledger(Path(first)), Ledger(Path(second))
     labels = read_truth(Path(truth)) if truth else None
     figures = {**run_figures(*ledgers), **(comparison_of(*ledgers, labels) if labels else {})}
+    by_hand = [read_corrections(ledger.out).disclosure({row.video_id for row in ledger.rows()}) for ledger in ledgers]
+    figures["corrections_ignored"] = dict(zip(("first", "second"), by_hand, strict=True))
     if path:
         write_json(figures, Path(path))
     return figures

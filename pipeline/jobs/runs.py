@@ -18,6 +18,7 @@ from facetally.jobs.arguments import Inputs, PathLike, optional_path, texts
 from facetally.log import LOGGER, logged_to
 from facetally.models.engines import Engines
 from facetally.options import Device, RunOptions, WorkerOptions
+from facetally.results.corrections import read_corrections
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.rematching import anchor_corrections, rematched
 from facetally.results.run_tables import Run
@@ -193,6 +194,8 @@ def _done(plan: Plan, prepared: PreparedRun, ledger: Ledger, *, prune: bool, pro
     for video_id in plan.gone if prune else ():
         ledger.remove(video_id)
     _note(rematched(ledger).sentences, progress)
+    by_hand = read_corrections(ledger.out).disclosure({row.video_id for row in ledger.rows()})
+    _note([f"the sums count {by_hand}"] if by_hand else [], progress)
     bin_s = parse_bin(DEFAULT_BIN)
     write_tallies(ledger, tally_videos(ledger, ledger.rows(), bin_s), bin_s)
     return new

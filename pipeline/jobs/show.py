@@ -53,7 +53,7 @@ class Shown:
 
 def show_run(
     out: PathLike,
-    video: str | None = None,
+    video: str | Sequence[str] | None = None,
     *,
     gender: str | Sequence[str] = (),
     age: str | Sequence[str] = (),
@@ -76,7 +76,7 @@ def show_run(
 
     Args:
         out: a run's output folder; corrections by hand that it holds are applied and marked.
-        video: only of this video: its name, a part of it, or its id.
+        video: only of this video, or these: names, parts of them, ids, or globs.
         gender: only of this perceived gender, or these: female, male, unknown.
         age: only of this age band, or these: child, teen, young, mid, old, unknown.
         at: only those in view at this time of their video: "1:23", "1:20-1:40", or seconds.
@@ -100,7 +100,7 @@ def show_run(
     span = None if at is None else Span.parsed(str(at))
     genders, bands = _words(gender, get_args(PredictedGender), "gender"), _words(age, (*AGE_BANDS, "unknown"), "age")
     ledger = Ledger(Path(out))
-    chosen = choose(ledger, Choice(video, genders, bands, track, span, sort, limit))
+    chosen = choose(ledger, Choice(_videos(video), genders, bands, track, span, sort, limit))
     finder = VideoFinder(ledger, [Path(folder) for folder in texts(videos)])
     shown = _listed(ledger, chosen, finder, span)
     on_chosen(shown)
@@ -120,6 +120,10 @@ def counted(shown: Shown) -> str:
         return f"{len(shown.table):,} of {shown.count:,} shown{others}"
     all_of_them = f"{shown.all_count:,} {'appearance' if shown.all_count == 1 else 'appearances'}"
     return all_of_them if shown.count == shown.all_count else f"{shown.count:,} of {all_of_them}"
+
+
+def _videos(given: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    return given if isinstance(given, str | None) else tuple(given)
 
 
 def _words(given: str | Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:

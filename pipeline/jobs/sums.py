@@ -26,7 +26,8 @@ class Tally:
     table: pd.DataFrame
     """A row for each video, time bin, gender and age band, with the columns of tallies/; without hidden cells."""
     lines: pd.DataFrame
-    """A row for each group, and the last for all: sums, and the shares of women; NaN where a figure is hidden."""
+    """A row for each group, and the last for all: sums, and the shares of women, with a validation report also the
+    corrected share to quote, its interval and method; NaN where a figure is hidden."""
     differences: list[GroupDifference]
     """Between two groups, or between each of more groups and the rest, with 95 % intervals."""
     path: Path | None

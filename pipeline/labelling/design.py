@@ -29,6 +29,8 @@ import pandas as pd
 
 from facetally.errors import TruthError
 from facetally.files import parsed_json, write_whole
+from facetally.formatting import command
+from facetally.labelling.journal import JOURNAL_FILE
 from facetally.labelling.labels import MomentKey, TrackKey
 from facetally.labelling.moments import draw_frames
 from facetally.quantification.estimators import Ints
@@ -80,7 +82,7 @@ class DrawnMoment:
     """Its name in the run."""
     video_id: str
     time_s: float
-    """Seconds from the first frame: of the nearest frame with faces, if that is within half a sampling interval."""
+    """Seconds from the first frame: of the sampled frame that stands for the moment, if it has faces."""
     inclusion_prob: float
     """Of the sampled frame that it stands for, in (0, 1]."""
     order: int
@@ -146,6 +148,11 @@ class Design:
             TruthError: the file is missing, damaged, or written by a newer version; or the design is of another run.
             OutputError: the run is damaged.
         """
+        if not path.exists() and not (path.parent / JOURNAL_FILE).exists():
+            raise TruthError(
+                f"{path.parent} holds no labelled sample",
+                fix=f"label one: {command('facetally', 'label', ledger.out if ledger else 'OUT', '-o', path.parent)}",
+            )
         try:
             stored = parsed_json(path.read_text(encoding="utf-8"))
             written_as = int(stored["schema_version"])

@@ -16,11 +16,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from facetally.csv_rows import write_rows
-from facetally.errors import OutputError
+from facetally.errors import OutputError, TruthError
 from facetally.files import parsed_json, write_whole
 from facetally.formatting import command
 from facetally.labelling.labels import Labels, TrackKey, TrackLabel
 from facetally.labelling.sample import Sample as DrawnSample
+from facetally.results.ledger import Ledger
 from facetally.truth.files import BOXES_FILE, CLIPS_FILE, PEOPLE_FILE, write_truth
 from facetally.truth.labels import BoxRow, DrawnAppearance, LabelledBoxes, LabelledPerson, Sample, Truth, folder_sources
 from facetally.truth.sample import SAMPLE_FILE
@@ -62,8 +63,14 @@ class TruthFolder:
         """Remembers how the sample was asked for.
 
         Raises:
+            TruthError: the folder holds the results of a run.
             OutputError: the folder cannot be written.
         """
+        if Ledger(self.folder).video_ids():
+            raise TruthError(
+                f"{self.folder} holds the results of a run, which labels are not mixed with",
+                fix="choose a folder of their own for the labels with -o",
+            )
         self._write_state({**self._state(), "request": request})
 
     def edited(self) -> list[str]:

@@ -169,10 +169,11 @@ def parse_correction(row: CsvRow) -> TrackCorrection:
 
 
 def age_band_of(word: str) -> str | None:
-    """The age band that a word stands for, in any case, or an age in years; None for others."""
+    """The age band that a word stands for, in any case, or an age in years; None for others, such as 200 years."""
     word = word.lower()
     if word.isdecimal() and len(word) <= MAX_AGE_DIGITS:
-        return age_band(float(word))
+        band = age_band(float(word))
+        return band if band in AGE_BANDS else None
     return {"unsure": "unknown", "?": "unknown"}.get(word, word if word in (*AGE_BANDS, "unknown") else None)
 
 

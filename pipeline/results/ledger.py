@@ -113,7 +113,7 @@ class Ledger:
         """Locks the folder against other runs. The system releases the lock when this process ends, even by a crash.
 
         Raises:
-            OutputError: another run holds the lock.
+            OutputError: another run holds the lock, or the folder cannot be written.
         """
         lock = FileLock(self.out / ".lock")
         try:
@@ -124,6 +124,9 @@ class Ledger:
                 fix=f"wait until it is done ({command('facetally', 'status', self.out)}), or choose another folder "
                 "with -o",
             ) from error
+        except OSError as error:
+            what = f"cannot write to {self.out}: {error.strerror or error}"
+            raise OutputError(what, fix="fix the folder's permissions") from error
         try:
             yield
         finally:

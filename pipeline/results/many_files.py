@@ -142,7 +142,7 @@ def read_columns(path: Path, schema: pa.Schema, columns: Sequence[str]) -> pa.Ta
         OutputError: as `read_table`.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             found = file.schema_arrow
             check_schema(path, found, schema)
             if not set(columns) <= set(found.names):  # an older version, without one of them

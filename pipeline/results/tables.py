@@ -223,7 +223,7 @@ def write_table(path: Path, table: pa.Table, provenance: dict[str, Any]) -> str:
         SCHEMA_KEY: str(SCHEMA_VERSION).encode(),
     }
     content = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(metadata), content, compression="zstd")
+    pq.write_table(table.replace_schema_metadata(metadata), content, compression="zstd", write_page_checksum=True)
     written = content.getvalue().to_pybytes()
     write_whole(path, written)
     return hashlib.sha256(written).hexdigest()
@@ -241,7 +241,7 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
         OutputError: it is damaged or missing, or its columns are those of another table or version.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             check_schema(path, file.schema_arrow, schema)
             table = file.read()
             table.validate(full=True)  # of damaged pages: texts that are not UTF-8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from facetally.errors import OutputError
@@ -13,6 +14,7 @@ from facetally.results.ledger import Ledger
 
 MAX_NAMED = 5
 """Videos that an error lists."""
+GLOB_CHARACTERS = "*?["
 
 
 class VideoLookup:
@@ -54,6 +56,34 @@ class VideoLookup:
             raise OutputError(f"{written} may be {fitting}", fix="write more of its path")
         return ids[0] if ids else None
 
+    def get_part(self, written: str) -> str:
+        """The id of the video of that name; else of the only one whose name contains what is written.
+
+        Raises:
+            OutputError: none or several do.
+        """
+        if video_id := self.find(written):
+            return video_id
+        fitting = {name: i for i, name in self.names.items() if written.casefold() in name.casefold()}
+        if len(fitting) > 1:
+            shown = _listed(sorted(fitting))
+            raise OutputError(
+                f"{written} is in the names of {len(fitting)} videos: {shown}", fix="write more of the name"
+            )
+        return fitting.popitem()[1] if fitting else self.get(written)
+
+    def get_all(self, written: str) -> list[str]:
+        """The ids of all videos that a glob fits, sorted by name; of one video if it is no glob, as `get_part`.
+
+        Raises:
+            OutputError: none fits, or several do although it is no glob.
+        """
+        if not any(character in written for character in GLOB_CHARACTERS) or self.find(written):
+            return [self.get_part(written)]
+        glob = written.casefold()
+        fitting = {i: name for i, name in self.names.items() if _fits(name.casefold(), glob)}
+        return sorted(fitting, key=fitting.__getitem__) or [self.get_part(written)]
+
     def get(self, written: str) -> str:
         """The id of the video.
 
@@ -75,6 +105,11 @@ class VideoLookup:
 def _stored_name(ledger: Ledger, video_id: str) -> str:
     row = ledger.row(video_id)
     return row.video if row else video_id
+
+
+def _fits(name: str, glob: str) -> bool:
+    """Whether a glob fits a name, or its end from a folder on."""
+    return fnmatchcase(name, glob) or fnmatchcase(name, f"*/{glob}")
 
 
 def _listed(names: Iterable[str]) -> str:

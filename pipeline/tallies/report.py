@@ -27,6 +27,7 @@ from facetally.quantification.differences import METHOD
 from facetally.quantification.run_shares import METHODS
 from facetally.results.ledger import VideoRow, option_sets
 from facetally.tallies.comparison import GroupDifference, compared, points
+from facetally.tallies.corrected import Quotes, method_names, quotes
 from facetally.tallies.forecast import Forecast
 from facetally.tallies.groups import Groups
 from facetally.tallies.shares import GENDERS, Column, Figure, Published, Shares, published
@@ -67,6 +68,8 @@ class PageGroups:
     """The group of what is in no group."""
     has_whole_videos: bool
     """Whether each video is in one group."""
+    quotes: Mapping[str, Quotes] = field(default_factory=dict)
+    """Corrected shares by group; empty without a calibration, or where groups cut through videos."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,9 @@ def _page_groups(summary: Summary) -> PageGroups | None:
     if groups.by in ("all", "video") or (groups.by == "time" and not groups.is_by_clock):
         return None
     title = "time of day" if groups.by == "time" else groups.options.by
-    return PageGroups(title, summary.cells, groups.rest, groups.is_by_video)
+    labels = [line.label for line in summary.lines]
+    corrected = dict(zip(labels, summary.quotes, strict=False)) if summary.has_group_corrections else {}
+    return PageGroups(title, summary.cells, groups.rest, groups.is_by_video, corrected)
 
 
 def _making(summary: Summary, command: str) -> Making:
@@ -194,6 +199,9 @@ def rendered(
         bin_s=bin_s,
         forecast=expected,
         corrected=corrected,
+        quotes=quotes(corrected),
+        group_quotes=groups.quotes if groups else {},
+        group_method=method_names(list(groups.quotes.values())) if groups else "",
         methods=METHODS,
         mixed=digests if (digests := option_sets(rows)) > 1 else 0,
         options=provenance.get("options", {}),

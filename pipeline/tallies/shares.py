@@ -132,9 +132,10 @@ class Published:
         """States that cells are hidden; empty if none are."""
         if self.hidden is None or not self.hidden.count:
             return ""
+        totals = "some totals are hidden too" if self.hidden.total.any() else "totals are complete"
         return (
-            "Small cells are hidden, and others with them, so that no small one can be computed from the rest; totals "
-            "are complete"
+            "Small cells are hidden, and others with them, so that no small one can be computed from the rest; "
+            f"{totals}"
         )
 
 

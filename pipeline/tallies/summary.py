@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from facetally.errors import OptionError
 from facetally.formatting import clock
 from facetally.quantification.correction import Correction
 from facetally.quantification.run_shares import UNITS, corrections, read_calibration, run_tracks
@@ -17,6 +18,7 @@ from facetally.results.ledger import VideoRow, option_sets
 from facetally.results.many_files import Advanced, no_progress
 from facetally.tallies.aggregator import DEFAULT_BIN, parse_bin
 from facetally.tallies.comparison import MAX_COMPARED, GroupDifference, compared
+from facetally.tallies.corrected import Quotes, group_quotes, has_whole_videos, quotes
 from facetally.tallies.forecast import Forecast, joined, run_forecast
 from facetally.tallies.groups import GroupOptions, Groups, groups_of
 from facetally.tallies.open_runs import OpenRun, open_runs, repeated_note
@@ -38,7 +40,14 @@ class SummaryOptions:
     min_cell: int = 0
     """Cells with fewer appearances are hidden."""
     calibration: Path | None = None
-    """A report of a validation: also corrects the shares of the whole for the classifier's errors."""
+    """A report of a validation: also corrects the shares of the whole and of groups of whole videos."""
+
+    def __post_init__(self) -> None:
+        if self.min_confidence is not None and not 0.5 <= self.min_confidence <= 1:
+            what = f"--min-confidence {self.min_confidence:g} is not the probability of a gender"
+            raise OptionError(what, fix="give 0.5 to 1")
+        if self.min_cell < 0:
+            raise OptionError(f"--min-cell {self.min_cell} is below 0", fix="give 0, which hides nothing, or more")
 
 
 @dataclass(frozen=True)
@@ -106,10 +115,28 @@ class Summary:
         """The shares of women of the whole, corrected for the classifier's errors; empty without a calibration."""
         if self.options.calibration is None or self.total.hidden:
             return {}
-        report = self.options.calibration
-        labelled, *_ = (read_calibration(report, run.ledger.provenance().get("models", {})) for run in self.runs)
+        labelled = self._labelled(self.options.calibration)
         tracks = pd.concat([run_tracks(run.ledger, run.rows, tables=run.tables) for run in self.runs])
         return {unit: corrections(labelled, tracks, unit) for unit in UNITS}
+
+    @cached_property
+    def quotes(self) -> list[Quotes]:
+        """The corrected shares to quote, of each line and last of the total; nothing of lines with hidden cells."""
+        report, of_total = self.options.calibration, quotes(self.corrections)
+        if report is None or not self.has_group_corrections:
+            return [*({} for _ in self.lines), of_total]
+        by_group = group_quotes(self.runs, self.cells, self._labelled(report))
+        return [*({} if line.hidden else by_group.get(line.label, {}) for line in self.lines), of_total]
+
+    @property
+    def has_group_corrections(self) -> bool:
+        """Whether the groups have corrected shares: with a calibration, where each video lies in one group."""
+        return bool(self.corrections and self.lines) and has_whole_videos(self.cells)
+
+    def _labelled(self, report: Path) -> pd.DataFrame:
+        """The labelled tracks, after it was checked that the weights of all runs are theirs."""
+        labelled, *_ = (read_calibration(report, run.ledger.provenance().get("models", {})) for run in self.runs)
+        return labelled
 
     @property
     def option_sets(self) -> int:
@@ -119,9 +146,13 @@ class Summary:
     @property
     def disclosure(self) -> str:
         """A sentence about corrections by hand; empty if there are none."""
-        found = [(run.ledger.out, run.tables.disclosure) for run in self.runs]
+        return "; ".join(self._of_runs([run.tables.disclosure for run in self.runs]))
+
+    def _of_runs(self, texts: Sequence[str]) -> list[str]:
+        """A sentence for each run, of several with its folder in front; without empty ones."""
         several = len(self.runs) > 1
-        return "; ".join(f"{out}: {text}" if several else text for out, text in found if text)
+        pairs = zip(self.runs, texts, strict=True)
+        return [f"{run.ledger.out}: {text}" if several else text for run, text in pairs if text]
 
     @property
     def notes(self) -> list[str]:
@@ -129,8 +160,14 @@ class Summary:
         notes = [
             *self.groups.notes,
             repeated_note(self.runs),
-            *(run.tables.corrections.lost_note() for run in self.runs),
+            *self._of_runs([run.tables.corrections.lost_note() for run in self.runs]),
         ]
+        if self.corrections and self.lines and not self.has_group_corrections:
+            notes.append(
+                f"the corrected shares are of all videos together: groups by {self.groups.by} cut through videos"
+            )
+        if any(quote.correction.interval is None for one in self.quotes for quote in one.values()):
+            notes.append("a corrected share has no interval where its videos, or the labels, come from one source only")
         if self.groups.has_differences and len(self.lines) > MAX_COMPARED:
             notes.append(f"differences are shown for up to {MAX_COMPARED} groups, and there are {len(self.lines)}")
         return [note for note in notes if note]

@@ -16,7 +16,9 @@ from facetally.csv_cells import as_cell
 from facetally.quantification.correction import Correction
 from facetally.quantification.differences import METHOD, Difference
 from facetally.quantification.intervals import Interval
+from facetally.quantification.run_shares import METHODS
 from facetally.tallies.comparison import GroupDifference
+from facetally.tallies.corrected import Quotes
 from facetally.tallies.shares import NAMES, Shares
 from facetally.tallies.summary import Summary
 
@@ -24,31 +26,62 @@ Format = Literal["csv", "json"]
 RATIO_DECIMALS, SECOND_DECIMALS = 4, 3
 
 
-def line_figures(line: Shares, has_people: bool) -> dict[str, Any]:
-    """What is published of a line, by name; None where there is nothing or it is hidden."""
+CORRECTED = {"appearances": "women_by_appearance_corrected", "screen_time_s": "women_by_screen_time_corrected"}
+"""By unit, the name of the corrected share; with _low, _high and _method for its 95 % interval and method."""
+
+
+def line_figures(line: Shares, has_people: bool, quotes: Quotes | None = None) -> dict[str, Any]:
+    """What is published of a line, by name; None where there is nothing or it is hidden.
+
+    Args:
+        line: the line.
+        has_people: whether people are counted.
+        quotes: its corrected shares; None without a calibration.
+    """
     figures: dict[str, Any] = {}
     for unit, names in NAMES.items():
         if unit != "people" or has_people:
             values = line.figures(unit)
             figures |= {name: _number(values[name], is_whole=unit != "screen_time_s") for name in names[:4]}
             figures[names[4]] = _ratio(values[names[4]])
-    return figures | {"is_hidden": bool(line.hidden)}
+    return figures | ({} if quotes is None else corrected_figures(quotes)) | {"is_hidden": bool(line.hidden)}
+
+
+def corrected_figures(quotes: Quotes) -> dict[str, Any]:
+    """The corrected shares of a line, their 95 % intervals and methods, by `CORRECTED`; None where there is none."""
+    figures: dict[str, Any] = {}
+    for unit, name in CORRECTED.items():
+        quote = quotes.get(unit)
+        low, high = (quote and _interval(quote.correction.interval)) or (None, None)
+        figures[name] = _ratio(quote.correction.share) if quote else None
+        figures |= {f"{name}_low": low, f"{name}_high": high}
+        figures[f"{name}_method"] = METHODS[quote.method] if quote else None
+    return figures
 
 
 def lines_table(summary: Summary) -> pd.DataFrame:
-    """A row for each group and the total, with the columns group, those of `NAMES` and is_hidden."""
+    """A row for each group and the total, with the columns group, those of `NAMES`, corrected shares and is_hidden."""
+    table = pd.DataFrame(_all_figures(summary))
+    numbers = [name for name in table.columns[1:-1] if not name.endswith("_method")]
+    return table.astype({name: float for name in numbers if table[name].dtype == object})  # all hidden
+
+
+def _all_figures(summary: Summary) -> list[dict[str, Any]]:
+    """Of each group and of the total, with their names."""
     has_people = summary.total.people.total > 0
-    lines = [*summary.lines, summary.total]
-    return pd.DataFrame([{"group": line.label, **line_figures(line, has_people)} for line in lines])
+    lines = zip([*summary.lines, summary.total], summary.quotes, strict=True)
+    is_corrected = summary.options.calibration is not None
+    return [
+        {"group": line.label, **line_figures(line, has_people, quotes if is_corrected else None)}
+        for line, quotes in lines
+    ]
 
 
 def as_csv(summary: Summary) -> str:
     """The lines as CSV. Empty cells have no figure or are hidden; the note of the total says what was done by hand."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    has_people = summary.total.people.total > 0
-    lines = [*summary.lines, summary.total]
-    figures = [{"group": line.label, **line_figures(line, has_people)} for line in lines]
+    figures = _all_figures(summary)
     writer.writerow([*figures[-1], "note"])
     for line in figures:
         writer.writerow([*map(_cell, line.values()), as_cell(summary.disclosure) if line is figures[-1] else ""])
@@ -57,7 +90,7 @@ def as_csv(summary: Summary) -> str:
 
 def as_json(summary: Summary) -> str:
     """Everything that is published, with settings, versions and notes."""
-    has_people = summary.total.people.total > 0
+    *groups, total = _all_figures(summary)
     content = {
         "made": {
             "date": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -66,8 +99,8 @@ def as_json(summary: Summary) -> str:
             "folders": [str(run.ledger.out.resolve()) for run in summary.runs],
             "settings": summary.settings,
         },
-        "total": line_figures(summary.total, has_people),
-        "groups": [{"group": line.label, **line_figures(line, has_people)} for line in summary.lines],
+        "total": {name: value for name, value in total.items() if name != "group"},
+        "groups": groups,
         "differences": [_difference_figures(one) for one in summary.differences],
         "difference_method": METHOD if summary.differences else None,
         "corrected": {

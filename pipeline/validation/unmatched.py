@@ -13,11 +13,14 @@ from facetally.results.ledger import VideoRow
 from facetally.truth.labels import LabelledPerson, Truth
 from facetally.validation.matching import alone_s, views_s, views_within
 
-Reason = Literal["not_in_run", "failed", "no_place", "outside", "never_alone", "briefly_alone", "not_sampled"]
+Reason = Literal[
+    "not_in_run", "excluded", "failed", "no_place", "outside", "never_alone", "briefly_alone", "not_sampled"
+]
 MISSED: frozenset[Reason] = frozenset({"failed"})
 """Reasons for which people count as missed; for the others they are left out."""
 WORDS: dict[Reason, str] = {
     "not_in_run": "their video is not in the run",
+    "excluded": "their video is excluded from the run",
     "failed": "their video could not be read",
     "no_place": "labelled with neither boxes nor times",
     "outside": "labelled after the end of the video",
@@ -101,6 +104,7 @@ def fix_of(reason: Reason, out: Path | str = "OUT") -> str:
     return {
         "not_in_run": f"add the videos to the run: {command('facetally', 'run', 'VIDEOS', '-o', out)}; or, if they "
         "are in it under another name, write that name in the column video",
+        "excluded": "run the same `facetally run` again with --include-all: it then counts them",
         "failed": f"see why: {command('facetally', 'status', out)}",
         "no_place": "give start_s and end_s in people.csv, or boxes in boxes.csv",
         "outside": "correct the times; they count from the first frame of the video, and 0:31 must not have become "
@@ -111,15 +115,22 @@ def fix_of(reason: Reason, out: Path | str = "OUT") -> str:
     }[reason]
 
 
-def unmatched_figures(truth: Truth, in_run: Collection[str], found: Iterable[Unmatched]) -> dict[Reason, list[str]]:
+def unmatched_figures(
+    truth: Truth, in_run: Collection[str], found: Iterable[Unmatched], excluded: Collection[str] = ()
+) -> dict[Reason, list[str]]:
     """Everybody who cannot be matched, by reason.
 
     Args:
         truth: the labels.
         in_run: the videos of the labels that the run holds.
         found: of these.
+        excluded: the videos of the labels that the run leaves out.
     """
-    people = [unmatched(one, "not_in_run") for one in truth.everybody if one.is_labelled and one.video not in in_run]
+    people = [
+        unmatched(one, "excluded" if one.video in excluded else "not_in_run")
+        for one in truth.everybody
+        if one.is_labelled and one.video not in in_run
+    ]
     people += found
     return {reason: [str(one) for one in people if one.reason == reason] for reason in WORDS}
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from facetally import __version__
-from facetally.errors import OptionError
+from facetally.errors import OptionError, TruthError
 from facetally.options import ClassificationOptions, Sampling
 from facetally.quantification.correction import Correction
 from facetally.quantification.intervals import Interval
 from facetally.quantification.run_shares import REPORT_SCHEMA_VERSION, UNITS, Unit, as_figures, corrections, run_tracks
 from facetally.results.ledger import Ledger, VideoRow, option_sets
 from facetally.results.tables import FACES, TRACKS, read_table
+from facetally.results.video_lookup import VideoLookup
 from facetally.truth.labels import Truth
 from facetally.truth.video_names import matched_names
 from facetally.validation.abstention import abstention_figures
@@ -92,7 +93,7 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
     tracks = labelled_tracks(outcomes.tracks)
     sources = {row.video: truth.source(name) for name, row in labelled.items()}
     every_track = run_tracks(ledger, rows, sources)
-    labelling = labelling_figures(every, outcomes, labelled, len(every_track))
+    labelling = labelling_figures(every, outcomes, labelled, len(every_track), every.people.keys() & by_name.keys())
     people = people_figures(outcomes.people)
     is_sample = options.labels_sampled or labelling["is_sample"]
     return Validation(
@@ -103,7 +104,7 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
             "version": __version__,
             **_verdict_figures(outcomes, options.target),
             "labelling": labelling,
-            "unmatched": unmatched_figures(truth, labelled, outcomes.unmatched),
+            "unmatched": unmatched_figures(truth, labelled, outcomes.unmatched, _excluded(ledger, truth, labelled)),
             "people": people,
             "tracks": track_figures(outcomes),
             # a sample was drawn from the tracks, so it says nothing about how they were cut
@@ -130,7 +131,26 @@ def unmatched_people(ledger: Ledger, truth: Truth) -> dict[Reason, list[str]]:
     """
     by_name = {row.video: row for row in ledger.rows()}
     labelled = {name: by_name[run_name] for name, run_name in matched_names(truth.people, by_name).items()}
-    return unmatched_figures(truth, labelled, evaluate_videos(ledger, truth, labelled).unmatched)
+    found = evaluate_videos(ledger, truth, labelled).unmatched
+    return unmatched_figures(truth, labelled, found, _excluded(ledger, truth, labelled))
+
+
+def _excluded(ledger: Ledger, truth: Truth, labelled: Collection[str]) -> frozenset[str]:
+    """The videos of the labels that the run excludes.
+
+    Args:
+        ledger: the run.
+        truth: the labels.
+        labelled: the videos of the labels that count in the run.
+    """
+    newest = ledger.newest_run()
+    if not newest.exclude:
+        return frozenset()
+    names = {i: name for i, name in VideoLookup(ledger).names.items() if newest.excludes(i, name)}
+    try:
+        return frozenset(matched_names(set(truth.people) - set(labelled), {*names.values(), *newest.excluded.values()}))
+    except TruthError:  # none, or it cannot be said which
+        return frozenset()
 
 
 def evaluate_videos(ledger: Ledger, truth: Truth, labelled: dict[str, VideoRow]) -> Outcomes:

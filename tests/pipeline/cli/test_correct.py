@@ -39,3 +39,11 @@ def test_without_a_track_the_fix_is_a_command(out: Path) -> None:
     result = correct(out, "a.mp4", "--gender", "female")
     assert result.exit_code == 1
     assert f"facetally correct {out} --list" in result.stderr
+
+
+def test_a_part_of_a_name_is_enough_where_one_video_fits(out: Path) -> None:
+    store(out, "b/noon.mp4", Seen(0, 31, 45))
+    assert correct(out, "NOON", "0", "--gender", "female").stdout.startswith("0:31-0:45 in b/noon.mp4: ")
+    refused = correct(out, "mp4", "0", "--gender", "female")
+    assert refused.exit_code == 1
+    assert "mp4 is in the names of 2 videos: a.mp4, b/noon.mp4" in refused.stderr

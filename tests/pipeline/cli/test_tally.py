@@ -150,3 +150,18 @@ def test_what_lasts_is_announced(
             advanced(1)
     advanced(1)
     assert capsys.readouterr().err == "reading 8 files ...\n"
+
+
+@pytest.mark.parametrize("name", ["tally", "report"])
+def test_a_second_grouping_is_an_error_and_not_silently_the_last(out: Path, name: str) -> None:
+    result = facetally(name, out, "--by", "folder", "--by", "hour")
+    assert result.exit_code == 2
+    assert "is given 2 times: folder, hour" in " ".join(result.stderr.replace("│", " ").split())
+    assert result.stdout == ""
+
+
+def test_a_wrong_calibration_fails_before_anything_is_printed_or_written(out: Path) -> None:
+    before = files_in(out)
+    result = facetally("tally", out, "--calibration", out / "missing", "--write")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert files_in(out) == before

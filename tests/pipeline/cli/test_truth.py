@@ -162,3 +162,12 @@ def test_runs_are_compared_without_labels(finished: Path, films: Path, tmp_path:
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["shares"]["second"]["unknown"] == 6
     assert re.search(r"woman\.mp4 +│ 0:00 +│ 0:01 +│ female \(97\.0 % female\) +│ unknown", result.stdout)
+
+
+def test_a_comparison_says_that_it_ignores_corrections(finished: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(finished, tmp_path / "other"))
+    assert "corrected by hand" not in facetally("compare", finished, other).stderr
+    assert facetally("correct", other, "woman.mp4", "0", "--gender", "male").exit_code == 0
+    result = facetally("compare", finished, other)
+    assert f"Compared as predicted: 1 appearance corrected by hand in {other}, ignored here" in result.stderr
+    assert "0 of them with another gender" in result.stdout

@@ -50,6 +50,19 @@ def test_everyone_is_chosen_by_video_and_time(ledger: Ledger) -> None:
     assert choose(ledger, Choice()).all_count == 5
 
 
+def test_why_a_video_shows_nobody_is_said(ledger: Ledger) -> None:
+    assert "c/broken.mp4 could not be processed" in choose(ledger, Choice("c/broken.mp4")).notes[0]
+    (note,) = choose(ledger, Choice("b/news.mp4", at=Span.parsed("59:00"))).notes
+    assert note.startswith("b/news.mp4 ends at 0:")
+    assert choose(ledger, Choice("b/news.mp4", genders=("male",))).notes == ()
+
+
+@pytest.mark.parametrize("wrong", [{"order": "age"}, {"limit": -1}])
+def test_an_unknown_order_and_a_negative_limit_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(OptionError):
+        Choice(**wrong)  # type: ignore[arg-type]
+
+
 def test_genders_and_ages_are_filtered_together(ledger: Ledger) -> None:
     assert ids(ledger, genders=("male", "unknown")) == [("a/film.mp4", 3), ("a/film.mp4", 5)]
     assert ids(ledger, genders=("female",), age_bands=("old",)) == [("a/film.mp4", 0)]
@@ -149,3 +162,42 @@ def test_all_reasons_for_an_unknown_gender_are_named(prob: float, height_px: flo
 def test_a_run_without_appearances_gives_an_empty_table(tmp_path: Path) -> None:
     chosen = choose(stored(tmp_path, {"a.mp4": []}), Choice(at=Span(0, 5)))
     assert (len(chosen.table), chosen.all_count) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("video", "names"),
+    [
+        ("b/*", ["b/film.mp4", "b/news.mp4"]),
+        ("FILM*", ["a/film.mp4", "b/film.mp4"]),
+        (("b/n*", "a/film"), ["a/film.mp4", "b/news.mp4"]),
+    ],
+)
+def test_videos_are_chosen_by_globs_or_by_several_names(
+    ledger: Ledger, video: str | tuple[str, ...], names: list[str]
+) -> None:
+    assert sorted({name for name, _ in ids(ledger, video=video)}) == names
+    assert choose(ledger, Choice(video)).all_count == len(ids(ledger, video=video))
+
+
+def test_a_glob_that_fits_no_video_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(OutputError, match=r"no video channel-two/\* 20\*"):
+        ids(ledger, video="channel-two/* 20*")
+
+
+@pytest.mark.parametrize("shift_s", [0.0, 0.1, 0.2, 0.25])
+def test_the_shown_times_are_those_at_which_an_appearance_is_found(tmp_path: Path, shift_s: float) -> None:
+    rows = [track(0, 3.0 + shift_s, 2.0, 0.9) | {"video_id": "id-a.mp4"}]
+    run = stored(tmp_path / "run", {"a.mp4": rows}, {"a.mp4": face_rows(0, times(3.0 + shift_s, 5.0 + shift_s))})
+    (shown,) = choose(run, Choice()).table.itertuples()
+    last_second = int(shown.until_s)
+    assert last_second == (5 if shift_s else 4)
+    for second in range(8):
+        found = ids(run, at=Span.parsed(f"0:{second:02}"))
+        assert bool(found) == (3 <= second <= last_second), second
+
+
+def test_a_track_dropped_by_hand_is_counted_again_by_a_command(ledger: Ledger) -> None:
+    (ledger.out / "corrections.csv").write_text("video,track,gender\na/film.mp4,3,not_a_face\n")
+    with pytest.raises(OutputError, match="dropped by hand") as caught:
+        choose(ledger, Choice("a/film.mp4", track_id=3))
+    assert caught.value.fix == f"facetally correct {ledger.out} a/film.mp4 3 --undo"

@@ -36,6 +36,13 @@ def test_anything_else_is_refused(text: str) -> None:
     assert "--at 1:23" in caught.value.fix
 
 
+@pytest.mark.parametrize("text", ["9:60", "1:60:00", "1:02:99", "1:20-1:99"])
+def test_a_clock_has_less_than_60_seconds_and_minutes(text: str) -> None:
+    with pytest.raises(OptionError, match="is not a time") as caught:
+        Span.parsed(text)
+    assert "below 60" in caught.value.fix
+
+
 def test_a_span_must_not_end_before_it_begins() -> None:
     with pytest.raises(OptionError, match="ends before it begins"):
         Span.parsed("1:40-1:20")

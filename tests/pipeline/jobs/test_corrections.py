@@ -27,6 +27,13 @@ def test_a_correction_says_what_it_changes_and_is_counted(out: Path) -> None:
     assert row.when and row.anchor and row.anchor.box == (200, 0, 240, 40)
 
 
+def test_a_folder_that_cannot_be_locked_is_an_error_in_words(out: Path) -> None:
+    (out / ".lock").unlink(missing_ok=True)
+    (out / ".lock").mkdir()
+    with pytest.raises(OutputError, match="cannot write to"):
+        correct_track(out, "a.mp4", 3, gender="woman")
+
+
 def test_an_appearance_that_is_no_face_is_said_not_to_count(out: Path) -> None:
     change = correct_track(out, id_of("sub/a.mp4"), 0, gender="not_a_face")
     assert str(change) == "0:00-0:10 in sub/a.mp4: male, mid -> not_a_face (not counted)"

@@ -42,6 +42,12 @@ def test_a_run_that_does_videos_again_keeps_their_corrections(out: Path, films: 
     assert facetally.tally(out).table["appearances"].sum() == before == 5
 
 
+def test_a_run_says_what_its_sums_count_by_hand(out: Path, films: Path) -> None:
+    notes = Notes()
+    facetally.run(films, out, progress=notes)
+    assert "the sums count 1 appearance dropped by hand" in notes.sentences
+
+
 def test_a_run_says_which_correction_it_could_not_keep(out: Path, films: Path) -> None:
     notes = Notes()
     (out / "corrections.csv").write_text(

@@ -170,12 +170,21 @@ def test_a_design_that_cannot_be_is_refused(
     assert caught.value.fix
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"schema_version": 1}', b"\xff\xfe"])
-def test_a_file_that_is_no_design_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    if content is not None:
-        (tmp_path / "design.json").write_bytes(content)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema_version": 1}', b"\xff\xfe"])
+def test_a_file_that_is_no_design_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "design.json").write_bytes(content)
     with pytest.raises(TruthError, match="not a sample design"):
         Design.read(tmp_path / "design.json")
+
+
+def test_a_design_is_missed_only_where_something_was_labelled(ledger: Ledger, tmp_path: Path) -> None:
+    with pytest.raises(TruthError, match="holds no labelled sample") as caught:
+        Design.read(tmp_path / "design.json", ledger)
+    assert f"facetally label {ledger.out} -o {tmp_path}" in caught.value.fix
+    (tmp_path / "journal.jsonl").touch()
+    with pytest.raises(TruthError, match="not a sample design") as caught:
+        Design.read(tmp_path / "design.json", ledger)
+    assert "restore it" in caught.value.fix
 
 
 def test_a_run_without_appearances_has_nothing_to_label(tmp_path: Path) -> None:

@@ -68,6 +68,13 @@ def test_a_folder_with_other_labels_is_refused(drawn_run: DrawnRun, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["people.csv"]
 
 
+def test_labels_are_not_written_among_the_results_of_a_run(drawn_run: DrawnRun) -> None:
+    before = sorted(drawn_run.out.iterdir())
+    with pytest.raises(TruthError, match="holds the results of a run"):
+        opened(drawn_run, drawn_run.out)
+    assert sorted(drawn_run.out.iterdir()) == before
+
+
 def test_a_journal_without_its_design_is_refused(drawn_run: DrawnRun, tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_text("{}\n")
     with pytest.raises(TruthError, match=r"restore|design\.json"):

@@ -82,9 +82,11 @@ def test_validate_decides_by_the_sample_and_shows_it(ledger: Ledger, tmp_path: P
     result = validate_run(ledger.out, tmp_path / "truth", report_folder=tmp_path / "report")
     assert sample is not None and result.figures["sample"] == sample
     assert (result.verdict, result.exit_code) == (sample["verdict"], sample["exit_code"])
+    women, quote = sample["by"]["female"]["share"], result.figures["share"]["female"]["quote"]
+    assert [quote[key] for key in ("share", "low", "high")] == [women[key] for key in ("share", "low", "high")]
     page = result.report_path.read_text()
     share, low, high = (percent(sample["recall"][key]) for key in ("share", "low", "high"))
-    assert f"| recall: of the people in view | {share} | {low} – {high} |" in page
+    assert f"| recall: of the faces in view | {share} | {low} – {high} |" in page
     assert f"of the run's {sample['appearances']} appearances, estimated from {sample['labelled']}" in page
 
 

@@ -152,6 +152,12 @@ def test_an_age_is_a_band_or_years(out: Path, word: str, meaning: str) -> None:
     assert corrected(out, f"{HEADER}a.mp4,0,,{word},,\n").rows[0].age_band == meaning
 
 
+@pytest.mark.parametrize("word", ["200", "420", "1000"])
+def test_no_person_is_200_years_old(out: Path, word: str) -> None:
+    with pytest.raises(OutputError, match="is not known"):
+        corrected(out, f"{HEADER}a.mp4,0,,{word},,\n")
+
+
 @pytest.mark.parametrize("name", ["sub/b.mp4", "b.mp4", r"sub\b.mp4", id_of("sub/b.mp4")])
 def test_a_video_goes_by_its_name_or_its_end_or_its_id(out: Path, name: str) -> None:
     assert list(corrected(out, f"{HEADER}{name},0,f,,,\n").found) == [(id_of("sub/b.mp4"), 0)]

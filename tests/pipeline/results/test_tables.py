@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,17 @@ def test_a_table_with_the_name_of_a_column_that_is_no_text_is_an_error(tmp_path:
     (tmp_path / "clip.parquet").write_bytes(content.replace(b"age_years", b"\x98ge_years"))
     with pytest.raises(OutputError):
         read_table(tmp_path / "clip.parquet", TRACKS)
+
+
+def test_a_changed_byte_of_a_value_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "clip.parquet"
+    write(path, [appearance(0)])
+    whole, content = read_table(path, TRACKS), path.read_bytes()
+    first = pq.read_metadata(path).row_group(0).column(0).dictionary_page_offset
+    for at in range(first, len(content) - 8 - int.from_bytes(content[-8:-4], "little")):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        with suppress(OutputError):
+            assert str(read_table(path, TRACKS).to_pydict()) == str(whole.to_pydict()), at
 
 
 def test_a_table_with_other_columns_is_an_error(tmp_path: Path) -> None:

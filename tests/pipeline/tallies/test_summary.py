@@ -139,6 +139,31 @@ def test_hidden_cells_are_empty_in_all_forms(out: Path, tmp_path: Path) -> None:
     assert sums.lines["women"].isna().tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize(("min_cell", "said"), [(3, "totals are complete"), (100, "some totals are hidden too")])
+def test_whether_totals_are_complete_is_said_as_it_is(out: Path, tmp_path: Path, min_cell: int, said: str) -> None:
+    groups = table(tmp_path, a="A", b="A", c="B", d="B")
+    assert tally_run(out, by="channel", videos_table=groups, min_cell=min_cell).hidden.endswith(said)
+
+
+def test_where_all_sums_of_groups_are_hidden_the_columns_are_numbers(out: Path, tmp_path: Path) -> None:
+    groups = table(tmp_path, a="A", b="A", c="B", d="B")
+    kinds = tally_run(out, by="channel", videos_table=groups, min_cell=100).lines.dtypes
+    assert set(kinds[1:-1].map(str)) <= {"float64", "int64"}
+
+
+@pytest.mark.parametrize("wrong", [{"min_cell": -1}, {"min_confidence": 3}, {"min_confidence": 0.2}])
+def test_arguments_out_of_range_are_refused(out: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(OptionError):
+        tally_run(out, **wrong)
+
+
+def test_a_correction_that_is_not_applied_is_named_with_its_run(out: Path, tmp_path: Path) -> None:
+    stored(tmp_path / "other", {"a.mp4": people(MAN)})
+    (tmp_path / "other" / "corrections.csv").write_text("video,track,gender\na.mp4,9,female\n")
+    notes = summary_of(out, tmp_path / "other").notes
+    assert any(note.startswith(f"{tmp_path / 'other'}: 1 correction is not applied") for note in notes)
+
+
 def test_the_json_says_how_it_was_made(out: Path) -> None:
     made = json.loads(as_json(summary_of(out, min_confidence=0.8)))["made"]
     assert made["folders"] == [str(out)]

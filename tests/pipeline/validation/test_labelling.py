@@ -169,3 +169,51 @@ def test_a_refusal_counts_people(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (
         "at least 5 women and 5 men who are labelled and found are needed, there are 2 and 1" in capsys.readouterr().out
     )
+
+
+def test_labels_of_excluded_videos_are_said_to_be_excluded_and_do_not_count(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = filled_in(draw_appearances(ledger, 42, 1), 42, "not_a_face")
+    ledger.store_names({}, [], exclude=["s00/*"], excluded={"id-s00_a.mp4": "s00/a.mp4"})
+    figures = validate_run(ledger, truth, ValidateOptions()).figures
+    assert (len(figures["unmatched"]["excluded"]), figures["unmatched"]["not_in_run"]) == (3, [])
+    print_validation(figures)
+    shown = capsys.readouterr().out
+    assert "39 of 39 labelled appearances show no face" in shown
+    assert "3 labelled people are not in the table above: their video is excluded from the run" in shown
+    assert "with --include-all" in shown
+
+
+@pytest.mark.parametrize(
+    ("labelled", "further", "advice"),
+    [
+        (20, 10, "label about 10 more appearances\n"),
+        (20, 14, "label about 14 more appearances; only 10 are left: draw more, of which the first 30 are the same: "),
+        (20, 14, "facetally truth template --run 'my out' --appearances 34 --seed 1 -o NEW\n"),
+        (20, 80, "--appearances 42 --seed 1 -o NEW\n"),
+        (30, 5, "; all that were drawn are labelled: draw more"),
+    ],
+)
+def test_no_more_appearances_are_asked_for_than_are_left(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str], labelled: int, further: int, advice: str
+) -> None:
+    print_validation(drawn(ledger, labelled) | {"exit_code": 3, "further_people": further}, "my out")
+    assert advice in capsys.readouterr().out
+
+
+def test_a_run_without_further_appearances_asks_for_no_other_draw(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_validation(drawn(ledger, 40, 42) | {"exit_code": 3, "further_people": 9})
+    assert "label about 9 more appearances; only 2 are left, and the run has no others\n" in capsys.readouterr().out
+
+
+def test_the_figure_to_quote_has_no_interval_with_few_sources(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few, _ = corpus(tmp_path / "few", {f"s{number % 2}/{number}.mp4": PEOPLE for number in range(14)})
+    print_validation(drawn(few, 42, 42))
+    assert "women (no interval: the labels are from 2 sources, it needs at least 5; " in capsys.readouterr().out
+    print_validation(drawn(ledger, 42, 42))
+    assert "women (95 % interval" in capsys.readouterr().out
