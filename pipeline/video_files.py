@@ -69,7 +69,7 @@ def _large_copy(path: Path) -> str:
 
 def is_results_folder(folder: Path) -> bool:
     """Whether a folder holds the results of a run."""
-    return (folder / "run.json").is_file() and (folder / "videos").is_dir()
+    return os.path.isfile(folder / "run.json") and os.path.isdir(folder / "videos")  # noqa: PTH112, PTH113 - no errors
 
 
 @dataclass

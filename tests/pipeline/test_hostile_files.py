@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("hypothesis")
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from labelled_world import CLASSIFIER, face_rows, stored, track_row
 from mutations import damaged_bytes, damaged_json
@@ -112,10 +112,13 @@ LISTS = st.sampled_from(
 
 @given(content=st.binary(max_size=60) | LISTS)
 def test_any_list_of_videos_gives_videos_or_an_error(tmp_path: Path, content: bytes) -> None:
+    assume(b"/" not in content and b".." not in content)  # else it might name the whole disk
     (tmp_path / "videos.txt").write_bytes(content)
-    with contextlib.chdir(tmp_path), pytest.raises(OptionError) as error:
-        find_inputs(["@videos.txt"])
-    assert_sound(error.value)
+    try:
+        with contextlib.chdir(tmp_path):
+            assert find_inputs(["@videos.txt"]).videos
+    except OptionError as error:
+        assert_sound(error)
 
 
 @given(

@@ -173,3 +173,11 @@ def test_run_status_and_dry_run_count_and_list_what_was_passed_over(folder: Path
         assert "22 no video: note00.txt, note01.txt" in shown.stdout
         assert "note19.txt, and 2 more" in shown.stdout
     assert "passed over: note21.txt: no video" in (tmp_path / "out" / "log.txt").read_text()
+
+
+def test_a_folder_that_must_not_be_looked_into_is_not_taken_for_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refused)
+    assert not video_files.is_results_folder(Path("somewhere"))
