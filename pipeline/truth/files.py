@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from facetally.csv_rows import read_rows, write_rows
 from facetally.errors import OutputError, TruthError
 from facetally.formatting import command
 from facetally.problems import Problems
-from facetally.truth.csv_rows import read_rows, write_rows
 from facetally.truth.label_rows import (
     BOX_COLUMNS,
     CLIP_COLUMNS,

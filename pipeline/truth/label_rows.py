@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
+from facetally.csv_rows import CsvRow
 from facetally.datasets.ages import looks_like_date, read_age
 from facetally.gender import attributes
 from facetally.gender.attributes import AGE_BANDS
 from facetally.problems import Problems
-from facetally.truth.csv_rows import CsvRow
 from facetally.truth.labels import FaceQuality, LabelledGender, LabelledPerson
 
 PEOPLE_COLUMNS = ("video", "person", "gender", "age_band", "face_quality", "note")

@@ -8,8 +8,8 @@ from itertools import pairwise, zip_longest
 from math import gcd
 from pathlib import Path
 
+from facetally.csv_rows import CsvRow
 from facetally.errors import TruthError
-from facetally.truth.csv_rows import CsvRow
 from facetally.truth.label_rows import GENDER_WORDS, years_as_bands
 
 Box = tuple[float, float, float, float]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from facetally.csv_rows import CsvRow
 from facetally.errors import TruthError
-from facetally.truth.csv_rows import CsvRow
 from facetally.truth.formats.annotations import (
     BOX,
     MAX_FRAMES,

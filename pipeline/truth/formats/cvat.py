@@ -11,8 +11,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from facetally.csv_rows import CsvRow, read_bytes
 from facetally.errors import TruthError
-from facetally.truth.csv_rows import CsvRow, read_bytes
 from facetally.truth.formats.annotations import (
     BOX,
     Keyframe,

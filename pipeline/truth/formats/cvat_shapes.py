@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from xml.etree import ElementTree
 
-from facetally.truth.csv_rows import CsvRow
+from facetally.csv_rows import CsvRow
 from facetally.truth.formats.annotations import Box
 
 NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from facetally.csv_rows import CsvRow, read_rows
 from facetally.errors import OptionError, TruthError
 from facetally.inputs import InputVideo
-from facetally.truth.csv_rows import CsvRow, read_rows
 from facetally.truth.files import BOXES_FILE, CLIPS_FILE, PEOPLE_FILE, hint_row, write_tables
 from facetally.truth.formats.annotations import LabelledVideo
 from facetally.truth.formats.coco import read_coco

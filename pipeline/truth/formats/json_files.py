@@ -6,9 +6,9 @@ from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
+from facetally.csv_rows import read_text
 from facetally.errors import TruthError
 from facetally.files import parsed_json
-from facetally.truth.csv_rows import read_text
 
 Json = dict[str, Any]
 LAYOUT_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)

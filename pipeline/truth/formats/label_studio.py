@@ -15,8 +15,8 @@ from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from facetally.csv_rows import CsvRow
 from facetally.errors import TruthError
-from facetally.truth.csv_rows import CsvRow
 from facetally.truth.formats.annotations import (
     Keyframe,
     LabelledTrack,

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from pathlib import Path
 
+from facetally.csv_rows import CsvRow, read_text
 from facetally.errors import TruthError
-from facetally.truth.csv_rows import CsvRow, read_text
 from facetally.truth.formats.annotations import (
     Keyframe,
     LabelledTrack,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import zip_longest
 from math import ceil, radians
 
+from facetally.csv_rows import CsvRow
 from facetally.errors import TruthError
-from facetally.truth.csv_rows import CsvRow
 from facetally.truth.files import TIME_DECIMALS
 from facetally.truth.formats.annotations import Box, Keyframe, LabelledTrack, LabelledVideo
 from facetally.truth.formats.timeline import Timeline

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from facetally.csv_rows import CsvRow
 from facetally.errors import TruthError
-from facetally.truth.csv_rows import CsvRow
 from facetally.truth.formats.annotations import (
     ATTRIBUTES,
     BOX,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from drawn_world import encoded, filmed, one_person
 
+from facetally.csv_rows import CsvRow
 from facetally.errors import VideoError
-from facetally.truth.csv_rows import CsvRow
 from facetally.truth.formats.annotations import Keyframe, LabelledTrack, LabelledVideo
 from facetally.truth.formats.timeline import Timeline, timeline_by_fps, timeline_of
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from facetally.csv_rows import MAX_SHOWN, CsvRow, read_rows, write_rows
 from facetally.errors import TruthError
-from facetally.truth.csv_rows import MAX_SHOWN, CsvRow, read_rows, write_rows
 
 TABLE = "video,person,gender\na.mp4,Zoë,female\n"
 ROW = {"video": "a.mp4", "person": "Zoë", "gender": "female"}
