@@ -6,14 +6,15 @@ import math
 import os
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 FORGING = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 
 
-def percent(share: float) -> str:
-    """0.4567 -> "45.7 %"; an en dash for NaN."""
-    return "–" if math.isnan(share) else f"{share:.1%}".replace("%", " %")
+def percent(share: float | None) -> str:
+    """0.4567 -> "45.7 %"; an en dash for NaN and None."""
+    return "–" if share is None or math.isnan(share) else f"{share:.1%}".replace("%", " %")
 
 
 def clock(seconds: float) -> str:
@@ -36,6 +37,12 @@ def counted(count: int, noun: str) -> str:
     """3, "video" -> "3 videos"; 1, "video" -> "1 video"; 1500, "person" -> "1,500 people"."""
     plural = "people" if noun == "person" else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
+
+
+def listed(names: Iterable[object], most: int) -> str:
+    """The first names, and how many more there are: "a, b and 3 more"."""
+    names = list(names)
+    return ", ".join(map(str, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def command(*words: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from facetally.batch.plan import Plan
-from facetally.formatting import command, counted
+from facetally.formatting import command, counted, listed
 from facetally.results.newest_run import is_excluded
 
 LISTED = 5
@@ -22,14 +22,15 @@ def notices(plan: Plan, *, prune: bool = False) -> Iterator[str]:
     if plan.replaced:
         yield f"{counted(len(plan.replaced), 'finished video')} made with other options or weights: processed again"
     if changed := [row.video for row in plan.changed]:
-        yield f"{counted(len(changed), 'file')} changed since the last run: processed again: {listed(changed)}"
+        yield f"{counted(len(changed), 'file')} changed since the last run: processed again: {listed(changed, LISTED)}"
     if damaged := [damage.video for damage in [*plan.damaged, *plan.newer]]:
-        yield f"results of {counted(len(damaged), 'video')} cannot be used: processed again: {listed(damaged)}"
+        yield f"results of {counted(len(damaged), 'video')} cannot be used: processed again: {listed(damaged, LISTED)}"
     if plan.unreadable:
         names = [row.video for row in plan.unreadable]
-        yield f"{counted(len(names), 'file')} cannot be read now; the results are kept: {listed(names)}"
+        yield f"{counted(len(names), 'file')} cannot be read now; the results are kept: {listed(names, LISTED)}"
     if failed := [row.video for row in plan.done if row.status == "failed"]:
-        yield f"{counted(len(failed), 'video')} failed before, not tried again (--retry-failed does): {listed(failed)}"
+        named = listed(failed, LISTED)
+        yield f"{counted(len(failed), 'video')} failed before, not tried again (--retry-failed does): {named}"
     if plan.gone:
         yield gone_sentence(list(plan.gone.values()), is_pruned=prune)
     if plan.mixed and not prune:
@@ -42,7 +43,7 @@ def gone_sentence(names: Collection[str], *, is_pruned: bool = False) -> str:
     """About the videos with results that are not among the inputs."""
     still = f"still counted (--prune removes {'it' if len(names) == 1 else 'them'})"
     fate = "will be removed" if is_pruned else still
-    return f"{counted(len(names), 'video')} with results, but not among the inputs: {fate}: {listed(names)}"
+    return f"{counted(len(names), 'video')} with results, but not among the inputs: {fate}: {listed(names, LISTED)}"
 
 
 def exclusion_sentences(patterns: Collection[str], excluded: Iterable[str]) -> Iterator[str]:
@@ -56,13 +57,7 @@ def exclusion_sentences(patterns: Collection[str], excluded: Iterable[str]) -> I
     if names:
         flags = command(*(word for pattern in patterns for word in ("--exclude", pattern)))
         what = f"{counted(len(names), 'video')} excluded from all sums by {flags}"
-        yield f"{what} (--include-all takes {'it' if len(names) == 1 else 'them'} back): {listed(names)}"
+        yield f"{what} (--include-all takes {'it' if len(names) == 1 else 'them'} back): {listed(names, LISTED)}"
     for pattern in patterns:
         if not any(is_excluded([pattern], name) for name in names):
             yield f"{command('--exclude', pattern)} fits no video"
-
-
-def listed(names: Iterable[str]) -> str:
-    """The first names, and how many more there are."""
-    names = list(names)
-    return ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")

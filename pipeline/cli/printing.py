@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,9 +14,8 @@ PLAIN_WIDTH = 120
 
 
 def add_ratio(table: Table, label: str, figures: Figures) -> None:
-    accuracy = percent(math.nan if figures["accuracy"] is None else figures["accuracy"])
     interval = f"{percent(figures['low'])} – {percent(figures['high'])}"
-    table.add_row(escape(label), str(figures["right"]), str(figures["count"]), accuracy, interval)
+    table.add_row(escape(label), str(figures["right"]), str(figures["count"]), percent(figures["accuracy"]), interval)
 
 
 def console() -> Console:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import click
@@ -55,8 +54,8 @@ def _print_shares(figures: Figures, first: str, second: str) -> None:
     table.columns[0].overflow = "fold"
     for name, shares in zip((first, second), figures["shares"].values(), strict=True):
         counts = (f"{shares[key]:,}" for key in ("appearances", "female", "male", "unknown"))
-        by_time = clock(shares["screen_time_s"]), _percent(shares["screen_time_share"])
-        table.add_row(escape(name), *counts, _percent(shares["share"]), *by_time)
+        by_time = clock(shares["screen_time_s"]), percent(shares["screen_time_share"])
+        table.add_row(escape(name), *counts, percent(shares["share"]), *by_time)
     console().print(table)
 
 
@@ -85,7 +84,3 @@ def _listed(values: Sequence[Figures]) -> Sequence[Figures]:
 def _prediction(appearance: Figures, run: str) -> str:
     gender, female_prob = appearance[run], appearance[f"{run}_female_prob"]
     return "not there" if gender is None else f"{gender} ({percent(female_prob)} female)"
-
-
-def _percent(share: float | None) -> str:
-    return percent(math.nan if share is None else share)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from facetally.cli.printing import add_ratio, console
 from facetally.formatting import command, counted, percent, printable
 from facetally.quantification.run_shares import METHODS
 from facetally.truth.check.checkup import Checkup
-from facetally.truth.labels import people_count
 from facetally.validation.metrics import Figures
 from facetally.validation.unmatched import Reason, sentences
 
@@ -35,10 +33,10 @@ def print_validation(figures: Figures, out: Path | str = "OUT") -> None:
     print_unmatched(sentences(figures["unmatched"], out))
     if sample := figures.get("sample"):
         at = sample["accuracy"]
-        share = percent(math.nan if at["share"] is None else at["share"])
         click.echo(
             f"All {sample['appearances']} appearances of the run, from {sample['labelled']} labelled at random: "
-            f"accuracy {share}, 95 % interval {percent(at['low'])} – {percent(at['high'])} however often one looks"
+            f"accuracy {percent(at['share'])}, 95 % interval {percent(at['low'])} – {percent(at['high'])} "
+            "however often one looks"
         )
     click.echo(f"Target {percent(figures['target'])}: {figures['verdict']}{_advice(figures, out)}")
 
@@ -67,14 +65,14 @@ def print_check(checkup: Checkup, unmatched: Mapping[Reason, Sequence[str]], out
     ):
         click.echo(note, err=True)
     left_out = sum(map(len, unmatched.values()))
-    people, videos = people_count(len(truth.everybody)), counted(len(truth.people), "video")
-    more = f", {people_count(left_out)} who cannot be matched" if left_out else ""
+    people, videos = counted(len(truth.everybody), "person"), counted(len(truth.people), "video")
+    more = f", {counted(left_out, 'person')} who cannot be matched" if left_out else ""
     click.echo(f"{people} in {videos}, {counted(len(checkup.findings), 'finding')}{more}", err=True)
 
 
 def labelled_so_far(labelled: int, of: int, is_drawn: bool) -> str:
     """How far the labelling is; empty where every gender is filled in."""
-    what = counted(of, "appearance") if is_drawn else people_count(of)
+    what = counted(of, "appearance" if is_drawn else "person")
     return "" if labelled == of else f"{labelled} of {what} labelled so far; the others do not count yet"
 
 
@@ -105,7 +103,7 @@ def _labelling(figures: Figures) -> Iterable[str]:
     labelling, is_drawn = figures["labelling"], _is_drawn(figures)
     if is_drawn:
         recall = figures.get("sample", {}).get("recall")
-        in_view = f"recall of faces in view {_percent(recall['share'])}" if recall else ""
+        in_view = f"recall of faces in view {percent(recall['share'])}" if recall else ""
         missed = in_view or "they cannot say whom the run missed"
         yield f"The labels are of appearances drawn at random from {labelling['drawn_from']}; {missed}"
         no_face, of = figures["tracks"]["on_no_face"], counted(labelling["labelled_in_run"], "labelled appearance")
@@ -129,7 +127,7 @@ def _compared(figures: Figures) -> Iterable[str]:
         return
     for name, unit in UNIT_NAMES.items():
         women = figures[name]["female"]
-        predicted, true = (_percent(women[key]) for key in ("raw", "true"))
+        predicted, true = (percent(women[key]) for key in ("raw", "true"))
         whole = counted(labelling["videos_compared"], "wholly labelled video")
         over = f" (of {whole})" if _is_part(figures) else ""
         yield f"Share of women by {unit}: predicted {predicted}, labelled {true}{_matchable(figures, name)}{over}"
@@ -171,11 +169,7 @@ def _matchable(figures: Figures, name: str) -> str:
     """The labelled share of the people to whom tracks can be given, where these are not all."""
     if not figures["truth"]["left_out"]:
         return ""
-    return f" (people who can be matched: {_percent(figures[name]['female']['matchable'])})"
-
-
-def _percent(share: float | None) -> str:
-    return percent(math.nan if share is None else share)
+    return f" (people who can be matched: {percent(figures[name]['female']['matchable'])})"
 
 
 def _advice(figures: Figures, out: Path | str) -> str:

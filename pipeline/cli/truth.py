@@ -205,15 +205,14 @@ def truth_import(
     from facetally.inputs import find_videos
     from facetally.truth.files import write_truth
     from facetally.truth.formats.importer import import_truth
-    from facetally.truth.labels import people_count
 
     found = find_videos(videos) if videos else ()
     imported = import_truth(files, format_name, found, fps=fps, video=video, attributes=attributes, labels=labels)
     write_truth(imported.truth, out)
     for note in imported.notes:
         click.echo(f"Note: {note}")
-    people, videos_count = people_count(len(imported.truth.everybody)), counted(len(imported.truth.people), "video")
-    click.echo(f"{people} in {videos_count}: {out}")
+    people = counted(len(imported.truth.everybody), "person")
+    click.echo(f"{people} in {counted(len(imported.truth.people), 'video')}: {out}")
 
 
 @truth.command("check")

@@ -12,7 +12,7 @@ from typing import Literal
 import pandas as pd
 
 from facetally.errors import OptionError, OutputError
-from facetally.formatting import command
+from facetally.formatting import command, listed
 from facetally.jobs.arguments import PathLike
 from facetally.results.corrections import read_corrections, resolved
 from facetally.results.corrections_file import (
@@ -176,14 +176,10 @@ def _counted_as(track: pd.Series, correction: TrackCorrection | None) -> str:
 
 
 def _no_such_track(ledger: Ledger, wanted: TrackCorrection, tracks: pd.DataFrame) -> OutputError:
-    shown = [
-        f"{row.track_id} ({Anchor(row.first_s, row.last_s).text} {row.gender})"
-        for row in tracks.head(MAX_LISTED).itertuples()
-    ]
-    more = f" and {len(tracks) - MAX_LISTED} more" if len(tracks) > MAX_LISTED else ""
-    listed = ", ".join(shown) + more if shown else "none"
+    shown = (f"{row.track_id} ({Anchor(row.first_s, row.last_s).text} {row.gender})" for row in tracks.itertuples())
+    those = listed(shown, MAX_LISTED) or "none"
     return OutputError(
-        f"{wanted.video} has no appearance {wanted.track_id}; it has {listed}",
+        f"{wanted.video} has no appearance {wanted.track_id}; it has {those}",
         fix=f"give one of these numbers; to see them: {command('facetally', 'show', ledger.out, wanted.video)}",
     )
 

@@ -10,7 +10,7 @@ from typing import get_args
 import pandas as pd
 
 from facetally.errors import OptionError
-from facetally.formatting import command
+from facetally.formatting import command, listed
 from facetally.gender.attributes import AGE_BANDS
 from facetally.inspection.appearances import Choice, Chosen, Order, choose
 from facetally.inspection.cells import OnVideo, cells_of
@@ -146,12 +146,7 @@ def _listed(ledger: Ledger, chosen: Chosen, finder: VideoFinder, at: Span | None
         if path is None:
             by_reason.setdefault(why, []).append(chosen.rows[video_id].video)
     moved = f"if it was moved: {command('facetally', 'show', ledger.out, '--videos', 'FOLDER')}"
-    problems = [f"{why}: {_named(names)}; {moved}" for why, names in by_reason.items()]
+    problems = [f"{why}: {listed(names, MAX_NAMED)}; {moved}" for why, names in by_reason.items()]
     jumping = [chosen.rows[video_id].video for video_id in places if chosen.rows[video_id].clock_jump_count]
-    jumps = [f"the clock jumps in {_named(jumping)}: players may show other times there"] if jumping else []
+    jumps = [f"the clock jumps in {listed(jumping, MAX_NAMED)}: players may show other times there"] if jumping else []
     return Shown(chosen.table, chosen.count, chosen.all_count, tuple(play), (*chosen.notes, *jumps, *problems))
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more

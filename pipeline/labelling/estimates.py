@@ -28,7 +28,7 @@ from facetally.labelling.design import Design
 from facetally.labelling.labels import Labels, TrackKey
 from facetally.labelling.moments import found_tracks
 from facetally.labelling.progress import Standing, TrackOutcome, labelled_prefix, sample_of, standing, track_outcome
-from facetally.quantification.intervals import OF_A_SHARE, Floats, Interval, clustered_interval
+from facetally.quantification.intervals import OF_A_SHARE, Floats, Interval, clustered_interval, rounded
 from facetally.quantification.run_shares import UNITS, Unit
 from facetally.quantification.sampling_estimates import Estimate, Predicted, Sample, product_estimate
 from facetally.results.ledger import Ledger
@@ -69,13 +69,14 @@ class LabelledSample:
     """All appearances of the run: columns female_prob and screen_time_s."""
 
 
-def track_outcomes(ledger: Ledger, design: Design, labels: Labels) -> dict[TrackKey, TrackOutcome]:
+def track_outcomes(run: pd.DataFrame, design: Design, labels: Labels) -> dict[TrackKey, TrackOutcome]:
     """The labels of the drawn appearances against their predictions: what `standing` takes.
 
-    Raises:
-        OutputError: a damaged run.
+    Args:
+        run: as from `run_table`.
+        design, labels: as for `sample_estimates`.
     """
-    probs = _run_table(ledger).set_index(["video_id", "track_id"])["female_prob"]
+    probs = run.set_index(["video_id", "track_id"])["female_prob"]
     return {
         track.key: track_outcome(labels.tracks.get(track.key), float(probs.loc[track.key])) for track in design.tracks
     }
@@ -121,7 +122,7 @@ def sample_figures(estimates: SampleEstimates, design: Design) -> dict[str, Any]
         "labelled": at.labelled,
         "verdict": at.word,
         "further_appearances": at.further,
-        "accuracy": {"share": _rounded(at.accuracy), "low": _rounded(at.low), "high": _rounded(at.high)},
+        "accuracy": {"share": rounded(at.accuracy), "low": rounded(at.low), "high": rounded(at.high)},
         "by": {
             name: {UNITS[unit]: _figures(estimate) for unit, estimate in by_unit.items()}
             for name, by_unit in (
@@ -137,8 +138,8 @@ def sample_figures(estimates: SampleEstimates, design: Design) -> dict[str, Any]
 
 
 def _labelled_sample(ledger: Ledger, design: Design, labels: Labels) -> LabelledSample:
-    run = _run_table(ledger)
-    outcomes = labelled_prefix(design, track_outcomes(ledger, design, labels))
+    run = run_table(ledger)
+    outcomes = labelled_prefix(design, track_outcomes(run, design, labels))
     keys = [track.key for track in design.tracks[: len(outcomes)]]
     own = run.set_index(["video_id", "track_id"]).loc[keys] if keys else run.iloc[:0]
     return LabelledSample(
@@ -150,7 +151,12 @@ def _labelled_sample(ledger: Ledger, design: Design, labels: Labels) -> Labelled
     )
 
 
-def _run_table(ledger: Ledger) -> pd.DataFrame:
+def run_table(ledger: Ledger) -> pd.DataFrame:
+    """All appearances of a run: columns video_id, track_id, female_prob and screen_time_s.
+
+    Raises:
+        OutputError: a damaged run.
+    """
     columns = ["video_id", "track_id", "female_prob", "screen_time_s"]
     rows = [row for row in ledger.rows() if row.status != "failed"]
     parts = [read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()[columns] for row in rows]
@@ -206,12 +212,8 @@ def _recall(ledger: Ledger, design: Design, labels: Labels) -> Estimate:
 def _figures(estimate: Estimate) -> dict[str, Any]:
     interval: Interval = estimate.interval
     return {
-        "share": _rounded(estimate.share),
-        "low": _rounded(interval.low),
-        "high": _rounded(interval.high),
+        "share": rounded(estimate.share),
+        "low": rounded(interval.low),
+        "high": rounded(interval.high),
         "cases": estimate.cases,
     }
-
-
-def _rounded(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 4)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from facetally.labelling.journal import Entry, ItemKey, Journal
+from facetally.labelling.journal import Entry, ItemKey
 from facetally.labelling.labels import (
     Labels,
     MissedFace,
@@ -178,14 +177,3 @@ class Record:
             return self.moment_label(judge, key, settling=True)
         labels = (self.moment_label(name, key, settling=False) for name in self.annotators)
         return next((label for label in labels if label), None)
-
-
-def read_labels(folder: Path) -> Labels:
-    """The labels of all annotators of a truth folder, from its journal; none where there is no journal.
-
-    Raises:
-        OutputError: the journal cannot be read.
-    """
-    record = Record()
-    record.add(Journal(folder).read_new())
-    return record.labels()

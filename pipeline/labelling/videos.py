@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facetally.batch.content import sha256_of_first
 from facetally.errors import VideoError
+from facetally.formatting import listed
 from facetally.inputs import InputVideo, find_videos
 from facetally.results.ledger import VideoRow
 
@@ -64,8 +65,7 @@ def _same_content(row: VideoRow, same_name: InputVideo | None, same_size: Sequen
 
 
 def _not_found(missing: Sequence[VideoRow], by_name: dict[str, InputVideo], was_searched: bool) -> VideoError:
-    names = ", ".join(row.video for row in missing[:SHOWN])
-    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    names = listed((row.video for row in missing), SHOWN)
     if changed := [row.video for row in missing if row.video in by_name]:
         return VideoError(
             f"{changed[0]} is not the file that was run: its content differs",
@@ -75,6 +75,6 @@ def _not_found(missing: Sequence[VideoRow], by_name: dict[str, InputVideo], was_
     stored = "not where the run read " + ("it" if is_one else "them")
     where = "not found in --videos, by name or by content" if was_searched else stored
     return VideoError(
-        f"{'a video of the run is' if is_one else 'videos of the run are'} {where}: {names}{more}",
+        f"{'a video of the run is' if is_one else 'videos of the run are'} {where}: {names}",
         fix="give the folder in which the videos are now with --videos; they may have other names",
     )

@@ -195,3 +195,8 @@ def freedom_of(left_out: Floats) -> float:
     if variance <= 1e-12 * squares.sum() ** 2:
         return most
     return float(min(max(2 * squares.sum() ** 2 / variance, MIN_FREEDOM), most))
+
+
+def rounded(value: float) -> float | None:
+    """As stored: four decimals; None for NaN."""
+    return None if math.isnan(value) else round(value, 4)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from facetally.errors import OutputError
+from facetally.formatting import listed
 from facetally.problems import Problems
 from facetally.results.corrections_file import FILE_NAME, TrackCorrection, read_correction_rows
 from facetally.results.ledger import Ledger
@@ -88,10 +89,9 @@ class Corrections:
         """A sentence that names the corrections of which the appearance is not in the run; empty if there are none."""
         if not self.lost:
             return ""
-        named = ", ".join(row.described() for row in self.lost[:MAX_NAMED])
-        more = f" and {len(self.lost) - MAX_NAMED} more" if len(self.lost) > MAX_NAMED else ""
+        named = listed((row.described() for row in self.lost), MAX_NAMED)
         count = "1 correction is" if len(self.lost) == 1 else f"{len(self.lost)} corrections are"
-        return f"{count} not applied, since the run has no such appearance: {named}{more}"
+        return f"{count} not applied, since the run has no such appearance: {named}"
 
     def _positions(self, tracks: pd.DataFrame) -> dict[int, TrackCorrection]:
         """The corrected rows of the table by their positions."""

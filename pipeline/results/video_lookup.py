@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from facetally.errors import OutputError
-from facetally.formatting import command
+from facetally.formatting import command, listed
 from facetally.inputs import InputVideo
 from facetally.results.ledger import Ledger
 
@@ -52,7 +52,7 @@ class VideoLookup:
         ids = [video_id for video_id, name in self.names.items() if name == written]
         ids = ids or [video_id for video_id, name in self.names.items() if name.endswith(f"/{written}")]
         if len(ids) > 1:
-            fitting = _listed(sorted(self.names[video_id] for video_id in ids))
+            fitting = listed(sorted(self.names[video_id] for video_id in ids), MAX_NAMED)
             raise OutputError(f"{written} may be {fitting}", fix="write more of its path")
         return ids[0] if ids else None
 
@@ -66,7 +66,7 @@ class VideoLookup:
             return video_id
         fitting = {name: i for i, name in self.names.items() if written.casefold() in name.casefold()}
         if len(fitting) > 1:
-            shown = _listed(sorted(fitting))
+            shown = listed(sorted(fitting), MAX_NAMED)
             raise OutputError(
                 f"{written} is in the names of {len(fitting)} videos: {shown}", fix="write more of the name"
             )
@@ -93,11 +93,11 @@ class VideoLookup:
         if (video_id := self.find(written)) is None:
             names = self.names.values()
             near = get_close_matches(written, names) or [name for name in names if written in name]
-            listed = command("facetally", "tally", self._ledger.out, "--by", "video")
+            listing = command("facetally", "tally", self._ledger.out, "--by", "video")
+            similar, every = listed(near, MAX_NAMED), listed(sorted(names), MAX_NAMED) or "none"
             raise OutputError(
-                f"{self._ledger.out} has no video {written}; "
-                + (f"similar: {_listed(near)}" if near else f"it has {_listed(sorted(names)) or 'none'}"),
-                fix=f"give one of the names that this lists: {listed}",
+                f"{self._ledger.out} has no video {written}; " + (f"similar: {similar}" if near else f"it has {every}"),
+                fix=f"give one of the names that this lists: {listing}",
             )
         return video_id
 
@@ -110,8 +110,3 @@ def _stored_name(ledger: Ledger, video_id: str) -> str:
 def _fits(name: str, glob: str) -> bool:
     """Whether a glob fits a name, or its end from a folder on."""
     return fnmatchcase(name, glob) or fnmatchcase(name, f"*/{glob}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")

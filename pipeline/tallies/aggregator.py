@@ -77,23 +77,14 @@ def tally_videos(
     return in_order(tallies, ["place", "bin_start_s", "gender", "age_band"])[TALLIES.names]
 
 
-def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.DataFrame:
-    """One video's tally: an appearance counts in the bin where it begins, screen time in the bin where it passes.
-
-    Args:
-        faces, tracks: rows of the tables of these names.
-        bin_s: length of a time bin in seconds; the first begins at 0.
-    """
-    return tally_tracks(tracks, lambda _: faces, bin_s).drop(columns="video_id")
-
-
 def tally_tracks(
     tracks: pd.DataFrame,
     faces_of: Callable[[Sequence[str]], pd.DataFrame],
     bin_s: float,
     starts_s: Mapping[str, float] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """The tally of the tracks of some videos. Faces are read only of videos with a track that crosses a bin's border.
+    """The tally of the tracks of some videos: an appearance counts in the bin where it begins, screen time in the bin
+    where it passes. Faces are read only of videos with a track that crosses a bin's border.
 
     Args:
         tracks: with the columns `TRACK_COLUMNS`.

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from facetally.errors import OptionError
-from facetally.formatting import clock, counted
+from facetally.formatting import clock, counted, listed
 from facetally.tallies.air_time import AirTime, ClockPattern
 from facetally.tallies.grouping_names import BY_CLOCK, FIXED, PLAIN
-from facetally.tallies.videos_table import AIRTIME, VideosTable, listed, read_videos_table
+from facetally.tallies.videos_table import AIRTIME, MAX_NAMED, VideosTable, read_videos_table
 
 HOUR_S, DAY_S = 3600.0, 86400.0
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -177,7 +177,7 @@ def groups_of(options: GroupOptions, videos: Sequence[Video]) -> Groups:
     notes = list(table.notes) if table else []
     without = [name for name in names if name not in air_times]
     if groups.is_by_clock and without:
-        notes.append(f"no time on air is known of {counted(len(without), 'video')}: {listed(without)}")
+        notes.append(f"no time on air is known of {counted(len(without), 'video')}: {listed(without, MAX_NAMED)}")
     return Groups(options, tuple(videos), table, air_times, tuple(notes))
 
 
@@ -202,8 +202,7 @@ def _check_clock(options: GroupOptions, air_times: Mapping[str, AirTime]) -> Non
     dates_only = [name for name, time in air_times.items() if not time.has_time]
     if options.key in ("hour", "time") and dates_only:
         raise OptionError(
-            f"--by {options.key} needs a time of day, and only the date is known of {dates_only[0]}"
-            + (f" and {len(dates_only) - 1} more" if len(dates_only) > 1 else ""),
+            f"--by {options.key} needs a time of day, and only the date is known of {listed(dates_only, 1)}",
             fix=f"add the time to {AIRTIME} (2026-03-01 19:50) or to --clock ('%Y-%m-%d %H%M')",
         )
 

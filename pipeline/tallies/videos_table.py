@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facetally.csv_rows import CsvRow, read_rows
 from facetally.errors import OptionError, PipelineError
-from facetally.formatting import counted, one_line
+from facetally.formatting import counted, listed, one_line
 from facetally.problems import Problems
 from facetally.tallies.air_time import AirTime, parse_air_time
 from facetally.truth.video_names import matched_names
@@ -60,9 +60,10 @@ def read_videos_table(path: Path, videos: Sequence[str]) -> VideosTable:
     matched = _matched(lines, videos, problems)
     problems.raise_any()
     if not matched:
-        shown = "other names" if path.is_symlink() else listed(lines)
+        shown = "other names" if path.is_symlink() else listed(lines, MAX_NAMED) or "nothing"
         raise OptionError(
-            f"{path}: no line is of a video of the run; the table has {shown}, the run has {listed(videos)}",
+            f"{path}: no line is of a video of the run; the table has {shown}, "
+            f"the run has {listed(videos, MAX_NAMED) or 'nothing'}",
             fix="write the names of the video files in the column video",
         )
     columns = tuple(name for name in (rows[0].values if rows else {}) if name and name != VIDEO)
@@ -118,16 +119,9 @@ def _fits(name: str, video: str) -> bool:
 def _notes(path: Path, lines: Mapping[str, CsvRow], matched: Mapping[str, str], videos: Sequence[str]) -> Iterable[str]:
     without_video = [f"line {row.line} ({name})" for name, row in lines.items() if name not in matched]
     if without_video:
-        yield f"{path}: no video of the run fits {listed(without_video)}"
+        yield f"{path}: no video of the run fits {listed(without_video, MAX_NAMED)}"
     with_line = set(matched.values())
     without_line = [video for video in videos if video not in with_line]
     if without_line:
         count = counted(len(without_line), "video")
-        yield f"{path} has no line for {count}: {listed(without_line)}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """The first names, and how many more there are."""
-    names = list(names)
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return (", ".join(names[:MAX_NAMED]) or "nothing") + more
+        yield f"{path} has no line for {count}: {listed(without_line, MAX_NAMED)}"

@@ -211,11 +211,6 @@ class Truth:
         return folder_sources(self.people)
 
 
-def people_count(count: int) -> str:
-    """ "1 person", "3 people"."""
-    return "1 person" if count == 1 else f"{count:,} people"
-
-
 def folder_sources(videos: Iterable[str]) -> dict[str, str]:
     """The source of each video where only names are known: its folder; without several folders, the video itself."""
     folders = {video: PurePosixPath(video).parent.as_posix() for video in videos}

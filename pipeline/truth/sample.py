@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ SAMPLE_FILE = "sample.json"
 SCHEMA_VERSION = 1
 BOX_STEP_S = 1.0
 """Between two boxes of a drawn appearance: enough to find its track again in any run."""
+KEPT_VIDEOS = 64
+"""Videos of which the faces are kept in memory while a sample is drawn."""
 READ_ERRORS = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
 """What a file with another layout leads to."""
 
@@ -73,9 +76,11 @@ def _drawn_truth(
     people: dict[str, list[LabelledPerson]] = {}
     boxes: dict[str, list[BoxRow]] = {}
     drawn = []
+    faces_of = lru_cache(KEPT_VIDEOS)(partial(_faces, ledger))  # the draw visits a video once for each appearance
     for number, (video_id, track_id) in enumerate(keys, 1):
         video, person = rows[video_id].video, str(number)
-        faces = _faces(ledger, video_id, track_id)
+        faces = faces_of(video_id)
+        faces = faces[faces["track_id"] == track_id].sort_values("time_s", kind="stable")
         start_s, end_s = float(faces["time_s"].iloc[0]), float((faces["time_s"] + faces["duration_s"]).iloc[-1])
         interval_s = (round(start_s, 4), round(end_s, 4))
         label = LabelledPerson(video, person, "unsure", intervals_s=(interval_s,), is_labelled=False)
@@ -95,9 +100,8 @@ def _tracks(ledger: Ledger, video_id: str) -> pd.DataFrame:
     return read_table(ledger.path("tracks", video_id), TRACKS).to_pandas()
 
 
-def _faces(ledger: Ledger, video_id: str, track_id: int) -> pd.DataFrame:
-    faces = read_table(ledger.path("faces", video_id), FACES).to_pandas()
-    return faces[faces["track_id"] == track_id].sort_values("time_s", kind="stable")
+def _faces(ledger: Ledger, video_id: str) -> pd.DataFrame:
+    return read_table(ledger.path("faces", video_id), FACES).to_pandas()
 
 
 def _box_rows(person: str, faces: pd.DataFrame) -> Iterable[BoxRow]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
 from facetally.errors import TruthError
+from facetally.formatting import listed
 
 SHOWN = 3
 """The most names of each side that an error lists."""
@@ -32,7 +33,8 @@ def matched_names(truth_names: Iterable[str], run_names: Iterable[str]) -> dict[
         matched |= _matched_by_ends(truth_left, run_left, parts_of)
     if not matched:
         raise TruthError(
-            f"no video is in both: the labels are of {_listed(truth_left)}, the videos are {_listed(run_left)}",
+            f"no video is in both: the labels are of {listed(sorted(truth_left), SHOWN)}, "
+            f"the videos are {listed(sorted(run_left), SHOWN)}",
             fix="give the videos that were labelled, or write the names of their files in the column video",
         )
     return matched
@@ -81,8 +83,3 @@ def _parts(name: str) -> tuple[str, ...]:
 def _parts_without_suffix(name: str) -> tuple[str, ...]:
     path = PurePosixPath(name)
     return (*path.parent.parts, path.stem)
-
-
-def _listed(names: Collection[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(sorted(names)[:SHOWN]) + more

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from facetally.errors import TruthError
-from facetally.quantification.intervals import Floats, bootstrapped
+from facetally.quantification.intervals import Floats, bootstrapped, rounded
 from facetally.results.ledger import Ledger
 from facetally.truth.labels import Truth
 from facetally.truth.video_names import matched_names
 from facetally.validation.labelling import started
-from facetally.validation.metrics import Figures, ratio_figures, rounded
+from facetally.validation.metrics import Figures, ratio_figures
 from facetally.validation.outcomes import PersonOutcome
 from facetally.validation.validate import evaluate_videos
 

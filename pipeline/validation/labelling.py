@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from facetally.errors import TruthError
+from facetally.formatting import counted, listed
 from facetally.quantification.correction import MIN_LABELS
 from facetally.quantification.run_shares import QUOTED
-from facetally.truth.labels import Truth, people_count
+from facetally.truth.labels import Truth
 from facetally.truth.sample import sample_flaw
 from facetally.validation.metrics import Figures, share_figures
 from facetally.validation.outcomes import Outcomes
@@ -22,7 +23,8 @@ def started(truth: Truth) -> Truth:
     people = {video: members for video, members in truth.people.items() if any(p.is_labelled for p in members)}
     if not people:
         raise TruthError(
-            f"nobody is labelled yet: column gender of people.csv is empty for {people_count(len(truth.unlabelled))}",
+            "nobody is labelled yet: column gender of people.csv is empty for "
+            + counted(len(truth.unlabelled), "person"),
             fix="fill it in: female, male, unsure, not_a_face or ignore",
         )
     return truth if len(people) == len(truth.people) else truth.of_videos(people)
@@ -73,9 +75,8 @@ def _not_compared(truth: Truth, outcomes: Outcomes) -> str:
         labelled = sum(person.is_labelled for person in truth.everybody)
         return f"only {labelled} of the run's {truth.sample.appearance_count} appearances are labelled, no whole video"
     if outcomes.partly_labelled:
-        names = sorted(outcomes.partly_labelled)
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        return f"more faces are in view than people are labelled in {names[0]}{more}; label everybody there"
+        names = listed(sorted(outcomes.partly_labelled), 1)
+        return f"more faces are in view than people are labelled in {names}; label everybody there"
     return "in every labelled video somebody has no gender yet"
 
 

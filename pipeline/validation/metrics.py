@@ -21,6 +21,7 @@ from facetally.quantification.intervals import (
     Proportion,
     bootstrapped,
     clustered_interval,
+    rounded,
 )
 from facetally.validation.outcomes import NOBODY, PEOPLE, Outcomes, PersonOutcome, TrackOutcome, TrackTruth
 
@@ -320,8 +321,3 @@ def _group_order(name: str, group: str) -> tuple[float | str, ...]:
         return age_band_order(group)
     digits = group.partition("-")[0].rstrip("+")
     return (float(digits), "") if digits.isdecimal() else (math.inf, group)
-
-
-def rounded(value: float) -> float | None:
-    """As stored: four decimals; None for NaN."""
-    return None if math.isnan(value) else round(value, 4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import pairwise
@@ -69,7 +68,7 @@ def as_markdown(figures: Figures) -> str:
         keep_trailing_newline=True,
         undefined=jinja2.ChainableUndefined,
     )
-    environment.filters |= {"percent": _percent, "number": _number, "cell": cell, "in_view": _in_view}
+    environment.filters |= {"percent": percent, "number": _number, "cell": cell, "in_view": _in_view}
     template = environment.get_template("validation.md")
     return template.render(**figures, methods=METHODS, headings=HEADINGS, unmatched_words=WORDS)
 
@@ -78,10 +77,6 @@ def cell(text: str) -> str:
     """A name as the cell of a table, with all characters of Markdown and HTML escaped."""
     flat = one_line(" ".join(str(text).split()))
     return "".join(f"&#{ord(character)};" if character in "|<>&`*_~[]\\" else character for character in flat)
-
-
-def _percent(share: float | None) -> str:
-    return percent(math.nan if share is None else share)
 
 
 def _number(value: float | None) -> str:

@@ -19,11 +19,12 @@ from facetally.detection.boxes import iou_matrix
 from facetally.detection.tracker import NO_TRACK
 from facetally.errors import OutputError, TruthError
 from facetally.options import TIME_TOLERANCE_S
+from facetally.quantification.intervals import rounded
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TRACKS, read_table
 from facetally.truth.video_names import matched_names
 from facetally.validation.matching import EVERY_FRAME_S, MAX_OFFSET_S, paired
-from facetally.validation.metrics import Figures, rounded
+from facetally.validation.metrics import Figures
 
 Kind = Literal["same", "gender", "only_first", "only_second", "cut"]
 """cut: it overlaps with an appearance of the other run that is paired with another one."""

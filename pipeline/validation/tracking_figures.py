@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from facetally.quantification.intervals import OF_A_SHARE, Floats, bootstrapped
+from facetally.quantification.intervals import OF_A_SHARE, Floats, bootstrapped, rounded
 from facetally.validation.identity_metrics import (
     HotaCounts,
     IdentityCounts,
@@ -19,7 +19,7 @@ from facetally.validation.identity_metrics import (
     switch_counts,
 )
 from facetally.validation.matching import MIN_IOU
-from facetally.validation.metrics import Figures, ratio_figures, rounded, share_of
+from facetally.validation.metrics import Figures, ratio_figures, share_of
 from facetally.validation.tracking import TrackingOutcome
 
 Counts = TypeVar("Counts", IdentityCounts, HotaCounts, SwitchCounts)

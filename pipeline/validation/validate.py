@@ -12,7 +12,7 @@ from facetally import __version__
 from facetally.errors import OptionError, TruthError
 from facetally.options import ClassificationOptions, Sampling
 from facetally.quantification.correction import Correction
-from facetally.quantification.intervals import Interval
+from facetally.quantification.intervals import Interval, rounded
 from facetally.quantification.run_shares import REPORT_SCHEMA_VERSION, UNITS, Unit, as_figures, corrections, run_tracks
 from facetally.results.ledger import Ledger, VideoRow, option_sets
 from facetally.results.tables import FACES, TRACKS, read_table
@@ -31,7 +31,6 @@ from facetally.validation.metrics import (
     halves,
     matchable_shares,
     people_figures,
-    rounded,
     track_figures,
 )
 from facetally.validation.outcomes import Outcomes, TrackOutcome, evaluate_video, labelled_tracks

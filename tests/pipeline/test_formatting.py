@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from facetally.formatting import command, one_line, printable
+from facetally.formatting import command, listed, one_line, percent, printable
 
 NAMES = [
     "plain.mp4",
@@ -68,3 +68,14 @@ def test_one_line_has_nothing_that_forges_lines_or_colours(name: str) -> None:
 def test_one_line_keeps_blanks_and_joiners_of_other_scripts() -> None:
     for name in ("Ann\u00a0Lee", "山田\u3000太郎", "می\u200cخواهم", "❤️.mp4"):
         assert one_line(name) == name
+
+
+def test_a_share_that_is_not_known_is_a_dash() -> None:
+    assert [percent(0.4567), percent(float("nan")), percent(None)] == ["45.7 %", "–", "–"]
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a, b"), ([1, 2, 3, 4], "1, 2 and 2 more")]
+)
+def test_the_first_names_are_listed_and_the_others_counted(names: list[object], text: str) -> None:
+    assert listed(iter(names), 2) == text

@@ -46,7 +46,8 @@ class Refusal extends Error {
 }
 
 async function ask(path, body) {
-  const options = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  // A label is sent to the end even where its page is closed in that moment.
+  const options = body === undefined ? {} : { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   let response;
   try {
     response = await fetch(`api/${path}${path.includes("?") ? "&" : "?"}tab=${tab}`, options);

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from facetally.formatting import listed
 from facetally.truth.check.alignment import Alignment, Fit, overlaps
 from facetally.truth.check.readings import (
     AS_WRITTEN,
@@ -65,9 +66,8 @@ class Finding:
     is_fixable: bool = False
 
     def __str__(self) -> str:
-        shown = ", ".join(map(str, self.lines[:SHOWN_LINES]))
-        more = f" and {len(self.lines) - SHOWN_LINES} more" if len(self.lines) > SHOWN_LINES else ""
-        lines = f", line{'s' if len(self.lines) > 1 else ''} {shown}{more}" if self.lines else ""
+        shown = listed(self.lines, SHOWN_LINES)
+        lines = f", line{'s' if len(self.lines) > 1 else ''} {shown}" if self.lines else ""
         return f"{self.file}{lines}, column {self.column}: {self.value!r} {self.what}"
 
 

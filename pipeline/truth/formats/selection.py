@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from facetally.errors import OptionError, TruthError
+from facetally.formatting import listed
 from facetally.truth.formats.annotations import BOX, LabelledTrack, LabelledVideo
 from facetally.truth.label_rows import GENDER_WORDS
 
@@ -130,8 +131,7 @@ def _listed(tracks: Iterable[LabelledTrack]) -> str:
     for (label, shape), count in sorted(counts.items()):
         drawn = "" if shape == BOX else f" drawn as {shape}"
         parts.append(f"{label} ({count} track{'s' if count > 1 else ''}{drawn})")
-    more = f" and {len(parts) - MAX_SHOWN} more" if len(parts) > MAX_SHOWN else ""
-    return ", ".join(parts[:MAX_SHOWN]) + more
+    return listed(parts, MAX_SHOWN)
 
 
 def _flag(track: LabelledTrack) -> str:

@@ -13,7 +13,7 @@ from sampled_world import FILM_S, store_film, store_films
 
 from facetally.errors import TruthError
 from facetally.labelling.design import Design, draw_design
-from facetally.labelling.estimates import SampleEstimates, sample_estimates, sample_figures, track_outcomes
+from facetally.labelling.estimates import SampleEstimates, run_table, sample_estimates, sample_figures, track_outcomes
 from facetally.labelling.labels import Labels, MissedFace, MomentLabel, TrackAnswer, TrackKey, TrackLabel
 from facetally.labelling.progress import standing
 from facetally.results.ledger import Ledger
@@ -81,7 +81,7 @@ def test_the_verdict_is_that_shown_while_labelling(ledger: Ledger, truth: Truth)
     design = draw_design(ledger, seed=1)
     labels = labelled(design, truth, 100)
     estimates = sample_estimates(ledger, design, labels, 0.7)
-    assert estimates.standing == standing(design, track_outcomes(ledger, design, labels), 0.7)
+    assert estimates.standing == standing(design, track_outcomes(run_table(ledger), design, labels), 0.7)
     assert estimates.standing.word == "pass"
 
 

@@ -13,7 +13,8 @@ from label_server import LabelServer
 from facetally.jobs.runs import run_folder
 from facetally.labelling.design import Design
 from facetally.labelling.estimates import sample_estimates
-from facetally.labelling.record import read_labels
+from facetally.labelling.journal import Journal
+from facetally.labelling.record import Record
 from facetally.labelling.sample import Sample
 from facetally.results.ledger import Ledger
 
@@ -49,10 +50,13 @@ def test_labels_by_keyboard_lead_to_the_verdict_of_the_sample(server: LabelServe
     for number, track in enumerate(sample.design.tracks[:48], 1):
         page.wait_for_selector(f"body[data-shown='track/{number - 1}']")
         page.keyboard.press("w" if sample.predictions[track.key].female_prob > 0.5 else "m")
+    page.wait_for_selector("body:not([data-shown='track/47'])")  # what stands by the last label, not by one before it
     page.wait_for_selector("#verdict-word >> text=Pass")
     assert "accuracy 100.0 %" in page.inner_text("#verdict")
     page.goto("about:blank")  # so that no picture is asked for while the server ends
     assert "target 85.0 %: pass" in server.end()
-    found = sample_estimates(sample.ledger, sample.design, read_labels(truth), 0.85)
+    record = Record()
+    record.add(Journal(truth).read_new())
+    found = sample_estimates(sample.ledger, sample.design, record.labels(), 0.85)
     assert (found.standing.word, found.standing.labelled, found.standing.accuracy) == ("pass", 48, 1)
     assert len((truth / "people.csv").read_text().splitlines()) == 1 + 48

@@ -19,7 +19,7 @@ from facetally.results.tables_of_run import with_min_confidence
 from facetally.tallies.aggregator import (
     first_appearances,
     parse_bin,
-    tally_video,
+    tally_tracks,
     tally_videos,
     write_tallies,
 )
@@ -51,6 +51,11 @@ def faces_of(*people: tuple[int, float, float, str]) -> pd.DataFrame:
         for step in range(round(seconds / EVERY_S))
     ]
     return pd.DataFrame(rows, columns=FACES.names)
+
+
+def tally_video(faces: pd.DataFrame, tracks: pd.DataFrame, bin_s: float) -> pd.DataFrame:
+    """One video's tally."""
+    return tally_tracks(tracks, lambda _: faces, bin_s).drop(columns="video_id")
 
 
 def tallied(*people: tuple[int, float, float, str], bin_s: float = 10.0) -> list[tuple[float, str, int, float]]:

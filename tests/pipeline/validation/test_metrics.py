@@ -12,7 +12,14 @@ import pytest
 from labelled_world import aged, person_outcome, track_outcome
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, recall_score
 
-from facetally.quantification.intervals import OF_A_SHARE, Floats, bootstrapped, clustered_interval, wilson_interval
+from facetally.quantification.intervals import (
+    OF_A_SHARE,
+    Floats,
+    bootstrapped,
+    clustered_interval,
+    rounded,
+    wilson_interval,
+)
 from facetally.validation.metrics import (
     age_figures,
     balanced_figures,
@@ -24,7 +31,6 @@ from facetally.validation.metrics import (
     independent_figures,
     people_figures,
     ratio_figures,
-    rounded,
     share_figures,
     share_of,
     track_figures,
