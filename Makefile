@@ -30,7 +30,7 @@ $(VENV)/.installed-demo: setup.cfg
 
 $(VENV)/.installed-test: setup.cfg
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[label,train,insightface,demo,benchmark,docs,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[label,live,train,insightface,demo,benchmark,docs,dev]'
 	touch $@ $(VENV)/.installed-demo
 
 clean:

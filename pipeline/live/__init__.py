@@ -1,0 +1,1 @@
+"""Faces of a camera or a stream, drawn as they come."""
