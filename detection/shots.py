@@ -16,9 +16,12 @@ from facetally.detection.faces import FloatArray, ImageArray
 from facetally.detection.likeness import likeness
 
 THUMBNAIL_WH = (64, 36)
+ROWS_OF_THUMBNAIL_ROW = 2
+"""So many rows of the frame, or up to twice as many, are averaged to one of the thumbnail; more would add cost only."""
 SEARCH_PX = (6, 4)
 """The largest camera motion, in thumbnail pixels: a tenth of the frame, as with a shaky hand."""
-BLOCK_WH = (8, 6)
+BLOCKS_WH = (8, 6)
+"""Blocks of the thumbnail, across and down."""
 BLOCK_SEARCH_PX = (4, 3)
 """The largest motion of a block of the thumbnail between two frames."""
 MANY_BLOCKS, HALF_OF_BLOCKS = 4, 24
@@ -100,8 +103,10 @@ class ShotCutDetector:
 
     def _ends_transition(self, current: Thumbnail) -> bool:
         """Whether an earlier frame of the shot turned into this one by and by: all frames in between mix the two."""
+        if len(self._shot) < 2:
+            return False
         smalls = [frame.small for frame in self._shot]
-        for first in range(len(smalls) - 2, -1, -1):
+        for first in possible_starts(np.stack(smalls) - current.small):
             before = self._shot[first]
             if not is_mixed(before.small, smalls[first + 1 :], current.small, self.options.max_residue):
                 continue
@@ -121,7 +126,8 @@ class Thumbnail:
 
     def __init__(self, image_bgr: ImageArray, time_s: float) -> None:
         self.time_s = time_s
-        self.image = np.asarray(cv2.resize(image_bgr, THUMBNAIL_WH, interpolation=cv2.INTER_AREA), np.uint8)
+        every = max(1, image_bgr.shape[0] // (ROWS_OF_THUMBNAIL_ROW * THUMBNAIL_WH[1]))
+        self.image = np.asarray(cv2.resize(image_bgr[::every], THUMBNAIL_WH, interpolation=cv2.INTER_AREA), np.uint8)
         self.grey = np.asarray(cv2.cvtColor(self.image, cv2.COLOR_BGR2GRAY), np.uint8)
         self.small = cv2.resize(self.image, SMALL_WH, interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
 
@@ -152,31 +158,45 @@ def cut_evidence(before: Thumbnail, after: Thumbnail) -> float:
 
 def cut_values(unlike: float, before: Thumbnail, after: Thumbnail) -> list[float]:
     """What `cut_evidence` weighs: the two frames' unlikeness, as given, their colour change, and that of two blocks."""
-    blocks = np.sort(block_changes(before.image, after.image))[::-1]
+    blocks = np.sort(block_changes(before.grey, after.grey))[::-1]
     return [unlike, before.colour_change(after), float(blocks[MANY_BLOCKS]), float(blocks[HALF_OF_BLOCKS])]
 
 
 def block_changes(before: ImageArray, after: ImageArray) -> npt.NDArray[np.float64]:
-    """(48,) for each block of one thumbnail the difference to the most similar place nearby in the other.
+    """(48,) how much each block of a thumbnail differs from the most similar place nearby in the one before.
 
     Args:
-        before, after: (36, 64, 3) uint8 BGR.
+        before, after: (36, 64) uint8 grey.
 
     Returns:
-        Root mean squares over pixels and channels, 0-255. What moves changes little, what is replaced changes much.
+        Root mean squares over pixels, 0-255. What moves changes little, what is replaced changes much.
     """
-    (width, height), (dx, dy) = BLOCK_WH, BLOCK_SEARCH_PX
+    (dx, dy), (height, width) = BLOCK_SEARCH_PX, after.shape
     padded = cv2.copyMakeBorder(before, dy, dy, dx, dx, cv2.BORDER_REPLICATE)
-    changes = [
-        cv2.matchTemplate(
-            padded[y : y + height + 2 * dy, x : x + width + 2 * dx],
-            after[y : y + height, x : x + width],
-            cv2.TM_SQDIFF,
-        ).min()
-        for y in range(0, after.shape[0], height)
-        for x in range(0, after.shape[1], width)
-    ]
-    return np.asarray(np.sqrt(np.maximum(changes, 0) / (3 * width * height)), np.float64)
+    shifted = np.lib.stride_tricks.sliding_window_view(padded, after.shape).reshape(-1, width)  # all shifts, stacked
+    shifts = len(shifted) // height
+    differences = cv2.absdiff(shifted, np.tile(after, (shifts, 1))).astype(np.float32)
+    across, down = BLOCKS_WH
+    means = cv2.resize(differences * differences, (across, shifts * down), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.sqrt(means.reshape(shifts, across * down).min(axis=0)), np.float64)
+
+
+def possible_starts(away: FloatArray) -> list[int]:
+    """Frames that can have turned into the present one by what `is_mixed` asks of lengths and parts, the last first.
+
+    Args:
+        away: (N, D) pixel values of consecutive frames, less those of the present one.
+    """
+    squares = np.square(np.linalg.norm(away, axis=1))
+    far = np.flatnonzero(squares >= MIN_DIFFERENCE**2 * away.shape[1])
+    if not len(far):
+        return []
+    is_later = np.arange(len(away)) > far[:, None]
+    # (far, N) of the way from a far frame to the present one, as far as each later frame has come; 0 before
+    parts = np.where(is_later, 1 - (away[far] @ away.T) / squares[far, None], 0.0)
+    goes_back = (np.diff(parts, axis=1) < -BACKWARDS).any(axis=1)
+    has_mixed = ((parts > MIDDLE[0]) & (parts < MIDDLE[1])).any(axis=1)
+    return [int(first) for first in far[~goes_back & has_mixed][::-1]]
 
 
 def is_mixed(before: FloatArray, between: Sequence[FloatArray], after: FloatArray, max_residue: float) -> bool:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from facetally.errors import ModelError, OptionError, OutputError, PipelineError, TruthError, VideoError
     from facetally.jobs.corrections import correct_track as correct
+    from facetally.jobs.draw import draw_run as draw
     from facetally.jobs.export import export_run as export
+    from facetally.jobs.export import export_truth
     from facetally.jobs.images import predict_images as predict
     from facetally.jobs.labels import compare_runs as compare
     from facetally.jobs.labels import validate_run as validate
@@ -41,7 +43,9 @@ __all__ = [
     "__version__",
     "compare",
     "correct",
+    "draw",
     "export",
+    "export_truth",
     "predict",
     "report",
     "run",
@@ -53,8 +57,9 @@ _PLACES = {
     **{name: f"facetally.jobs.sums:{name}_run" for name in ("report", "tally")},
     **{"compare": "facetally.jobs.labels:compare_runs", "validate": "facetally.jobs.labels:validate_run"},
     **{"predict": "facetally.jobs.images:predict_images", "run": "facetally.jobs.runs:run_folder"},
-    "show": "facetally.jobs.show:show_run",
+    **{"show": "facetally.jobs.show:show_run", "draw": "facetally.jobs.draw:draw_run"},
     **{"correct": "facetally.jobs.corrections:correct_track", "export": "facetally.jobs.export:export_run"},
+    "export_truth": "facetally.jobs.export:export_truth",
     **{name: f"facetally.errors:{name}" for name in __all__ if name.endswith("Error")},
     **{"Run": "facetally.results.run_tables:Run", "RunOptions": "facetally.options:RunOptions"},
 }

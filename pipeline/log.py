@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from facetally.errors import OutputError
@@ -63,7 +63,8 @@ def logged_to(folder: Path) -> Iterator[None]:
     finally:
         LOGGER.setLevel(level)
         LOGGER.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # a full disk; its own error says more
+            handler.close()
 
 
 def show_log() -> None:

@@ -6,9 +6,10 @@
     python -m scripts.benchmark scaling ../shared/videos
     python -m scripts.benchmark models
     python -m scripts.benchmark sums out
+    python -m scripts.benchmark report-page out
 
 `sums` times `facetally tally` and `facetally report` over a finished run, multiplied to many videos, against an
-earlier commit.
+earlier commit. `report-page` opens the report of such a run in a browser, and sorts and filters its table of videos.
 
 Repeats are interleaved and medians compared, so that noise on the machine affects all jobs equally: the ratios within a
 run are more reliable than the seconds. Each command writes JSON into reports/benchmarks.
@@ -50,6 +51,7 @@ from facetally.inputs import InputVideo, find_videos
 from facetally.jobs.runs import NoProgress
 from facetally.models.engines import Engines, load_engines
 from facetally.options import ComputeDevice, RunOptions, Sampling, WorkerOptions
+from facetally.reporting.pdf import find_browser
 from facetally.results.ledger import Ledger, VideoRow
 from scripts.long_films import Film, looped
 from scripts.provenance import machine
@@ -259,6 +261,57 @@ def sums(out: Path, counts: tuple[int, ...], before: str, repeats: int, reports:
                 jobs[f"{name} now"] = partial(run_command, now, words)
                 results[f"{name}, {count} videos"] = compared(jobs, repeats, f"{count} videos")
     write(reports, "sums", {"before": before, "results": results})
+
+
+@main.command(name="report-page")
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--videos", "counts", type=int, multiple=True, default=[300, 3000], show_default=True)
+@REPEATS
+@REPORTS
+def report_page(out: Path, counts: tuple[int, ...], repeats: int, reports: Path) -> None:
+    """The report of a finished run, multiplied to many videos, in Chromium: opening, unfolding, sorting, filtering.
+
+    Opening ends when the page has loaded and one frame was drawn; the others end when a frame was drawn after them.
+    """
+    from playwright.sync_api import sync_playwright
+
+    results: Figures = {}
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        code = earlier_code("", Path(folder))
+        browser = driver.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        for count in counts:
+            run = multiplied(out, Path(folder) / f"run-{count}", count, columns_of(code))
+            run_command(code, ["report", str(run)])
+            path = run / "report.html"
+            times = [page_times(browser.new_page, path) for _ in range(repeats)]
+            medians = {name: round(statistics.median(one[name] for one in times), 3) for name in times[0]}
+            results[f"{count} videos"] = {"page_mb": round(path.stat().st_size / 1e6, 2), "median_s": medians}
+            click.echo(f"{count} videos: {json.dumps(results[f'{count} videos'])}")
+        browser.close()
+    write(reports, "report-page", results)
+
+
+def page_times(new_page: Callable[[], Any], path: Path) -> dict[str, float]:
+    """Seconds that a page takes to open, and its table to unfold, to sort and to filter, until it is drawn."""
+    page = new_page()
+    drawn = "new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
+    click_on = "const e = document.querySelector(%s); e.click()"
+    steps = {
+        "unfold": click_on % "'details:has(#videos) > summary'",
+        "sort by appearances": click_on % "'#videos th:nth-child(2) button'",
+        "sort by name": click_on % "'#videos th:nth-child(1) button'",
+        "filter": "const e = document.querySelector('input[type=search]'); e.value = '1'; "
+        "e.dispatchEvent(new Event('input'))",
+    }
+    started = time.perf_counter()
+    page.goto(path.as_uri())
+    page.evaluate(drawn)
+    seconds = {"open": time.perf_counter() - started}
+    for name, step in steps.items():
+        program = f"async () => {{ const t = performance.now(); {step}; await {drawn}; return performance.now() - t; }}"
+        seconds[name] = page.evaluate(program) / 1000
+    page.close()
+    return seconds
 
 
 def earlier_code(commit: str, folder: Path) -> Path:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from facetally.detection.faces import ImageArray
 from facetally.detection.shots import ShotCutDetector
+from facetally.detection.tracker import NO_TRACK
 from facetally.models.engines import load_engines
 from facetally.options import RunOptions
 from facetally.tracks.follow import FaceRows, FollowedFrame, follow
@@ -151,14 +152,22 @@ def joined_in(followed: Sequence[FollowedFrame]) -> dict[int, int]:
     return {late: first for frame in followed for late, first in frame.joined.items()}
 
 
-def tracked_samples(followed: Sequence[FollowedFrame]) -> list[TrackedSample]:
-    """The faces of a film with the ids of their appearances."""
+def tracked_samples(followed: Sequence[FollowedFrame], *, keep_short: bool = False) -> list[TrackedSample]:
+    """The faces of a film with the ids of their appearances, as a run stores them.
+
+    Args:
+        followed: the frames of a film.
+        keep_short: whether tracks that are too short to be an appearance keep their ids; a run stores `NO_TRACK`.
+    """
     joined = joined_in(followed)
-    return [_sample(frame.rows, joined) for frame in followed]
+    kept = {track.track_id for frame in followed for track in frame.ended}
+    return [_sample(frame.rows, joined, None if keep_short else kept) for frame in followed]
 
 
-def _sample(rows: FaceRows, joined: dict[int, int]) -> TrackedSample:
+def _sample(rows: FaceRows, joined: dict[int, int], kept: set[int] | None) -> TrackedSample:
     ids = np.array([joined.get(track_id, track_id) for track_id in rows.tracked.track_ids.tolist()], np.int64)
+    if kept is not None:
+        ids[~np.isin(ids, list(kept))] = NO_TRACK
     return TrackedSample(rows.time_s, rows.tracked.faces.boxes, ids)
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the processes of a parallel run share the cores
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
+from browser import launched
 from drawn_world import MIXED, filmed, one_person
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,6 +51,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     yield
 
 
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector the tests and libraries, which stay: it took a fifteenth of the processor time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with real clips, weights and labels; if absent, skips, or fails under FACETALLY_REAL=1."""
@@ -54,6 +67,13 @@ def shared() -> Path:
             pytest.fail(f"needs ../shared: {folder} does not exist, and FACETALLY_REAL=1 requires it")
         pytest.skip("needs ../shared")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium as it is installed on this machine; without it the test is skipped."""
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

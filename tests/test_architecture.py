@@ -22,7 +22,7 @@ LEVELS = (
     {"formatting", "child_processes", "csv_cells", "datasets"},
     {"errors"},
     {"video_files"},
-    {"options", "inputs", "files", "log", "problems"},
+    {"options", "inputs", "files", "local_page", "log", "problems"},
     {"video", "csv_rows", "charts"},
     {"tracks"},
     {"models", "results"},
@@ -173,6 +173,6 @@ except SystemExit as end:
 
 
 def test_a_run_with_onnx_files_needs_no_torch() -> None:
-    loaded = loaded_by("import facetally.batch.run, facetally.models.engines, facetally.tallies.report")
+    loaded = loaded_by("import facetally.batch.run, facetally.models.engines, facetally.reporting.report")
     assert "torch" not in loaded
     assert "numpy" in loaded

@@ -48,7 +48,8 @@ def test_importing_every_submodule_does_not_hide_a_function_of_the_package() -> 
     for module in pkgutil.walk_packages(facetally.__path__, "facetally."):
         if module.name != "facetally.__main__":
             importlib.import_module(module.name)
-    for name in ("run", "validate", "predict", "tally", "report", "compare", "show", "correct", "export"):
+    functions = ("run", "validate", "predict", "tally", "report", "compare", "show", "correct", "draw")
+    for name in (*functions, "export", "export_truth"):
         assert callable(getattr(facetally, name)), name
     assert set(facetally.__all__) <= set(dir(facetally))
 

@@ -21,7 +21,8 @@ VERSIONS = sorted({"3.11", "3.12", "3.13", RUNNING})
 FOLDERS = {"pipeline": "", "detection": "detection/", "gender": "gender/", "models": "bundled/"}  # inside facetally/
 NAMES = ("facetally", "facetally_face_embedding", "facetally_scrfd_500m", "mobilenetv2_gender_utkface")
 WEIGHTS = {f"bundled/{name}.onnx" for name in NAMES}
-DATA = {"py.typed", "bundled/manifest.csv", "tallies/report.html", "validation/validation.md"}
+PAGES = {f"reporting/{name}" for name in ("report.css", "report.html", "report.js", "truth_section.html")}
+DATA = {"py.typed", "bundled/manifest.csv", "validation/validation.md"} | PAGES
 EXTRAS = {"fastapi", "insightface", "onnxscript", "sklearn", "torch", "torchvision", "uvicorn", "xlsxwriter"}
 """Of `pip install facetally[...]`."""
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, 'build_' + sys.argv[1])(sys.argv[2])"

@@ -10,9 +10,11 @@ import rich_click as click
 from facetally import __version__
 from facetally.child_processes import safe_import_path
 from facetally.cli.correct import correct
+from facetally.cli.draw import draw
 from facetally.cli.errors import Commands
 from facetally.cli.export import export
 from facetally.cli.label import label
+from facetally.cli.live import live
 from facetally.cli.models import models
 from facetally.cli.options import MODELS_DIR, VERBOSE
 from facetally.cli.predict import predict
@@ -70,6 +72,7 @@ for command in (
     tally,
     report,
     show,
+    draw,
     correct,
     export,
     models,
@@ -78,6 +81,7 @@ for command in (
     validate,
     compare,
     label,
+    live,
     truth,
     predict,
     train,

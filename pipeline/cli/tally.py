@@ -143,6 +143,17 @@ def tally(outs: tuple[Path, ...], form: str, write: bool, **given: Any) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The page.  [default: OUT/report.html; several folders need it]",
 )
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path),
+    help="Folder with hand labels of this run: also show the validation, and shares corrected by it.",
+)
+@click.option(
+    "--pdf",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also print the page to this file, through Chromium, Chrome or Edge (or FACETALLY_BROWSER).",
+)
 @_with_summary_options
 def report(outs: tuple[Path, ...], page: Path | None, **given: Any) -> None:
     """Writes a self-contained HTML page: shares, groups, over time, per video, failures, models, method and limits.
@@ -150,6 +161,8 @@ def report(outs: tuple[Path, ...], page: Path | None, **given: Any) -> None:
     OUT is a folder that `facetally run` wrote. Several are summed up together.
 
     Example: facetally report out
+
+    Example: facetally report out --truth truth --pdf report.pdf
 
     Example: facetally report out --by hour --clock '%Y-%m-%d %H%M'
     """
@@ -159,6 +172,8 @@ def report(outs: tuple[Path, ...], page: Path | None, **given: Any) -> None:
     with reading_progress(outs) as advanced:
         path = report_run(outs, page, command=_command(outs, page, given), advanced=advanced, **given)
     click.echo(path)
+    if pdf := given["pdf"]:
+        click.echo(pdf)
 
 
 def _options(bin_text: str, **given: Any) -> SummaryOptions:

@@ -1,4 +1,4 @@
-"""The commands that create, import and check hand labels, and that evaluate runs with them."""
+"""The commands that create, import, export and check hand labels, and that evaluate runs with them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import rich_click as click
 
 from facetally.cli.options import FOLDER, OUT
 from facetally.errors import OptionError
+from facetally.exports.formats import formats_of
 from facetally.formatting import command, counted
 
 TRUTH = click.option("--truth", "truth_folder", type=FOLDER, required=True, help="Folder with hand labels.")
@@ -96,7 +97,7 @@ def compare(run_a: Path, run_b: Path, truth_folder: Path | None, path: Path | No
 
 @click.group(cls=click.RichGroup)
 def truth() -> None:
-    """Creates, imports and checks hand labels.
+    """Creates, imports, exports and checks hand labels.
 
     Example: facetally truth template videos/ -o truth
     """
@@ -213,6 +214,33 @@ def truth_import(
         click.echo(f"Note: {note}")
     people = counted(len(imported.truth.everybody), "person")
     click.echo(f"{people} in {counted(len(imported.truth.people), 'video')}: {out}")
+
+
+@truth.command("export")
+@click.argument("folder", type=FOLDER)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(list(formats_of("labels"))),
+    required=True,
+    help="CVAT for video 1.1 XML, MOTChallenge sequences, Label Studio JSON, or COCO JSON with tracks.",
+)
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option("--videos", multiple=True, required=True, help="The labelled videos: labels are placed on their frames.")
+@click.option("--force", is_flag=True, help="Also replace files that are there.")
+def truth_export(folder: Path, format_name: str, out: Path, videos: tuple[str, ...], force: bool) -> None:
+    """Writes hand labels for labelling tools.
+
+    `facetally truth import` reads them back as they were; README.txt says how a tool opens them.
+
+    Example: facetally truth export truth --format cvat --videos videos/ -o for-cvat
+    """
+    from facetally.cli.printing_export import print_exported, shown_export_progress
+    from facetally.jobs.export import export_truth
+
+    with shown_export_progress() as on_video:
+        exported = export_truth(folder, format_name, out, videos=videos, force=force, on_video=on_video)
+    print_exported(exported)
 
 
 @truth.command("check")

@@ -1,1 +1,1 @@
-"""Writes a run's tables for other programs: CSV, Excel, SQLite."""
+"""Writes a run's tables for other programs (CSV, Excel, SQLite), and tracks for labelling tools."""

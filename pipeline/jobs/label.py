@@ -90,7 +90,8 @@ def label_run(
         raise OptionError(f"--target {target:g} is not between 0 and 1", fix="give a ratio: --target 0.85")
     if not options.annotator.strip() or not options.annotator.isprintable():
         raise OptionError(f"--annotator {options.annotator!r} is no name", fix="give one: --annotator anna")
-    from facetally.labelling.server import Tickets, bound_socket, make_app, new_token
+    from facetally.labelling.server import make_app
+    from facetally.local_page import Tickets, bound_socket, new_token
 
     folder = TruthFolder(Path(truth))
     sample = open_sample(Ledger(Path(out)), folder, request or SampleRequest(), videos)

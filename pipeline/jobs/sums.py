@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from facetally.errors import OptionError
+from facetally.errors import OptionError, TruthError
+from facetally.files import read_json
 from facetally.jobs.arguments import Inputs, PathLike, optional_path, texts
+from facetally.jobs.labels import validate_run
 from facetally.quantification.correction import Correction
+from facetally.quantification.run_shares import REPORT_SCHEMA_VERSION
+from facetally.reporting.answer import Verified
+from facetally.reporting.pdf import find_browser, print_page
+from facetally.reporting.report import write_report
 from facetally.results.many_files import Advanced, no_progress
 from facetally.tallies.aggregator import DEFAULT_BIN, write_tallies
 from facetally.tallies.comparison import GroupDifference
 from facetally.tallies.groups import GroupOptions
-from facetally.tallies.report import write_report
 from facetally.tallies.summary import Summary, SummaryOptions, summed_up
 from facetally.tallies.written import lines_table
 
@@ -110,29 +118,81 @@ def report_run(
     min_confidence: float | None = None,
     min_cell: int = 0,
     calibration: PathLike | None = None,
+    truth: PathLike | None = None,
+    pdf: PathLike | None = None,
     command: str = "",
     advanced: Advanced = no_progress,
 ) -> Path:
     """Writes the report of runs, one self-contained HTML page, and returns its path: OUT/report.html, or `path`.
 
-    The other arguments and the errors are those of `tally_run`; several runs need a path, and bins are by default as
-    long as suits the videos. `command` is shown on the
-    page, and `advanced` is called with a number of files that were read.
+    The other arguments and the errors are those of `tally_run`. Several runs need a path. By default bins are as long
+    as suits the videos.
+
+    Args:
+        truth: the folder with hand labels of the run, instead of a calibration: the page then shows the validation.
+            Nothing else of it is written.
+        pdf: where to print the page to, through Chromium, Chrome or Edge.
+        command: is shown on the page.
+        advanced: is called with a number of files that were read.
+
+    Raises:
+        PipelineError: as `tally_run`; labels that cannot be used, or no browser that prints.
     """
-    outs, page = texts(out), optional_path(path)
-    if len(outs) > 1 and page is None:
+    outs, page = [Path(one) for one in texts(out)], optional_path(path)
+    if page is None and len(outs) > 1:
         raise OptionError("a report of several folders needs a place of its own", fix="name it: -o report.html")
-    options = summary_options(
-        bin=bin,
-        by=by,
-        videos_table=videos_table,
-        clock=clock,
-        min_confidence=min_confidence,
-        min_cell=min_cell,
-        calibration=calibration,
-    )
-    summary = summed_up_runs(outs, options, advanced)
-    return write_report(summary, page or Path(outs[0]) / "report.html", command)
+    page = page or outs[0] / "report.html"
+    browser = find_browser() if pdf is not None else None
+    with _verified(outs, optional_path(truth), optional_path(calibration)) as (verified, labels):
+        options = summary_options(
+            bin=bin,
+            by=by,
+            videos_table=videos_table,
+            clock=clock,
+            min_confidence=min_confidence,
+            min_cell=min_cell,
+            calibration=labels,
+        )
+        written = write_report(summed_up_runs(outs, options, advanced), page, command, verified)
+    if browser and pdf is not None:
+        print_page(browser, written, Path(pdf))
+    return written
+
+
+@contextmanager
+def _verified(
+    outs: list[Path], truth: Path | None, calibration: Path | None
+) -> Iterator[tuple[Verified | None, Path | None]]:
+    """The comparison with hand labels, and its report, by which shares are corrected.
+
+    Raises:
+        OptionError: labels and a calibration, or labels of several runs.
+        TruthError: labels or a report that cannot be used.
+    """
+    if truth is None:
+        yield None if calibration is None else _verified_before(outs, calibration), calibration
+        return
+    if calibration is not None:
+        raise OptionError("--truth and --calibration are both given", fix="give one of them: --truth measures this run")
+    if len(outs) > 1:
+        raise OptionError(
+            f"--truth is of one run, and {len(outs)} folders are given",
+            fix="validate one with facetally validate, and give its report with --calibration",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        figures = validate_run(outs[0], truth, report_folder=folder).figures
+        yield Verified(figures, str(truth), is_own=True, is_new=True), Path(folder)
+
+
+def _verified_before(outs: list[Path], calibration: Path) -> Verified | None:
+    """What a report of `facetally validate` says; None for one of an old version, with other figures."""
+    path = calibration / "report.json" if calibration.is_dir() else calibration
+    fix = "give the folder or report.json that `facetally validate OUT --truth DIR -o FOLDER` wrote"
+    figures = read_json(path, TruthError, fix=fix)
+    if figures.get("schema_version") != REPORT_SCHEMA_VERSION:
+        return None
+    is_own = len(outs) == 1 and path.resolve().parent == (outs[0] / "validation").resolve()
+    return Verified(figures, str(calibration), is_own)
 
 
 def summed_up_runs(out: Inputs, options: SummaryOptions, advanced: Advanced = no_progress) -> Summary:

@@ -24,7 +24,7 @@ ROW_COLUMNS = (
 """Columns of videos/ that tallies and reports need; the other fields of the rows have their defaults."""
 TRACK_COLUMNS = (
     *("video_id", "track_id", "first_s", "last_s", "screen_time_s", "face_height_px", "female_prob"),
-    *("gender", "age_years", "age_band", "person_in_video"),
+    *("gender", "age_years", "age_band", "person_in_video", "quality"),
 )
 FACE_COLUMNS = ("video_id", "track_id", "time_s", "duration_s")
 CHUNK_VIDEOS = 500

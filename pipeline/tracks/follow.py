@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -59,6 +59,7 @@ def follow(
     recipe: CropRecipe,
     options: RunOptions,
     embedding: Embedding | None = None,
+    at_once: Callable[[FollowedFrame, OpenTracks], None] | None = None,
 ) -> Iterator[FollowedFrame]:
     """Detects and tracks faces and cuts crops, a batch of frames at a time.
 
@@ -71,6 +72,8 @@ def follow(
         options: of all stages.
         embedding: tells faces apart where their place and colours leave a doubt. Without it nothing is joined again
             that was separated once.
+        at_once: is called with each frame as soon as it is done, and with the open tracks; the frames that are given
+            come one later, as the last one ends all tracks.
     """
     tracker, shots = Tracker(options.tracking), ShotCutDetector(options.shots)
     detection = SparseDetection(detector, options.sparse)
@@ -96,6 +99,8 @@ def follow(
             tracker.end(tracks.replaced)
             rows = FaceRows(frame.index, frame.time_s, frame.duration_s, tracked, quality)
             held = FollowedFrame(rows, tuple(ended), joined)
+            if at_once:
+                at_once(held, tracks)
     if held:
         left, joined = tracks.finish()
         people = people_in_video(tracks.seen, options.people) if options.people.count else {}

@@ -147,6 +147,10 @@ class OpenTracks:
         joined = self._join()
         return self._close(frame.time_s), joined
 
+    def so_far(self) -> list[Track]:
+        """The tracks that are open, as they would be if they ended now."""
+        return [track.closed() for track in self._open.values()]
+
     def rescale(self, factor: float) -> None:
         """Goes on in frames of another size: all positions are multiplied by a factor."""
         for track in self._open.values():

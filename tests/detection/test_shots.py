@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from facetally.detection.faces import ImageArray
-from facetally.detection.shots import ShotCutDetector, ShotCutOptions, block_changes, is_mixed
+from facetally.detection.shots import ShotCutDetector, ShotCutOptions, block_changes, is_mixed, possible_starts
 
 EVERY_S = 0.2
 STILL_COUNT = 4
@@ -156,8 +156,21 @@ def test_a_frame_is_mixed_only_if_it_shows_nothing_else() -> None:
     assert not is_mixed(before, [before + 0.5], before + 1, 0.3)
 
 
+@pytest.mark.parametrize(
+    "mixed_images", [dissolved(WARM, COLD, 3), wiped(WARM, COLD, 3), [WARM, COLD, WARM], [WARM] * 3]
+)
+def test_possible_starts_leave_out_only_what_is_not_mixed(mixed_images: list[ImageArray]) -> None:
+    *earlier, last = (
+        cv2.resize(image, (32, 18)).astype(np.float32).ravel() for image in [WARM, WARM, *mixed_images, COLD]
+    )
+    starts = possible_starts(np.stack(earlier) - last)
+    mixed = [i for i in range(len(earlier)) if is_mixed(earlier[i], earlier[i + 1 :], last, 0.3)]
+    assert set(mixed) <= set(starts)
+    assert bool(starts) == (mixed_images[1] is not COLD and mixed_images[1] is not WARM)
+
+
 def test_a_block_that_moves_changes_little_and_one_that_is_replaced_changes_much() -> None:
-    before = np.random.default_rng(0).integers(0, 256, (36, 64, 3)).astype(np.uint8)
+    before = np.random.default_rng(0).integers(0, 256, (36, 64)).astype(np.uint8)
     assert block_changes(before, before).max() < 1
     inner = block_changes(before, np.roll(before, (2, -3), axis=(0, 1))).reshape(6, 8)[1:-1, 1:-1]
     assert inner.max() < 1

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,14 @@ from click.testing import CliRunner
 
 pytest.importorskip("insightface")
 
+from facetally.errors import OptionError
+from facetally.reporting.pdf import find_browser
 from facetally.results.run_tables import Run
 from facetally.results.tables import FACES, TRACKS, VIDEOS
 from scripts.benchmark import main, multiplied
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def figures(folder: Path, *words: str) -> dict[str, Any]:
@@ -75,6 +82,22 @@ def test_tally_and_report_are_timed_against_themselves_at_an_earlier_commit(tmp_
         job = name.partition(",")[0]
         assert {f"{job} at HEAD", f"{job} now"} <= result["median_s"].keys()
         assert all(counts["core_s"] > 0 for counts in result["counts"].values())
+
+
+def test_a_page_is_timed_in_a_browser(tmp_path: Path) -> None:
+    pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    try:
+        find_browser()
+    except OptionError:
+        pytest.skip("needs a browser")
+    ledger = labelled_world.stored(tmp_path / "out", {"a.mp4": [labelled_world.track_row(0, 0.9)], "b.mp4": []})
+    words = ["report-page", str(ledger.out), "--videos", "40", "--repeats", "1", "--reports", str(tmp_path)]
+    # a process of its own, as there can be only one driver of browsers in each
+    subprocess.run([sys.executable, "-m", "scripts.benchmark", *words], cwd=ROOT, check=True)
+    (path,) = tmp_path.glob("*.json")
+    medians = json.loads(path.read_text())["40 videos"]["median_s"]
+    assert medians.keys() == {"open", "unfold", "sort by appearances", "sort by name", "filter"}
+    assert all(seconds > 0 for seconds in medians.values())
 
 
 def test_a_run_is_multiplied_with_names_of_its_own_for_each_video(tmp_path: Path) -> None:

@@ -13,10 +13,13 @@ from drawn_world import Shot, Square, filmed
 
 import scripts.cut_benchmark as benchmark
 import scripts.cut_films_methods as comparing
-from facetally.detection.faces import ImageArray
+from facetally.detection.faces import Faces, ImageArray, TrackedFaces
+from facetally.detection.tracker import NO_TRACK
+from facetally.tracks.follow import FaceRows, FollowedFrame
+from facetally.tracks.open_tracks import Track
 from facetally.video.reader import Frame
 from scripts.cut_films_answers import Change, Cut, Film, Half, Stay, Transition, Trap, read_answers, write_answers
-from scripts.cut_films_methods import CutMethod
+from scripts.cut_films_methods import CutMethod, tracked_samples
 from scripts.cut_films_scoring import (
     CutCounts,
     TrackCounts,
@@ -247,3 +250,14 @@ def test_rivals_decide_as_they_do_when_they_are_used_directly(name: str) -> None
         for cut in detector.process_frame(stamp, image)
     ]
     assert ours.tolist() == found == [8, 16, 24]
+
+
+@pytest.mark.parametrize(("keep_short", "expected"), [(False, [0, -1, 0, -1]), (True, [0, 1, 0, -1])])
+def test_tracks_that_a_run_drops_as_too_short_count_only_if_asked_for(keep_short: bool, expected: list[int]) -> None:
+    faces = Faces(np.array([BOX] * 4, np.float32), np.ones(4, np.float32), np.zeros((4, 5, 2), np.float32))
+    tracked = TrackedFaces(faces, np.array([0, 1, 2, NO_TRACK]), (0, 1))
+    rows = FaceRows(0, 0.0, 0.2, tracked, np.ones(4, np.float32))
+    no_crops = np.zeros((0, 1, 1, 3), np.uint8)
+    appearance = Track(0, 0.0, 0.0, 0.4, 2, 50.0, no_crops, np.zeros(0, np.float32))
+    (sample,) = tracked_samples([FollowedFrame(rows, (appearance,), {2: 0})], keep_short=keep_short)
+    assert sample.track_ids.tolist() == expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from math import gcd
@@ -21,8 +21,15 @@ ATTRIBUTES = {
 """The column of people.csv for an attribute's name in a tool; of two names for one column the first here counts."""
 BOX = "box"
 """`LabelledTrack.shape` of rectangles."""
+IN_VIEW, LABELLED, ESTIMATED = "in_view", "labelled", "estimated"
+"""An attribute of our own exports: whether times in view were labelled, or follow from those of the boxes. With either
+value the boxes in the file are all that was labelled, and none is added between two of them."""
+IS_LABEL = "labelled"
+"""An attribute of single boxes in our own exports: false where a box only shows that the person is in view."""
 MAX_FRAMES = 10_000_000
 """Four days: larger numbers are times, or damage."""
+COPY_TOLERANCE = 1e-6
+"""Between the edges of a box and its copy."""
 MIN_STEP_FRAMES = 8
 """Labelled frames from which a common step between them is no chance."""
 
@@ -39,6 +46,8 @@ class Keyframe:
     """Clockwise about the box's top left corner."""
     is_visible: bool = True
     """False: from here to the next keyframe the person is out of view."""
+    is_label: bool = True
+    """False: the box was filled in by an export of ours; it only shows that the person is in view."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,11 @@ class LabelledTrack:
     def person_attribute(self) -> str:
         """The name of the attribute that says who it is; empty where none does."""
         return next((name for name, text in by_column(self.attributes).get("person", ()) if text.strip()), "")
+
+    @property
+    def in_view(self) -> str:
+        """The value of the attribute `IN_VIEW`; empty in the files of others."""
+        return dict(self.attributes).get(IN_VIEW, "").strip()
 
     def __post_init__(self) -> None:
         frames = [keyframe.frame for keyframe in self.keyframes]
@@ -163,6 +177,26 @@ def separate_boxes(seen: Sequence[Keyframe], step: int = 1) -> tuple[Keyframe, .
     for keyframe, later in zip_longest(seen, seen[1:]):
         keyframes += [keyframe, *leaving_after(keyframe, later, step)]
     return tuple(keyframes)
+
+
+def without_filled_in(keyframes: Sequence[Keyframe], filled_in: Collection[int]) -> list[Keyframe]:
+    """The keyframes with boxes that an export filled in marked as such.
+
+    Such a box is a copy of the one before or after it. One that differs from both was moved by hand, and is a label.
+
+    Args:
+        keyframes: of one track, in order.
+        filled_in: the frames whose boxes say that they are no labels.
+    """
+    marked = []
+    for before, keyframe, after in zip((None, *keyframes), keyframes, (*keyframes[1:], None), strict=False):
+        is_copy = any(near is not None and _is_alike(near.box, keyframe.box) for near in (before, after))
+        marked.append(replace(keyframe, is_label=not (is_copy and keyframe.frame in filled_in)))
+    return marked
+
+
+def _is_alike(one: Box, other: Box) -> bool:
+    return all(abs(a - b) < COPY_TOLERANCE for a, b in zip(one, other, strict=True))
 
 
 def label_step(frames: Iterable[int]) -> int:

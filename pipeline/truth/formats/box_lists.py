@@ -12,6 +12,7 @@ from facetally.csv_rows import CsvRow
 from facetally.errors import TruthError
 from facetally.truth.formats.annotations import (
     BOX,
+    IN_VIEW,
     MAX_FRAMES,
     Box,
     Keyframe,
@@ -99,7 +100,8 @@ def labelled_videos(
     videos = []
     for name, found in by_video.items():
         facts = frames.get(name, VideoFrames())
-        step = label_step(shape.frame for shape in found)
+        is_ours = any(name == IN_VIEW for shape in found for name, _ in shape.attributes)
+        step = 1 if is_ours else label_step(shape.frame for shape in found)
         steps = (f"{path}: labels are of one frame in {step}; each counts until the next",) if step > 1 else ()
         videos.append(
             LabelledVideo(

@@ -9,12 +9,13 @@ VIS         annotations with a list of bboxes, one for each image of their video
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
+from facetally.csv_rows import CsvRow
 from facetally.errors import TruthError
-from facetally.truth.formats.annotations import BOX, Box, LabelledVideo
+from facetally.truth.formats.annotations import BOX, Box, Keyframe, LabelledTrack, LabelledVideo, people_values
 from facetally.truth.formats.box_lists import (
     FrameShape,
     VideoFrames,
@@ -23,8 +24,11 @@ from facetally.truth.formats.box_lists import (
     frame_in_name,
     labelled_videos,
 )
+from facetally.truth.formats.cvat_shapes import NOWHERE
 from facetally.truth.formats.json_files import LAYOUT_ERRORS, Json, read_json
 
+FRAMES_IN_VIEW = "frames_in_view"
+"""Of a track in our own exports: the times in view that were labelled, as pairs of frames [start, stop) from 0."""
 TRACK_KEYS = ("track_id", "instance_id")
 NOT_ATTRIBUTES = frozenset(("occluded", "keyframe", "outside", "rotation", "scores", *TRACK_KEYS))
 """What CVAT writes among the attributes of every annotation."""
@@ -51,7 +55,42 @@ def read_coco(path: Path) -> list[LabelledVideo]:
     boxes = [shape for shape in shapes if shape]
     passed = len(shapes) - len(boxes)
     notes = [f"{path}: {passed} annotations have neither a box nor an outline; passed over"] if passed else []
-    return labelled_videos(path, boxes, images.frames, notes)
+    videos = labelled_videos(path, boxes, images.frames, notes)
+    return _with_stays(path, videos, data) if any(FRAMES_IN_VIEW in track for track in tracks.values()) else videos
+
+
+def _with_stays(path: Path, videos: Sequence[LabelledVideo], data: Json) -> list[LabelledVideo]:
+    """The videos with times in view as labelled, where tracks state them."""
+    names = {video["id"]: str(video.get("name", "")) for video in data.get("videos", ())}
+    stays: dict[str, list[LabelledTrack]] = {}
+    stated: set[tuple[str, str]] = set()
+    for track in data["tracks"]:
+        if pairs := track.get(FRAMES_IN_VIEW):
+            name = names.get(track.get("video_id"), "")
+            stays.setdefault(name, []).append(_stay(path, track, pairs))
+            stated.add((name, stays[name][-1].row.values["person"]))
+    known = {video.name for video in videos}
+    whole = [*videos, *(LabelledVideo(path, name, (), has_gaps=True) for name in stays if name not in known)]
+    return [
+        replace(
+            video,
+            tracks=(
+                *(replace(t, has_stays=(video.name, t.row.values["person"]) not in stated) for t in video.tracks),
+                *stays.get(video.name, ()),
+            ),
+        )
+        for video in whole
+        if video.tracks or video.notes or video.name in stays
+    ]
+
+
+def _stay(path: Path, track: Json, pairs: Sequence[tuple[int, int]]) -> LabelledTrack:
+    attributes = tuple((str(name), str(value)) for name, value in dict(track.get("attributes") or {}).items())
+    values = people_values(str(track["id"]), attributes, ())
+    keyframes = [Keyframe(int(frame), NOWHERE, is_visible=frame == start)
+                 for start, stop in sorted(pairs) for frame in (start, stop)]  # fmt: skip
+    row = CsvRow(path, 0, values, f"track {track['id']}")
+    return LabelledTrack(row, tuple(keyframes), attributes=attributes, has_boxes=False)
 
 
 @dataclass(frozen=True)

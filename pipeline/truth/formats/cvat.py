@@ -15,6 +15,7 @@ from facetally.csv_rows import CsvRow, read_bytes
 from facetally.errors import TruthError
 from facetally.truth.formats.annotations import (
     BOX,
+    IS_LABEL,
     Keyframe,
     LabelledTrack,
     LabelledVideo,
@@ -22,6 +23,7 @@ from facetally.truth.formats.annotations import (
     frame_of,
     leaving_after,
     people_values,
+    without_filled_in,
 )
 from facetally.truth.formats.cvat_project import frame_step, own_frames, task_offsets
 from facetally.truth.formats.cvat_shapes import box_around, is_outside
@@ -115,7 +117,10 @@ def _track(path: Path, element: ElementTree.Element, lines: Lines, step: int) ->
     # between keyframes other shapes change in other ways than the boxes around them
     is_kept = [row.values.get("keyframe") != "0" or shape != BOX for row, _ in rows]
     is_kept[0] = is_kept[-1] = True
-    keyframes = [_keyframe(row, drawn) for (row, drawn), kept in zip(rows, is_kept, strict=True) if kept]
+    kept = [pair for pair, is_one in zip(rows, is_kept, strict=True) if is_one]
+    keyframes = [_keyframe(row, drawn) for row, drawn in kept]
+    keyframes = without_filled_in(keyframes, {k.frame for k, (_, drawn) in zip(keyframes, kept, strict=True)
+                                              if _is_filled_in(drawn)})  # fmt: skip
     if keyframes[-1].is_visible:
         keyframes += leaving_after(keyframes[-1], step=step)
     label, attributes = element.get("label", ""), tuple(_attributes(element))
@@ -127,6 +132,10 @@ def _track(path: Path, element: ElementTree.Element, lines: Lines, step: int) ->
         shape=shape,
         attributes=attributes,
     )
+
+
+def _is_filled_in(shape: ElementTree.Element) -> bool:
+    return any(one.get("name") == IS_LABEL and (one.text or "").strip() == "false" for one in shape.iter("attribute"))
 
 
 def _attributes(track: ElementTree.Element) -> Iterable[tuple[str, str]]:

@@ -12,12 +12,12 @@ from facetally.csv_rows import CsvRow, read_rows
 from facetally.errors import OptionError, TruthError
 from facetally.inputs import InputVideo
 from facetally.truth.files import BOXES_FILE, CLIPS_FILE, PEOPLE_FILE, hint_row, write_tables
-from facetally.truth.formats.annotations import LabelledVideo
+from facetally.truth.formats.annotations import IN_VIEW, LabelledTrack, LabelledVideo
 from facetally.truth.formats.coco import read_coco
 from facetally.truth.formats.cvat import read_cvat
 from facetally.truth.formats.datumaro import read_datumaro
 from facetally.truth.formats.label_studio import read_label_studio
-from facetally.truth.formats.mot import read_mot
+from facetally.truth.formats.mot import ID_COLUMN, IGNORED, read_mot
 from facetally.truth.formats.placement import Attributes, place_tracks, scale_of
 from facetally.truth.formats.selection import choose_tracks
 from facetally.truth.formats.timeline import Timeline, timeline_by_fps, timeline_of
@@ -96,6 +96,8 @@ def import_truth(
         return _import_intervals(files, videos, video)
     labelled, reading_notes = choose_tracks([f for path in files for f in READERS[format_name](path)], labels)
     sidecar = _sidecar(attributes, len(labelled)) if attributes else {}
+    if any(ID_COLUMN in row.values for row in sidecar.values()):
+        labelled, sidecar = _by_id(labelled, sidecar)
     if format_name == "mot" and len(labelled) == 1:
         video = video or _only_video(sidecar)
     labelled = _renamed(labelled, video) if video else labelled
@@ -182,6 +184,26 @@ def _sidecar(path: Path, video_count: int) -> dict[tuple[str, str], CsvRow]:
         if first is not row:
             raise row.wrong("person", f"is in line {first.line} already", fix="delete one of the lines")
     return rows
+
+
+def _by_id(
+    labelled: Sequence[LabelledVideo], sidecar: Attributes
+) -> tuple[list[LabelledVideo], dict[tuple[str, str], CsvRow]]:
+    """The tracks with the names of people that a file of our own exports gives for their ids, and the rows of them."""
+    names = {labels.name for labels in labelled}
+    own = {key: row for key, row in sidecar.items() if key[0] in names} or dict(sidecar)
+    by_id = {(video, row.values.get(ID_COLUMN, "")): row for (video, _), row in own.items()}
+
+    def named(labels: LabelledVideo, track: LabelledTrack) -> LabelledTrack:
+        number = track.row.values["person"].removesuffix(IGNORED)
+        row = next((by_id[key] for key in ((labels.name, number), ("", number)) if key in by_id), None)
+        if row is None:
+            return track
+        values = track.row.values | {"person": row.text("person")}
+        attributes = (*track.attributes, (IN_VIEW, row.values.get(IN_VIEW, "")))
+        return replace(track, row=replace(track.row, values=values), attributes=attributes)
+
+    return [replace(one, tracks=tuple(named(one, track) for track in one.tracks)) for one in labelled], own
 
 
 def _only_video(sidecar: Attributes) -> str:

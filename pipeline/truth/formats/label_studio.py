@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from facetally.csv_rows import CsvRow
 from facetally.errors import TruthError
 from facetally.truth.formats.annotations import (
+    IS_LABEL,
     Keyframe,
     LabelledTrack,
     LabelledVideo,
@@ -25,6 +26,7 @@ from facetally.truth.formats.annotations import (
     frame_of,
     leaving_after,
     people_values,
+    without_filled_in,
 )
 from facetally.truth.formats.json_files import LAYOUT_ERRORS, Json, read_json
 
@@ -132,7 +134,10 @@ def _track(path: Path, task_id: object, shape: Json, results: Iterable[Json]) ->
     region_id, value = str(shape["id"]), shape["value"]
     where = f"task {task_id}, region {region_id}"
     items = _items(value)
-    seen = [_keyframe(CsvRow(path, 0, {name: str(item[name]) for name in item}, where)) for item in items]
+    drawn = [_keyframe(CsvRow(path, 0, {name: str(item[name]) for name in item}, where)) for item in items]
+    seen = without_filled_in(
+        drawn, {k.frame for k, item in zip(drawn, items, strict=True) if not item.get(IS_LABEL, 1)}
+    )
     keyframes: list[Keyframe] = []
     for item, keyframe, later in zip_longest(items, seen, seen[1:]):
         keyframes.append(keyframe)

@@ -7,11 +7,11 @@ that is part of no track (datumaro/plugins/mot_format.py).
 from __future__ import annotations
 
 import configparser
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import isfinite
 from pathlib import Path
 
-from facetally.csv_rows import CsvRow, read_text
+from facetally.csv_rows import CsvRow, read_rows, read_text
 from facetally.errors import TruthError
 from facetally.truth.formats.annotations import (
     Keyframe,
@@ -31,6 +31,10 @@ CLASS_COLUMN, CLASS_COLUMN_COUNTS = 7, (8, 9)
 NO_CLASSES = ("", "-1", "0")
 """What stands for no class."""
 LABELS_FILE = "labels.txt"
+LABELLED_FILE = "labelled.csv"
+"""In our own exports one folder above gt.txt: the rows that are labels; the others are in between."""
+ID_COLUMN = "gt_id"
+IGNORED = "_ignored"
 TRACK_FIX = (
     'label in tracks (in CVAT: draw in "Track" mode), so that each person has an id of their own, and export again'
 )
@@ -51,7 +55,8 @@ def read_mot(path: Path) -> list[LabelledVideo]:
     if not rows:
         raise TruthError(f"{path} has no rows", fix="give a gt.txt with a row for each box")
     _check_ids(path, rows)
-    step = label_step(frame_of(row, first_frame=1) for row in rows)
+    labelled, notes = _labelled(path, rows)
+    step = 1 if labelled else label_step(frame_of(row, first_frame=1) for row in rows)
     info = _seqinfo(path)
     width, height, fps = (info.number(name, default=0.0) for name in ("imwidth", "imheight", "framerate"))
     folder = path.resolve().parent
@@ -59,12 +64,12 @@ def read_mot(path: Path) -> list[LabelledVideo]:
         LabelledVideo(
             path,
             name=info.values.get("name") or (folder.parent.name if folder.name == "gt" else path.stem),
-            tracks=tuple(_tracks(rows, _class_names(folder), step)),
+            tracks=tuple(_tracks(rows, _class_names(folder), step, labelled)),
             first_frame=1,
             size_px=(int(width), int(height)) if width >= 1 and height >= 1 else None,
             fps=fps if fps > 0 else None,
             has_gaps=True,
-            notes=(f"{path}: labels are of one frame in {step}; each counts until the next",) if step > 1 else (),
+            notes=(*notes, *((f"{path}: labels are of one frame in {step}; each counts until the next",) * (step > 1))),
         )
     ]
 
@@ -104,21 +109,48 @@ def _class_names(folder: Path) -> dict[str, str]:
     return {str(number): name.strip() for number, name in enumerate(read_text(path).splitlines(), 1)}
 
 
-def _tracks(rows: Iterable[CsvRow], names: dict[str, str], step: int) -> Iterable[LabelledTrack]:
+def _labelled(path: Path, rows: Sequence[CsvRow]) -> tuple[set[tuple[str, str]], tuple[str, ...]]:
+    """Frame and id of the rows that are labels, as our own exports list them, and a note; empty where no file does."""
+    listed = path.resolve().parent.parent / LABELLED_FILE
+    if path.resolve().parent.name != "gt" or not listed.is_file():
+        return set(), ()
+    labelled = {(row.text("frame"), row.text(ID_COLUMN)) for row in read_rows(listed, ("frame", ID_COLUMN))}
+    count = sum((row.text("frame"), row.text("id")) not in labelled for row in rows)
+    note = f"{path}: {count} of {len(rows)} boxes are in between labels, by {listed}; delete it to take all as labels"
+    return labelled, (note,) if count else ()
+
+
+def _tracks(
+    rows: Iterable[CsvRow], names: dict[str, str], step: int, labelled: Collection[tuple[str, str]]
+) -> Iterable[LabelledTrack]:
     grouped: dict[tuple[str, bool, str], list[CsvRow]] = {}
     for row in rows:
         number = row.values.get("class", "")
         key = row.text("id"), row.number("conf", default=1.0) == 0, names.get(number, number)
         grouped.setdefault(key, []).append(row)
     for (person, is_ignored, label), found in grouped.items():
-        yield _track(person, is_ignored, label, found, step)
+        yield _track(person, is_ignored, label, found, step, labelled)
 
 
-def _track(person: str, is_ignored: bool, label: str, rows: Sequence[CsvRow], step: int) -> LabelledTrack:
+def _track(
+    person: str,
+    is_ignored: bool,
+    label: str,
+    rows: Sequence[CsvRow],
+    step: int,
+    labelled: Collection[tuple[str, str]],
+) -> LabelledTrack:
     values = {column: text for column, text in people_values(person, (), (label,)).items() if text}
     if is_ignored:
-        values = {"person": f"{person}_ignored", "gender": "ignore"}
-    seen = [Keyframe(frame_of(row, first_frame=1), box_of(row, COLUMNS[2:6], is_by_size=True)) for row in rows]
+        values = {"person": f"{person}{IGNORED}", "gender": "ignore"}
+    seen = [
+        Keyframe(
+            frame_of(row, first_frame=1),
+            box_of(row, COLUMNS[2:6], is_by_size=True),
+            is_label=not labelled or (row.text("frame"), person) in labelled,
+        )
+        for row in rows
+    ]
     seen.sort(key=lambda keyframe: keyframe.frame)
     where = f"id {person} from line {rows[0].line} on"
     return LabelledTrack(

@@ -11,7 +11,7 @@ from math import ceil, radians
 from facetally.csv_rows import CsvRow
 from facetally.errors import TruthError
 from facetally.truth.files import TIME_DECIMALS
-from facetally.truth.formats.annotations import Box, Keyframe, LabelledTrack, LabelledVideo
+from facetally.truth.formats.annotations import ESTIMATED, Box, Keyframe, LabelledTrack, LabelledVideo
 from facetally.truth.formats.timeline import Timeline
 from facetally.truth.label_rows import PEOPLE_COLUMNS, parse_person
 from facetally.truth.labels import LabelledBoxes, LabelledPerson
@@ -97,7 +97,8 @@ def place_tracks(
                     fix="separate the tracks in time, or give the second another person",
                 )
             boxes[new.person, index] = box
-        stays.setdefault(new.person, []).extend(_stays(track, timeline) if track.has_stays else ())
+        has_stays = track.has_stays and track.in_view != ESTIMATED
+        stays.setdefault(new.person, []).extend(_stays(track, timeline) if has_stays else ())
     if not people:
         raise TruthError(f"{labels.path}: nobody is in view in {name}", fix="label someone in it, or leave it out")
     rows = ((person, float(timeline.times_s[index]), box, 0) for (person, index), box in boxes.items())
@@ -159,7 +160,7 @@ def _boxes(
     """The boxes of a track in pixels of the displayed video, by frame of the timeline."""
     boxes: dict[int, Box] = {}
     for keyframe, later in zip_longest(track.keyframes, track.keyframes[1:]):
-        if not keyframe.is_visible:
+        if not keyframe.is_visible or not keyframe.is_label:
             continue
         index = timeline.index(keyframe.frame)
         if index == len(timeline.times_s) and labels.is_by_player and labels.is_in_pixels:
@@ -172,7 +173,7 @@ def _boxes(
                 fix="check that the labels are of this video, and that the file is complete",
             )
         boxes[index] = start = _upright(keyframe, scale)
-        if later and not labels.has_gaps:
+        if later and not labels.has_gaps and not track.in_view:
             stop = _upright(later, scale)
             for between in timeline.between(index, timeline.index(later.frame)):
                 share = (timeline.ticks[between] - keyframe.frame) / (later.frame - keyframe.frame)

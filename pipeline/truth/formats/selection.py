@@ -109,9 +109,10 @@ def _notes_on_names(video: LabelledVideo) -> Iterable[str]:
     for track in video.tracks:
         if not any(keyframe.is_visible for keyframe in track.keyframes):
             yield f"{video.path}, {track.row.where}: it is never in view; passed over"
-    named = [track for track in video.tracks if track.person_attribute]
+    boxed = [track for track in video.tracks if track.has_boxes]  # others only add times to them
+    named = [track for track in boxed if track.person_attribute]
     counts = Counter(track.row.values["person"] for track in named)
-    for track in video.tracks:
+    for track in boxed:
         if not track.person_attribute and track.row.values["person"] in counts:
             name = track.row.values["person"]
             raise TruthError(

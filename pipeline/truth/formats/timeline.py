@@ -15,8 +15,9 @@ from facetally.video.reader import FrameImage
 
 TICK_TOLERANCE = 0.25
 """Fraction of a tick by which a frame may come late and still count as displayed at it: times in files are rounded."""
-COUNT_TOLERANCE_FRAMES, FPS_TOLERANCE = 2, 0.02
-"""How far a tool's frame count and (as a ratio) its frame rate may differ from the video's without a note."""
+COUNT_TOLERANCE_FRAMES, FPS_TOLERANCE, ROUNDED_FPS = 2, 0.02, 0.5
+"""How far a tool's frame count and its frame rate (as a ratio, or as seqinfo.ini rounds it) may differ from the video's
+without a note."""
 MIN_GAP_S, STEP_S = 1.0, 0.5
 """Where labels of a person in view are more than MIN_GAP_S apart, boxes are added about every STEP_S."""
 
@@ -131,7 +132,8 @@ def _notes(path: Path, labels: LabelledVideo, decoder: Decoder) -> list[str]:
             f"{labels.path}: {labels.frame_count} frames were counted where {path.name} has about {frame_count:.0f} "
             f"({fps:.4g} a second); each label was assigned to the frame displayed at its time"
         ]
-    if not labels.is_by_player and labels.fps and fps and abs(labels.fps / fps - 1) > FPS_TOLERANCE:
+    is_stated = labels.fps and fps and not labels.is_by_player
+    if labels.fps and is_stated and abs(labels.fps - fps) > max(FPS_TOLERANCE * fps, ROUNDED_FPS):
         return [
             f"{labels.path}: the labels state {labels.fps:.4g} frames a second, {path.name} has {fps:.4g}; "
             f"if frames were skipped for labelling, use --fps {labels.fps:g} instead of --videos"

@@ -1,9 +1,7 @@
-"""A drawn run with a dozen appearances, a labelling server in a process of its own, and a real browser."""
+"""A drawn run with a dozen appearances, and a labelling server in a process of its own."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,20 +60,6 @@ def serve(drawn_run: DrawnRun, tmp_path: Path) -> Iterator[Callable[..., LabelSe
     for server in servers:
         if server.process.poll() is None:
             server.kill()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A browser that is installed on this machine; none is downloaded."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    path = os.environ.get("FACETALLY_BROWSER") or next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("needs a browser: install chromium, or give its path in FACETALLY_BROWSER")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from label_server import DrawnRun, LabelServer
 
 from facetally.errors import OptionError
-from facetally.labelling.server import HOST, bound_socket
+from facetally.local_page import HOST, bound_socket
 
 LABEL = {"kind": "track", "number": 0, "set": {"answer": "female"}}
 

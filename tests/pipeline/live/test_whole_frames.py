@@ -1,0 +1,34 @@
+"""The whole picture in place of the faces in it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from facetally.detection.crops import CropRecipe, cut_crops
+from facetally.live.engines import WholeFrame
+
+
+def test_the_crop_is_the_whole_picture_shrunk() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
+    image = np.asarray(cv2.resize(noise, (384, 384)), np.uint8)
+    recipe = CropRecipe(size_px=128)
+    crop = cut_crops(image, WholeFrame(recipe).detect([image])[0], recipe)[0]
+    shrunk = cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA)[:, :, ::-1]
+    assert np.abs(crop.astype(int) - shrunk.astype(int)).max() <= 8
+
+
+def test_a_wide_picture_is_neither_cut_nor_stretched() -> None:
+    image = np.zeros((90, 160, 3), np.uint8)
+    image[:, :8], image[:, -8:], image[40:50, 75:85] = 250, 250, 120
+    recipe = CropRecipe(size_px=64, border="black")
+    crop = cut_crops(image, WholeFrame(recipe).detect([image])[0], recipe)[0]
+    assert crop[32, 1, 0] > 200 and crop[32, -2, 0] > 200 and crop[32, 32, 0] > 100
+    assert crop[:12].max() == 0 and crop[-12:].max() == 0
+
+
+def test_the_box_is_the_frame_whatever_the_size_of_the_working_picture() -> None:
+    whole = WholeFrame(CropRecipe())
+    assert whole.input_wh((1080, 1920)) == (320, 180)
+    faces = whole.detect([np.zeros((180, 320, 3), np.uint8)], (1080, 1920))[0]
+    assert faces.boxes.tolist() == [[0, 0, 1920, 1080]]
