@@ -8,13 +8,13 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from facetally.errors import OptionError
 from facetally.formatting import command, printable
-from facetally.video_files import Prober, companion, walked
+from facetally.video_files import Prober, companion
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class FoundInputs:
     passed_over: list[PassedOver]
 
 
+LINK_TO_FOLDER = "link to a folder, which is not followed; to process it, give the linked folder itself as an input"
+"""Why such a link is passed over: a search that follows links may never end."""
 MAX_NESTED_LISTS = 20
 """Lists may name lists; links can give a list that contains itself ever new names."""
 
@@ -82,21 +84,39 @@ def find_inputs(inputs: Iterable[str]) -> FoundInputs:
     inputs = list(inputs)
     by_path: dict[Path, tuple[Path, str]] = {}
     skipped: dict[Path, tuple[str, str]] = {}
+    links: dict[Path, str] = {}
+    searched: set[Path] = set()
     with Prober() as prober:
-        for base, path, is_given in _every_file(_unlisted(inputs), walked):
-            reason = "" if is_given else companion(path) or prober.kind_of(path)
+        for base, path, is_given in _every_file(_unlisted(inputs), _walked):
             relative = path.relative_to(base).as_posix()
-            if reason:
+            if not is_given:
+                searched.add(base)
+            if not is_given and not companion(path) and _is_link_to_folder(path):
+                links[path] = relative
+            elif reason := "" if is_given else companion(path) or prober.kind_of(path):
                 shown = relative + "/" if path.is_dir() else relative
                 skipped.setdefault(Path(os.path.realpath(path)), (shown, reason))
             else:
                 by_path.setdefault(Path(os.path.realpath(path)), (path, relative))
-    passed = sorted(PassedOver(_name(name), reason) for full, (name, reason) in skipped.items() if full not in by_path)
+    left = _without_searched(links, searched)
+    passed = [PassedOver(_name(name), reason) for full, (name, reason) in skipped.items() if full not in by_path]
+    passed = sorted([*passed, *(PassedOver(_name(f"{name}/"), LINK_TO_FOLDER) for name in left.values())])
     if not by_path:
         raise OptionError(
             f"no video found in {', '.join(inputs) or 'nothing'}{_counted(passed)}",
-            fix="give a video file, or a folder with files that end in .mp4, .mov, .mkv, .avi, ...",
+            fix=f"give the linked folders themselves, such as {command(next(iter(left)))}"
+            if left
+            else "give a video file, or a folder with files that end in .mp4, .mov, .mkv, .avi, ...",
         )
+    return FoundInputs(_named(by_path), passed)
+
+
+def _named(by_path: dict[Path, tuple[Path, str]]) -> list[InputVideo]:
+    """The videos with unique names, sorted by these.
+
+    Args:
+        by_path: by the path without links, the path as given and the name within the folder that was given.
+    """
     counts = Counter(name for _, name in by_path.values())
     common = Path(os.path.commonpath([path.parent for path in by_path]))
     longer = {full: full.relative_to(common).as_posix() for full in by_path}
@@ -104,7 +124,38 @@ def find_inputs(inputs: Iterable[str]) -> FoundInputs:
     if len(set(names.values())) < len(names):  # a longer name equals the name of another video
         names = longer
     videos = [InputVideo(path, _name(names[full])) for full, (path, _) in by_path.items()]
-    return FoundInputs(sorted(videos, key=lambda video: video.name), passed)
+    return sorted(videos, key=lambda video: video.name)
+
+
+def _walked(folder: Path) -> Iterator[Path]:
+    """All files in a folder and those inside it; of a folder that is not searched only the folder itself."""
+    for parent, folders, names in os.walk(folder):
+        for name in list(folders):
+            inner = Path(parent) / name
+            if companion(inner) or inner.is_symlink():
+                folders.remove(name)
+                yield inner
+        yield from (Path(parent) / name for name in names)
+
+
+def _is_link_to_folder(path: Path) -> bool:
+    return os.path.islink(path) and os.path.isdir(path)  # noqa: PTH112, PTH114 - no errors
+
+
+def _without_searched(links: dict[Path, str], searched: Iterable[Path]) -> dict[Path, str]:
+    """The links to folders, without those to folders that are searched anyway."""
+    roots = {Path(os.path.realpath(folder)) for folder in searched}
+    return {link: name for link, name in links.items() if not _is_inside(Path(os.path.realpath(link)), roots)}
+
+
+def _is_inside(folder: Path, roots: Collection[Path]) -> bool:
+    """Whether a folder is one of some others, or inside it and not in a folder that is passed over."""
+    for inner in (folder, *folder.parents):
+        if inner in roots:
+            return True
+        if companion(inner):
+            return False
+    return False
 
 
 def _counted(passed_over: Iterable[PassedOver]) -> str:

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,14 +151,3 @@ class _Child:
             for line in lines:
                 self._answers.put(line)
         self._answers.put(None)
-
-
-def walked(folder: Path) -> Iterator[Path]:
-    """All files in a folder and those inside it; of a folder that is passed over only the folder itself."""
-    for parent, folders, names in os.walk(folder):
-        for name in list(folders):
-            inner = Path(parent) / name
-            if companion(inner):
-                folders.remove(name)
-                yield inner
-        yield from (Path(parent) / name for name in names)

@@ -34,8 +34,8 @@ def correct(
 
     OUT is the folder that `facetally run` wrote, VIDEO the name of a video in it, or a part of the name, TRACK the
     number of an appearance: the column track_id of tracks/. The correction is stored in OUT/corrections.csv, which you
-    can also edit in a spreadsheet. `tally`, `report` and `export` count it and say so; `validate`
-    does not, as it measures the machine.
+    can also edit in a spreadsheet. It counts for all videos of the run with the same content. `tally`, `report` and
+    `export` count it and say so; `validate` does not, as it measures the machine.
 
     Example: facetally correct out news.mp4 3 --gender female --who anna
     """

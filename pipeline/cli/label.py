@@ -12,6 +12,7 @@ import rich_click as click
 from facetally.cli.options import FOLDER, OUT
 
 if TYPE_CHECKING:
+    from facetally.jobs.label import Ready
     from facetally.labelling.agreement import Agreement
 
 
@@ -71,7 +72,7 @@ def label(
         options=LabelOptions(annotator, show_predictions, settle),
         target=target,
         port=port,
-        is_ready=lambda address, once: _announce(address, once, truth, no_browser),
+        is_ready=lambda ready: _announce(ready, truth, no_browser, settle),
     )
     searched = f", {done.moments} moments searched" if done.moments else ""
     click.echo(f"\n{done.tracks} appearances labelled{searched}: {truth}", err=True)
@@ -84,13 +85,23 @@ def label(
         click.echo(f"Next: {command('facetally', 'validate', out, '--truth', truth)}", err=True)
 
 
-def _announce(address: str, once: str, truth: Path, no_browser: bool) -> None:
-    click.echo(address)
+def _announce(ready: Ready, truth: Path, no_browser: bool, settle: bool) -> None:
+    if not settle and (resumed := resumed_at(ready)):
+        click.echo(resumed, err=True)
+    click.echo(ready.address)
     click.echo(f"Open this address if no browser opens. Labels are saved in {truth}; Ctrl+C here ends it.", err=True)
     if not no_browser and _has_display():
         import webbrowser
 
-        webbrowser.open(once)
+        webbrowser.open(ready.address_once)
+
+
+def resumed_at(ready: Ready) -> str:
+    """Where a labelling is resumed, as a sentence; empty where nothing is labelled yet."""
+    if not ready.tracks and not ready.moments:
+        return ""
+    searched = f", {ready.moments:,} of {ready.moments_drawn:,} moments searched" if ready.moments_drawn else ""
+    return f"Resumed: {ready.tracks:,} of {ready.tracks_drawn:,} appearances labelled{searched}."
 
 
 def _has_display() -> bool:

@@ -33,6 +33,8 @@ from facetally.results.video_lookup import VideoLookup
 
 MAX_LISTED = 12
 """Appearances of a video that an error lists."""
+MAX_COPIES = 5
+"""Videos with the same content that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,14 @@ class CorrectedTrack:
     """Those that count now."""
     path: Path
     """Of corrections.csv."""
+    copies: tuple[str, ...] = ()
+    """The names of other videos with the same content, in which it counts, too."""
 
     def __str__(self) -> str:
         times = f"{Anchor(self.first_s, self.last_s).text} in {self.video}"
-        return (
-            f"{times}: {self.before} -> {self.after}" if self.before != self.after else f"{times}: stays {self.after}"
-        )
+        change = f"{self.before} -> {self.after}" if self.before != self.after else f"stays {self.after}"
+        copies = listed(self.copies, MAX_COPIES)
+        return f"{times}: {change}" + (f"; also in {copies} (same content)" if copies else "")
 
 
 def correct_track(
@@ -132,7 +136,9 @@ def _corrected(ledger: Ledger, video_id: str, wanted: TrackCorrection, undo: boo
         raise _no_such_track(ledger, wanted, shown.tracks(video_id))
     path = ledger.out / FILE_NAME
     rows = anchored(ledger, read_correction_rows(path))
-    earlier = resolved(ledger, rows).found.get((video_id, int(track["track_id"])))
+    key = video_id, int(track["track_id"])
+    before = resolved(ledger, rows)
+    earlier = before.found.get(key)  # even one of a video with the same content: the appearance is the same
     if undo and not earlier:
         raise OutputError(
             f"track {wanted.track_id} of {wanted.video} is not corrected",
@@ -141,14 +147,18 @@ def _corrected(ledger: Ledger, video_id: str, wanted: TrackCorrection, undo: boo
     new = None if undo else _dated(ledger, video_id, wanted, earlier)
     kept = [row for row in rows if row is not earlier]
     write_correction_rows(path, [*kept, new] if new else kept)
+    corrections = resolved(ledger, [*kept, new]) if new else before
+    changed = [other for (other, _), row in corrections.found.items() if row is (new or earlier) and other != video_id]
+    names = VideoLookup(ledger).names
     return CorrectedTrack(
-        video=VideoLookup(ledger).names[video_id],
+        video=names[video_id],
         track_id=int(track["track_id"]),
         first_s=float(track["first_s"]),
         last_s=float(track["last_s"]),
         before=_counted_as(track, earlier),
         after=_counted_as(track, new),
         path=path,
+        copies=tuple(names[other] for other in changed),
     )
 
 

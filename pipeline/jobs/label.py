@@ -43,6 +43,21 @@ class SampleRequest:
 
 
 @dataclass(frozen=True)
+class Ready:
+    """A page that can be opened, and what its annotator has labelled before."""
+
+    address: str
+    address_once: str
+    """Leads to the page the first time it is opened; it may be given to a browser."""
+    tracks: int
+    """Labelled appearances."""
+    tracks_drawn: int
+    moments: int
+    """Searched moments."""
+    moments_drawn: int
+
+
+@dataclass(frozen=True)
 class Labelled:
     """What there is when the page is closed."""
 
@@ -66,7 +81,7 @@ def label_run(
     options: LabelOptions | None = None,
     target: float = 0.85,
     port: int = 0,
-    is_ready: Callable[[str, str], None],
+    is_ready: Callable[[Ready], None],
 ) -> Labelled:
     """Serves the labelling page until the process is interrupted.
 
@@ -78,7 +93,7 @@ def label_run(
         options: how it is labelled.
         target: the accuracy that the verdict is about, in (0, 1).
         port: to listen on; 0: any free one.
-        is_ready: is called with the page's address, and with one that leads there once, when the page can be opened.
+        is_ready: is called when the page can be opened.
 
     Raises:
         PipelineError: no run, videos that are not found, a truth folder of something else, a port that is taken, or
@@ -103,7 +118,7 @@ def label_run(
     try:
         app = make_app(session, upkeep, token=token, port=port, tickets=tickets)
         base = f"http://127.0.0.1:{port}"
-        is_ready(f"{base}/{token}/", f"{base}/start/{tickets.new()}")
+        is_ready(_ready(f"{base}/{token}/", f"{base}/start/{tickets.new()}", session))
         _serve(app, listener, session.views.stop)
     finally:
         listener.close()
@@ -189,6 +204,12 @@ def check_new(folder: Path) -> None:
             f"{folder} holds {', '.join(existing)} from elsewhere, which labels of a sample cannot be mixed with",
             fix="choose a new folder with -o",
         )
+
+
+def _ready(address: str, address_once: str, session: Session) -> Ready:
+    counts = session.counts("")
+    labelled, total = counts["labelled"], counts["total"]
+    return Ready(address, address_once, labelled["track"], total["track"], labelled["moment"], total["moment"])
 
 
 def _verdict(at: dict[str, Any]) -> str:

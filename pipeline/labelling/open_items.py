@@ -66,6 +66,10 @@ class OpenItems:
         if tab:
             self._held[tab] = kind, number, time.monotonic()
 
+    def kind_shown(self, tab: str) -> str:
+        """The kind of the item that a tab shows."""
+        return self._held[tab][0] if tab in self._held else KINDS[0]
+
     def next(self, kind: str, tab: str, count: int) -> list[int]:
         """The first open items that no other tab shows; if there are none, the first one that another tab shows."""
         now = time.monotonic()

@@ -15,7 +15,7 @@ from facetally.labelling.record import Record
 from facetally.labelling.sample import Sample
 from facetally.labelling.views import Views
 
-AHEAD = 4
+AHEAD = 8
 """Pictures that are made before they are asked for."""
 PACE_ITEMS = 20
 
@@ -160,9 +160,11 @@ class Session:
             return {**self._counts(tab), "kind": last.kind, "number": self.sample.number(last.item)}
 
     def prefetch(self, tab: str) -> None:
-        """Begins to make the pictures of what comes next."""
+        """Begins to make the pictures of what comes next: of the kind that the tab does not show, the first alone."""
         with self._lock:
-            wanted = [(kind, number) for kind in KINDS for number in self._open.next(kind, tab, AHEAD)]
+            shown = self._open.kind_shown(tab)
+            counts = {shown: AHEAD, **{kind: 1 for kind in KINDS if kind != shown}}
+            wanted = [(kind, number) for kind, count in counts.items() for number in self._open.next(kind, tab, count)]
         for kind, number in wanted:
             self.views.ask(self.view_key(kind, number))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -35,7 +35,7 @@ MIN_STEP_S, MAX_STEP_S = 0.1, 0.6
 LOOP_PX = 240
 LOOP_MARGIN = 1.0
 KEPT = 48
-"""Views that are held in memory, about half a megabyte each."""
+"""Appearances and moments whose views are held in memory, about half a megabyte each."""
 AHEAD_WORKERS = 2
 POLL_S = 0.2
 """How often whoever waits for a view sees that no more are made."""
@@ -47,44 +47,48 @@ View = dict[str, Any]
 """JSON: pictures as data addresses, boxes in pixels of the frame."""
 
 
-def track_view(sample: Sample, key: TrackKey) -> View:
-    """Faces over time, and the frame with the best face.
+def appearance_views(sample: Sample, key: TrackKey) -> dict[str, View]:
+    """By kind: faces over time with the frame of the best face (track), and a few seconds around it (loop).
+
+    Both come from one pass over the video: opening it and decoding up to a frame is what takes most of the time.
 
     Raises:
         VideoError: the video cannot be read.
     """
     faces = sample.track_faces(key)
-    strip, best = strip_rows(faces), int(faces.quality.argmax())
-    squares: dict[int, str] = {}
-    frame: View = {}
-    for row, image in _frames(sample, key, faces, {*strip, best}):
-        squares[row] = _address(square_inside(image.bgr(), faces.boxes[row], FACE_PX, FACE_MARGIN))
-        if row == best:
-            frame = _frame_view(image, FRAME_PX, float(faces.times_s[row]), faces.boxes[[row]])
+    best = int(faces.quality.argmax())
+    strip, loop = strip_rows(faces), loop_rows(faces, best)
+    small, large, frame = _pictures(sample, key, faces, (strip, loop, best))
     if not frame:
         raise _no_frame(sample.path(key[0]), float(faces.times_s[best]))
-    shown = [{"time_s": float(faces.times_s[row]), "image": squares[row]} for row in strip if row in squares]
-    return {"faces": shown, "frame": frame}
-
-
-def loop_view(sample: Sample, key: TrackKey) -> View:
-    """A few seconds around the best face, frame by frame as they were sampled.
-
-    Raises:
-        VideoError: the video cannot be read.
-    """
-    faces = sample.track_faces(key)
-    rows = loop_rows(faces, int(faces.quality.argmax()))
-    images = {
-        row: _address(square_inside(image.bgr(), faces.boxes[row], LOOP_PX, LOOP_MARGIN))
-        for row, image in _frames(sample, key, faces, set(rows))
-    }
-    times_s = faces.times_s[rows]
-    step_s = float(np.median(np.diff(times_s))) if len(rows) > 1 else 0.0
+    step_s = float(np.median(np.diff(faces.times_s[loop]))) if len(loop) > 1 else 0.0
+    shown = [{"time_s": float(faces.times_s[row]), "image": small[row]} for row in strip if row in small]
     return {
-        "step_s": min(max(step_s, MIN_STEP_S), MAX_STEP_S),
-        "images": [images[row] for row in rows if row in images],
+        "track": {"faces": shown, "frame": frame},
+        "loop": {
+            "step_s": min(max(step_s, MIN_STEP_S), MAX_STEP_S),
+            "images": [large[row] for row in loop if row in large],
+        },
     }
+
+
+def _pictures(
+    sample: Sample, key: TrackKey, faces: TrackFaces, rows: tuple[list[int], list[int], int]
+) -> tuple[dict[int, str], dict[int, str], View]:
+    """The squares of the strip and those of the loop, by row, and the whole frame of the best face."""
+    strip, loop, best = rows
+    small: dict[int, str] = {}
+    large: dict[int, str] = {}
+    frame: View = {}
+    for row, image in _frames(sample, key, faces, {*strip, *loop, best}):
+        pixels, box = image.bgr(), faces.boxes[row]
+        if row in strip:
+            small[row] = _address(square_inside(pixels, box, FACE_PX, FACE_MARGIN))
+        if row in loop:
+            large[row] = _address(square_inside(pixels, box, LOOP_PX, LOOP_MARGIN))
+        if row == best:
+            frame = _frame_view(image, FRAME_PX, float(faces.times_s[row]), faces.boxes[[row]])
+    return small, large, frame
 
 
 def moment_view(sample: Sample, key: MomentKey) -> View:
@@ -159,12 +163,14 @@ def _address(image: ImageArray) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg(image)).decode("ascii")
 
 
-MAKERS: dict[str, Callable[[Sample, tuple[str, Any]], View]] = {
-    "track": track_view,
-    "loop": loop_view,
-    "moment": moment_view,
-    "face": face_view,
-}
+def _views(sample: Sample, key: ViewKey) -> dict[str, View]:
+    """The views that are made together, by kind."""
+    kind, video_id, place = key
+    if kind == "moment":
+        return {kind: moment_view(sample, (video_id, place))}
+    if kind == "face":
+        return {kind: face_view(sample, (video_id, int(place)))}
+    return appearance_views(sample, (video_id, int(place)))
 
 
 class ViewsStoppedError(Exception):
@@ -181,17 +187,19 @@ class Views:
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
         self._pool = ThreadPoolExecutor(AHEAD_WORKERS, thread_name_prefix="views")
-        self._made: OrderedDict[ViewKey, Future[View]] = OrderedDict()
+        self._made: OrderedDict[ViewKey, Future[dict[str, View]]] = OrderedDict()
         self._lock = Lock()
         self._stopped = Event()
 
-    def ask(self, key: ViewKey) -> Future[View]:
-        """The view, made now or soon."""
+    def ask(self, key: ViewKey) -> Future[dict[str, View]]:
+        """The views that are made with one, by kind, made now or soon."""
+        if key[0] == "loop":
+            key = "track", *key[1:]
         with self._lock:
             if key in self._made and self._made[key].done() and self._made[key].exception():
                 del self._made[key]  # the file may be back
             if key not in self._made:
-                self._made[key] = self._pool.submit(self._make, key)
+                self._made[key] = self._pool.submit(_views, self._sample, key)
             self._made.move_to_end(key)
             asked = self._made[key]
             finished = [other for other, view in self._made.items() if view.done()]
@@ -210,7 +218,7 @@ class Views:
         until = time.monotonic() + timeout_s
         while not self._stopped.is_set():
             with suppress(TimeoutError):
-                return self.ask(key).result(POLL_S)
+                return self.ask(key).result(POLL_S)[key[0]]
             if time.monotonic() > until:
                 raise TimeoutError
         raise ViewsStoppedError
@@ -223,7 +231,3 @@ class Views:
         """Ends the threads; what is not begun is not made."""
         self.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _make(self, key: ViewKey) -> View:
-        kind, video_id, place = key
-        return MAKERS[kind](self._sample, (video_id, place if kind == "moment" else int(place)))

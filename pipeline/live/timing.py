@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-MAX_DRIFT_S = 1.0
-"""The times of a stream are its own while they differ by less from the time that has passed here, ..."""
+MAX_DRIFT_S = 2.0
+"""The times of a stream are its own while they differ by less from the time that has passed here: some servers send a
+second of what they have stored at once when they are opened."""
 MIN_STEP_S = 1e-3
-"""... and each is later than the one before, by at least this."""
+"""Each time is later than the one before, by at least this."""
 CREEP = 1e-3
 """Seconds a second by which the clock of a stream may seem to run slow: its clock is not ours."""
 MUCH_S, LOST_S, CAUGHT_UP_S = 0.25, 1.0, 0.1

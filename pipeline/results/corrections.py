@@ -16,6 +16,7 @@ import pandas as pd
 from facetally.errors import OutputError
 from facetally.formatting import listed
 from facetally.problems import Problems
+from facetally.results.copies import Copies
 from facetally.results.corrections_file import FILE_NAME, TrackCorrection, read_correction_rows
 from facetally.results.ledger import Ledger
 from facetally.results.recognition import Appearances
@@ -32,7 +33,7 @@ class Corrections:
     rows: tuple[TrackCorrection, ...] = ()
     """In the order of the file."""
     found: dict[tuple[str, int], TrackCorrection] = field(default_factory=dict)
-    """Those of which the appearance is in the run, by video id and track id."""
+    """Those of which the appearance is in the run, by video id and track id; for each copy of its video, too."""
     lost: tuple[TrackCorrection, ...] = ()
     """Those of which it is not: they change nothing."""
 
@@ -79,11 +80,13 @@ class Corrections:
             video_ids: counts only those of these videos; by default of all.
         """
         rows = [row for (video_id, _), row in self.found.items() if video_ids is None or video_id in video_ids]
+        copied = len(rows) - len({id(row) for row in rows})
         dropped = sum(row.is_drop for row in rows)
         corrected = len(rows) - dropped
         parts = [f"{_appearances(corrected)} corrected by hand"] if corrected else []
         parts += [f"{_appearances(dropped)} dropped by hand"] if dropped else []
-        return " and ".join(parts)
+        of_copies = f", {copied:,} of them in {'a copy' if copied == 1 else 'copies'} of a video" if copied else ""
+        return " and ".join(parts) + of_copies
 
     def lost_note(self) -> str:
         """A sentence that names the corrections of which the appearance is not in the run; empty if there are none."""
@@ -120,6 +123,9 @@ def read_corrections(out: Path) -> Corrections:
 def resolved(ledger: Ledger, rows: Sequence[TrackCorrection]) -> Corrections:
     """Finds the appearances of corrections in a run.
 
+    Copies of a video have its appearances, so a correction counts for all of them; where several are corrected
+    differently, each has its own correction, and the others have the first one.
+
     Raises:
         OutputError: two rows correct one appearance, a video's name fits two videos, or a damaged table.
     """
@@ -137,7 +143,19 @@ def resolved(ledger: Ledger, rows: Sequence[TrackCorrection]) -> Corrections:
             else:
                 found[video_id, row.track_id] = row
     problems.raise_any()
-    return Corrections(tuple(rows), found, tuple(lost))
+    return Corrections(tuple(rows), _with_copies(found, Copies(ledger), shown), tuple(lost))
+
+
+def _with_copies(
+    found: dict[tuple[str, int], TrackCorrection], copies: Copies, shown: Appearances
+) -> dict[tuple[str, int], TrackCorrection]:
+    """Corrections by video id and track id, with those that copies of their videos get; own ones come last."""
+    of_copies: dict[tuple[str, int], TrackCorrection] = {}
+    for (video_id, track_id), row in found.items():
+        for other in copies.of(video_id):
+            if (other, track_id) not in found and shown.has(other, row):
+                of_copies.setdefault((other, track_id), row)
+    return of_copies | found
 
 
 def video_id_of(videos: VideoLookup, row: TrackCorrection) -> str | None:

@@ -35,6 +35,11 @@ except ImportError:  # Windows
 
 Status = Literal["ok", "partial", "failed"]
 """Of a video; partial: a part of it could not be decoded."""
+ROW_COLUMNS = (
+    *("video_id", "video", "path", "status", "reason", "fix", "content_sha256", "same_as", "options_digest"),
+    *("decoded_s", "coverage", "bad_packet_count", "track_count"),
+)
+"""Columns of videos/ that tallies, reports and corrections need."""
 LOCK_S = 0.2
 """How long a run waits for the lock of its folder; `is_locked` may hold it for a moment."""
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from facetally.errors import OutputError
+from facetally.results.copies import Copies
 from facetally.results.corrections import video_id_of
 from facetally.results.corrections_file import (
     FILE_NAME,
@@ -30,6 +31,10 @@ class Rematch:
     """Those of which the appearance was found under another number, as they are now."""
     lost: tuple[TrackCorrection, ...] = ()
     """Those of which it was not found."""
+    to_copies: tuple[TrackCorrection, ...] = ()
+    """Those of videos that the run has no more, but copies of them: they are now about a copy."""
+    without_video: tuple[TrackCorrection, ...] = ()
+    """Those of the lost ones of which the run does not have the video."""
 
     @property
     def sentences(self) -> list[str]:
@@ -37,12 +42,15 @@ class Rematch:
         texts = []
         if self.moved:
             texts.append(f"{_corrections(len(self.moved))} by hand moved to the new number of the same appearance")
-        if self.lost:
-            named = "; ".join(f"{row.described()}: {row.meaning}" for row in self.lost[:MAX_NAMED])
-            more = f"; and {len(self.lost) - MAX_NAMED} more" if len(self.lost) > MAX_NAMED else ""
-            texts.append(
-                f"{_corrections(len(self.lost))} by hand not applied, as nobody was found there: {named}{more}"
-            )
+        if self.to_copies:
+            copies = "another video with the same content, as the run no longer has the corrected one"
+            texts.append(f"{_corrections(len(self.to_copies))} by hand moved to {copies}: {_named(self.to_copies)}")
+        if unseen := [row for row in self.lost if row not in self.without_video]:
+            count = _corrections(len(unseen))
+            texts.append(f"{count} by hand not applied, as nobody was found there: {_named(unseen)}")
+        if self.without_video:
+            count, which = _corrections(len(self.without_video)), _named(self.without_video)
+            texts.append(f"{count} by hand not applied, as the run does not have the video: {which}")
         return texts
 
 
@@ -87,16 +95,42 @@ def rematched(ledger: Ledger) -> Rematch:
     rows = read_correction_rows(path)
     if not rows:
         return Rematch()
-    new, found = _matched(ledger, rows)
+    videos = VideoLookup(ledger)
+    known = _with_copies_of_lost_videos(ledger, videos, rows)
+    new, found = _matched(ledger, videos, known)
     if new != rows:
         write_correction_rows(path, new)
-    moved = [now for was, now in zip(rows, new, strict=True) if now.track_id not in (None, was.track_id)]
-    return Rematch(tuple(moved), tuple(row for index, row in enumerate(new) if index not in found))
+    lost = tuple(row for index, row in enumerate(new) if index not in found)
+    return Rematch(
+        moved=tuple(now for was, now in zip(rows, new, strict=True) if now.track_id not in (None, was.track_id)),
+        lost=lost,
+        to_copies=tuple(now for was, now in zip(rows, new, strict=True) if now.video != was.video),
+        without_video=tuple(row for row in lost if video_id_of(videos, row) is None),
+    )
 
 
-def _matched(ledger: Ledger, rows: Sequence[TrackCorrection]) -> tuple[list[TrackCorrection], set[int]]:
+def _with_copies_of_lost_videos(
+    ledger: Ledger, videos: VideoLookup, rows: Sequence[TrackCorrection]
+) -> list[TrackCorrection]:
+    """The rows, with a copy of the video in place of each video that the run has no more."""
+    copies, corrected = Copies(ledger), {(video_id_of(videos, row), row.track_id) for row in rows}
+    known = list(rows)
+    for index, row in enumerate(rows):
+        if video_id_of(videos, row) is not None:
+            continue
+        for video_id in copies.named(row.video):
+            if (video_id, row.track_id) not in corrected:
+                corrected.add((video_id, row.track_id))
+                known[index] = replace(row, video=videos.names[video_id])
+                break
+    return known
+
+
+def _matched(
+    ledger: Ledger, videos: VideoLookup, rows: Sequence[TrackCorrection]
+) -> tuple[list[TrackCorrection], set[int]]:
     """The rows with the numbers that their appearances have now, and the positions of those that were found."""
-    videos, shown = VideoLookup(ledger), Appearances(ledger)
+    shown = Appearances(ledger)
     new, found = list(rows), set[int]()
     taken: set[tuple[str, int]] = set()
     matches: list[tuple[float, int, str, int]] = []
@@ -116,6 +150,11 @@ def _matched(ledger: Ledger, rows: Sequence[TrackCorrection]) -> tuple[list[Trac
             found.add(index)
             new[index] = replace(rows[index], track_id=track_id, anchor=shown.anchor(video_id, track_id))
     return new, found
+
+
+def _named(rows: Sequence[TrackCorrection]) -> str:
+    named = "; ".join(f"{row.described()}: {row.meaning}" for row in rows[:MAX_NAMED])
+    return named + (f"; and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else "")
 
 
 def _corrections(count: int) -> str:

@@ -12,16 +12,11 @@ import pandas as pd
 
 from facetally.options import ClassificationOptions
 from facetally.results.corrections import Corrections, read_corrections
-from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.ledger import ROW_COLUMNS, Ledger, VideoRow
 from facetally.results.many_files import Advanced, ManyFiles, check_complete, no_progress
 from facetally.results.tables import FACES, TRACKS, VIDEOS
 from facetally.tracks.appearances import STORED_DECIMALS
 
-ROW_COLUMNS = (
-    *("video_id", "video", "path", "status", "reason", "fix", "content_sha256", "options_digest"),
-    *("decoded_s", "coverage", "bad_packet_count", "track_count"),
-)
-"""Columns of videos/ that tallies and reports need; the other fields of the rows have their defaults."""
 TRACK_COLUMNS = (
     *("video_id", "track_id", "first_s", "last_s", "screen_time_s", "face_height_px", "female_prob"),
     *("gender", "age_years", "age_band", "person_in_video", "quality"),

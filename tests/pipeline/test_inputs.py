@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facetally.errors import OptionError
-from facetally.inputs import InputVideo, find_videos
+from facetally.inputs import InputVideo, find_inputs, find_videos
 
 
 @pytest.fixture
@@ -114,3 +114,36 @@ def test_an_id_does_not_depend_on_the_location_of_the_folder(folder: Path, tmp_p
     before = [video.video_id for video in find_videos([str(folder)])]
     moved = folder.rename(tmp_path / "moved")
     assert [video.video_id for video in find_videos([str(moved)])] == before
+
+
+def passed_over(*inputs: Path) -> dict[str, str]:
+    return {file.name: file.reason for file in find_inputs([str(path) for path in inputs]).passed_over}
+
+
+def test_a_link_to_a_folder_is_not_followed_but_passed_over_with_the_fix(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "e.mp4").write_text("e")
+    for name in ("one", "b/two"):
+        (folder / name).symlink_to(tmp_path / "disk")
+    assert names(folder) == ["a.mp4", "b/c.MOV"]
+    links = {name: reason for name, reason in passed_over(folder).items() if name.endswith("/")}
+    assert links.keys() == {"one/", "b/two/"}
+    assert all("give the linked folder itself" in reason for reason in links.values())
+    assert names(folder / "one", folder) == ["a.mp4", "b/c.MOV", "e.mp4"]
+    assert "b/two/" not in passed_over(folder, folder / "one")
+
+
+def test_a_link_to_a_folder_that_is_searched_anyway_is_not_named(folder: Path) -> None:
+    (folder / "latest").symlink_to(folder / "b")
+    (folder / "b" / "loop").symlink_to(folder)
+    (folder / ".old").mkdir()
+    (folder / "old").symlink_to(folder / ".old")
+    assert [name for name in passed_over(folder) if name.endswith("/")] == [".old/", "old/"]
+
+
+def test_a_folder_of_links_to_folders_says_why_it_has_no_video(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "my links").mkdir()
+    (tmp_path / "my links" / "a").symlink_to(folder)
+    with pytest.raises(OptionError, match="passed over: 1 link to a folder") as caught:
+        find_videos([str(tmp_path / "my links")])
+    assert caught.value.fix == f"give the linked folders themselves, such as '{tmp_path}/my links/a'"

@@ -18,7 +18,6 @@ from facetally.results.run_tables import Run
 from facetally.results.tables import FACES, TRACKS, VIDEOS
 from scripts.benchmark import main, multiplied
 
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -103,7 +103,7 @@ async function show(what, number, known) {
 function showNext(what = kind, known) {
   const [next] = state.next[what];
   if (next !== undefined) return show(what, next, known);
-  const other = what === "track" ? "moment" : "track";
+  const other = otherThan(what);
   kind = what;
   if (!state.settle && state.next[other].length) {
     say(`All of ${what === "track" ? "the appearances" : "the moments"} are labelled.`);
@@ -119,7 +119,11 @@ function render(problem) {
   $("track").hidden = kind !== "track" || !item;
   $("moment").hidden = kind !== "moment" || !item;
   $("empty").hidden = Boolean(item);
-  for (const what of ["track", "moment"]) $(`tab-${what}`).setAttribute("aria-pressed", what === kind);
+  for (const what of ["track", "moment"]) {
+    $(`tab-${what}`).setAttribute("aria-pressed", what === kind);
+    $(`tab-${what}`).removeAttribute("aria-keyshortcuts");
+  }
+  $(`tab-${otherThan(kind)}`).setAttribute("aria-keyshortcuts", "T");
   $("hint").textContent = "";
   stop();
   if (!item) {
@@ -449,6 +453,7 @@ const ACTIONS = {
   arrowleft: () => go(-1),
   arrowright: () => go(1),
   j: () => $("jump").focus(),
+  t: () => !isBusy && (state.total.moment ? open(otherThan(kind)) : hint("No moments were drawn for this sample")),
 };
 const TRACK_ACTIONS = { s: () => $("same-number").focus(), " ": () => (player?.timer ? pause() : start()) };
 const MOMENT_ACTIONS = {
@@ -478,6 +483,10 @@ function press(event) {
   event.preventDefault();
   if (button) answer(button.dataset.set, button.dataset.value);
   else action();
+}
+
+function otherThan(what) {
+  return what === "track" ? "moment" : "track";
 }
 
 function open(what) {

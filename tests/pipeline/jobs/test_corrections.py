@@ -10,7 +10,7 @@ from small_runs import Seen, id_of, store
 from facetally.errors import OptionError, OutputError
 from facetally.jobs.corrections import correct_track, corrections_of
 from facetally.results.corrections import read_corrections
-from facetally.results.ledger import Ledger
+from facetally.results.ledger import Ledger, VideoRow
 
 
 @pytest.fixture
@@ -64,6 +64,18 @@ def test_a_correction_that_is_undone_leaves_the_prediction_and_the_other_rows(ou
 def test_a_correction_that_confirms_the_prediction_is_stored(out: Path) -> None:
     assert str(correct_track(out, "a.mp4", 0, gender="male")).endswith("stays male, mid")
     assert read_corrections(out).disclosure() == "1 appearance corrected by hand"
+
+
+def test_a_correction_of_a_copy_is_that_of_the_video(out: Path) -> None:
+    Ledger(out).store_copy(VideoRow(id_of("copy.mp4"), "copy.mp4", "/in/copy.mp4"), id_of("sub/a.mp4"))
+    first = correct_track(out, "a.mp4", 0, gender="female")
+    assert str(first).endswith("in sub/a.mp4: male, mid -> female, mid; also in copy.mp4 (same content)")
+    second = correct_track(out, "copy.mp4", 0, age_band="old")
+    assert str(second).endswith("in copy.mp4: female, mid -> female, old; also in sub/a.mp4 (same content)")
+    assert [row.meaning for row in read_corrections(out).rows] == ["female, old"]
+    undone = correct_track(out, "a.mp4", 0, undo=True)
+    assert str(undone).endswith("in sub/a.mp4: female, old -> male, mid; also in copy.mp4 (same content)")
+    assert not read_corrections(out)
 
 
 def test_rows_typed_by_hand_stay_and_get_what_finds_them_again(out: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from label_server import DrawnRun
+from label_server import DrawnRun, LabelServer
 
+from facetally.cli.label import resumed_at
 from facetally.cli.main import main
 from facetally.errors import OptionError, TruthError
-from facetally.jobs.label import SampleRequest, check_packages, open_sample
+from facetally.jobs.label import Ready, SampleRequest, check_packages, open_sample
 from facetally.labelling.design import Design
 from facetally.labelling.journal import Entry, Journal
 from facetally.labelling.truth_folder import TruthFolder
@@ -135,3 +136,25 @@ def test_agreement_needs_two_annotators(drawn_run: DrawnRun, tmp_path: Path) -> 
     opened(drawn_run, tmp_path)
     done = label(drawn_run.out, "-o", tmp_path, "--agreement")
     assert "needs two annotators; nobody has labelled so far" in done.output
+
+
+@pytest.mark.parametrize(
+    ("tracks", "moments", "moments_drawn", "said"),
+    [
+        (0, 0, 30, ""),
+        (25, 3, 30, "Resumed: 25 of 32 appearances labelled, 3 of 30 moments searched."),
+        (0, 1, 30, "Resumed: 0 of 32 appearances labelled, 1 of 30 moments searched."),
+        (25, 0, 0, "Resumed: 25 of 32 appearances labelled."),
+    ],
+)
+def test_it_is_said_where_a_labelling_is_resumed(tracks: int, moments: int, moments_drawn: int, said: str) -> None:
+    assert resumed_at(Ready("address", "once", tracks, 32, moments, moments_drawn)) == said
+
+
+def test_the_command_says_how_far_its_annotator_is(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    design = opened(drawn_run, tmp_path, SampleRequest(moments=2))
+    for track in design.tracks[:5]:
+        Journal(tmp_path).append(Entry("anna", 0, "track", "random", "", "", *track.key, {"answer": "female"}))
+    for name, said in (("anna", ["Resumed: 5 of 12 appearances labelled, 0 of 2 moments searched."]), ("ben", [])):
+        server = LabelServer([str(drawn_run.out), "-o", str(tmp_path), "--annotator", name]).start()
+        assert [line for line in server.end().splitlines() if line.startswith("Resumed")] == said

@@ -187,6 +187,33 @@ def opened_moment(page: Page) -> None:
     page.wait_for_selector("body[data-shown='moment/0']")
 
 
+def test_t_switches_the_tabs_and_back_and_enter_saves_a_frame_then(serve: Serve, tabs: Tabs) -> None:
+    page = tabs(serve())
+    press(page, "w")
+    press(page, "t")
+    assert (title(page), page.get_attribute("#tab-moment", "aria-pressed")) == ("Moment 1 of 3", "true")
+    press(page, "Enter")
+    assert title(page) == "Moment 2 of 3"
+    press(page, "t")
+    assert (title(page), page.get_attribute("#tab-track", "aria-pressed")) == ("Appearance 2 of 12", "true")
+
+
+def test_the_tab_that_t_leads_to_says_so(serve: Serve, tabs: Tabs) -> None:
+    page = tabs(serve())
+    for shown, other in (("track", "moment"), ("moment", "track")):
+        assert page.get_attribute(f"#tab-{other}", "aria-keyshortcuts") == "T"
+        assert page.get_attribute(f"#tab-{shown}", "aria-keyshortcuts") is None
+        assert page.is_visible(f"#tab-{other} kbd") and not page.is_visible(f"#tab-{shown} kbd")
+        press(page, "t")
+
+
+def test_t_says_that_there_are_no_moments(serve: Serve, tabs: Tabs) -> None:
+    page = tabs(serve("--moments", "0"))
+    page.keyboard.press("t")
+    assert page.inner_text("#hint") == "No moments were drawn for this sample"
+    assert title(page) == "Appearance 1 of 12"
+
+
 def test_enter_saves_a_frame_after_a_click_on_its_tab(serve: Serve, tabs: Tabs) -> None:
     page = tabs(serve())
     opened_moment(page)

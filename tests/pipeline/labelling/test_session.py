@@ -13,7 +13,7 @@ from facetally.labelling.answers import BadAnswerError
 from facetally.labelling.journal import Entry, Journal
 from facetally.labelling.open_items import LabelOptions
 from facetally.labelling.sample import Sample
-from facetally.labelling.session import Session
+from facetally.labelling.session import AHEAD, Session
 from facetally.labelling.truth_folder import TruthFolder
 from facetally.labelling.upkeep import Upkeep
 
@@ -113,6 +113,15 @@ def test_only_what_annotators_differ_about_is_settled(start: Start) -> None:
     answer(judge, 1, answer="male")
     assert judge.counts("t")["next"]["track"] == []
     assert judge.labels().tracks[judge.sample.design.tracks[1].key].answer == "male"
+
+
+@pytest.mark.parametrize(("kind", "other"), [("track", "moment"), ("moment", "track")])
+def test_what_the_tab_does_not_show_waits(start: Start, monkeypatch: pytest.MonkeyPatch, kind: str, other: str) -> None:
+    session, asked = start(), list[str]()
+    monkeypatch.setattr(session.views, "ask", lambda key: asked.append(key[0]))
+    session.item(kind, 0, "t")
+    session.prefetch("t")
+    assert asked == [kind] * {"track": AHEAD, "moment": 3}[kind] + [other]
 
 
 def test_labels_of_another_process_are_taken_in(start: Start) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ from facetally.errors import VideoError
 from facetally.labelling.pictures import scaled_wh, square_inside
 from facetally.labelling.sample import Sample, TrackFaces
 from facetally.labelling.views import KEPT, LOOP_IMAGES, STRIP_FACES, ViewKey, Views, loop_rows, strip_rows
+from facetally.video.frames_at import FrameAt, frames_at
 
 
 def decoded(address: str) -> ImageArray:
@@ -45,7 +48,7 @@ def test_strip_loop_and_face_show_the_person_of_the_track(sample: Sample) -> Non
     views = Views(sample)
     for track in sample.design.tracks:
         expected = sample.predictions[track.key].female_prob > 0.5
-        view, loop, face = (views.ask((kind, *track.key)).result(60) for kind in ("track", "loop", "face"))
+        view, loop, face = (views.get((kind, *track.key), 60) for kind in ("track", "loop", "face"))
         images = [face["image"], *(one["image"] for one in view["faces"]), *loop["images"]]
         assert len(images) > 3
         assert all(shows(decoded(image), expected) for image in images)
@@ -55,7 +58,7 @@ def test_strip_loop_and_face_show_the_person_of_the_track(sample: Sample) -> Non
 def test_the_frame_has_the_box_on_the_face(sample: Sample) -> None:
     views = Views(sample)
     for track in sample.design.tracks[:4]:
-        frame = views.ask(("track", *track.key)).result(60)["frame"]
+        frame = views.get(("track", *track.key), 60)["frame"]
         assert (frame["width"], frame["height"]) == (160, 120)
         ((x1, y1, x2, y2),) = frame["boxes"]
         inside = decoded(frame["image"])[round(y1) + 4 : round(y2) - 4, round(x1) + 4 : round(x2) - 4]
@@ -66,7 +69,7 @@ def test_the_frame_has_the_box_on_the_face(sample: Sample) -> None:
 def test_a_moment_shows_the_boxes_found_at_that_time(sample: Sample) -> None:
     views = Views(sample)
     for moment in sample.design.moments:
-        view = views.ask(("moment", moment.video_id, moment.time_s)).result(60)
+        view = views.get(("moment", moment.video_id, moment.time_s), 60)
         assert len(view["frame"]["boxes"]) == 2
         assert view["typical"] == pytest.approx((40, 40), abs=2)
         image = decoded(view["frame"]["image"])
@@ -78,7 +81,7 @@ def test_a_moment_shows_the_boxes_found_at_that_time(sample: Sample) -> None:
 def test_no_picture_is_written(sample: Sample, drawn_run: DrawnRun) -> None:
     before = sorted(drawn_run.out.parent.rglob("*"))
     views = Views(sample)
-    views.ask(("track", *sample.design.tracks[0].key)).result(60)
+    views.get(("track", *sample.design.tracks[0].key), 60)
     views.close()
     assert sorted(drawn_run.out.parent.rglob("*")) == before
 
@@ -88,9 +91,9 @@ def test_a_video_that_disappears_is_an_error_and_comes_back(sample: Sample, tmp_
     there, sample._paths[key[0]] = sample._paths[key[0]], tmp_path / "gone.mp4"
     views = Views(sample)
     with pytest.raises(VideoError, match="does not exist"):
-        views.ask(("track", *key)).result(60)
+        views.get(("track", *key), 60)
     sample._paths[key[0]] = there
-    assert views.ask(("track", *key)).result(60)["faces"]
+    assert views.get(("track", *key), 60)["faces"]
     views.close()
 
 
@@ -125,12 +128,27 @@ def test_frames_are_only_made_smaller() -> None:
 
 def test_many_views_at_once_are_all_made_and_few_are_kept(sample: Sample) -> None:
     views = Views(sample)
-    keys: list[ViewKey] = [(kind, *track.key) for kind in ("track", "loop", "face") for track in sample.design.tracks]
+    keys: list[ViewKey] = [(kind, *track.key) for kind in ("track", "face") for track in sample.design.tracks]
     for moment in sample.design.moments:
-        keys += [("moment", moment.video_id, moment.time_s + shift) for shift in range(9)]
+        keys += [("moment", moment.video_id, moment.time_s + shift) for shift in range(13)]
     asked = [views.ask(key) for key in keys]
     assert len(asked) > KEPT
     assert all(view.result(120) for view in asked)
-    views.ask(keys[0]).result(60)
+    assert views.get(keys[0], 60)
     assert len(views._made) <= KEPT
+    views.close()
+
+
+def test_strip_and_loop_are_made_in_one_pass_over_the_video(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[Path] = []
+
+    def read(path: Path, *arguments: Any, **options: Any) -> Iterator[FrameAt]:
+        passes.append(path)
+        return frames_at(path, *arguments, **options)
+
+    monkeypatch.setattr("facetally.labelling.views.frames_at", read)
+    views = Views(sample)
+    for kind in ("track", "loop", "track"):
+        views.get((kind, *sample.design.tracks[0].key), 60)
+    assert len(passes) == 1
     views.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from small_runs import Seen, id_of, store
 from facetally.errors import OutputError
 from facetally.results.corrections import Corrections, read_corrections
 from facetally.results.corrections_file import ANCHOR_COLUMNS, COLUMNS, TrackCorrection
-from facetally.results.ledger import Ledger
+from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.run_tables import Run
+from facetally.results.tables import FACES, TRACKS, read_table
+from facetally.results.tables_of_run import TablesOfRun
 
 HEADER = "video,track,gender,age_band,who,when\n"
 
@@ -208,6 +211,51 @@ def test_a_failed_video_has_no_appearances_to_correct(out: Path) -> None:
     store(out, "a.mp4", status="failed")
     assert corrected(out, f"{HEADER}a.mp4,0,f,,,\n").lost
     assert Ledger(out).names() == {}
+
+
+@pytest.fixture
+def copied(out: Path) -> Path:
+    """The run with two copies of a.mp4."""
+    for name in ("copy.mp4", "sub/copy.mp4"):
+        Ledger(out).store_copy(VideoRow(id_of(name), name, f"/in/{name}"), id_of("a.mp4"))
+    return out
+
+
+def corrected_tracks(out: Path) -> set[tuple[str, int, str]]:
+    tracks = pd.concat(TablesOfRun(Ledger(out)).tracks())
+    changed = tracks[tracks["gender"] != "male"]
+    names = changed["video_id"].str.rpartition("-")[0]
+    return set(zip(names, changed["track_id"], changed["gender"], strict=True))
+
+
+@pytest.mark.parametrize("video", ["a.mp4", "sub/copy.mp4"])
+def test_a_correction_counts_in_all_copies_of_the_video(copied: Path, video: str) -> None:
+    corrections = corrected(copied, f"{HEADER}{video},3,female,,,\n")
+    assert corrected_tracks(copied) == {(name, 3, "female") for name in ("a.mp4", "copy.mp4", "sub_copy.mp4")}
+    assert corrections.disclosure() == "3 appearances corrected by hand, 2 of them in copies of a video"
+    assert corrections.disclosure({id_of("copy.mp4")}) == "1 appearance corrected by hand"
+    assert corrections.disclosure({id_of("copy.mp4"), id_of("a.mp4")}).endswith("hand, 1 of them in a copy of a video")
+
+
+def test_what_is_dropped_by_hand_is_dropped_from_copies_too(copied: Path) -> None:
+    corrected(copied, f"{HEADER}a.mp4,0,not_a_face,,,\n")
+    counts = pd.concat(TablesOfRun(Ledger(copied)).tracks())["video_id"].value_counts()
+    assert {counts[id_of(name)] for name in ("a.mp4", "copy.mp4", "sub/copy.mp4")} == {1}
+
+
+def test_a_copy_that_is_corrected_itself_keeps_its_own_correction(copied: Path) -> None:
+    corrected(copied, f"{HEADER}a.mp4,0,female,,,\ncopy.mp4,0,unknown,,,\n")
+    expected = {("a.mp4", 0, "female"), ("copy.mp4", 0, "unknown"), ("sub_copy.mp4", 0, "female")}
+    assert corrected_tracks(copied) == expected
+
+
+def test_a_video_that_has_other_results_by_now_is_no_copy(copied: Path) -> None:
+    ledger, video_id = Ledger(copied), id_of("a.mp4")
+    tables = [read_table(ledger.path(name, video_id), kind) for name, kind in (("faces", FACES), ("tracks", TRACKS))]
+    row = replace(ledger.read_row(video_id), options_digest="new")
+    ledger.store(row, *tables, provenance=ledger.provenance(video_id))
+    corrected(copied, f"{HEADER}a.mp4,0,female,,,\n")
+    assert corrected_tracks(copied) == {("a.mp4", 0, "female")}
 
 
 CELLS = st.one_of(

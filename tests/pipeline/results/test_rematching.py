@@ -9,7 +9,7 @@ from small_runs import Seen, id_of, store
 
 from facetally.results.corrections import read_corrections
 from facetally.results.corrections_file import read_correction_rows
-from facetally.results.ledger import Ledger
+from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.rematching import anchor_corrections, rematched
 
 HEADER = "video,track,gender\n"
@@ -132,3 +132,31 @@ def test_a_short_name_typed_by_hand_still_means_its_video_when_another_fits_it_t
     store(tmp_path, "tuesday/a.mp4", Seen(0, 0, 10))
     rematched(ledger)
     assert list(read_corrections(tmp_path).found) == [(id_of("monday/a.mp4"), 0)]
+
+
+def test_a_correction_of_a_video_that_was_removed_says_so(ledger: Ledger) -> None:
+    store(ledger.out, "b.mp4", Seen(0, 0, 10))
+    ledger.remove(id_of("a.mp4"))
+    (sentence,) = rematched(ledger).sentences
+    assert sentence.startswith(
+        "2 corrections by hand not applied, as the run does not have the video: track 1 of a.mp4"
+    )
+    assert [row.track_id for row in read_correction_rows(ledger.out / "corrections.csv")] == [1, 2]
+
+
+def test_a_correction_of_a_video_that_was_removed_moves_to_its_copy(ledger: Ledger) -> None:
+    ledger.store_copy(VideoRow(id_of("b.mp4"), "b.mp4", "/in/b.mp4"), id_of("a.mp4"))
+    ledger.remove(id_of("a.mp4"))
+    (sentence,) = rematched(ledger).sentences
+    assert sentence.startswith("2 corrections by hand moved to another video with the same content")
+    assert corrected(ledger) == {1: "female", 2: "ignore"}
+    assert [row.video for row in read_corrections(ledger.out).rows] == ["b.mp4", "b.mp4"]
+    assert rematched(ledger).sentences == []
+
+
+def test_a_copy_with_its_own_correction_keeps_it_when_the_video_is_removed(ledger: Ledger) -> None:
+    ledger.store_copy(VideoRow(id_of("b.mp4"), "b.mp4", "/in/b.mp4"), id_of("a.mp4"))
+    (ledger.out / "corrections.csv").write_text(f"{HEADER}a.mp4,1,female\nb.mp4,1,unknown\n")
+    ledger.remove(id_of("a.mp4"))
+    (row,) = rematched(ledger).without_video
+    assert (row.video, corrected(ledger)) == ("a.mp4", {1: "unknown"})

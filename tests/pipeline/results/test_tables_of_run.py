@@ -11,8 +11,8 @@ import pytest
 from facetally.errors import OutputError
 from facetally.options import ClassificationOptions, RunOptions
 from facetally.results import many_files, tables_of_run
-from facetally.results.ledger import Ledger
-from facetally.results.tables_of_run import ROW_COLUMNS, TablesOfRun
+from facetally.results.ledger import ROW_COLUMNS, Ledger
+from facetally.results.tables_of_run import TablesOfRun
 
 ROWS = [labelled_world.track_row(0, 0.9), labelled_world.track_row(1, 0.1), labelled_world.track_row(2, 0.7)]
 
