@@ -41,7 +41,7 @@ def test_a_slow_machine_looks_at_the_newest_frame_of_a_fast_camera_and_counts_th
         time.sleep(0.05)
     session.finish()
     frames = session.frames
-    assert session.speed.latency.quantile(0.5) < 0.3
+    assert session.speed.latency.quantile(0.5) < 1.0  # it would be more if frames were queued
     assert 8 <= frames.sampled_count <= 27 and reader.frame_count > 100
     assert 0 <= reader.frame_count - frames.sampled_count - frames.dropped_count <= 12
     assert frames.watched_s == pytest.approx(2.5, abs=0.3)

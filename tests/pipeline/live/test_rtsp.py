@@ -38,7 +38,7 @@ def test_a_stream_is_counted_like_a_film(film: Path, tmp_path: Path, monkeypatch
     assert tracks["gender"].tolist() == ["female"]
     # of the second that the server sends at once, when it is opened, only the newest picture may be looked at
     assert 6.0 - 1.0 - 0.2 <= tracks["screen_time_s"].iloc[0] <= 6.0 + 0.2
-    assert watched.latency_s[0] < 0.3
+    assert watched.latency_s[0] < 1.0
     stored = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert b"s3cr" not in stored and b"127.0.0.1" in stored
 
