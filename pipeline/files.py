@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Never
 
 from facetally.errors import OutputError, PipelineError
@@ -131,3 +131,8 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _json_type(value: Any) -> str:
     names = {list: "list", str: "text", bool: "true or false", int: "number", float: "number"}
     return names.get(type(value), "null")
+
+
+def path_within(name: str) -> PurePosixPath:
+    """The name of a video as a path below a folder: it keeps the folders in it, and never leads out of that folder."""
+    return PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in ("/", "..")))

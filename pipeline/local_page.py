@@ -7,16 +7,24 @@ by a name that a browser sends.
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import secrets
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from facetally.errors import OptionError
+from facetally.formatting import command as command_line
 
 if TYPE_CHECKING:
+    import uvicorn
     from fastapi import FastAPI, Request, Response
+
+PACKAGES = ("fastapi", "uvicorn")
+"""Of the extras `label` and `live`."""
 
 HOST = "127.0.0.1"
 MAX_BODY_BYTES = 200_000
@@ -45,6 +53,30 @@ class RefusedError(Exception):
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
         self.status, self.why = status, why
+
+
+def check_packages(page: str, extra: str, otherwise: str = "") -> None:
+    """Raises an error where the packages of a page are not installed.
+
+    Args:
+        page: what it is, for the error.
+        extra: that installs them.
+        otherwise: what else may be done, for the fix.
+
+    Raises:
+        OptionError: one is missing.
+    """
+    for name in PACKAGES:
+        if importlib.util.find_spec(name) is None:
+            raise OptionError(
+                f"{page} needs the package {name}, which is not installed",
+                fix=command_line("pip", "install", f"facetally[{extra}]") + otherwise,
+            )
+
+
+def has_display() -> bool:
+    """Whether windows can be opened, as far as the environment says."""
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def bound_socket(port: int) -> socket.socket:
@@ -90,6 +122,27 @@ class Tickets:
         is_valid = ticket in self._valid
         self._valid.discard(ticket)
         return is_valid
+
+
+def server_config(app: FastAPI, grace_s: int) -> uvicorn.Config:
+    """How an app is served.
+
+    Args:
+        app: the server.
+        grace_s: for requests that are under way when it ends.
+    """
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=grace_s,
+    )
 
 
 def guarded_app(command: str, *, token: str, port: int, tickets: Tickets | None = None) -> FastAPI:

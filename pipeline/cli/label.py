@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from facetally.cli.browser import announce
 from facetally.cli.options import FOLDER, OUT
 
 if TYPE_CHECKING:
@@ -88,12 +88,8 @@ def label(
 def _announce(ready: Ready, truth: Path, no_browser: bool, settle: bool) -> None:
     if not settle and (resumed := resumed_at(ready)):
         click.echo(resumed, err=True)
-    click.echo(ready.address)
-    click.echo(f"Open this address if no browser opens. Labels are saved in {truth}; Ctrl+C here ends it.", err=True)
-    if not no_browser and _has_display():
-        import webbrowser
-
-        webbrowser.open(ready.address_once)
+    note = f"Labels are saved in {truth}; Ctrl+C here ends it."
+    announce(ready.address, ready.address_once, note, no_browser=no_browser)
 
 
 def resumed_at(ready: Ready) -> str:
@@ -102,11 +98,6 @@ def resumed_at(ready: Ready) -> str:
         return ""
     searched = f", {ready.moments:,} of {ready.moments_drawn:,} moments searched" if ready.moments_drawn else ""
     return f"Resumed: {ready.tracks:,} of {ready.tracks_drawn:,} appearances labelled{searched}."
-
-
-def _has_display() -> bool:
-    """Whether a browser with windows can be opened: one for the terminal would take this one over."""
-    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def print_agreement(found: Agreement, settle: str) -> None:

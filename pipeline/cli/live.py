@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from facetally.cli.browser import announce
 from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR, VERBOSE
 from facetally.formatting import command, counted, printable
 from facetally.options import Device, RunOptions, Sampling
@@ -108,8 +109,8 @@ def _chosen_view(shown: str, out: Path | None, *, page: bool, port: int, no_brow
     Raises:
         OptionError: the packages of the page are missing, or its port is taken.
     """
-    from facetally.jobs.live import check_page_packages
     from facetally.live.views import NoView
+    from facetally.local_page import check_packages
 
     if headless:
         return NoView()
@@ -120,23 +121,15 @@ def _chosen_view(shown: str, out: Path | None, *, page: bool, port: int, no_brow
         if not reason:
             return WindowView(shown)
         click.echo(f"{reason}: the picture is on a page", err=True)
-    check_page_packages()
+    check_packages("the page with the live picture", "live", "; or show no picture: --headless")
     from facetally.live.page_view import PageView
 
     return PageView(
-        shown, can_save=out is not None, port=port, is_ready=lambda address, once: _announce(address, once, no_browser)
+        shown,
+        can_save=out is not None,
+        port=port,
+        is_ready=lambda address, once: announce(address, once, "Ctrl+C here ends it.", no_browser=no_browser),
     )
-
-
-def _announce(address: str, once: str, no_browser: bool) -> None:
-    from facetally.cli.label import _has_display
-
-    click.echo(address)
-    click.echo("Open this address if no browser opens. Ctrl+C here ends it.", err=True)
-    if not no_browser and _has_display():
-        import webbrowser
-
-        webbrowser.open(once)
 
 
 class _View:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from facetally.detection.boxes import shared_areas
+from facetally.drawing.placement import Box
 from facetally.options import TIME_TOLERANCE_S
 
-Box = tuple[float, float, float, float]
 NO_TRACK = -1
 HOLD_S = 1.0
 """A covered face stays covered for so long before it is first seen and after it is lost."""
@@ -63,14 +63,14 @@ def drawn_stretches(faces: pd.DataFrame, max_gap_s: float) -> list[Stretch]:
             moves = follows and shared_areas(places[i : i + 1], places[i + 1 : i + 2])[0, 0] > 0
             stop_s = times[i + 1] if moves else min(ends[i], times[i + 1]) if i + 1 < len(times) else ends[i]
             last = boxes[i + 1] if moves else boxes[i]
-            stretches.append(Stretch(times[i], stop_s, _box(boxes[i]), _box(last), track_id))
+            stretches.append(Stretch(times[i], stop_s, as_box(boxes[i]), as_box(last), track_id))
     return stretches
 
 
 def sampled_stretches(faces: pd.DataFrame) -> list[Stretch]:
     """The boxes in the sampled frames only: each lasts for no time."""
     return [
-        Stretch(time_s, time_s, _box(box), _box(box), track_id)
+        Stretch(time_s, time_s, as_box(box), as_box(box), track_id)
         for track_id, own in _tracks(faces)
         if track_id != NO_TRACK
         for time_s, box in zip(*_columns(own)[:2], strict=True)
@@ -105,7 +105,7 @@ def covered_stretches(faces: pd.DataFrame, uncovered: Iterable[int] = ()) -> lis
 def enlarged(box: npt.NDArray[np.float64], margin: float, of: npt.NDArray[np.float64] | None = None) -> Box:
     """A box that is larger on each side by a share of its own size, or of another one."""
     by = np.maximum((_size(box) if of is None else of) * margin, MIN_MARGIN_PX)
-    return _box(np.concatenate([box[:2] - by, box[2:] + by]))
+    return as_box(np.concatenate([box[:2] - by, box[2:] + by]))
 
 
 class InView:
@@ -157,6 +157,7 @@ def _union(box: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> npt.
     return np.concatenate([np.minimum(box[:2], other[:2]), np.maximum(box[2:], other[2:])])
 
 
-def _box(values: npt.NDArray[np.float64]) -> Box:
+def as_box(values: npt.NDArray[np.floating]) -> Box:
+    """(4,) as a box of plain numbers."""
     x1, y1, x2, y2 = map(float, values)
     return (x1, y1, x2, y2)

@@ -8,9 +8,8 @@ from typing import cast
 import pandas as pd
 
 from facetally.drawing.overlay import FaceLabel
+from facetally.drawing.placement import Box
 from facetally.tracks.appearances import PredictedGender
-
-Box = tuple[float, float, float, float]
 
 
 def track_labels(tracks: pd.DataFrame) -> dict[int, tuple[str, PredictedGender]]:

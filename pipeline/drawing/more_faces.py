@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from facetally.detection.faces import ImageArray
 from facetally.detection.sparse import Detector
-from facetally.drawing.boxes_over_time import BOX, MARGIN, NO_TRACK, Box, InView, Stretch, enlarged
+from facetally.drawing.boxes_over_time import BOX, MARGIN, NO_TRACK, InView, Stretch, as_box, enlarged
+from facetally.drawing.placement import Box
 from facetally.options import Sampling
 from facetally.video.reader import Frame, VideoReader
 
@@ -75,7 +75,7 @@ def _uncovered_faces(frame: Frame, detector: Detector, hidden: Sequence[Box], sh
         _cover(image, box, hw)
     found: list[Box] = []
     for _ in range(ROUNDS):
-        boxes = [_box(box) for box in detector.detect([image], hw)[0].boxes]
+        boxes = [as_box(box) for box in detector.detect([image], hw)[0].boxes]
         new = [box for box in boxes if not any(_is_same(box, other) for other in shown)]
         found += new
         if not new:
@@ -102,8 +102,3 @@ def _is_same(box: Box, other: Box) -> bool:
 
 def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _box(values: npt.NDArray[np.floating]) -> Box:
-    x1, y1, x2, y2 = map(float, values)
-    return (x1, y1, x2, y2)

@@ -17,14 +17,13 @@ from PIL import Image, ImageDraw
 
 from facetally.detection.boxes import shared_areas
 from facetally.detection.faces import ImageArray
+from facetally.drawing.placement import IntBox
 from facetally.formatting import printable
 from facetally.images.lettering import font
 from facetally.tracks.appearances import PredictedGender
 
 Colour = tuple[int, int, int]
 """RGB, 0-255."""
-IntBox = tuple[int, int, int, int]
-"""x1, y1, x2, y2 in pixels; the last column and row are not included."""
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 COLOURS: dict[PredictedGender, tuple[Colour, Colour]] = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from facetally.drawing.boxes_over_time import InView, Stretch
 from facetally.drawing.captions import label_at
 from facetally.drawing.overlay import laid_out
-from facetally.drawing.placement import Box, Placement
-from facetally.drawing.planes import IntBox, Planes, even_outwards
+from facetally.drawing.placement import Box, IntBox, Placement
+from facetally.drawing.planes import Planes, even_outwards
 from facetally.tracks.appearances import PredictedGender
 
 

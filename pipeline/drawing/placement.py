@@ -12,6 +12,8 @@ from facetally.video.reader import Orientation
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels."""
+IntBox = tuple[int, int, int, int]
+"""The same; the last column and row are not included."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from facetally.detection.faces import ImageArray
+from facetally.drawing.placement import Box, IntBox
 
 FULL_RANGE = 2
 """FFmpeg's number of a brightness from 0 to 255, instead of 16 to 235."""
@@ -23,7 +24,6 @@ COVER_YUV = 92, 128, 128
 """A dark grey."""
 
 Plane = npt.NDArray[np.uint8]
-IntBox = tuple[int, int, int, int]
 
 
 class Planes:
@@ -76,7 +76,7 @@ class Planes:
         return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
-def even_outwards(box: tuple[float, float, float, float], wh: tuple[int, int]) -> IntBox:
+def even_outwards(box: Box, wh: tuple[int, int]) -> IntBox:
     """The smallest box of even coordinates that contains another, within the picture: it has whole pixels of colour."""
     x1, y1 = (int(max(value, 0) // 2 * 2) for value in box[:2])
     x2, y2 = (int(min(-(-value // 2) * 2, limit)) for value, limit in zip(box[2:], wh, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
@@ -23,7 +23,7 @@ from facetally.drawing.more_faces import SEARCH_MIN_SCORE, more_faces
 from facetally.drawing.painters import Boxes, Covers
 from facetally.drawing.subtitles import SubtitleFormat, first_frame_s, subtitles
 from facetally.errors import OutputError
-from facetally.files import whole_file, write_whole
+from facetally.files import path_within, whole_file, write_whole
 from facetally.models.engines import loaded, resolved_device
 from facetally.models.weights import find_model
 from facetally.options import Device, RunOptions
@@ -103,8 +103,7 @@ class VideoDrawing:
     def name(self) -> str:
         """The path of the file to write, within the folder for all."""
         suffix = f".{self._options.subtitles}" if self._options.subtitles else self.film.suffix
-        parts = [part for part in PurePosixPath(self.row.video).with_suffix(suffix).parts if part not in ("/", "..")]
-        return str(Path(*parts))
+        return str(Path(path_within(self.row.video).with_suffix(suffix)))
 
     def write(self, target: Path, searcher: Detector | None, on_time: OnTime) -> DrawnVideo:
         """Writes the file, completely or not at all.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,12 +21,11 @@ from facetally.labelling.sample import Sample
 from facetally.labelling.session import Session, check_entries
 from facetally.labelling.truth_folder import TruthFolder
 from facetally.labelling.upkeep import Upkeep
+from facetally.local_page import Tickets, bound_socket, check_packages, new_token, server_config
 from facetally.results.ledger import Ledger
 from facetally.truth.files import BOXES_FILE, CLIPS_FILE, PEOPLE_FILE
 
 DEFAULT_MOMENTS = 30
-PACKAGES = ("fastapi", "uvicorn")
-"""Of the extra `label`."""
 GRACE_S = 10
 """For requests that are under way when the server ends."""
 
@@ -99,14 +97,13 @@ def label_run(
         PipelineError: no run, videos that are not found, a truth folder of something else, a port that is taken, or
             missing packages; `fix` states what to do.
     """
-    check_packages()
+    check_packages("the labelling page", "label")
     options = options or LabelOptions()
     if not 0 < target < 1:
         raise OptionError(f"--target {target:g} is not between 0 and 1", fix="give a ratio: --target 0.85")
     if not options.annotator.strip() or not options.annotator.isprintable():
         raise OptionError(f"--annotator {options.annotator!r} is no name", fix="give one: --annotator anna")
     from facetally.labelling.server import make_app
-    from facetally.local_page import Tickets, bound_socket, new_token
 
     folder = TruthFolder(Path(truth))
     sample = open_sample(Ledger(Path(out)), folder, request or SampleRequest(), videos)
@@ -174,20 +171,6 @@ def open_sample(ledger: Ledger, folder: TruthFolder, request: SampleRequest, vid
     return sample
 
 
-def check_packages() -> None:
-    """Raises an error where the packages of the page are not installed.
-
-    Raises:
-        OptionError: one is missing.
-    """
-    for name in PACKAGES:
-        if importlib.util.find_spec(name) is None:
-            raise OptionError(
-                f"the labelling page needs the package {name}, which is not installed",
-                fix=command("pip", "install", "facetally[label]"),
-            )
-
-
 def check_new(folder: Path) -> None:
     """Refuses a folder that holds labels of which no design is known.
 
@@ -249,23 +232,12 @@ def _serve(app: Any, listener: Any, ending: Callable[[], None]) -> None:
             ending()
             super().handle_exit(sig, frame)
 
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=GRACE_S,
-    )
-
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, end)  # uvicorn raises the signal again when it has ended
     try:
-        Server(config).run(sockets=[listener])
+        Server(server_config(app, GRACE_S)).run(sockets=[listener])
     except KeyboardInterrupt:
         pass
     finally:

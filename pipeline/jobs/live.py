@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,8 +30,6 @@ from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.run_tables import Run
 from facetally.tallies.aggregator import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
 
-PACKAGES = ("fastapi", "uvicorn")
-"""Of the extra `live`."""
 OWN_FILES = {".lock", LOG_NAME, "videos"}
 """What a folder may hold before anything is stored in it."""
 
@@ -155,20 +152,6 @@ def check_new(out: Path) -> None:
             f"{out} is not empty: a recording is never mixed with other results",
             fix="choose a new folder with -o",
         )
-
-
-def check_page_packages() -> None:
-    """Raises an error where the packages of the page are not installed.
-
-    Raises:
-        OptionError: one is missing.
-    """
-    for name in PACKAGES:
-        if importlib.util.find_spec(name) is None:
-            raise OptionError(
-                f"the page with the live picture needs the package {name}, which is not installed",
-                fix=f"{command('pip', 'install', 'facetally[live]')}; or show no picture: --headless",
-            )
 
 
 def _recording(ledger: Ledger, source: Source, reader: Reader, options: RunOptions, engines: Engines) -> Recording:

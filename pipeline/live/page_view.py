@@ -15,7 +15,16 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from facetally.detection.faces import ImageArray
 from facetally.live.views import Status, Wish
-from facetally.local_page import HOST, PageFile, Tickets, add_page_files, bound_socket, guarded_app, new_token
+from facetally.local_page import (
+    HOST,
+    PageFile,
+    Tickets,
+    add_page_files,
+    bound_socket,
+    guarded_app,
+    new_token,
+    server_config,
+)
 
 PAGE_FILES = {
     "": PageFile("live.html", "text/html; charset=utf-8"),
@@ -60,18 +69,7 @@ class PageView:
         app = guarded_app("facetally live", token=token, port=port, tickets=tickets)
         self._add_routes(app, f"/{token}")
         add_page_files(app, token, "facetally.live", PAGE_FILES)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                lifespan="off",
-                ws="none",
-                timeout_graceful_shutdown=GRACE_S,
-            )
-        )
+        self._server = uvicorn.Server(server_config(app, GRACE_S))
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],), name="page", daemon=True)
         self._thread.start()
         is_ready(f"http://{HOST}:{port}/{token}/", f"http://{HOST}:{port}/start/{tickets.new()}")

@@ -13,6 +13,7 @@ import numpy as np
 from facetally.detection.faces import ImageArray
 from facetally.images.lettering import Line, text_block
 from facetally.live.views import Status, Wish
+from facetally.local_page import has_display
 
 KEYS: dict[str, Wish] = {"q": "end", "\x1b": "end", "p": "pause", "s": "save"}
 STRIP_PX, TEXT_PX = 74, 15
@@ -30,8 +31,7 @@ def why_no_window() -> str:
 
     It is tried in another process: where the screen cannot be reached, Qt ends the process that asks.
     """
-    has_server = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    if sys.platform not in ("win32", "darwin") and not has_server:
+    if not has_display():
         return "there is no screen"
     if hangs(list(sys.modules)):
         return "OpenCV was loaded after PyAV, and its windows hang then"

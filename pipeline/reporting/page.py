@@ -34,6 +34,7 @@ from facetally.reporting.pictures import (
     timeline_picture,
     total_pictures,
 )
+from facetally.reporting.templates import environment
 from facetally.reporting.tracks import NO_TRACKS, TrackPictures
 from facetally.reporting.truth_section import truth_section
 from facetally.results.ledger import VideoRow, option_sets
@@ -239,23 +240,13 @@ def bar_style(amounts: Amounts) -> str:
 
 
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-
     def shown(text_of: Any) -> Any:
         def text(value: Figure) -> str:
             return HIDDEN if value is None else text_of(value)
 
         return text
 
-    environment.filters |= {"percent": shown(percent), "clock": shown(clock), "count": shown(lambda n: f"{n:,.0f}")}
-    environment.filters["unbroken"] = lambda text: markupsafe.Markup(
-        str(markupsafe.escape(text)).replace(" %", "&nbsp;%")
-    )
-    environment.filters["bar_style"] = bar_style
-    return environment.get_template("report.html")
+    made = environment()
+    made.filters |= {"percent": shown(percent), "clock": shown(clock), "count": shown(lambda n: f"{n:,.0f}")}
+    made.filters["bar_style"] = bar_style
+    return made.get_template("report.html")

@@ -86,8 +86,7 @@ def track_pictures(summary: Summary) -> TrackPictures:
         for tracks in run.tables.tracks(run.rows, summary.options.min_confidence):
             tracks = tracks.assign(video=tracks["video_id"].map(names))
             heights += np.histogram(tracks["face_height_px"], [*SIZES_PX, math.inf])[0]
-            if "quality" in tracks:
-                qualities += np.histogram(tracks["quality"], np.linspace(0, 1, QUALITY_BINS + 1))[0]
+            qualities += np.histogram(tracks["quality"], np.linspace(0, 1, QUALITY_BINS + 1))[0]
             for video, own in tracks[tracks["video"].isin(chosen)].groupby("video", sort=False):
                 bars[number, str(video)] = _bars(own)
             kept.append(tracks[["video", *LABEL_COLUMNS]])

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -24,6 +23,7 @@ from facetally.charts.shares import ShareRow, shares_with_intervals
 from facetally.formatting import counted, percent
 from facetally.quantification.intervals import wilson_interval
 from facetally.quantification.run_shares import METHODS
+from facetally.reporting.templates import environment
 from facetally.validation.report import HEADINGS, RELIABILITY_BINS
 
 MOST_ROWS = 12
@@ -299,12 +299,4 @@ def interval(figures: Figures) -> tuple[float, float] | None:
 
 @cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["unbroken"] = lambda words: str(words).replace(" %", "\u00a0%")  # no line begins with a %
-    return environment.get_template("truth_section.html")
+    return environment().get_template("truth_section.html")

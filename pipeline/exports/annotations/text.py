@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
 
-from facetally.files import whole_file
+from facetally.files import path_within, whole_file
 from facetally.formatting import one_line
 
 NAMED_ENTITIES = {"\r": "&#13;", "\n": "&#10;"}
@@ -23,8 +23,8 @@ FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 def file_beside(folder: Path, video: str, suffix: str = "") -> Path:
     """The path in a folder for a file about a video, which keeps the folders in the video's name."""
-    parts = [part for part in PurePosixPath(video).parts if part not in ("/", "..")]
-    return folder.joinpath(*parts[:-1], parts[-1] + suffix)
+    inner = path_within(video)
+    return folder / inner.with_name(inner.name + suffix)
 
 
 def xml_text(text: str) -> str:

@@ -16,8 +16,6 @@ class Written:
     video_count: int = 0
     track_count: int = 0
     box_count: int = 0
-    empty_count: int = 0
-    """Videos without a track."""
     boxless: list[str] = field(default_factory=list)
     """People who have no box, with their videos."""
     has_facts: bool = False
@@ -30,7 +28,6 @@ class Written:
         self.video_count += 1
         self.track_count += len(video.tracks)
         self.box_count += sum(len(track.boxes) for track in video.tracks)
-        self.empty_count += not video.tracks
         self.boxless += [
             f"{track.attributes.get('person', '')} of {video.video}" for track in video.tracks if not track.spans
         ]

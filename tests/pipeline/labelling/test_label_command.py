@@ -13,10 +13,11 @@ from label_server import DrawnRun, LabelServer
 from facetally.cli.label import resumed_at
 from facetally.cli.main import main
 from facetally.errors import OptionError, TruthError
-from facetally.jobs.label import Ready, SampleRequest, check_packages, open_sample
+from facetally.jobs.label import Ready, SampleRequest, open_sample
 from facetally.labelling.design import Design
 from facetally.labelling.journal import Entry, Journal
 from facetally.labelling.truth_folder import TruthFolder
+from facetally.local_page import check_packages
 
 
 def opened(run: DrawnRun, folder: Path, request: SampleRequest | None = None, videos: tuple[str, ...] = ()) -> Design:
@@ -102,7 +103,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
     with pytest.raises(OptionError, match="needs the package uvicorn") as caught:
-        check_packages()
+        check_packages("the labelling page", "label")
     assert caught.value.fix == "pip install 'facetally[label]'"
 
 
