@@ -77,7 +77,7 @@ def truth_section(report: Figures) -> Markup:
 
 def verdict_sentence(report: Figures) -> str:
     """Whether the accuracy reaches the target, without a full stop."""
-    target, sample = number(report.get("target")), at(report, "sample")
+    target, sample = ratio(report.get("target")), at(report, "sample")
     figures = at(sample, "accuracy") if sample else at(report, "people")
     share = number(figures.get("share" if sample else "accuracy"))
     if share is None:
@@ -179,7 +179,7 @@ def _group(report: Figures, key: str, name: str) -> Part | None:
     missed = [number(figures.get("missed")) for figures in groups.values()]
     cells = tuple((*_cells(row), "–" if m is None else f"{m:,.0f}") for row, m in zip(rows, missed, strict=True))
     title = f"Accuracy by {name}"
-    chart = Markup(accuracy_by(shown, number(report.get("target")), title))
+    chart = Markup(accuracy_by(shown, ratio(report.get("target")), title))
     text = f"The {len(shown)} of {len(known)} with the most labels." if len(shown) < len(known) else ""
     return Part(title, chart, (name, "accuracy", "95 % interval", "of", "missed"), cells, text)
 

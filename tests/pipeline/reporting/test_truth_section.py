@@ -128,6 +128,13 @@ def test_remarks_tell_of_unlabelled_and_left_out_people() -> None:
     assert "1 labelled person could not be compared and is left out" in words_of(report)
 
 
+@pytest.mark.parametrize("target", [-1, 1.5, "high", None])
+def test_a_target_that_is_no_ratio_is_left_out(target: object) -> None:
+    section = truth_section({**PASS, "target": target})
+    assert "target of" not in section
+    assert "target" not in re.findall(r"<text[^>]*>(\w+)", section)
+
+
 def test_bins_hold_each_probability_once() -> None:
     bins = list(reliability_bins([(0.0, False), (0.05, True), (0.95, True), (1.0, True)]))
     assert [(one.count, one.share) for one in bins] == [(1, 0.0), (1, 1.0), (2, 1.0)]
