@@ -6,10 +6,12 @@ The film stays as it is. Times count from the start of the file, as players coun
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Literal, get_args
 
 import pysubs2
+from pysubs2.formats.substation import SubstationFormat
 
 from facetally.drawing.boxes_over_time import Stretch
 from facetally.drawing.overlay import COLOURS, LINE_OF_PICTURE, TEXT_OF_PICTURE
@@ -46,9 +48,24 @@ def subtitles(
     if form == "ass":
         _prepare(file, displayed_wh)
         file.events = [event for one in named for event in _boxes(one, labels, displayed_wh, first_frame_s)]
-    else:
-        file.events = list(_texts(named, labels, first_frame_s))
+        content = StringIO()
+        _LongAss.to_file(file, content, form)
+        return content.getvalue()
+    file.events = list(_texts(named, labels, first_frame_s))
     return file.to_string(form)
+
+
+class _LongAss(SubstationFormat):
+    """ASS for films of any length: pysubs2 puts all events after ten hours at 9:59:59.99.
+
+    See findings/pysubs2-ass-ends-at-ten-hours.sh.
+    """
+
+    @staticmethod
+    def ms_to_timestamp(requested_ms: int) -> str:
+        """H:MM:SS.cc, with as many digits for the hours as they need; FFmpeg and libass read any number."""
+        seconds, hundredths = divmod((max(requested_ms, 0) + 5) // 10, 100)
+        return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{hundredths:02d}"
 
 
 def first_frame_s(path: Path, stream: int = -1) -> float:

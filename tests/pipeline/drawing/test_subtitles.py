@@ -58,6 +58,15 @@ def test_ffmpeg_reads_them_back(tmp_path: Path, form: SubtitleFormat) -> None:
 
 
 @pytest.mark.parametrize("form", ["ass", "srt", "vtt"])
+def test_times_after_ten_hours_are_kept(tmp_path: Path, form: SubtitleFormat) -> None:
+    path = tmp_path / f"day.{form}"
+    path.write_text(written(form, 23 * 3600))
+    with av.open(str(path)) as container:
+        times_s = {float(one.pts * one.time_base) for one in container.demux() if one.pts is not None and one.time_base}
+    assert {time_s - 23 * 3600 for time_s in times_s} == ({0, 1, 1.5} if form == "ass" else {0, 1.5, 2})
+
+
+@pytest.mark.parametrize("form", ["ass", "srt", "vtt"])
 def test_a_video_without_faces_has_empty_subtitles(form: SubtitleFormat) -> None:
     assert "female 9" not in subtitles([], {}, form=form, displayed_wh=WH)
 
