@@ -143,6 +143,40 @@ def join_sets(
     return FaceCorpus(tuple(sets), kept[in_ages].reset_index(drop=True))
 
 
+def join_with_copies(
+    sets: Sequence[FaceSet], seed: int, copies: int, ages: tuple[int, int] = (0, 200), test_share: float = 0.2
+) -> FaceCorpus:
+    """Joins sets with every face several times, and draws the test faces from the copies.
+
+    Published figures were measured like this where a data set holds each image twice: most test images have a copy in
+    training, so the figures are too good (`join_sets` keeps copies together). The test faces also choose the best
+    epoch, so they come once in the selection split and once in the test split.
+
+    Args:
+        sets: one or more.
+        seed: of the draw.
+        copies: how often each face is there.
+        ages: youngest and oldest, both included; faces without an age are kept.
+        test_share: of all copies.
+
+    Raises:
+        ValueError: fewer copies than one, crops that differ in size or margin, or an empty split.
+    """
+    if copies < 1:
+        raise ValueError(f"each face must be there at least once, not {copies} times")
+    faces = _table(sets)
+    faces = faces[faces["age_years"].isna() | faces["age_years"].between(*ages)]
+    rows = faces.loc[faces.index.repeat(copies)].reset_index(drop=True)
+    order = np.random.default_rng(seed).permutation(len(rows))
+    test_count = round(test_share * len(rows))
+    if not 0 < test_count < len(rows):
+        raise ValueError(f"{len(rows)} faces are too few to test on {test_share:.0%} of them")
+    test, train = rows.iloc[np.sort(order[:test_count])], rows.iloc[np.sort(order[test_count:])]
+    parts = {"train": train, "selection": test, "test": test}
+    joined = pd.concat([part.assign(split=split) for split, part in parts.items()], ignore_index=True)
+    return FaceCorpus(tuple(sets), joined)
+
+
 def all_faces(sets: Sequence[FaceSet]) -> FaceCorpus:
     """Joins sets with every copy, all in the test split."""
     return FaceCorpus(tuple(sets), _table(sets).assign(split="test"))

@@ -29,8 +29,10 @@ class HeldOut:
 
     @classmethod
     def of(cls, faces: pd.DataFrame) -> HeldOut:
-        """The images of the rows of a `FaceCorpus` that are not in its training split."""
-        parts = faces["digest"].str[: 2 * DIGEST_BYTES].groupby(faces["split"])
+        """The images of the rows of a `FaceCorpus` that are not in its training split, nor a copy of them."""
+        learned = faces["digest"][faces["split"] == "train"]
+        unseen = faces[~faces["digest"].isin(learned)]
+        parts = unseen["digest"].str[: 2 * DIGEST_BYTES].groupby(unseen["split"])
         return cls(**{split: frozenset(part) for split, part in parts if split != "train"})
 
     def split_of(self, digest: str) -> Split | None:

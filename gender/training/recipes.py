@@ -12,7 +12,7 @@ from facetally.gender.training.augment import VIDEO, AugmentOptions
 from facetally.gender.training.losses import LossOptions
 
 Schedule = Literal["cosine", "plateau", "constant"]
-Balance = Literal["weights", "oversample", "none"]
+Balance = Literal["weights", "weights by age", "oversample", "oversample by age", "none"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Recipe:
     """A stage ends after this many epochs without a lower selection loss, and the best epoch's weights are kept;
     None: the last epoch is the result."""
     balance: Balance = "none"
-    """How to balance women and men: "weights" in the loss, per set; "oversample" the rarer gender; or "none"."""
+    """How to balance women and men: "weights" in the loss, per set; "oversample" the rarer gender; or "none". With "by
+    age" they are balanced within each band of age, where the gender that is common among the young may be rare."""
     average_decay: float | None = None
     """Decay of the exponential moving average of the weights that is evaluated and kept; None: no averaging."""
     tune_threshold: bool = False

@@ -20,7 +20,7 @@ from facetally.formatting import command
 from facetally.gender.attributes import FloatArray
 from facetally.gender.calibration import Calibration, best_threshold, fit_calibration
 from facetally.gender.classifier import FaceGenderClassifier
-from facetally.gender.data.face_sets import FaceCorpus, FaceSet, join_sets
+from facetally.gender.data.face_sets import FaceCorpus, FaceSet, join_sets, join_with_copies
 from facetally.gender.data.splits import SPLITS, HeldOut
 from facetally.gender.model.card import ModelCard
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
@@ -59,6 +59,9 @@ class TrainingJob:
     """Where aligned crops are cached; None: in `out`."""
     limit: int | None = None
     """Maximum number of images per source (for a smoke run)."""
+    copies: int | None = None
+    """How often each face is there, a fifth of which is drawn for the test (`join_with_copies`), as some published
+    figures were measured: most test images may then be trained on. None: the splits of `join_sets`."""
     seed: int = 0
     device: str = "cpu"
     workers: int = 0
@@ -216,7 +219,10 @@ def _corpus(sets: Sequence[FaceSet], job: TrainingJob, start_card: ModelCard | N
     """All faces; every split has labels for each attribute that the recipe's network predicts."""
     fix = "give more labelled images with --data"
     try:
-        corpus = join_sets(sets, job.seed, job.recipe.ages, start_card.images_held_out if start_card else None)
+        if job.copies:
+            corpus = join_with_copies(sets, job.seed, job.copies, job.recipe.ages)
+        else:
+            corpus = join_sets(sets, job.seed, job.recipe.ages, start_card.images_held_out if start_card else None)
     except ValueError as error:
         raise OptionError(str(error), fix=fix) from error
     layout = job.recipe.layout
