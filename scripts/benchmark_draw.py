@@ -88,7 +88,7 @@ def main() -> None:
                 frame_count += encode_alone(path, Path(folder, "alone.mp4"), options)
             with drawn:
                 drawing = VideoDrawing(ledger, ledger.read_row(row.video_id), path, corrections, DrawOptions(options))
-                drawing.write(Path(folder, f"drawn{drawing.film.suffix}"), None, lambda *_: None)
+                drawing.write(Path(folder, f"drawn{drawing.film.suffix}"), [], lambda *_: None)
             print(f"{row.video}: {drawn.processor_s / alone.processor_s:.2f} so far", flush=True)
     text = report(alone, drawn, count, frame_count, arguments.step)
     print(text)

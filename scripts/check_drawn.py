@@ -20,11 +20,13 @@ import av
 import numpy as np
 
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
+from facetally.drawing.finished import Finished
 from facetally.formatting import command
 from facetally.inspection.videos import VideoFinder
 from facetally.models.weights import find_model
 from facetally.options import RunOptions, Sampling
 from facetally.results.ledger import Ledger
+from facetally.validation.metrics import halves
 from facetally.video.decoder import EVERY_IMAGE, Decoder
 from facetally.video.opening import opened
 from facetally.video.reader import VideoReader
@@ -34,6 +36,7 @@ MAX_TIME_ERROR_S = 0.001
 """Matroska counts in milliseconds."""
 MAX_SOUND_OFFSET_S = 0.010
 MIN_FACE_PX = 20
+SURE_SCORE = 0.5
 ADTS_BYTES = 7
 """A header before each packet of AAC in MPEG-TS, which other containers do not store."""
 
@@ -48,6 +51,11 @@ class Check:
     time_error_s: float = 0.0
     sound_offset_s: float = 0.0
     problems: list[str] = field(default_factory=list)
+
+
+def copies_in(drawn: Path) -> dict[str, Path]:
+    """The copies in a folder by the name of their video, as the command noted them."""
+    return {video: path for video, path in Finished(drawn).copies().items() if path.exists()}
 
 
 def compared(video: Path, copy: Path, name: str) -> Check:
@@ -111,7 +119,7 @@ def main() -> None:
     parser.add_argument("--videos", type=Path, action="append", default=[])
     parser.add_argument("--no-faces", action="store_true", help="also check that detectors find no face")
     parser.add_argument("--detector", action="append", default=[])
-    parser.add_argument("--min-score", type=float, default=0.5)
+    parser.add_argument("--min-score", type=float, default=0.3)
     parser.add_argument("--every", type=float, default=0.2, help="seconds between the frames that are searched")
     parser.add_argument("--some", action="store_true", help="check only the videos that have a copy")
     parser.add_argument("--report", type=Path)
@@ -121,10 +129,10 @@ def main() -> None:
     options = ScrfdOptions(min_score=arguments.min_score)
     names = arguments.detector or [RunOptions.detector] if arguments.no_faces else []
     detectors = {name: ScrfdDetector(find_model(name, "detector").path, options, threads=1) for name in names}
-    checks, left = [], dict.fromkeys(detectors, 0)
+    checks, left = [], {name: list[tuple[str, float]]() for name in detectors}
+    copies = copies_in(arguments.drawn)
     for row in ledger.rows():
-        copy = next((p for s in (".mp4", ".mkv") if (p := (arguments.drawn / row.video).with_suffix(s)).exists()), None)
-        path, why = finder.find(row)
+        copy, (path, why) = copies.get(row.video), finder.find(row)
         if copy is None and arguments.some:
             continue
         if path is None or copy is None:
@@ -133,11 +141,12 @@ def main() -> None:
         checks.append(compared(path, copy, row.video))
         found = list(faces_left(copy, detectors, arguments.every)) if detectors else []
         for name, time_s, box in found:
-            left[name] += 1
+            left[name].append((row.video, box[-1]))
             print(f"face: {row.video} at {time_s:.2f} s, {name}: {box}", flush=True)
         checks[-1].problems += [f"{len(found)} faces are found"] if found else []
         print(checks[-1], flush=True)
-    text = report(checks, left, arguments)
+    chosen_on, _ = halves(row.video.partition("/")[0] for row in ledger.rows())
+    text = report(checks, left, chosen_on, arguments)
     print(text)
     if arguments.report:
         old = arguments.report.read_text() if arguments.report.exists() else "# Drawn videos\n"
@@ -145,8 +154,17 @@ def main() -> None:
     raise SystemExit(any(check.problems for check in checks))
 
 
-def report(checks: list[Check], left: dict[str, int], arguments: argparse.Namespace) -> str:
-    """The section of the report about one check."""
+def report(
+    checks: list[Check], left: dict[str, list[tuple[str, float]]], chosen_on: frozenset[str], arguments: Any
+) -> str:
+    """The section of the report about one check.
+
+    Args:
+        checks: of all copies.
+        left: the faces that each detector still finds: their videos and scores.
+        chosen_on: the sources that the search for more faces was chosen on.
+        arguments: of the command.
+    """
     wrong = [check for check in checks if check.problems]
     searched = ("--no-faces", "--every", arguments.every, "--min-score", arguments.min_score) if left else ()
     some = ("--some",) if arguments.some else ()
@@ -163,11 +181,16 @@ def report(checks: list[Check], left: dict[str, int], arguments: argparse.Namesp
         f"- videos with a problem: {len(wrong)}",
         *(f"    - {check.video}: {'; '.join(check.problems)}" for check in wrong),
     ]
-    lines += [
-        f"- faces of {MIN_FACE_PX} px or more that {Path(name).stem} still finds "
-        f"(score {arguments.min_score:g} or more, a frame every {arguments.every:g} s): {count}"
-        for name, count in left.items()
-    ]
+    for name, faces in left.items():
+        lines.append(
+            f"- faces of {MIN_FACE_PX} px or more that {Path(name).stem} still finds (a frame every "
+            f"{arguments.every:g} s), score {SURE_SCORE:g} or more / {arguments.min_score:g} or more:"
+        )
+        for half, is_first in (("chosen on", True), ("reported on", False)):
+            videos = {check.video for check in checks if (check.video.partition("/")[0] in chosen_on) == is_first}
+            scores = [score for video, score in faces if video in videos]
+            sure = sum(score >= SURE_SCORE for score in scores)
+            lines.append(f"    - half of the sources that the search was {half}: {sure} / {len(scores)}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,11 +1,12 @@
-"""Cameras that are not there, and a server of streams."""
+"""Cameras that are not there, with clocks of their own, and a server of streams."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,10 @@ from drawn_world import HEIGHT_PX, WIDTH_PX, Film, SquareDetector
 
 from facetally.detection.faces import Faces, ImageArray
 from facetally.live.captures import Picture, picture_of_array
+from facetally.live.reader import Arrived, Reader
 from facetally.video.opening import VideoInfo
 
+WAIT_S = 60
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 RTSP_PACKAGES = "gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good python3-gi"
@@ -53,19 +56,77 @@ class DrawnCamera:
     def close(self) -> None: ...
 
 
-class SlowDetector(SquareDetector):
-    """Needs a while for each picture.
+@dataclass
+class SteppedCamera(DrawnCamera):
+    """A drawn camera that gives a picture when it is asked to, and moves a clock on by the time between two.
 
-    Args:
-        seconds: how long.
+    Tests put it in the place of the module `time`, so that nothing depends on how fast a machine is.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    now_s: float = 0.0
+    is_ended: bool = False
+    _asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def monotonic(self) -> float:
+        """The time of the newest picture."""
+        return self.now_s
+
+    def pictures(self) -> Iterator[Picture]:
+        for number in range(self.pictures_left):
+            self._asked.acquire()
+            if self.is_ended:
+                return
+            self.now_s = number / self.fps
+            yield Picture(picture_of_array(self._images[int(number * 25 / self.fps) % len(self._images)]), None)
+
+    def end(self) -> None:
+        """Gives no more pictures."""
+        self.is_ended = True
+        self._asked.release()
+
+    def is_finished(self) -> bool:
+        return self.is_ended
+
+    def give(self, count: int, reader: Reader) -> None:
+        """Gives so many more pictures, and returns when the reader has them, or wants no more."""
+        wanted = reader.frame_count + count
+        for _ in range(count):
+            self._asked.release()
+        while reader.frame_count < wanted and not reader.is_over:
+            time.sleep(0.001)
+
+
+class SlowDetector(SquareDetector):
+    """The camera gives some pictures while it works on one.
+
+    Args:
+        camera: it.
+        count: how many.
+    """
+
+    reader: Reader
+
+    def __init__(self, camera: SteppedCamera, count: int) -> None:
+        self.camera, self.count = camera, count
 
     def detect(self, images_bgr: Sequence[ImageArray], frame_hw: tuple[int, int] | None = None) -> list[Faces]:
-        time.sleep(self.seconds)
+        self.camera.give(self.count, self.reader)
         return super().detect(images_bgr, frame_hw)
+
+
+class PatientReader(Reader):
+    """Gives the next picture only when the one before was looked at, so that none is missed on a slow machine."""
+
+    _done = -1
+
+    def wait_for_newer(self, index: int, timeout_s: float) -> Arrived | None:
+        self._done = max(self._done, index)  # who asks for a newer picture has done with this one
+        return super().wait_for_newer(index, timeout_s)
+
+    def _give(self, arrived: Arrived) -> None:
+        super()._give(arrived)
+        while self._done < arrived.index and not self.is_over:
+            time.sleep(0.001)
 
 
 def free_port() -> int:
@@ -73,6 +134,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody answers at this port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Waits until something is so."""
+    until_s = time.monotonic() + WAIT_S
+    while not is_so():
+        assert time.monotonic() < until_s, "nothing happened"
+        time.sleep(0.002)
 
 
 def has_rtsp_server() -> bool:

@@ -40,13 +40,23 @@ class Finished:
         except OSError:
             return False
 
-    def add(self, name: str, key: str) -> None:
+    def copies(self) -> dict[str, Path]:
+        """The finished files by the name of their video in the run."""
+        return {str(known["video"]): self._folder / name for name, known in self._known.items() if "video" in known}
+
+    def add(self, name: str, key: str, video: str) -> None:
         """Notes a finished file.
+
+        Args:
+            name: of the file, within the folder.
+            key: as for `has`.
+            video: its name in the run; the file's own may differ, as film.avi and film.mkv both become film.mp4.
 
         Raises:
             OutputError: the folder cannot be written.
         """
-        self._known[name] = {"key": key, "size_bytes": (self._folder / name).stat().st_size}
+        size_bytes = (self._folder / name).stat().st_size
+        self._known[name] = {"key": key, "size_bytes": size_bytes, "video": video}
         write_whole(self._folder / FILE_NAME, json.dumps(self._known, indent=1))
 
 

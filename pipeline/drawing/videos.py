@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
 
-from facetally.detection.scrfd import ScrfdDetector
+from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.detection.sparse import Detector
 from facetally.drawing.boxes_over_time import (
     Stretch,
@@ -19,7 +19,7 @@ from facetally.drawing.boxes_over_time import (
 )
 from facetally.drawing.captions import track_labels
 from facetally.drawing.film import Film, FilmOptions
-from facetally.drawing.more_faces import SEARCH_MIN_SCORE, more_faces
+from facetally.drawing.more_faces import SEARCH_PX, WEAK_SCORE, AddedCover, added_covers, more_faces
 from facetally.drawing.painters import Boxes, Covers
 from facetally.drawing.subtitles import SubtitleFormat, first_frame_s, subtitles
 from facetally.errors import OutputError
@@ -62,6 +62,8 @@ class DrawnVideo:
     notes: tuple[str, ...] = ()
     was_done: bool = False
     """Whether it was finished before."""
+    added: tuple[AddedCover, ...] = ()
+    """Places that were covered though the run has no track there."""
 
 
 class VideoDrawing:
@@ -105,7 +107,7 @@ class VideoDrawing:
         suffix = f".{self._options.subtitles}" if self._options.subtitles else self.film.suffix
         return str(Path(path_within(self.row.video).with_suffix(suffix)))
 
-    def write(self, target: Path, searcher: Detector | None, on_time: OnTime) -> DrawnVideo:
+    def write(self, target: Path, searchers: Sequence[Detector], on_time: OnTime) -> DrawnVideo:
         """Writes the file, completely or not at all.
 
         Raises:
@@ -114,7 +116,8 @@ class VideoDrawing:
         """
         if self._options.subtitles:
             return self._write_subtitles(target, self._options.subtitles, on_time)
-        painter = self._covers(searcher, on_time) if self._options.blur else self._boxes()
+        covers, added = self._covers(searchers, on_time) if self._options.blur else (None, [])
+        painter = covers or self._boxes()
         try:
             with whole_file(target) as temporary:
                 stats = self.film.write(temporary, painter.is_painted, painter.paint, self._ticker(on_time))
@@ -125,7 +128,7 @@ class VideoDrawing:
             raise OutputError(f"cannot write {target}: {error.strerror or error}", fix=fix) from error
         notes = [f"not copied: {what}" for what in dict.fromkeys(stats.left_out)]
         notes += ["high dynamic range was converted to standard range"] if stats.is_converted else []
-        return DrawnVideo(self.row.video, target, stats.frame_count, tuple(notes))
+        return DrawnVideo(self.row.video, target, stats.frame_count, tuple(notes), added=tuple(added))
 
     def _write_subtitles(self, target: Path, form: SubtitleFormat, on_time: OnTime) -> DrawnVideo:
         text = subtitles(
@@ -142,22 +145,22 @@ class VideoDrawing:
     def _boxes(self) -> Boxes:
         return Boxes(self._stretches, track_labels(self._tracks), self._options.film.height_px)
 
-    def _covers(self, searcher: Detector | None, on_time: OnTime) -> Covers:
+    def _covers(self, searchers: Sequence[Detector], on_time: OnTime) -> tuple[Covers, list[AddedCover]]:
         uncovered = [track for video_id, track in self._options.uncovered if video_id == self.row.video_id]
         covers = covered_stretches(self._faces, uncovered)
-        if searcher is None:
-            return Covers(covers)
+        if not searchers:
+            return Covers(covers), []
         shown = self._faces[self._faces["track_id"].isin(uncovered)]
         found = more_faces(
             self.path,
-            searcher,
+            searchers,
             covers,
             drawn_stretches(shown, self._max_gap_s),
             stream=self._stream,
             threads=self._options.film.threads,
             on_frame=self._ticker(on_time),
         )
-        return Covers(covers + covered_stretches(found))
+        return Covers(covers + covered_stretches(found)), added_covers(found, covers)
 
     @cached_property
     def _stretches(self) -> list[Stretch]:
@@ -197,8 +200,8 @@ class VideoDrawing:
         return tick
 
 
-def load_searcher(ledger: Ledger, device: Device, models_dir: str | Path | None, threads: int) -> Detector:
-    """The detector that made the run, to search for more faces.
+def load_searchers(ledger: Ledger, device: Device, models_dir: str | Path | None, threads: int) -> tuple[Detector, ...]:
+    """The detector that made the run, to search for more faces, once for each size of the picture.
 
     Raises:
         ModelError: its weights are missing or damaged.
@@ -206,6 +209,10 @@ def load_searcher(ledger: Ledger, device: Device, models_dir: str | Path | None,
     """
     name = str(ledger.provenance().get("options", {}).get("detector", RunOptions.detector))
     file = find_model(name, "detector", Path(models_dir) if models_dir else None)
-    options = replace(RunOptions().detection, min_score=SEARCH_MIN_SCORE)
     where = resolved_device(device)
-    return loaded(file, lambda path: ScrfdDetector(path, options, where, threads))
+    options = [replace(RunOptions().detection, min_score=WEAK_SCORE, input_px=size_px) for size_px in SEARCH_PX]
+
+    def detector(path: Path, own: ScrfdOptions) -> ScrfdDetector:
+        return ScrfdDetector(path, own, where, threads)
+
+    return tuple(loaded(file, partial(detector, own=own)) for own in options)

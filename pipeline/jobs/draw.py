@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Protocol, get_args
 
 from facetally import __version__
+from facetally.drawing.cover_list import FILE_NAME as COVER_LIST
+from facetally.drawing.cover_list import CoverList
 from facetally.drawing.film import FilmOptions
 from facetally.drawing.finished import Finished, locked
 from facetally.drawing.subtitles import SubtitleFormat
-from facetally.drawing.videos import DrawnVideo, DrawOptions, VideoDrawing, load_searcher
+from facetally.drawing.videos import DrawnVideo, DrawOptions, VideoDrawing, load_searchers
 from facetally.errors import OptionError, OutputError, PipelineError
-from facetally.formatting import command, listed
+from facetally.formatting import command, counted, listed
 from facetally.inspection.videos import CHANGED, VideoFinder
 from facetally.jobs.arguments import Inputs, PathLike, texts
 from facetally.options import Device
@@ -111,7 +113,7 @@ def draw_run(
         height: of the copies in pixels; 0: as the video.
         container: "mp4", "mkv", or "", which chooses.
         audio: copy the sound.
-        search: with `blur`, search for faces that the run did not find.
+        search: with `blur`, search for faces that the run did not find; what is covered then is listed in covered.csv.
         device: where the detector runs: auto, cpu or cuda.
         models_dir: searched before all other folders for weights.
         force: replace files that are there.
@@ -137,22 +139,24 @@ def draw_run(
         _check_targets(target, drawings, names, todo, force)
         left_s = sum(one.row.decoded_s * one.passes for one, is_todo in zip(drawings, todo, strict=True) if is_todo)
         progress.planned(left_s, len(drawings), len(todo) - sum(todo))
-        searcher = load_searcher(ledger, device, models_dir, threads) if blur and search and any(todo) else None
+        searchers = load_searchers(ledger, device, models_dir, threads) if blur and search and any(todo) else ()
         made, failed = list[DrawnVideo](), list[PipelineError]()
         for one, name, key, is_todo in zip(drawings, names, keys, todo, strict=True):
             if not is_todo:
                 made.append(DrawnVideo(one.row.video, target / name, one.row.frame_count, (), True))
                 continue
             try:
-                made.append(one.write(target / name, searcher, progress.advanced))
+                made.append(one.write(target / name, searchers, progress.advanced))
             except OutputError:
                 raise
             except PipelineError as error:
                 failed.append(error)
                 continue
-            finished.add(name, key)
+            if blur:
+                CoverList(target).put(one.row.video, made[-1].added)
+            finished.add(name, key, one.row.video)
             progress.finished(made[-1])
-    return Drawn(tuple(made), (*notes, *_left_out(made)), tuple(failed))
+    return Drawn(tuple(made), (*notes, *_left_out(made), *_added(made, target)), tuple(failed))
 
 
 def _check(
@@ -257,6 +261,15 @@ def _check_targets(
             f"{target} holds other files of these names already: {listed(there, MAX_NAMED)}",
             fix="give --force to replace them, or another folder with -o",
         )
+
+
+def _added(made: Sequence[DrawnVideo], target: Path) -> list[str]:
+    """A sentence about places that were covered though the run has no track there."""
+    counts = [len(video.added) for video in made if video.added]
+    if not counts:
+        return []
+    places = f"{counted(sum(counts), 'place')} in {counted(len(counts), 'video')}"
+    return [f"also covered, though the run has no track there: {places}; listed in {target / COVER_LIST}"]
 
 
 def _left_out(made: Sequence[DrawnVideo]) -> list[str]:

@@ -100,7 +100,7 @@ def watch(
     check_output(ledger.out)
     with _kept_on_errors(ledger.out), ledger.locked(), logged_to(ledger.out), _logged(parsed, options, engines):
         session = Session(frames, engines, options, _recording(ledger, parsed, reader, options, engines))
-        _run(reader, session, view(), lambda: _tables(ledger, keep=True))
+        _run(reader, session, view(), lambda: _saved(ledger))
         row = _tables(ledger)
     return _watched(parsed, reader, session, Run(ledger.out, [row]))
 
@@ -184,6 +184,14 @@ def _tables(ledger: Ledger, *, is_cut_off: bool = False, keep: bool = False) -> 
     bin_s = parse_bin(DEFAULT_BIN)
     write_tallies(ledger, tally_videos(ledger, ledger.rows(), bin_s), bin_s)
     return row
+
+
+def _saved(ledger: Ledger) -> bool:
+    """Makes the tables of what is stored so far, if anything is: the first results come after some seconds."""
+    is_there = is_left_over(ledger.out)
+    if is_there:
+        _tables(ledger, keep=True)
+    return is_there
 
 
 @contextmanager

@@ -62,6 +62,11 @@ class SharedImage(FrameImage):
         with self._lock:
             return super().bgr(size_wh)
 
+    def forget_full_size(self) -> None:
+        """As `FrameImage.forget_full_size`."""
+        with self._lock:
+            super().forget_full_size()
+
 
 class Capture(Protocol):
     """An opened source."""

@@ -55,7 +55,8 @@ class LiveFrames:
         if self._paused_s is None:
             self._paused_s = self._last.time_s if self._last else 0.0
         else:
-            started_s, self._paused_s, self._is_resumed = self._paused_s, None, True
+            started_s, self._is_resumed = self._paused_s, True
+            self._paused_s = None  # last: from here on frames are sampled again
             newest = self._reader.newest
             self._reader.note_gap(Gap(started_s, newest.time_s if newest else started_s, "paused"))
 

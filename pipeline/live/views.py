@@ -95,14 +95,14 @@ class NoView:
     def close(self) -> None: ...
 
 
-def show_until_over(reader: Reader, session: Session, view: View, save: Callable[[], object] | None = None) -> None:
+def show_until_over(reader: Reader, session: Session, view: View, save: Callable[[], bool] | None = None) -> None:
     """Shows the source until it ends, or the view's user ends it.
 
     Args:
         reader: of the source.
         session: works on it.
         view: shows it.
-        save: makes the tables so far; None: nothing is stored.
+        save: makes the tables so far, and returns whether there are any; None: nothing is stored.
     """
     shown_index, shown_s, said = -1, 0.0, ""
     while not session.is_over:
@@ -124,8 +124,7 @@ def show_until_over(reader: Reader, session: Session, view: View, save: Callable
             elif save is None:
                 said = "nothing to save: start with -o OUT"
             else:
-                save()
-                said = f"saved at {player_time(status.time_s)}"
+                said = f"saved at {player_time(status.time_s)}" if save() else "no results to save yet"
 
 
 def status_of(reader: Reader, session: Session, said: str = "") -> Status:

@@ -20,6 +20,8 @@ STRIP_PX, TEXT_PX = 74, 15
 HINT_COLOUR = (150, 150, 150)
 HINT = "keys: p pauses, s saves, q ends"
 EMPTY_WH = (640, 360)
+MIN_WIDTH_PX, ENLARGED_HEIGHT_PX = 560, 640
+"""The text below the picture needs this width: a smaller picture is enlarged up to this height, or gets black sides."""
 PROBE = "import cv2; cv2.namedWindow('facetally'); cv2.waitKey(1); cv2.destroyAllWindows()"
 PROBE_S = 20.0
 QUIET = {"QT_LOGGING_RULES": "*=false"}
@@ -56,6 +58,19 @@ def hangs(loaded: Sequence[str]) -> bool:
     return "av" in loaded and loaded.index("av") < loaded.index("cv2")
 
 
+def wide_enough(image_bgr: ImageArray) -> ImageArray:
+    """The picture, enlarged or with black sides where it is too narrow for the text below it."""
+    height, width = image_bgr.shape[:2]
+    if width >= MIN_WIDTH_PX:
+        return image_bgr
+    scale = max(min(MIN_WIDTH_PX / width, ENLARGED_HEIGHT_PX / height), 1.0)
+    size_wh = min(round(width * scale), MIN_WIDTH_PX), max(round(height * scale), 1)
+    enlarged = cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_CUBIC)
+    left = (MIN_WIDTH_PX - size_wh[0]) // 2
+    right = MIN_WIDTH_PX - size_wh[0] - left
+    return np.asarray(cv2.copyMakeBorder(enlarged, 0, 0, left, right, cv2.BORDER_CONSTANT), np.uint8)
+
+
 class WindowView:
     """A view in a window; it ends when the window is closed.
 
@@ -77,7 +92,7 @@ class WindowView:
         return True
 
     def show(self, image_bgr: ImageArray, status: Status) -> None:
-        self._image = image_bgr
+        self._image = wide_enough(image_bgr)
         self._text = ""  # draws in any case
         self.tell(status)
 

@@ -140,7 +140,7 @@ def test_a_lossless_cover_leaves_every_pixel_beyond_it_as_it_was(run: Path, tmp_
 
 
 def test_faces_that_the_run_missed_are_searched_for(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facetally.jobs.draw.load_searcher", lambda *_: SquareDetector())
+    monkeypatch.setattr("facetally.jobs.draw.load_searchers", lambda *_: (SquareDetector(),))
     monkeypatch.setattr(drawing_videos.VideoDrawing, "_faces", property(lambda _: _no_faces()), raising=True)
     draw(run / "out", tmp_path, "steady.mp4", blur=True)
     assert not any(len(found) for found in SquareDetector().detect(shown(tmp_path / "steady.mp4")))
@@ -154,7 +154,7 @@ def _no_faces() -> object:
 
 
 def test_a_track_that_is_excepted_stays_visible(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facetally.jobs.draw.load_searcher", lambda *_: SquareDetector())
+    monkeypatch.setattr("facetally.jobs.draw.load_searchers", lambda *_: (SquareDetector(),))
     draw(run / "out", tmp_path, "steady.mp4", blur=True, uncovered=["steady.mp4:0"])
     assert all(len(found) == 1 for found in SquareDetector().detect(shown(tmp_path / "steady.mp4")))
 

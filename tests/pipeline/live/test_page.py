@@ -59,7 +59,7 @@ def page() -> Iterator[Page]:
 
 def test_the_page_shows_the_newest_picture_and_the_counts(page: Page) -> None:
     with urllib.request.urlopen(f"{page.address}picture", timeout=10) as stream:
-        for _ in range(100):
+        for _ in range(1000):
             if page.view.wants_picture():
                 break
             time.sleep(0.02)
@@ -75,7 +75,7 @@ def test_the_page_shows_the_newest_picture_and_the_counts(page: Page) -> None:
 
 def test_nobody_looks_any_more_when_the_browser_is_closed(page: Page) -> None:
     urllib.request.urlopen(f"{page.address}picture", timeout=10).close()
-    for _ in range(200):
+    for _ in range(1000):
         page.view.show(np.zeros((400, 600, 3), np.uint8), STATUS)
         if not page.view.wants_picture():
             return

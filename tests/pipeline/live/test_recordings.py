@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from drawn_world import MIXED, engines, filmed, one_person
+from live_world import PatientReader
 
 import facetally
 from facetally.batch import prepare
@@ -58,18 +59,19 @@ def camera(out: Path) -> subprocess.Popen[str]:
 
 def wait_for_files(out: Path, count: int) -> None:
     """Waits until so many files of a recording are there."""
-    for _ in range(600):
+    for _ in range(1200):
         if len(list((out / FOLDER).glob("*.parquet"))) >= count:
             return
         time.sleep(0.05)
     raise AssertionError("nothing was stored")
 
 
-def test_a_film_has_the_tables_of_a_run(tmp_path: Path) -> None:
+def test_a_film_has_the_tables_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "Reader", PatientReader)
     film = filmed(tmp_path / "mixed.mp4", MIXED)
     every_frame = RunOptions(sampling=Sampling(patience=0))  # no frame is taken for one beside it
     run = facetally.run(film, out=tmp_path / "run", options=every_frame)
-    watched = job.watch(str(film), tmp_path / "live")
+    watched = facetally.watch(str(film), tmp_path / "live")
     assert watched.run
     assert watched.run.tracks()[COLUMNS].round(6).equals(run.tracks()[COLUMNS].round(6))
     same = ["frame_index", "time_s", "track_id", "x1"]
@@ -120,7 +122,7 @@ def test_a_recording_ends_well_at_ctrl_c(tmp_path: Path) -> None:
     process = camera(tmp_path / "out")
     wait_for_files(tmp_path / "out", 2)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert facetally.Run(tmp_path / "out").videos()["status"].tolist() == ["ok"]
 
@@ -142,3 +144,8 @@ def test_there_must_be_something_to_join(tmp_path: Path) -> None:
 def test_seconds_must_be_a_length_of_time() -> None:
     with pytest.raises(OptionError, match="--seconds"):
         job.watch("0", seconds=float("nan"))
+
+
+def test_saving_before_the_first_results_saves_nothing_and_is_no_error(tmp_path: Path) -> None:
+    assert not job._saved(Ledger(tmp_path))
+    assert not list(tmp_path.iterdir())

@@ -1,11 +1,34 @@
-"""Where a window can be opened."""
+"""Where a window can be opened, what it shows, and its keys."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
 import pytest
+from x_screen import XVFB, Screen, with_screen, x_screen
 
 from facetally.live import window_view
-from facetally.live.window_view import why_no_window
+from facetally.live.window_view import ENLARGED_HEIGHT_PX, MIN_WIDTH_PX, why_no_window, wide_enough
+from facetally.results.ledger import Ledger
+
+COMMAND = """
+import sys
+import cv2
+from drawn_world import MIXED, engines
+from live_world import DrawnCamera
+from facetally.cli.main import main
+from facetally.jobs import live as job
+job.live_engines = lambda *_, **__: engines()
+job.opened = lambda source: DrawnCamera(MIXED)
+main(["live", "0", "-o", sys.argv[1]])
+"""
+FEMALE_RGB = 0x7A, 0x4F, 0xB5
+END_S = 120
 
 
 def test_without_a_screen_there_is_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +47,51 @@ def test_a_screen_that_cannot_be_reached_does_not_end_the_process(monkeypatch: p
     monkeypatch.setattr(window_view, "hangs", lambda _: False)
     monkeypatch.setenv("DISPLAY", ":4711")
     assert why_no_window() == "the screen cannot be reached"
+
+
+def repeat_until(is_so: Callable[[], bool], action: Callable[[], None] = lambda: None) -> None:
+    """Repeats something until something is so: OpenCV forgets a key if another one follows before it was asked for."""
+    until_s = time.monotonic() + END_S
+    while not is_so():
+        assert time.monotonic() < until_s, "nothing happened"
+        action()
+        time.sleep(0.5)
+
+
+def has_box(screen: Screen) -> bool:
+    """Whether there is a box in the colour of female; the drawn faces are red and blue."""
+    return int((np.abs(screen.picture().astype(int) - FEMALE_RGB).max(axis=2) <= 2).sum()) > 100
+
+
+@pytest.mark.skipif(not XVFB, reason="Xvfb is not installed: apt-get install xvfb")
+def test_the_window_shows_boxes_and_its_keys_pause_save_and_end(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with x_screen(tmp_path) as screen:
+        words = [sys.executable, "-c", COMMAND, str(out)]
+        command = subprocess.Popen(
+            words, env=with_screen(screen), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            repeat_until(lambda: has_box(screen))
+            screen.press("p")
+            time.sleep(1)
+            screen.press("p")
+            repeat_until(lambda: bool(list((out / "tallies").glob("*"))), lambda: screen.press("s"))
+            repeat_until(lambda: command.poll() is not None, lambda: screen.press("q"))
+            stderr = command.communicate(timeout=END_S)[1]
+        finally:
+            command.kill()
+    assert command.returncode == 0, stderr
+    assert "paused" in next(Ledger(out).rows()).note
+
+
+@pytest.mark.parametrize("hw", [(120, 160), (900, 300), (60, 2), (300, 559)])
+def test_a_small_picture_is_made_wide_enough_for_the_text_below_it(hw: tuple[int, int]) -> None:
+    shown = wide_enough(np.full((*hw, 3), 200, np.uint8))
+    assert shown.shape[1] == MIN_WIDTH_PX and shown.shape[0] <= max(ENLARGED_HEIGHT_PX, hw[0])
+    assert shown[:, MIN_WIDTH_PX // 2].min() == 200
+
+
+def test_a_picture_that_is_wide_enough_stays_as_it_is() -> None:
+    image = np.zeros((100, MIN_WIDTH_PX, 3), np.uint8)
+    assert wide_enough(image) is image
