@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import numpy as np
 import pandas as pd
 
 TABLES = ("faces", "tracks", "videos", "tallies")
@@ -34,6 +35,8 @@ def differences(first: Path, second: Path) -> Iterator[str]:
 
 def _rows(path: Path) -> pd.DataFrame:
     frame = pd.read_parquet(path).drop(columns=[*LEFT_OUT], errors="ignore")
+    lists = [name for name in frame if frame[name].map(lambda cell: isinstance(cell, np.ndarray)).any()]
+    frame[lists] = frame[lists].map(tuple)  # arrays can be neither sorted nor compared
     return frame.sort_values(list(frame.columns)).reset_index(drop=True)
 
 

@@ -33,7 +33,8 @@ from scipy.stats import binom
 from facetally import __version__
 from facetally.files import write_whole
 from facetally.formatting import command
-from facetally.labelling.design import MAX_DRAWN, Design, draw_tracks
+from facetally.labelling.design import Design
+from facetally.labelling.draw import MAX_DRAWN, draw_tracks
 from facetally.labelling.estimates import LabelledSample, outcome_share, women_share
 from facetally.labelling.progress import Outcome, TrackOutcome, complete_rounds, sample_of
 from facetally.quantification.intervals import Interval, Z, clustered_interval, wilson_interval
@@ -197,7 +198,7 @@ def simulate(kind: Kind, seed: int) -> Result:
     design = Design("random", seed, "", strata, drawn, ())
     drawn_rows = corpus.table.iloc[[track.track_id for track in drawn]]
     outcomes = drawn_rows["outcome"].tolist()
-    result = dict(_looks(complete_rounds(design, outcomes), outcomes, corpus.true_shares))
+    result = dict(_looks(complete_rounds(design, outcomes).phases[0], outcomes, corpus.true_shares))
     labelled = _labelled(corpus, design, drawn_rows)
     for size in SIZES:
         if size < len(drawn):
@@ -227,7 +228,7 @@ def _looks(rounds: Rounds, outcomes: list[Outcome], true: Mapping[str, float]) -
 
 def _stop(design: Design, outcomes: list[Outcome]) -> int:
     """The number of labels at which the verdict on `TARGET` is there."""
-    rounds = complete_rounds(design, outcomes)
+    rounds = complete_rounds(design, outcomes).phases[0]
     mirrored = Rounds(rounds.incorrect, rounds.correct, rounds.size, rounds.total)
     is_settled = (is_above(rounds, np.array([TARGET])) | is_above(mirrored, np.array([1 - TARGET])))[:, 0]
     if not is_settled.any():
@@ -249,7 +250,7 @@ def _checked(corpus: Corpus, design: Design, labelled: LabelledSample, count: in
             result |= _compared(f"{name}, {unit}, {when}", estimate, true[f"{name}, {unit}"])
     if count == SIZES[0]:
         return result
-    rounds = complete_rounds(design, [outcome.outcome for outcome in labelled.outcomes])
+    rounds = complete_rounds(design, [outcome.outcome for outcome in labelled.outcomes]).phases[0]
     accuracy = true["accuracy, appearances"]
     mirrored = Rounds(rounds.incorrect, rounds.correct, rounds.size, rounds.total)
     is_out = any(is_above(of, np.array([share]))[-1, 0] for of, share in ((rounds, accuracy), (mirrored, 1 - accuracy)))

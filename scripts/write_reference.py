@@ -27,13 +27,13 @@ TABLES = {
         "One row per video, time bin, gender and age band that occurs; one file for all videos.",
     ),
 }
-TYPE_NAMES = {"double": "float64", "float": "float32"}
+TYPE_NAMES = {"double": "float64", "float": "float32", "list<item: double>": "list of float64"}
 """Arrow's names for floats are those of C."""
 TABLES_HEAD = """# Tables
 
-A run writes four tables in Parquet. No column is ever null; a value that is not known is NaN, 0 or an empty string, as
-its description says. The descriptions are also stored in the files themselves, as metadata of each column. The metadata
-of each file holds, under the key `facetally`, the options, models and version that made it.
+A run writes four tables in Parquet. No column is ever null; a value that is not known is NaN, 0, or an empty string or
+list, as its description says. The descriptions are also stored in the files themselves, as metadata of each column. The
+metadata of each file holds, under the key `facetally`, the options, models and version that made it.
 
 ```python
 import pandas

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facetally.labelling.design import draw_design
+from facetally.labelling.draw import draw_design
 from facetally.labelling.sample import Sample
 from facetally.results.ledger import Ledger
 

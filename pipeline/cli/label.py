@@ -88,6 +88,8 @@ def label(
 def _announce(ready: Ready, truth: Path, no_browser: bool, settle: bool) -> None:
     if not settle and (resumed := resumed_at(ready)):
         click.echo(resumed, err=True)
+    if ready.extension:
+        click.echo("{what} {fix}".format(**ready.extension.notice), err=True)
     note = f"Labels are saved in {truth}; Ctrl+C here ends it."
     announce(ready.address, ready.address_once, note, no_browser=no_browser)
 

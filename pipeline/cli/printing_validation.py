@@ -12,6 +12,7 @@ from facetally.cli.printing import add_ratio, console
 from facetally.formatting import command, counted, percent, printable
 from facetally.quantification.run_shares import METHODS
 from facetally.truth.check.checkup import Checkup
+from facetally.validation.labelling import exceeds_run
 from facetally.validation.metrics import Figures
 from facetally.validation.unmatched import Reason, sentences
 
@@ -103,7 +104,9 @@ def _labelling(figures: Figures) -> Iterable[str]:
     labelling, is_drawn = figures["labelling"], _is_drawn(figures)
     if is_drawn:
         recall = figures.get("sample", {}).get("recall")
-        in_view = f"recall of faces in view {percent(recall['share'])}" if recall else ""
+        in_view = (
+            f"recall of faces in view {percent(recall['share'])}" if recall and recall["share"] is not None else ""
+        )
         missed = in_view or "they cannot say whom the run missed"
         yield f"The labels are of appearances drawn at random from {labelling['drawn_from']}; {missed}"
         no_face, of = figures["tracks"]["on_no_face"], counted(labelling["labelled_in_run"], "labelled appearance")
@@ -181,6 +184,8 @@ def _advice(figures: Figures, out: Path | str) -> str:
     if not more:
         return "; more labels would not decide it at this accuracy"
     one, several = ("appearance", "appearances") if _is_drawn(figures) else ("person", "people")
+    if text := exceeds_run(figures):
+        return f"; {text}"
     return f"; label about {more:,} more {one if more == 1 else several}{_where_from(figures, more, out)}"
 
 
@@ -188,7 +193,7 @@ def _where_from(figures: Figures, more: int, out: Path | str) -> str:
     """Where more appearances to label come from, if a draw has too few that are not labelled; empty otherwise."""
     labelling = figures["labelling"]
     left = labelling["left_in_run"]
-    if not _is_drawn(figures) or more <= left:
+    if not _is_drawn(figures) or more <= left or "sample" in figures:  # that one has drawn the others already
         return ""
     only = f"; only {left:,} {'is' if left == 1 else 'are'} left" if left else "; all that were drawn are labelled"
     drawn, of_run = labelling["of"], labelling["drawn_from"]

@@ -27,8 +27,13 @@ def _extended(schema: pa.Schema, added: Sequence[pa.Field], described: Mapping[s
         described: other descriptions of its columns, by name.
     """
     described = described or {}
-    own = [field(f.name, f.type, described.get(f.name) or f.metadata[DESCRIPTION].decode()) for f in schema]
+    own = [field(f.name, _flat(f.type), described.get(f.name) or f.metadata[DESCRIPTION].decode()) for f in schema]
     return pa.schema([*own, *(f for f in added if f.name not in schema.names)])
+
+
+def _flat(kind: pa.DataType) -> pa.DataType:
+    """The type of a cell: lists are written as text."""
+    return pa.string() if pa.types.is_list(kind) else kind
 
 
 EXPORTED_VIDEOS = _extended(
@@ -42,6 +47,7 @@ EXPORTED_VIDEOS = _extended(
     {
         "face_count": "Faces found in sampled frames, before corrections by hand",
         "track_count": "Appearances, before corrections by hand",
+        "cuts_s": "Shot cuts: time of the first sampled frame of each new shot, in order, with spaces in between",
     },
 )
 EXPORTED_TRACKS = _extended(

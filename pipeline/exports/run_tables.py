@@ -73,6 +73,7 @@ class RunTables:
         rows = [
             {
                 **asdict(row),
+                "cuts_s": " ".join(str(round(cut_s, 3)) for cut_s in row.cuts_s),
                 "expected_time": player_time(row.expected_s),
                 "decoded_time": player_time(row.decoded_s),
                 "corrected_count": int(corrected.get(row.video_id, 0)),

@@ -13,7 +13,10 @@ from facetally.errors import OptionError, OutputError, TruthError
 from facetally.formatting import command, percent
 from facetally.jobs.arguments import PathLike
 from facetally.labelling.agreement import Agreement, agreement_of
-from facetally.labelling.design import DESIGN_FILE, Design, Mode, draw_design
+from facetally.labelling.design import DESIGN_FILE, Mode
+from facetally.labelling.design_file import read_design, write_design
+from facetally.labelling.draw import draw_design
+from facetally.labelling.extension import Extension, extend_design
 from facetally.labelling.journal import JOURNAL_FILE, Journal
 from facetally.labelling.open_items import LabelOptions
 from facetally.labelling.record import Record
@@ -53,6 +56,8 @@ class Ready:
     moments: int
     """Searched moments."""
     moments_drawn: int
+    extension: Extension | None = None
+    """What was added to the sample, where videos were added to the run since."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +111,16 @@ def label_run(
     from facetally.labelling.server import make_app
 
     folder = TruthFolder(Path(truth))
-    sample = open_sample(Ledger(Path(out)), folder, request or SampleRequest(), videos)
+    sample, extension = open_sample(Ledger(Path(out)), folder, request or SampleRequest(), videos)
     session = Session(sample, Journal(folder.folder), options)
     listener, token, tickets = bound_socket(port), new_token(), Tickets()
     port = listener.getsockname()[1]
-    upkeep = Upkeep(session, folder, target)
+    upkeep = Upkeep(session, folder, target, [extension.notice] if extension else [])
     upkeep.start()
     try:
         app = make_app(session, upkeep, token=token, port=port, tickets=tickets)
         base = f"http://127.0.0.1:{port}"
-        is_ready(_ready(f"{base}/{token}/", f"{base}/start/{tickets.new()}", session))
+        is_ready(_ready(f"{base}/{token}/", f"{base}/start/{tickets.new()}", session, extension))
         _serve(app, listener, session.views.stop)
     finally:
         listener.close()
@@ -133,7 +138,7 @@ def label_agreement(out: PathLike, truth: PathLike) -> Agreement:
         PipelineError: no run, or no labels.
     """
     folder, ledger = Path(truth), Ledger(Path(out))
-    design = Design.read(folder / DESIGN_FILE, ledger)
+    design = read_design(folder / DESIGN_FILE, ledger)
     sample, record = Sample(ledger, design, find=False), Record()
     entries = Journal(folder).read_new()
     check_entries(sample, entries)
@@ -141,8 +146,10 @@ def label_agreement(out: PathLike, truth: PathLike) -> Agreement:
     return agreement_of(sample, record)
 
 
-def open_sample(ledger: Ledger, folder: TruthFolder, request: SampleRequest, videos: Sequence[str]) -> Sample:
-    """The sample of a truth folder; it is drawn if the folder is new.
+def open_sample(
+    ledger: Ledger, folder: TruthFolder, request: SampleRequest, videos: Sequence[str]
+) -> tuple[Sample, Extension | None]:
+    """The sample of a truth folder; it is drawn if the folder is new, and extended if videos were added to the run.
 
     Raises:
         PipelineError: as `label_run`.
@@ -150,13 +157,21 @@ def open_sample(ledger: Ledger, folder: TruthFolder, request: SampleRequest, vid
     path = folder.folder / DESIGN_FILE
     if path.exists():
         _check_request(folder, request)
-        return Sample(ledger, Design.read(path, ledger), videos)
+        design = read_design(path)
+        if not (added := design.added(ledger)):
+            return Sample(ledger, design, videos), None
+        _check_finished(ledger)
+        labelled = {entry.item[1:] for entry in Journal(folder.folder).read_new() if entry.kind != "undo"}
+        design, extension = extend_design(ledger, design, added, labelled)
+        sample = Sample(ledger, design, videos)  # before anything is written: the videos may not be found
+        write_design(design, path)
+        return sample, extension
     check_new(folder.folder)
-    if ledger.is_locked:
-        raise OutputError(
-            f"a run is writing to {ledger.out}: a sample drawn now would miss the videos to come",
-            fix=f"wait until it is done: {command('facetally', 'status', ledger.out)}",
-        )
+    _check_finished(ledger)
+    return _new_sample(ledger, folder, request, videos), None
+
+
+def _new_sample(ledger: Ledger, folder: TruthFolder, request: SampleRequest, videos: Sequence[str]) -> Sample:
     seed = request.seed or 0
     moments = DEFAULT_MOMENTS if request.moments is None else request.moments
     moments = moments if request.mode == "random" else request.moments or 0
@@ -167,8 +182,17 @@ def open_sample(ledger: Ledger, folder: TruthFolder, request: SampleRequest, vid
     except OSError as error:
         raise OutputError(f"cannot write {folder.folder}: {error.strerror}", fix="choose another with -o") from error
     folder.store_request({"seed": seed, "appearances": request.appearances, "moments": moments, "mode": request.mode})
-    design.write(path)
+    write_design(design, folder.folder / DESIGN_FILE)
     return sample
+
+
+def _check_finished(ledger: Ledger) -> None:
+    """Refuses a run that is not finished."""
+    if ledger.is_locked:
+        raise OutputError(
+            f"a run is writing to {ledger.out}: a sample drawn now would miss the videos to come",
+            fix=f"wait until it is done: {command('facetally', 'status', ledger.out)}",
+        )
 
 
 def check_new(folder: Path) -> None:
@@ -189,10 +213,11 @@ def check_new(folder: Path) -> None:
         )
 
 
-def _ready(address: str, address_once: str, session: Session) -> Ready:
+def _ready(address: str, address_once: str, session: Session, extension: Extension | None) -> Ready:
     counts = session.counts("")
     labelled, total = counts["labelled"], counts["total"]
-    return Ready(address, address_once, labelled["track"], total["track"], labelled["moment"], total["moment"])
+    of_tracks, of_moments = ((labelled[kind], total[kind]) for kind in ("track", "moment"))
+    return Ready(address, address_once, *of_tracks, *of_moments, extension)
 
 
 def _verdict(at: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facetally.jobs.arguments import Inputs, PathLike, optional_path, texts
-from facetally.labelling.validated import validated_sample
+from facetally.labelling.validated import grown_since, validated_sample
 from facetally.results.corrections import read_corrections
 from facetally.results.ledger import Ledger
 from facetally.truth.check.checkup import Checkup, check_folder
@@ -77,6 +77,9 @@ def validate_run(
     validation = validation_of(ledger, labels, options)
     if sample := validated_sample(ledger, Path(truth), labels, target):
         validation = replace(validation, figures=_decided_by(sample, validation.figures))
+    elif grown := grown_since(ledger, Path(truth)):
+        labelling = validation.figures["labelling"] | {"is_sample": False, "not_a_sample": grown}
+        validation = replace(validation, figures=validation.figures | {"labelling": labelling})
     folder = Path(report_folder) if report_folder else ledger.out / "validation"
     path = write_validation(validation, folder)
     if with_crops:
@@ -90,7 +93,7 @@ def _decided_by(sample: Figures, figures: Figures) -> Figures:
     settled = figures | {"verdict": sample["verdict"], "exit_code": sample["exit_code"], "sample": sample}
     settled["further_people"] = sample["further_appearances"]
     for name, unit in (("share", "share"), ("screen_time", "screen_time")):
-        if women := sample["by"]["female"][unit]:
+        if (women := sample["by"]["female"][unit])["share"] is not None:
             quote = {key: women[key] for key in ("share", "low", "high")}
             female = figures[name]["female"] | {"quote": {"method": "prediction_powered", **quote, "refusal": ""}}
             settled[name] = figures[name] | {"female": female}

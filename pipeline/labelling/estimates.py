@@ -17,22 +17,34 @@ correctly; the product of recall and of accuracy by screen time.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from facetally.labelling.design import Design
+from facetally.labelling.design import Design, DrawnMoment, usable_rows
 from facetally.labelling.labels import Labels, TrackKey
 from facetally.labelling.moments import found_tracks
-from facetally.labelling.progress import Standing, TrackOutcome, labelled_prefix, sample_of, standing, track_outcome
+from facetally.labelling.progress import (
+    Standing,
+    TrackOutcome,
+    is_estimable,
+    labelled_prefix,
+    sample_of,
+    standing,
+    track_outcome,
+)
 from facetally.quantification.intervals import OF_A_SHARE, Floats, Interval, clustered_interval, rounded
 from facetally.quantification.run_shares import UNITS, Unit
 from facetally.quantification.sampling_estimates import Estimate, Predicted, Sample, product_estimate
 from facetally.results.ledger import Ledger
-from facetally.results.tables import TRACKS, read_table
+from facetally.results.tables_of_run import TablesOfRun
+
+NO_SAMPLE = Sample(np.zeros(0, np.int64), np.ones(1, np.int64))
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ class LabelledSample:
     screen_time_s: Floats
     """(n,)."""
     run: pd.DataFrame
-    """All appearances of the run: columns female_prob and screen_time_s."""
+    """All appearances of the run, as from `run_table`."""
 
 
 def track_outcomes(run: pd.DataFrame, design: Design, labels: Labels) -> dict[TrackKey, TrackOutcome]:
@@ -98,7 +110,7 @@ def sample_estimates(ledger: Ledger, design: Design, labels: Labels, target: flo
     design.check_unbiased()
     design.check_run(ledger)
     labelled = _labelled_sample(ledger, design, labels)
-    outcomes = dict(zip((track.key for track in design.tracks), labelled.outcomes, strict=False))
+    outcomes = track_outcomes(labelled.run, design, labels)
     recall = _recall(ledger, design, labels)
     accuracy = {unit: outcome_share(labelled, unit, ("correct",), ("correct", "incorrect")) for unit in UNITS}
     return SampleEstimates(
@@ -140,14 +152,16 @@ def sample_figures(estimates: SampleEstimates, design: Design) -> dict[str, Any]
 def _labelled_sample(ledger: Ledger, design: Design, labels: Labels) -> LabelledSample:
     run = run_table(ledger)
     outcomes = labelled_prefix(design, track_outcomes(run, design, labels))
+    if not is_estimable(design, len(outcomes)):
+        outcomes = []
     keys = [track.key for track in design.tracks[: len(outcomes)]]
     own = run.set_index(["video_id", "track_id"]).loc[keys] if keys else run.iloc[:0]
     return LabelledSample(
         tuple(outcomes),
-        sample_of(design, len(outcomes)),
+        sample_of(design, len(outcomes)) if outcomes else NO_SAMPLE,
         own["female_prob"].to_numpy(np.float64),
         own["screen_time_s"].to_numpy(np.float64),
-        run[["female_prob", "screen_time_s"]],
+        run,
     )
 
 
@@ -158,8 +172,7 @@ def run_table(ledger: Ledger) -> pd.DataFrame:
         OutputError: a damaged run.
     """
     columns = ["video_id", "track_id", "female_prob", "screen_time_s"]
-    rows = [row for row in ledger.rows() if row.status != "failed"]
-    parts = [read_table(ledger.path("tracks", row.video_id), TRACKS).to_pandas()[columns] for row in rows]
+    parts = [tracks[columns] for tracks in TablesOfRun(ledger, is_corrected=False).tracks(usable_rows(ledger))]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame([], columns=columns)
 
 
@@ -194,19 +207,29 @@ def women_share(labelled: LabelledSample, unit: Unit) -> Estimate:
 
 
 def _recall(ledger: Ledger, design: Design, labels: Labels) -> Estimate:
-    keys = []
-    for moment in design.moments:
-        if moment.key not in labels.moments:
-            break
-        keys.append(moment.key)
+    searched = list(takewhile(lambda moment: moment.key in labels.moments, design.moments))
+    keys = [moment.key for moment in searched]
     no_face = {key for key, label in labels.tracks.items() if label.answer == "not_a_face"}
     by_moment = found_tracks(ledger, keys)
     found = np.array([sum((key[0], track) not in no_face for track in by_moment[key]) for key in keys], np.int64)
     missed = np.array([len(labels.moments[key].missed) for key in keys], np.int64)
-    faces = int((found + missed).sum())
-    if not faces:
+    faces, weights = int((found + missed).sum()), _moment_weights(design, searched)
+    if not faces or weights is None:
         return Estimate(math.nan, OF_A_SHARE, 0)
-    return Estimate(float(found.sum()) / faces, clustered_interval(found, found + missed), faces)
+    right, count = found * weights, (found + missed) * weights
+    return Estimate(float(right.sum() / count.sum()), clustered_interval(right, count), faces)
+
+
+def _moment_weights(design: Design, searched: Sequence[DrawnMoment]) -> Floats | None:
+    """(n,) how much of the run's time each searched moment stands for, 1 on average; None: for a part there is none."""
+    number = Counter(moment.phase for moment in searched)
+    times_s = {phase: one.decoded_s for phase, one in enumerate(design.phases) if one.decoded_s > 0}
+    if len(times_s) < 2:
+        return np.ones(len(searched))
+    if not times_s.keys() <= number.keys():
+        return None
+    weights = np.array([times_s[moment.phase] / number[moment.phase] for moment in searched])
+    return np.asarray(weights / weights.mean())
 
 
 def _figures(estimate: Estimate) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def draw_frames(ledger: Ledger, rows: Sequence[VideoRow], count: int, random: np
     Raises:
         OutputError: a damaged file.
     """
-    rows = [row for row in rows if row.status != "failed" and row.sampled_count and row.decoded_s > 0]
+    rows = _with_frames(rows)
     ends = np.cumsum([row.decoded_s for row in rows])
     count = min(count, sum(row.sampled_count for row in rows))
     if not count:
@@ -61,6 +61,15 @@ def draw_frames(ledger: Ledger, rows: Sequence[VideoRow], count: int, random: np
         frame = DrawnFrame(row, _frame_at(own_s, with_faces[index]), min(frame_s / segment_s, 1.0))
         drawn.setdefault((row.video_id, frame.time_s), frame)
     return list(drawn.values())
+
+
+def decoded_time_s(rows: Iterable[VideoRow]) -> float:
+    """The time of these videos that moments are drawn from."""
+    return float(sum(row.decoded_s for row in _with_frames(rows)))
+
+
+def _with_frames(rows: Iterable[VideoRow]) -> list[VideoRow]:
+    return [row for row in rows if row.status != "failed" and row.sampled_count and row.decoded_s > 0]
 
 
 def found_tracks(ledger: Ledger, moments: Iterable[MomentKey]) -> dict[MomentKey, list[int]]:

@@ -12,6 +12,7 @@ count, as in `validate`.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -19,10 +20,12 @@ from typing import Literal
 
 import numpy as np
 
-from facetally.labelling.design import Design
+from facetally.labelling.design import Design, DrawnTrack
 from facetally.labelling.labels import TrackKey, TrackLabel
+from facetally.quantification.estimators import Ints
 from facetally.quantification.sampling_estimates import Sample
-from facetally.quantification.sampling_sequence import Rounds, accuracy_interval, is_above
+from facetally.quantification.sampling_phases import PhasedRounds
+from facetally.quantification.sampling_sequence import Rounds
 
 Outcome = Literal["correct", "incorrect", "unsure", "not_a_face", "several", "unlabelled"]
 VerdictWord = Literal["pass", "fail", "not enough labels"]
@@ -46,7 +49,8 @@ class Standing:
     """pass where the interval lies at or above the target, fail where it lies below."""
     target: float
     accuracy: float
-    """Of all labels up to the first gap, weighted by stratum; NaN without any that count."""
+    """Of all labels up to the first gap, weighted by stratum; NaN without any that count, and while there are none of
+    videos that were added to the run."""
     low: float
     high: float
     """95 % confidence sequence: with probability 95 % the true accuracy of the run is inside at every look."""
@@ -93,11 +97,12 @@ def standing(design: Design, labels: Mapping[TrackKey, TrackOutcome], target: fl
     design.check_unbiased()
     given = [outcome.outcome for outcome in labelled_prefix(design, labels)]
     rounds = complete_rounds(design, given)
-    interval = accuracy_interval(rounds, target)
+    interval = rounds.interval(target)
     counted = np.array([outcome in ("correct", "incorrect") for outcome in given], bool)
     is_right = np.array([outcome == "correct" for outcome in given], bool)
     word: VerdictWord = "pass" if interval.low >= target else "fail" if interval.high < target else "not enough labels"
-    accuracy = sample_of(design, len(given)).ratio(is_right, counted).share if counted.any() else math.nan
+    is_known = counted.any() and is_estimable(design, len(given))
+    accuracy = sample_of(design, len(given)).ratio(is_right, counted).share if is_known else math.nan
     return Standing(
         word=word,
         target=target,
@@ -106,8 +111,14 @@ def standing(design: Design, labels: Mapping[TrackKey, TrackOutcome], target: fl
         high=interval.high,
         labelled=len(given),
         counted=int(counted.sum()),
-        used=int(sum(track.round < len(rounds.correct) for track in design.tracks)),
-        further=0 if word != "not enough labels" else _further(design, rounds, given, accuracy, target),
+        used=sum(
+            len(one.correct) > track.round
+            for one, tracks in zip(rounds.phases, _by_phase(design), strict=True)
+            for track in tracks
+        ),
+        further=0
+        if word != "not enough labels"
+        else _without_label(design, labels, _settled_at(design, rounds, given, target)),
     )
 
 
@@ -119,36 +130,96 @@ def labelled_prefix(design: Design, labels: Mapping[TrackKey, TrackOutcome]) -> 
 
 
 def sample_of(design: Design, count: int) -> Sample:
-    """The first appearances drawn as a stratified sample."""
-    return Sample.of([track.stratum for track in design.tracks[:count]], [stratum.size for stratum in design.strata])
+    """The first appearances drawn as a stratified sample; `is_estimable` says whether they are one."""
+    sizes, phases = zip(*((stratum.size, stratum.phase) for stratum in design.strata), strict=True)
+    return Sample.of([track.stratum for track in design.tracks[:count]], sizes, phases)
 
 
-def complete_rounds(design: Design, given: Sequence[Outcome]) -> Rounds:
+def is_estimable(design: Design, count: int) -> bool:
+    """Whether the first appearances drawn say something about the whole run: some are of each phase.
+
+    Two are needed for a variance, or one where there are no more. Without labels there is nothing to estimate, but
+    nothing wrong either.
+    """
+    sizes, drawn = Counter[int](), Counter[int]()
+    for stratum in design.strata:
+        sizes[stratum.phase] += stratum.size
+    for track in design.tracks[:count]:
+        drawn[design.strata[track.stratum].phase] += 1
+    return len(sizes) == 1 or all(drawn[phase] >= min(2, size) for phase, size in sizes.items())
+
+
+def complete_rounds(design: Design, given: Sequence[Outcome]) -> PhasedRounds:
     """The outcomes of complete rounds, from those of the first appearances drawn."""
-    of_track = [track.round for track in design.tracks]
-    complete = of_track[len(given)] if len(given) < len(of_track) else max(of_track, default=-1) + 1
-    correct, incorrect = (
-        np.bincount(
-            [r for r, outcome in zip(of_track, given, strict=False) if outcome == word and r < complete],
-            minlength=complete,
+    ends = _ends(design)
+    phases = []
+    for own, tracks, (size, total) in zip(ends, _by_phase(design), _sizes(design), strict=True):
+        complete = int((own <= len(given)).sum())
+        outcomes = [(track.round, given[track.order]) for track in tracks if track.round < complete]
+        correct, incorrect = (
+            np.bincount([place for place, outcome in outcomes if outcome == word], minlength=complete)
+            for word in ("correct", "incorrect")
         )
-        for word in ("correct", "incorrect")
-    )
-    return Rounds(correct, incorrect, len(design.strata), max(stratum.size for stratum in design.strata))
+        phases.append(Rounds(correct, incorrect, size, total))
+    return PhasedRounds(tuple(phases), _path(ends, len(given)))
 
 
-def _further(design: Design, rounds: Rounds, given: Sequence[Outcome], accuracy: float, target: float) -> int | None:
-    """How many more labels decide, if every round to come has the accuracy and the share of people seen so far."""
-    counted = sum(outcome in ("correct", "incorrect") for outcome in given)
-    accuracy = (1 + target) / 2 if math.isnan(accuracy) else accuracy
-    people = rounds.size * (counted + 1) / (len(given) + 1)
-    drawn = max((track.round for track in design.tracks), default=-1) + 1
-    to_come = np.ones(drawn - len(rounds.correct)) * people
-    correct = np.concatenate([rounds.correct, to_come * accuracy])
-    incorrect = np.concatenate([rounds.incorrect, to_come * (1 - accuracy)])
-    above = is_above(Rounds(correct, incorrect, rounds.size, rounds.total), np.array([target]))
-    below = is_above(Rounds(incorrect, correct, rounds.size, rounds.total), np.array([1 - target]))
-    settled = np.flatnonzero((above | below)[:, 0])
+def _by_phase(design: Design) -> list[list[DrawnTrack]]:
+    """The drawn appearances of each phase that has any strata, in their order."""
+    tracks: dict[int, list[DrawnTrack]] = {stratum.phase: [] for stratum in design.strata}
+    for track in design.tracks:
+        tracks[design.strata[track.stratum].phase].append(track)
+    return list(tracks.values())
+
+
+def _sizes(design: Design) -> list[tuple[int, int]]:
+    """Of each phase the appearances of a round, and the rounds in the whole run."""
+    sizes: dict[int, list[int]] = {}
+    for stratum in design.strata:
+        sizes.setdefault(stratum.phase, []).append(stratum.size)
+    return [(len(own), max(own)) for own in sizes.values()]
+
+
+def _ends(design: Design) -> list[Ints]:
+    """Of each phase the number of labels, in the order drawn, after which each of its rounds is complete."""
+    found = []
+    for tracks in _by_phase(design):
+        ends: dict[int, int] = {}
+        for track in tracks:
+            ends[track.round] = track.order + 1
+        found.append(np.array(list(ends.values()), np.int64))
+    return found
+
+
+def _path(ends: Sequence[Ints], until: int) -> Ints:
+    """(T, K) the complete rounds of each phase, after each label up to a number of them that completes one."""
+    looks = np.unique(np.concatenate(ends))
+    looks = looks[looks <= until]
+    return np.stack([np.searchsorted(own, looks, side="right") for own in ends], axis=1)
+
+
+def _settled_at(design: Design, rounds: PhasedRounds, given: Sequence[Outcome], target: float) -> int | None:
+    """Up to which place the sample must be labelled, if every round to come has the accuracy and the share of people
+    seen so far; None where all of it does not suffice."""
+    right = sum(outcome == "correct" for outcome in given)
+    counted = right + sum(outcome == "incorrect" for outcome in given)
+    accuracy, ends = right / counted if counted else (1 + target) / 2, _ends(design)
+    forecast = []
+    for one, own in zip(rounds.phases, ends, strict=True):
+        to_come = np.ones(len(own) - len(one.correct)) * one.size * (counted + 1) / (len(given) + 1)
+        correct = np.concatenate([one.correct, to_come * accuracy])
+        forecast.append(Rounds(correct, np.concatenate([one.incorrect, to_come * (1 - accuracy)]), one.size, one.total))
+    looks = np.unique(np.concatenate(ends))
+    expected = PhasedRounds(tuple(forecast), _path(ends, len(design.tracks)))
+    settled = np.flatnonzero(expected.shows_above(target) | expected.mirrored.shows_above(1 - target))
     if not len(settled):
-        return len(design.tracks) - len(given) if len(design.tracks) == design.appearance_count else None
-    return max(sum(track.round <= int(settled[0]) for track in design.tracks) - len(given), 1)
+        return len(design.tracks) if len(design.tracks) == design.appearance_count else None
+    return max(int(looks[settled[0]]), len(given) + 1)
+
+
+def _without_label(design: Design, labels: Mapping[TrackKey, TrackOutcome], until: int | None) -> int | None:
+    """How many of the first appearances drawn have no label; those after a gap have one."""
+    if until is None:
+        return None
+    missing = TrackOutcome("unlabelled")
+    return sum(labels.get(track.key, missing).outcome == "unlabelled" for track in design.tracks[:until])

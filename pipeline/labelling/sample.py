@@ -147,6 +147,11 @@ class Sample:
         kind, video_id, place = item
         return self.track_numbers[video_id, int(place)] if kind == "track" else self.moment_numbers[video_id, place]
 
+    def knows(self, item: ItemKey) -> bool:
+        """Whether an item was drawn; another process may have extended the sample since this one read it."""
+        kind, video_id, place = item
+        return (video_id, place) in (self.track_numbers if kind == "track" else self.moment_numbers)
+
     def file(self, video_id: str) -> VideoFile:
         """Where to cut pictures of a video from."""
         stored = self.ledger.provenance(video_id).get("options", {})

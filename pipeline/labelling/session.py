@@ -242,7 +242,7 @@ class Session:
         self._record.add(entries)
         for entry in entries:
             undone = self._record.any_entry(entry.annotator, entry.undoes) if entry.kind == "undo" else entry
-            if undone:
+            if undone and self.sample.knows(undone.item):
                 self._open.update(undone.item)
 
     def _counts(self, tab: str) -> dict[str, Any]:

@@ -35,6 +35,11 @@ LOCK_FILE = ".tables.lock"
 LOCK_S = 30.0
 WRITTEN = (BOXES_FILE, CLIPS_FILE, MISSED_FILE, SAMPLE_FILE, PEOPLE_FILE)
 """In the order in which they are put in place; people.csv last, as it makes the folder complete."""
+UNEQUAL = (
+    "videos were added to the run while it was labelled, and their appearances were drawn with another probability; "
+    "the figures for all appearances of the run take this into account"
+)
+"""Of an extended sample, for the methods that need one probability for all."""
 KEPT_HASHES = 2
 """Of each file: a process that is killed leaves some files as before and some as after."""
 
@@ -171,11 +176,12 @@ def truth_of(sample: DrawnSample, labels: Labels) -> Truth:
     )  # of the whole run, as a sample may miss a folder
     drawn = tuple(DrawnAppearance(track.video, names[track.key], track.track_id) for track in reached)
     is_random = not sample.design.is_biased
+    unequal = UNEQUAL if sample.design.phase_count > 1 else ""
     return Truth(
         people={video: tuple(members.values()) for video, members in people.items()},
         boxes=boxes,
         sources={video: sources[video] for video in people},
-        sample=Sample(sample.design.seed, sample.design.appearance_count, drawn) if is_random else None,
+        sample=Sample(sample.design.seed, sample.design.appearance_count, drawn, unequal) if is_random else None,
     )
 
 

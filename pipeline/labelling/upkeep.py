@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from threading import Event, Lock, Thread
 from typing import Any
@@ -29,11 +30,14 @@ class Upkeep:
         session: the labelling.
         folder: its truth folder.
         target: accuracy that the verdict is about.
+        notices: for the annotator: what and fix of each.
     """
 
-    def __init__(self, session: Session, folder: TruthFolder, target: float) -> None:
+    def __init__(
+        self, session: Session, folder: TruthFolder, target: float, notices: Sequence[Mapping[str, str]] = ()
+    ) -> None:
         self._session, self._folder, self._target = session, folder, target
-        self._lock = Lock()
+        self._notices, self._lock = tuple(notices), Lock()
         self._standing: dict[str, Any] = {}
         self._of_moments: dict[str, Any] = {}
         self._problem: dict[str, str] | None = None
@@ -63,7 +67,7 @@ class Upkeep:
         with self._lock:
             standing, problem = dict(self._standing), self._problem
         each_s = self._session.seconds_each()
-        notices = [problem] if problem else []
+        notices = [*([problem] if problem else []), *self._notices]
         if lines := self._session.journal.unreadable:
             numbers = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
             notices.append(

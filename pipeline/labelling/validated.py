@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from facetally.csv_rows import CsvRow, read_rows
+from facetally.errors import TruthError
 from facetally.labelling.design import DESIGN_FILE, Design, run_digest
+from facetally.labelling.design_file import read_design
 from facetally.labelling.estimates import sample_estimates, sample_figures
 from facetally.labelling.labels import MISSED_GENDERS, Labels, MissedFace, MomentLabel, TrackAnswer, TrackLabel
 from facetally.labelling.moments import SAME_TIME_S
@@ -45,11 +47,34 @@ def validated_sample(ledger: Ledger, folder: Path, truth: Truth, target: float) 
     """
     if truth.sample is None or not (folder / DESIGN_FILE).exists():
         return None
-    design = Design.read(folder / DESIGN_FILE)
+    design = read_design(folder / DESIGN_FILE)
     if design.is_biased or design.run_digest != run_digest(ledger):
         return None
     estimates = sample_estimates(ledger, design, folder_labels(folder, design, truth), target)
     return {**sample_figures(estimates, design), "exit_code": EXIT_CODES[estimates.standing.word]}
+
+
+def grown_since(ledger: Ledger, folder: Path) -> str:
+    """Why the labels of a sample say nothing about the whole run, if videos were added since it was drawn; else empty.
+
+    Raises:
+        TruthError: a damaged design.
+        OutputError: a damaged run.
+    """
+    if not (folder / DESIGN_FILE).exists():
+        return ""
+    design = read_design(folder / DESIGN_FILE)
+    try:
+        added = [] if design.is_biased else design.added(ledger)
+    except TruthError:  # of another run
+        return ""
+    if not added:
+        return ""
+    came = "video was" if len(added) == 1 else "videos were"
+    return (
+        f"{len(added):,} {came} added to the run after they were drawn; `facetally label`, with the same folders, "
+        "extends the sample, and no label is lost"
+    )
 
 
 def folder_labels(folder: Path, design: Design, truth: Truth) -> Labels:

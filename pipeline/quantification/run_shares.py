@@ -46,7 +46,7 @@ LABELLED_COLUMNS = {"female_prob": "float64", "is_female": "bool", "screen_time_
 def run_tracks(
     ledger: Ledger,
     rows: Iterable[VideoRow],
-    known_sources: Mapping[str, str] | None = None,
+    known: Mapping[str, str] | None = None,
     tables: TablesOfRun | None = None,
 ) -> pd.DataFrame:
     """All tracks of these videos: columns female_prob, screen_time_s, face_height_px and source.
@@ -54,18 +54,18 @@ def run_tracks(
     Args:
         ledger: the run.
         rows: of its videos.
-        known_sources: by video; overrides the source derived from the video's folder.
+        known: sources by video; they override those derived from the folders.
         tables: of the run, where corrections by hand count: without the tracks that these drop.
 
     Raises:
         OutputError: a damaged file.
     """
     rows = [row for row in rows if row.status != "failed"]
-    sources = folder_sources(row.video for row in rows) | dict(known_sources or {})
+    sources = folder_sources(row.video for row in rows) | dict(known or {})
     source_of = {row.video_id: sources[row.video] for row in rows}
     columns = ["female_prob", "screen_time_s", "face_height_px", "source"]
     tables = tables or TablesOfRun(ledger, is_corrected=False)
-    parts = [tracks.assign(source=tracks["video_id"].map(source_of))[columns] for tracks in tables.tracks(rows)]
+    parts = [tracks.assign(source=tracks["video_id"].map(source_of.get))[columns] for tracks in tables.tracks(rows)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame([], columns=columns)
 
 
@@ -83,10 +83,47 @@ def corrections(
     """
     if not len(run):
         return {}
-    sources = pd.factorize(pd.concat([labelled["source"], run["source"]]).astype(str))[0].astype(np.int64)
+    sources = pd.factorize(pd.concat([_source_names(labelled["source"]), run["source"]]))[0].astype(np.int64)
     predictions = _predictions(labelled, unit, sources[: len(labelled)])
     calibration = Calibration(predictions, labelled["is_female"].to_numpy(bool))
     return corrected_shares(calibration, _predictions(run, unit, sources[len(labelled) :]), labels_sampled)
+
+
+def numbered_source(number: int) -> str:
+    """The name of a source of a report.json, which no folder can have."""
+    return f"\0{number}"
+
+
+def _source_names(sources: pd.Series) -> pd.Series:
+    return sources.map(numbered_source) if pd.api.types.is_integer_dtype(sources) else sources
+
+
+def sources_by_content(labelled: pd.DataFrame, source_of: Mapping[str, str]) -> dict[str, int]:
+    """The sources of the labelled videos for report.json: numbers as in `as_figures`, by the hash of the content.
+
+    A folder of another run may have another name, and names must not leave the machine.
+
+    Args:
+        labelled: as from `labelled_tracks`.
+        source_of: the source of each labelled video by its content_sha256; without videos that have none.
+    """
+    names = pd.factorize(pd.concat([labelled["source"], pd.Series(list(source_of.values()), dtype=object)]))[0]
+    numbers = names[len(labelled) :].tolist()
+    return dict(sorted(zip(source_of, numbers, strict=True)))
+
+
+def known_sources(report: Path, rows: Iterable[VideoRow]) -> dict[str, str]:
+    """The sources that a validation states for videos of a run, by their names; empty for reports without them.
+
+    Args:
+        report: as for `read_calibration`, which checks it.
+        rows: of the run.
+    """
+    path = report / "report.json" if report.is_dir() else report
+    stored = parsed_json(path.read_text(encoding="utf-8")).get("sources", {})
+    pairs = stored.items() if isinstance(stored, dict) else ()
+    known = {key: number for key, number in pairs if isinstance(number, int)}
+    return {row.video: numbered_source(known[row.content_sha256]) for row in rows if row.content_sha256 in known}
 
 
 def run_corrections(
@@ -105,7 +142,7 @@ def run_corrections(
         TruthError: no such report, a damaged one, or one made with other weights.
     """
     labelled = read_calibration(report, ledger.provenance().get("models", {}))
-    tracks = run_tracks(ledger, rows, tables=tables)
+    tracks = run_tracks(ledger, rows, known_sources(report, rows), tables=tables)
     return {unit: corrections(labelled, tracks, unit) for unit in UNITS}
 
 

@@ -78,14 +78,22 @@ class Sample:
             raise ValueError(f"expected 1 to {self.sizes} sampled cases in the strata, got {drawn}")
 
     @classmethod
-    def of(cls, stratum: Sequence[int], sizes: Sequence[int]) -> Sample:
-        """Joins neighbouring strata until each has two sampled cases, which a variance needs."""
+    def of(cls, stratum: Sequence[int], sizes: Sequence[int], phases: Sequence[int] | None = None) -> Sample:
+        """Joins neighbouring strata until each has two sampled cases, which a variance needs.
+
+        Args:
+            stratum: of each sampled case.
+            sizes: of the strata.
+            phases: of the strata, ascending; those of different phases, drawn at different rates, are not joined.
+        """
         drawn = np.bincount(np.asarray(stratum, np.int64), minlength=len(sizes))
+        of_phase = np.zeros(len(sizes), np.int64) if phases is None else np.asarray(phases, np.int64)
         joined, group, count = np.zeros(len(sizes), np.int64), 0, 0
         for index in range(len(sizes)):
             joined[index] = group
             count += int(drawn[index])
-            if count >= 2 and drawn[index + 1 :].sum() >= 2:
+            is_last = index + 1 < len(sizes) and of_phase[index + 1] != of_phase[index]
+            if is_last or (count >= 2 and drawn[index + 1 :][of_phase[index + 1 :] == of_phase[index]].sum() >= 2):
                 group, count = group + 1, 0
         return cls(joined[np.asarray(stratum, np.int64)], np.bincount(joined, np.asarray(sizes)).astype(np.int64))
 

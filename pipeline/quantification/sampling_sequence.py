@@ -93,18 +93,24 @@ def is_above(rounds: Rounds, shares: Floats) -> Bools:
     return np.asarray(np.logical_or.accumulate(reached, axis=0))
 
 
-def log_stakes(rounds: Rounds, shares: Floats) -> Floats:
+def log_stakes(rounds: Rounds, shares: Floats, means: Floats | None = None) -> Floats:
     """(R, G) the logarithm of the stake after each round, from bets that the accuracy is above each of (G,) shares.
 
     Infinite where the accuracy is above the share even if all cases to come are incorrect.
+
+    Args:
+        rounds: the outcomes.
+        shares: what cases that are neither correct nor incorrect are worth.
+        means: (G,) bet that the mean worth of the population is above these instead, where it is only a part of one.
     """
+    means = shares if means is None else means
     drawn = rounds.size * np.arange(len(rounds.correct) + 1)[:, None]
     right = np.append(0, np.cumsum(rounds.correct))[:, None]
     neither = drawn - right - np.append(0, np.cumsum(rounds.incorrect))[:, None]
     cases = rounds.size * rounds.total
-    rest = shares * (cases - neither) - right  # (R + 1, G) the worth of all cases to come if the accuracy is the share
+    rest = means * cases - shares * neither - right  # (R + 1, G) the worth of all cases to come by the hypothesis
     left = np.maximum(cases - drawn, 1)
-    mean, bets = _bets(rest[:-1] / left[:-1], shares, cases / left[:-1])
+    mean, bets = _bets(rest[:-1] / left[:-1], means, cases / left[:-1])
     growth = (
         _growth(rounds.correct, bets * (1 - mean))
         + _growth(rounds.incorrect, -bets * mean)
@@ -122,11 +128,11 @@ def _growth(count: Ints | Floats, gain: Floats) -> Floats:
         return np.where(count[:, None, None] > 0, count[:, None, None] * np.log1p(gain), 0.0)
 
 
-def _bets(mean: Floats, shares: Floats, growth: Floats) -> tuple[Floats, Floats]:
+def _bets(mean: Floats, means: Floats, growth: Floats) -> tuple[Floats, Floats]:
     """(R, G, 1) the mean within reach of a bet, and (R, G, A) the bets, such that no factor can be negative."""
     mean = np.clip(mean, 1e-9, 1.0)[..., None]
     alternatives = (np.arange(ALTERNATIVES) + 0.5) / ALTERNATIVES
-    gain = growth[..., None] * (1 - shares[:, None]) * alternatives
+    gain = growth[..., None] * (1 - means[:, None]) * alternatives
     return mean, np.minimum(gain / np.maximum(mean * (1 - mean), 1e-9), 1 / mean)
 
 

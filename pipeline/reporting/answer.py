@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from facetally.formatting import counted, percent
-from facetally.labelling.design import MAX_DRAWN, Design, draw_tracks
+from facetally.labelling.design import Design
+from facetally.labelling.draw import MAX_DRAWN, draw_tracks
 from facetally.labelling.progress import standing
 from facetally.tallies.corrected import Quote
 from facetally.tallies.shares import Shares
+from facetally.validation.labelling import exceeds_run
 
 SEED = 1
 """Of the sample that the number of labels is worked out with; the number hardly depends on it."""
@@ -108,6 +110,7 @@ def standing_of(verified: Verified | None, needed: int | None, label_command: st
         return Standing("fail", f"Below the target of {target} {where}{measured}")
     further = figures.get("further_people")
     more = f"about {further:,} more labels would settle it" if further else "more labels are needed"
+    more = exceeds_run(figures) or more
     return Standing("open", f"Not settled {where} for a target of {target}{measured}; {more}", label_command)
 
 

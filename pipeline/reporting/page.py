@@ -45,6 +45,8 @@ from facetally.tallies.shares import GENDERS, Amounts, Column, Figure, Published
 from facetally.tallies.summary import longer_than_videos
 
 HIDDEN = "hidden"
+MAX_VIDEOS = 5000
+"""In the table by video, and in that of what could not be read; with many more, a browser sorts and filters slowly."""
 MANY_VIDEOS = 30
 """From this many on their table is folded."""
 OPEN_TIMELINES = 6
@@ -99,6 +101,10 @@ class Making:
     """Sentences without a full stop that a reader must know."""
     label_command: str = "facetally label OUT"
     """That opens the labelling page."""
+    videos_command: str = "facetally tally OUT --by video --format csv"
+    """That prints a row for each video."""
+    status_command: str = "facetally status OUT"
+    """That names every video that could not be read."""
 
 
 def rendered(
@@ -150,7 +156,7 @@ def _first_screen(
     verified: Verified | None,
 ) -> dict[str, Any]:
     total = shown.tables.total
-    usable = [row for row in rows if row.status != "failed"]
+    usable, troubled = [row for row in rows if row.status != "failed"], [row for row in rows if row.status != "ok"]
     to_quote = {} if total.hidden else quotes(corrected)
     intervals = {unit: line_intervals(tallies, unit).get("all") for unit in UNITS} if len(tallies) else {}
     return {
@@ -165,7 +171,8 @@ def _first_screen(
         "quotes": to_quote,
         "longer": longer_than_videos(total, rows),
         "hidden": shown.tables.hidden_sentence,
-        "troubled": [row for row in rows if row.status != "ok"],
+        "troubled": troubled[:MAX_VIDEOS],
+        "trouble_count": len(troubled),
         "read_s": sum(row.decoded_s for row in rows),
         "expected_s": sum(row.decoded_s / (row.coverage or 1.0) for row in rows),
     }
@@ -184,7 +191,8 @@ def _sections(
         by_unit = {unit: line_intervals(groups.cells, unit, "group") for unit in UNITS}
         group_charts = group_pictures(shown.groups, by_unit, groups.title, groups.is_time)
     return {
-        "videos": videos,
+        "videos": _longest(videos, bool(min_cell)),
+        "video_count": len(videos),
         "has_videos": has_videos,
         "is_folded": len(videos) >= MANY_VIDEOS,
         "times": shown.times,
@@ -202,10 +210,19 @@ def _sections(
     }
 
 
+def _longest(videos: Sequence[Shares], are_hidden: bool) -> list[Shares]:
+    """The first `MAX_VIDEOS` by screen time, in the order of names; by name if that order reveals hidden figures."""
+    places = list(range(len(videos)))
+    if not are_hidden:
+        places.sort(key=lambda place: -videos[place].screen_time_s.total)
+    return [videos[place] for place in sorted(places[:MAX_VIDEOS])]
+
+
 def _single_appearances(tracks: TrackPictures) -> dict[str, Any]:
     return {
         "timelines": [(timeline_picture(one), one) for one in tracks.timelines],
         "open_timelines": OPEN_TIMELINES,
+        "has_cuts": any(one.cuts_s for one in tracks.timelines),
         "without_timeline": tracks.without_timeline,
         "sizes": tracks.sizes,
         "size_picture": size_picture(tracks.sizes) if tracks.sizes else None,

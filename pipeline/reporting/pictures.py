@@ -106,8 +106,8 @@ def over_time_pictures(times: Sequence[Shares], title: str) -> list[Picture]:
 
 
 def timeline_picture(one: VideoTimeline) -> Picture:
-    """Who is on screen when in a video. Its tables hold no shot cuts, so none are drawn."""
-    svg = timeline(one.bars, one.row.decoded_s, (), f"Appearances in {one.row.video}")
+    """Who is on screen when in a video, and where its shot cuts are."""
+    svg = timeline(one.bars, one.row.decoded_s, one.cuts_s, f"Appearances in {one.row.video}")
     return _picture(one.row.video, svg)
 
 

@@ -107,4 +107,6 @@ def _making(summary: Summary, command: str, verified: Verified | None) -> Making
         summary.versions,
         tuple(note for note in (summary.disclosure, *summary.notes) if note),
         command_line("facetally", "label", outs[0] if len(outs) == 1 else "OUT"),
+        command_line("facetally", "tally", *outs, "--by", "video", "--format", "csv"),
+        command_line("facetally", "status", outs[0] if len(outs) == 1 else "OUT"),
     )

@@ -37,6 +37,8 @@ class VideoTimeline:
 
     row: VideoRow
     bars: tuple[TrackBar, ...]
+    cuts_s: tuple[float, ...] = ()
+    """Times of the shot cuts."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,11 @@ def track_pictures(summary: Summary) -> TrackPictures:
     heights, qualities = np.zeros(len(SIZES_PX)), np.zeros(QUALITY_BINS)
     bars: dict[tuple[int, str], list[TrackBar]] = {}
     kept: list[pd.DataFrame] = []
+    cuts_s: dict[str, tuple[float, ...]] = {}
     for number, run in enumerate(summary.runs):
+        for row in run.rows:
+            if row.video in chosen:  # the rows of a summary have only some of the columns
+                cuts_s[row.video] = run.ledger.read_row(row.video_id).cuts_s
         names = {row.video_id: row.video for row in run.rows}
         for tracks in run.tables.tracks(run.rows, summary.options.min_confidence):
             tracks = tracks.assign(video=tracks["video_id"].map(names))
@@ -93,7 +99,9 @@ def track_pictures(summary: Summary) -> TrackPictures:
     by_video = {video: own for (_, video), own in bars.items()}
     accuracies = accuracies_of(summary.runs[-1].ledger.provenance().get("models", {}))
     is_hidden = bool(summary.total.hidden)
-    timelines = _within_budget([VideoTimeline(row, tuple(by_video.get(name, ()))) for name, row in chosen.items()])
+    timelines = _within_budget(
+        VideoTimeline(row, tuple(by_video.get(name, ())), cuts_s.get(name, ())) for name, row in chosen.items()
+    )
     return TrackPictures(
         timelines=timelines,
         without_timeline=0 if min_cell else _seen_count(summary) - len(timelines),

@@ -24,8 +24,11 @@ from facetally.formatting import counted, percent
 from facetally.quantification.intervals import wilson_interval
 from facetally.quantification.run_shares import METHODS
 from facetally.reporting.templates import environment
+from facetally.validation.labelling import exceeds_run
 from facetally.validation.report import HEADINGS, RELIABILITY_BINS
 
+LONGEST_FIGURE = 24
+"""Characters of a cell; longer ones are texts, and may be broken."""
 MOST_ROWS = 12
 """Groups in a chart; the table has all."""
 GROUPS = {**HEADINGS, "source": "source"}
@@ -65,6 +68,7 @@ def truth_section(report: Figures) -> Markup:
     }
     return Markup(
         _template().render(
+            longest_figure=LONGEST_FIGURE,
             verdict=report.get("verdict"),
             sentence=verdict_sentence(report),
             further=further_sentence(report),
@@ -80,6 +84,8 @@ def verdict_sentence(report: Figures) -> str:
     target, sample = ratio(report.get("target")), at(report, "sample")
     figures = at(sample, "accuracy") if sample else at(report, "people")
     share = number(figures.get("share" if sample else "accuracy"))
+    if sample and share is None:
+        return "The first appearances that were drawn have no label yet, so nothing is estimated for the whole run"
     if share is None:
         return "No labelled man or woman has an appearance that could be right or wrong, so nothing is decided"
     if sample:
@@ -101,6 +107,8 @@ def further_sentence(report: Figures) -> str:
         return ""
     sample = at(report, "sample")
     further = number(sample.get("further_appearances") if sample else report.get("further_people"))
+    if text := exceeds_run(report):
+        return text[0].upper() + text[1:]
     if further:
         noun = "appearance" if sample else "person"
         return f"Label about {counted(math.ceil(further), noun).replace(' ', ' more ', 1)} to settle it"

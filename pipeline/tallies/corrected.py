@@ -64,32 +64,39 @@ def has_whole_videos(cells: pd.DataFrame) -> bool:
     return bool((cells.groupby("video", observed=True)["group"].nunique() <= 1).all())
 
 
-def group_quotes(runs: Sequence[OpenRun], cells: pd.DataFrame, labelled: pd.DataFrame) -> dict[str, Quotes]:
+def group_quotes(
+    runs: Sequence[OpenRun],
+    cells: pd.DataFrame,
+    labelled: pd.DataFrame,
+    known: Sequence[Mapping[str, str]] | None = None,
+) -> dict[str, Quotes]:
     """The corrected shares to quote of each group of whole videos, by its label.
 
     Args:
         runs: that are summed up.
         cells: of these, with the columns video and group.
         labelled: as from `run_shares.read_calibration`.
+        known: the sources of videos of each run, where the labels state them.
 
     Raises:
         OutputError: a damaged file.
     """
     group_of = cells.drop_duplicates("video").set_index("video")["group"].astype(str)
-    parts = [_grouped_tracks(run, group_of) for run in runs]
+    parts = [_grouped_tracks(run, group_of, own) for run, own in zip(runs, known or [{}] * len(runs), strict=True)]
     return {
         str(label): quotes({unit: corrections(labelled, tracks, unit) for unit in UNITS})
         for label, tracks in pd.concat(parts, ignore_index=True).groupby("group")
     }
 
 
-def _grouped_tracks(run: OpenRun, group_of: pd.Series) -> pd.DataFrame:
+def _grouped_tracks(run: OpenRun, group_of: pd.Series, known: Mapping[str, str]) -> pd.DataFrame:
     """The tracks of a run with their group, and with the sources that these videos have as a run of their own."""
     rows = [row for row in run.rows if row.video in group_of.index]
     videos: dict[str, list[str]] = {}
     for row in rows:
         videos.setdefault(group_of[row.video], []).append(row.video)
     source_of = {video: source for names in videos.values() for video, source in folder_sources(names).items()}
+    source_of |= {video: source for video, source in known.items() if video in source_of}
     video_of = {row.video_id: row.video for row in rows}
     parts = []
     for tracks in run.tables.tracks(rows):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facetally.models.weights import bundled_folder
-from facetally.quantification.run_shares import classifier_sha256, run_tracks
+from facetally.quantification.run_shares import classifier_sha256
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables_of_run import TablesOfRun
 
@@ -99,12 +99,14 @@ def run_forecast(ledger: Ledger, rows: Iterable[VideoRow], tables: TablesOfRun |
     Args:
         ledger: the run.
         rows: of its videos.
-        tables: as in `run_tracks`.
+        tables: of the run, where corrections by hand count: without the tracks that these drop.
 
     Raises:
         OutputError: a damaged file.
     """
-    heights_px = run_tracks(ledger, rows, tables=tables)["face_height_px"].to_numpy(np.float64)
+    tables = tables or TablesOfRun(ledger, is_corrected=False)
+    parts = [tracks["face_height_px"].to_numpy(np.float64) for tracks in tables.tracks(list(rows))]
+    heights_px = np.concatenate([np.zeros(0), *parts])
     return forecast(heights_px, accuracies_of(ledger.provenance().get("models", {})))
 
 

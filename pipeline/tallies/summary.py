@@ -13,7 +13,7 @@ import pandas as pd
 from facetally.errors import OptionError
 from facetally.formatting import clock
 from facetally.quantification.correction import Correction
-from facetally.quantification.run_shares import UNITS, corrections, read_calibration, run_tracks
+from facetally.quantification.run_shares import UNITS, corrections, known_sources, read_calibration, run_tracks
 from facetally.results.ledger import VideoRow, option_sets
 from facetally.results.many_files import Advanced, no_progress
 from facetally.tallies.aggregator import DEFAULT_BIN, parse_bin
@@ -116,7 +116,10 @@ class Summary:
         if self.options.calibration is None or self.total.hidden:
             return {}
         labelled = self._labelled(self.options.calibration)
-        tracks = pd.concat([run_tracks(run.ledger, run.rows, tables=run.tables) for run in self.runs])
+        known = [known_sources(self.options.calibration, run.rows) for run in self.runs]
+        tracks = pd.concat(
+            [run_tracks(run.ledger, run.rows, own, run.tables) for run, own in zip(self.runs, known, strict=True)]
+        )
         return {unit: corrections(labelled, tracks, unit) for unit in UNITS}
 
     @cached_property
@@ -125,7 +128,8 @@ class Summary:
         report, of_total = self.options.calibration, quotes(self.corrections)
         if report is None or not self.has_group_corrections:
             return [*({} for _ in self.lines), of_total]
-        by_group = group_quotes(self.runs, self.cells, self._labelled(report))
+        known = [known_sources(report, run.rows) for run in self.runs]
+        by_group = group_quotes(self.runs, self.cells, self._labelled(report), known)
         return [*({} if line.hidden else by_group.get(line.label, {}) for line in self.lines), of_total]
 
     @property

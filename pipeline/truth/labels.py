@@ -115,13 +115,18 @@ class DrawnAppearance:
 
 @dataclass(frozen=True)
 class Sample:
-    """A draw of a run's appearances, each with the same probability, in random order: the first n are a sample too."""
+    """A draw of a run's appearances, each with the same probability, in random order: the first n are a sample too.
+
+    A sample that was extended has several probabilities; `unequal` says so.
+    """
 
     seed: int
     appearance_count: int
     """Of the run, drawn or not."""
     drawn: tuple[DrawnAppearance, ...]
     """In the order of the draw."""
+    unequal: str = ""
+    """Why the probabilities differ; empty if they do not."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from facetally.errors import OptionError, TruthError
 from facetally.files import read_json, write_whole
 from facetally.formatting import command
 from facetally.results.ledger import Ledger, VideoRow
-from facetally.results.tables import FACES, TRACKS, read_table
+from facetally.results.tables import FACES, read_table
+from facetally.results.tables_of_run import TablesOfRun
 from facetally.truth.labels import (
     BoxRow,
     DrawnAppearance,
@@ -60,7 +61,8 @@ def draw_appearances(ledger: Ledger, count: int, seed: int) -> Truth:
     if count < 1:
         raise OptionError(f"--appearances {count} is no number of appearances", fix="give 1 or more, for example 40")
     rows = {row.video_id: row for row in ledger.rows() if row.status != "failed"}
-    keys = [(video_id, int(track_id)) for video_id in rows for track_id in _tracks(ledger, video_id)["track_id"]]
+    tables = TablesOfRun(ledger, is_corrected=False).tracks(list(rows.values()))
+    keys = [key for tracks in tables for key in zip(tracks["video_id"], map(int, tracks["track_id"]), strict=True)]
     if not keys:
         raise TruthError(
             f"{ledger.out} has no appearances to label",
@@ -96,10 +98,6 @@ def _drawn_truth(
     )
 
 
-def _tracks(ledger: Ledger, video_id: str) -> pd.DataFrame:
-    return read_table(ledger.path("tracks", video_id), TRACKS).to_pandas()
-
-
 def _faces(ledger: Ledger, video_id: str) -> pd.DataFrame:
     return read_table(ledger.path("faces", video_id), FACES).to_pandas()
 
@@ -123,6 +121,8 @@ def sample_flaw(truth: Truth) -> str:
         return ""
     drawn = {appearance.key for appearance in truth.sample.drawn}
     labelled = {(person.video, person.person) for person in truth.everybody if person.is_labelled}
+    if truth.sample.unequal:
+        return truth.sample.unequal
     if others := sorted(labelled - drawn):
         return (
             f"{others[0][1]} of {others[0][0]} is labelled, but was not drawn; keep such labels in another truth folder"
@@ -158,7 +158,8 @@ def read_sample(path: Path) -> Sample:
         drawn = tuple(
             DrawnAppearance(str(item["video"]), str(item["person"]), int(item["track_id"])) for item in stored["drawn"]
         )
-        sample = Sample(int(stored["seed"]), int(stored["appearance_count"]), drawn)
+        unequal = str(stored.get("unequal", ""))
+        sample = Sample(int(stored["seed"]), int(stored["appearance_count"]), drawn, unequal)
     except READ_ERRORS as error:
         raise TruthError(f"{path} is not the draw of a sample: {type(error).__name__}", fix=fix) from error
     if written_as > SCHEMA_VERSION:

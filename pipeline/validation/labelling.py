@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from facetally.errors import TruthError
 from facetally.formatting import counted, listed
@@ -63,6 +64,25 @@ def labelling_figures(
         "videos_compared": len(whole),
         "not_compared": "" if whole else _not_compared(truth, outcomes),
     }
+
+
+def exceeds_run(figures: Mapping[str, Any]) -> str:
+    """What to say where a verdict needs more labels than the run has appearances without one; empty where it does not.
+
+    Args:
+        figures: the content of report.json; older ones do not say what is left. A sample drawn by `facetally label`
+            asks for no more than it holds.
+    """
+    labelling = figures.get("labelling") or {}
+    more, left = figures.get("further_people"), labelling.get("appearances_left")
+    if figures.get("sample") or not isinstance(more, int) or not isinstance(left, int) or more <= left:
+        return ""
+    noun = "people" if labelling.get("seed") is None else "appearances"
+    others = f"has only {counted(left, 'appearance')} without a label" if left else "has no appearance without a label"
+    return (
+        f"about {more:,} more labelled {noun} would be needed, but the run {others}: labelling all of it does not "
+        "settle it; run more videos"
+    )
 
 
 def wholly_labelled(truth: Truth, outcomes: Outcomes) -> frozenset[str]:

@@ -16,6 +16,7 @@ from facetally.files import write_whole
 from facetally.formatting import one_line, percent
 from facetally.images.face_pictures import time_span
 from facetally.quantification.run_shares import METHODS
+from facetally.validation.labelling import exceeds_run
 from facetally.validation.metrics import Figures, independent_figures
 from facetally.validation.outcomes import TrackOutcome
 from facetally.validation.unmatched import WORDS
@@ -70,7 +71,9 @@ def as_markdown(figures: Figures) -> str:
     )
     environment.filters |= {"percent": percent, "number": _number, "cell": cell, "in_view": _in_view}
     template = environment.get_template("validation.md")
-    return template.render(**figures, methods=METHODS, headings=HEADINGS, unmatched_words=WORDS)
+    return template.render(
+        **figures, exceeds_run=exceeds_run(figures), methods=METHODS, headings=HEADINGS, unmatched_words=WORDS
+    )
 
 
 def cell(text: str) -> str:

@@ -13,7 +13,15 @@ from facetally.errors import OptionError, TruthError
 from facetally.options import ClassificationOptions, Sampling
 from facetally.quantification.correction import Correction
 from facetally.quantification.intervals import Interval, rounded
-from facetally.quantification.run_shares import REPORT_SCHEMA_VERSION, UNITS, Unit, as_figures, corrections, run_tracks
+from facetally.quantification.run_shares import (
+    REPORT_SCHEMA_VERSION,
+    UNITS,
+    Unit,
+    as_figures,
+    corrections,
+    run_tracks,
+    sources_by_content,
+)
 from facetally.results.ledger import Ledger, VideoRow, option_sets
 from facetally.results.tables import FACES, TRACKS, read_table
 from facetally.results.video_lookup import VideoLookup
@@ -93,6 +101,7 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
     sources = {row.video: truth.source(name) for name, row in labelled.items()}
     every_track = run_tracks(ledger, rows, sources)
     labelling = labelling_figures(every, outcomes, labelled, len(every_track), every.people.keys() & by_name.keys())
+    labelling["appearances_left"] = max(len(every_track) - len(tracks), 0)
     people = people_figures(outcomes.people)
     is_sample = options.labels_sampled or labelling["is_sample"]
     return Validation(
@@ -117,6 +126,9 @@ def validate_run(ledger: Ledger, truth: Truth, options: ValidateOptions) -> Vali
             "truth": _truth_figures(truth, labelled, outcomes),
             "run": {"option_sets": option_sets(rows), **provenance},
             "calibration": as_figures(tracks, provenance.get("models", {})),
+            "sources": sources_by_content(
+                tracks, {row.content_sha256: sources[row.video] for row in labelled.values() if row.content_sha256}
+            ),
         },
     )
 

@@ -352,11 +352,11 @@ async function refresh() {
 function renderState() {
   for (const what of ["track", "moment"]) $(`count-${what}`).textContent = `${state.labelled[what]} / ${state.total[what]}`;
   $("tab-moment").hidden = !state.total.moment;
-  const noticed = state.notices.map((notice) => `${notice.what} ${notice.fix}`);
+  const noticed = state.notices.map((one) => `${one.what} ${one.fix}`);
   if (noticed.join() !== renderState.noticed) {
     renderState.noticed = noticed.join();
     const [failure] = $("notices").getElementsByClassName("failure");
-    $("notices").replaceChildren(...[failure, ...noticed.map(notice)].filter(Boolean));
+    $("notices").replaceChildren(...[failure, ...noticed.map((text, place) => notice(text, state.notices[place].kind))].filter(Boolean));
   }
   renderVerdict(state.standing);
 }
@@ -418,8 +418,9 @@ function hint(text) {
   $("hint").textContent = text;
 }
 
-function notice(text) {
+function notice(text, kind = "") {
   const box = document.createElement("div");
+  box.className = kind;
   box.textContent = text;
   return box;
 }

@@ -6,6 +6,7 @@ import csv
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from small_runs import Seen, id_of, store
 
 from facetally.exports import xlsx_file
 from facetally.exports.columns import EXPORTED_TRACKS
-from facetally.exports.run_tables import TABLES
+from facetally.exports.run_tables import TABLES, RunTables
 from facetally.jobs.export import Exported, export_run
+from facetally.results.corrections import Corrections
+from facetally.results.ledger import Ledger
 
 HOSTILE = "=HYPERLINK('http://x')/-a.mp4"
 Rows = list[dict[str, Any]]
@@ -178,3 +181,13 @@ def test_an_export_of_a_run_without_corrections_says_nothing_of_them(tmp_path: P
     exported: Exported = export_run(tmp_path / "out", tables=["tracks", "corrections"])
     assert (exported.notes, exported.rows) == ((), {"tracks": 1, "corrections": 0})
     assert exported.files[0] == tmp_path / "out" / "export" / "tracks.csv"
+
+
+def test_times_of_shot_cuts_are_text(out: Path) -> None:
+    row = Ledger(out).read_row(id_of(HOSTILE))
+    (row_table,) = (
+        RunTables(Ledger(out), [replace(row, cuts_s=(1.4, 1002.83333))], Corrections(), pd.DataFrame)
+        .table("videos")
+        .batches()
+    )
+    assert row_table["cuts_s"].to_pylist() == ["1.4 1002.833"]

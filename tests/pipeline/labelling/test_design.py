@@ -15,7 +15,9 @@ from labelled_world import face_rows, times, track_row
 from sampled_world import FILM_S, FRAMES, store_film, store_films
 
 from facetally.errors import TruthError
-from facetally.labelling.design import Design, draw_design, draw_tracks
+from facetally.labelling.design import SCHEMA_VERSION
+from facetally.labelling.design_file import read_design, write_design
+from facetally.labelling.draw import draw_design, draw_tracks
 from facetally.labelling.moments import found_tracks
 from facetally.results.ledger import Ledger
 from facetally.results.run_tables import Run
@@ -115,20 +117,20 @@ def test_no_more_moments_are_drawn_than_there_are_frames(ledger: Ledger) -> None
 def test_a_design_is_read_as_it_was_written(ledger: Ledger, tmp_path: Path) -> None:
     for mode in ("random", "uncertain"):
         design = draw_design(ledger, seed=5, moments=4, mode=mode)
-        design.write(tmp_path / "design.json")
-        assert Design.read(tmp_path / "design.json", ledger) == design
+        write_design(design, tmp_path / "design.json")
+        assert read_design(tmp_path / "design.json", ledger) == design
 
 
 def test_a_design_of_another_run_is_refused(ledger: Ledger, tmp_path: Path) -> None:
-    draw_design(ledger, seed=5).write(tmp_path / "design.json")
+    write_design(draw_design(ledger, seed=5), tmp_path / "design.json")
     other = store_films(tmp_path / "out", films=3)
     with pytest.raises(TruthError, match="another run") as caught:
-        Design.read(tmp_path / "design.json", other)
+        read_design(tmp_path / "design.json", other)
     assert "new truth folder" in caught.value.fix
 
 
 def _newer(stored: dict[str, Any]) -> None:
-    stored["schema_version"] = 2
+    stored["schema_version"] = SCHEMA_VERSION + 1
 
 
 def _twice(stored: dict[str, Any]) -> None:
@@ -161,12 +163,12 @@ def test_a_design_that_cannot_be_is_refused(
     ledger: Ledger, tmp_path: Path, damage: Callable[[dict[str, Any]], None], message: str
 ) -> None:
     path = tmp_path / "design.json"
-    draw_design(ledger, seed=5).write(path)
+    write_design(draw_design(ledger, seed=5), path)
     stored = json.loads(path.read_text())
     damage(stored)
     path.write_text(json.dumps(stored))
     with pytest.raises(TruthError, match=message) as caught:
-        Design.read(path)
+        read_design(path)
     assert caught.value.fix
 
 
@@ -174,16 +176,16 @@ def test_a_design_that_cannot_be_is_refused(
 def test_a_file_that_is_no_design_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "design.json").write_bytes(content)
     with pytest.raises(TruthError, match="not a sample design"):
-        Design.read(tmp_path / "design.json")
+        read_design(tmp_path / "design.json")
 
 
 def test_a_design_is_missed_only_where_something_was_labelled(ledger: Ledger, tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="holds no labelled sample") as caught:
-        Design.read(tmp_path / "design.json", ledger)
+        read_design(tmp_path / "design.json", ledger)
     assert f"facetally label {ledger.out} -o {tmp_path}" in caught.value.fix
     (tmp_path / "journal.jsonl").touch()
     with pytest.raises(TruthError, match="not a sample design") as caught:
-        Design.read(tmp_path / "design.json", ledger)
+        read_design(tmp_path / "design.json", ledger)
     assert "restore it" in caught.value.fix
 
 

@@ -12,7 +12,8 @@ from labelled_world import face_rows, times, track_row
 from sampled_world import FILM_S, store_film, store_films
 
 from facetally.errors import TruthError
-from facetally.labelling.design import Design, draw_design
+from facetally.labelling.design import Design
+from facetally.labelling.draw import draw_design
 from facetally.labelling.estimates import SampleEstimates, run_table, sample_estimates, sample_figures, track_outcomes
 from facetally.labelling.labels import Labels, MissedFace, MomentLabel, TrackAnswer, TrackKey, TrackLabel
 from facetally.labelling.progress import standing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,13 +16,15 @@ from facetally.cli.main import main
 from facetally.errors import OptionError, TruthError
 from facetally.jobs.label import Ready, SampleRequest, open_sample
 from facetally.labelling.design import Design
+from facetally.labelling.design_file import read_design
 from facetally.labelling.journal import Entry, Journal
 from facetally.labelling.truth_folder import TruthFolder
 from facetally.local_page import check_packages
+from facetally.results.ledger import Ledger
 
 
 def opened(run: DrawnRun, folder: Path, request: SampleRequest | None = None, videos: tuple[str, ...] = ()) -> Design:
-    return open_sample(run.ledger, TruthFolder(folder), request or SampleRequest(), videos).design
+    return open_sample(run.ledger, TruthFolder(folder), request or SampleRequest(), videos)[0].design
 
 
 def label(*words: object) -> Result:
@@ -159,3 +162,26 @@ def test_the_command_says_how_far_its_annotator_is(drawn_run: DrawnRun, tmp_path
     for name, said in (("anna", ["Resumed: 5 of 12 appearances labelled, 0 of 2 moments searched."]), ("ben", [])):
         server = LabelServer([str(drawn_run.out), "-o", str(tmp_path), "--annotator", name]).start()
         assert [line for line in server.end().splitlines() if line.startswith("Resumed")] == said
+
+
+def test_a_run_that_grew_extends_the_sample_and_says_so(drawn_run: DrawnRun, tmp_path: Path) -> None:
+    out, truth = tmp_path / "out", tmp_path / "truth"
+    copytree(drawn_run.out, out)
+    ledger = Ledger(out)
+    later = next(row for row in ledger.rows() if row.video == "second.mp4")
+    held = {name: ledger.path(name, later.video_id).read_bytes() for name in ("videos", "faces", "tracks")}
+    ledger.remove(later.video_id)
+    first, _ = open_sample(ledger, TruthFolder(truth), SampleRequest(moments=4), ())
+    key = first.design.tracks[0].key
+    Journal(truth).append(
+        Entry("me", 0, "track", "random", "", video_id=key[0], place=key[1], values={"answer": "male"})
+    )
+    for name, content in held.items():
+        ledger.path(name, later.video_id).write_bytes(content)
+    sample, extension = open_sample(ledger, TruthFolder(truth), SampleRequest(), ())
+    assert extension is not None
+    assert "1 video was added to the run after the sample was drawn." in extension.notice["what"]
+    assert "includes 6 of the 6 new appearances and 4 new moments" in extension.notice["what"]
+    assert sample.design.tracks[0] == first.design.tracks[0]
+    assert read_design(truth / "design.json", ledger) == sample.design
+    assert open_sample(ledger, TruthFolder(truth), SampleRequest(), ())[1] is None

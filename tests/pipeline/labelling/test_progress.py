@@ -12,7 +12,8 @@ import pytest
 from sampled_world import store_films
 
 from facetally.errors import TruthError
-from facetally.labelling.design import Design, draw_design
+from facetally.labelling.design import Design
+from facetally.labelling.draw import draw_design
 from facetally.labelling.labels import TrackKey, TrackLabel
 from facetally.labelling.progress import Outcome, TrackOutcome, standing, track_outcome
 from facetally.quantification.sampling_sequence import Rounds, accuracy_interval

@@ -11,7 +11,7 @@ import pytest
 from label_server import LabelServer
 
 from facetally.jobs.runs import run_folder
-from facetally.labelling.design import Design
+from facetally.labelling.design_file import read_design
 from facetally.labelling.estimates import sample_estimates
 from facetally.labelling.journal import Journal
 from facetally.labelling.record import Record
@@ -45,7 +45,7 @@ def server(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 @pytest.mark.real
 def test_labels_by_keyboard_lead_to_the_verdict_of_the_sample(server: LabelServer, tabs: Callable[..., Page]) -> None:
     out, truth = Path(server.arguments[0]), Path(server.arguments[2])
-    sample = Sample(Ledger(out), Design.read(truth / "design.json"), find=False)
+    sample = Sample(Ledger(out), read_design(truth / "design.json"), find=False)
     page = tabs(server)
     for number, track in enumerate(sample.design.tracks[:48], 1):
         page.wait_for_selector(f"body[data-shown='track/{number - 1}']")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,13 @@ def test_a_torn_line_is_shown_on_the_page(start: Start, tmp_path: Path) -> None:
     (notice,) = Upkeep(session, TruthFolder(tmp_path), 0.85).state()["notices"]
     assert notice["what"].startswith("Line 2 of journal.jsonl is incomplete")
     assert upcoming(session) == 1
+
+
+def test_a_page_that_was_open_before_the_sample_was_extended_takes_in_labels_of_what_it_does_not_know(
+    start: Start, tmp_path: Path
+) -> None:
+    session = start()
+    entry = Entry("ben", 0, "track", "random", "")
+    Journal(tmp_path).append(replace(entry, video_id="added later", place=4, values={"answer": "male"}))
+    assert session.counts("t")["labelled"] == {"track": 0, "moment": 0}
+    assert answer(session, 0)["labelled"]["track"] == 1

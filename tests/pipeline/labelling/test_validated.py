@@ -13,7 +13,9 @@ from sampled_world import store_films
 from facetally.errors import TruthError
 from facetally.formatting import percent
 from facetally.jobs.labels import validate_run
-from facetally.labelling.design import DESIGN_FILE, Design, Mode, draw_design
+from facetally.labelling.design import DESIGN_FILE, Design, Mode
+from facetally.labelling.design_file import write_design
+from facetally.labelling.draw import draw_design
 from facetally.labelling.estimates import sample_estimates, sample_figures
 from facetally.labelling.labels import Labels, MissedFace, MomentLabel, TrackAnswer, TrackLabel
 from facetally.labelling.sample import Sample
@@ -38,7 +40,7 @@ def label(ledger: Ledger, folder: Path, mode: Mode = "random") -> tuple[Design, 
     missed = [(), (MissedFace((1, 2, 3, 4), "male"), MissedFace((5, 6, 7, 8))), ()]
     moments = {moment.key: MomentLabel(faces) for moment, faces in zip(design.moments, missed, strict=False)}
     TruthFolder(folder).write(Sample(ledger, design, find=False), Labels(tracks, moments))
-    design.write(folder / DESIGN_FILE)
+    write_design(design, folder / DESIGN_FILE)
     return design, Labels(tracks, moments)
 
 

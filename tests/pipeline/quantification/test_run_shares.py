@@ -15,13 +15,18 @@ from facetally.errors import TruthError
 from facetally.quantification.intervals import Interval
 from facetally.quantification.run_shares import (
     METHODS,
+    _source_names,
     as_figures,
     classifier_sha256,
     corrections,
+    known_sources,
+    numbered_source,
     read_calibration,
     run_corrections,
     run_tracks,
+    sources_by_content,
 )
+from facetally.results.ledger import VideoRow
 from facetally.validation.outcomes import TrackOutcome, labelled_tracks
 
 MODELS = {"classifier": {"sha256": CLASSIFIER}}
@@ -131,6 +136,29 @@ def test_a_report_contains_no_names(tmp_path: Path) -> None:
         **{"classifier_sha256": CLASSIFIER, "female_prob": [0.3333], "is_female": [True]},
         **{"screen_time_s": [0.333], "source": [0]},
     }
+
+
+def test_sources_are_kept_by_the_content_of_videos_and_never_by_name() -> None:
+    labelled = labelled_tracks(track_outcome("female", 0.9, source) for source in ("b", "a", "b"))
+    found = sources_by_content(labelled, {"hash-a": "a", "hash-of-nobody": "c", "hash-b": "b", "hash-b2": "b"})
+    assert found == {"hash-a": 1, "hash-b": 0, "hash-b2": 0, "hash-of-nobody": 2}
+
+
+def test_a_run_has_the_sources_of_its_labels_where_it_has_the_same_files(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"sources": {"same": 3}}))
+    rows = [VideoRow(name, name, "/in", "ok", content_sha256=sha) for name, sha in (("a", "same"), ("b", "other"))]
+    assert known_sources(tmp_path, rows) == {"a": numbered_source(3)}
+    for content in ("{}", '{"sources": [1]}', '{"sources": {"same": "a"}}'):
+        (tmp_path / "report.json").write_text(content)
+        assert known_sources(tmp_path, rows) == {}
+
+
+def test_labels_and_run_of_one_source_are_one_cluster_and_no_folder_is_taken_for_it() -> None:
+    labelled = labelled_tracks(track_outcome(gender, 0.5, "s") for gender in ("female", "male")).assign(source=0)
+    run = run_of((1, 0.9, 1, "x"), (1, 0.2, 1, "0"))
+    run["source"] = [numbered_source(0), "0"]
+    names = pd.concat([_source_names(labelled["source"]), run["source"]])
+    assert pd.factorize(names)[0].tolist() == [0, 0, 0, 1]
 
 
 def test_a_report_without_labels_is_read_as_an_empty_table(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from facetally.options import RunOptions
 from facetally.reporting import tracks as module
 from facetally.reporting.page import rendered
 from facetally.reporting.tracks import QualityBin, TrackPictures, track_pictures
-from facetally.results.tables import TALLIES
+from facetally.results.ledger import Ledger
+from facetally.results.tables import FACES, TALLIES, TRACKS, read_table
 from facetally.tallies.forecast import Forecast
 
+TABLES = {"faces": FACES, "tracks": TRACKS}
 HEIGHTS_PX = (10.0, 10.0, 30.0, 200.0, 200.0, 200.0)
 
 
@@ -37,6 +40,17 @@ def test_videos_with_appearances_have_a_timeline_the_most_seen_first(out: Path) 
     assert found.without_timeline == 0
     bar = found.timelines[0].bars[0]
     assert (bar.gender, bar.track) == ("female", 0)
+
+
+def test_shot_cuts_are_drawn_in_the_timeline_of_their_video_and_counted_in_words(out: Path) -> None:
+    ledger = Ledger(out)
+    row = next(row for row in ledger.rows() if row.video == "long.mp4")
+    tables = (read_table(ledger.path(name, row.video_id), schema) for name, schema in TABLES.items())
+    ledger.store(replace(row, cuts_s=(2.0, 6.0)), *tables, provenance=ledger.provenance(row.video_id))
+    assert [one.cuts_s for one in pictures(out).timelines] == [(2.0, 6.0), ()]
+    page = report_run(out).read_text(encoding="utf-8")
+    assert "Thin lines are shot cuts." in page
+    assert ("shot cuts 2." in page, "shot cuts 0." in page) == (True, True)
 
 
 @pytest.mark.parametrize(("name", "value"), [("MAX_TIMELINES", 1), ("MAX_BARS", 8), ("MAX_BARS", 1)])

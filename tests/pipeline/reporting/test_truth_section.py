@@ -68,6 +68,8 @@ def test_the_verdict_is_a_sentence(verdict: str, words: str) -> None:
 def test_it_says_how_many_labels_are_missing(further: int, words: str) -> None:
     report = {**PASS, "verdict": "not enough labels", "further_people": further}
     assert further_sentence(report).startswith(words)
+    few = {**report, "further_people": 90, "labelling": {"appearances_left": 12, "seed": None}}
+    assert further_sentence(few).startswith("About 90 more labelled people would be needed, but the run has only 12 ")
     assert "no number of labels" in further_sentence({**report, "further_people": None})
     assert further_sentence(PASS) == ""
 

@@ -263,7 +263,10 @@ def test_a_cell_is_one_line_without_markup(name: str, shown: str) -> None:
     [
         ({"verdict": "pass"}, "The interval lies above the target: **pass**."),
         ({"verdict": "fail"}, "The interval lies below the target: **fail**."),
-        ({"verdict": "not enough labels", "further_people": 7}, "About 7 more people would decide"),
+        (
+            {"verdict": "not enough labels", "further_people": 900},
+            "about 900 more labelled people would be needed, but",
+        ),
         ({"verdict": "not enough labels", "further_people": None}, "**no number of labels would decide**"),
     ],
 )
@@ -271,6 +274,16 @@ def test_the_verdict_is_explained(figures: Figures, changes: Figures, sentence: 
     page = as_markdown(figures | changes)
     assert f"# Validation: {changes['verdict']}\n" in page
     assert sentence in page
+
+
+def test_no_more_labels_are_asked_for_than_the_run_allows(figures: Figures) -> None:
+    figures |= {"verdict": "not enough labels", "further_people": 7}
+    figures["labelling"]["appearances_left"] = 7
+    assert "About 7 more people would decide" in as_markdown(figures)
+    figures["labelling"]["appearances_left"] = 6
+    assert "the run has only 6 appearances without a label: labelling all of it does not settle it" in as_markdown(
+        figures
+    )
 
 
 def test_a_threshold_comes_with_the_command_to_use_it(figures: Figures) -> None:
