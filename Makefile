@@ -10,7 +10,7 @@ demo: $(VENV)/.installed-demo  ## from nothing to a tally and a report, on real 
 	$(BIN)/python -m scripts.demo
 
 test: lint  ## lint, types and tests, one process more than there are cores, as some wait
-	$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup
+	$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup --no-loadscope-reorder
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -30,7 +30,7 @@ $(VENV)/.installed-demo: setup.cfg
 
 $(VENV)/.installed-test: setup.cfg
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[label,live,train,insightface,demo,benchmark,docs,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[label,live,s3,ray,train,insightface,demo,benchmark,docs,dev]'
 	touch $@ $(VENV)/.installed-demo
 
 clean:

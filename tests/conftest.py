@@ -19,6 +19,7 @@ from drawn_world import MIXED, filmed, one_person
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from small_scrfd import SmallScrfd
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,21 +36,40 @@ with suppress(ImportError):
     settings.load_profile("facetally")
 
 
-COSTLY = (
-    *("exported", "finished", "first_run", "installed", "laid_out", "packed", "people", "places", "small_scrfd"),
-    *("smoke", "teacher", "trained", "weights_pair", "wheel", "written"),
+COSTLY = ("small_embedding", "small_scrfd", "weights_pair", "wheel")
+"""Fixtures of the whole session that take seconds: in a parallel run, all tests that use one go to the same process."""
+FIRST = (
+    *("tests/test_wheel.py", "tests/scripts/test_campaign.py", "tests/test_working_folder.py"),
+    *("tests/pipeline/labelling/test_real_labelling.py", "tests/scripts/test_train_scrfd.py"),
+    *("tests/scripts/test_dirty_videos.py", "tests/pipeline/truth/check/test_checkup.py"),
+    *("tests/scripts/test_finetune_gender_classifier.py", "tests/pipeline/reporting/test_in_a_browser.py"),
+    *("tests/pipeline/training/test_train.py", "tests/pipeline/live/", "tests/detection/training/test_training.py"),
 )
-"""Fixtures that take seconds: in a parallel run, all tests that share one go to the same process."""
+"""Tests that take long one after the other: a parallel run begins with them, so that no process is left with one while
+the others have nothing to do."""
 
 
-@pytest.hookimpl(wrapper=True)  # runs before pytest-xdist reads the groups
+@pytest.hookimpl(wrapper=True)  # marks before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
-        names = getattr(item, "fixturenames", ())
-        if costly := next((name for name in COSTLY if name in names), None):
-            value = getattr(item, "callspec", None) and item.callspec.params.get(costly)  # type: ignore[attr-defined]
-            item.add_marker(pytest.mark.xdist_group(f"{costly}-{value}"))
+        if group := group_of(item):
+            item.add_marker(pytest.mark.xdist_group(group))
     yield
+    items.sort(key=lambda item: next((at for at, path in enumerate(FIRST) if item.nodeid.startswith(path)), len(FIRST)))
+
+
+def group_of(item: pytest.Item) -> str | None:
+    """The tests that share a costly fixture, or one of their module: each process would make it anew."""
+    if costly := next((name for name in COSTLY if name in getattr(item, "fixturenames", ())), None):
+        return costly
+    found = getattr(item, "_fixtureinfo", None)
+    fixtures = found.name2fixturedefs.items() if found else ()
+    own = {name for name, definitions in fixtures if definitions[-1].scope in ("module", "class", "package")}
+    if not own:
+        return None
+    call = getattr(item, "callspec", None)
+    values = [f"{name}{call.indices[name]}" for name in sorted(own & call.params.keys())] if call else []
+    return "-".join([item.nodeid.partition("::")[0], *values])
 
 
 def pytest_collection_finish() -> None:
@@ -75,6 +95,15 @@ def browser() -> Iterator[Browser]:
     """Chromium as it is installed on this machine; without it the test is skipped."""
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def small_scrfd(tmp_path_factory: pytest.TempPathFactory) -> SmallScrfd:
+    """A small face detector with its export; an export takes seconds, so it is made once."""
+    pytest.importorskip("torch")
+    from small_scrfd import make_small_scrfd
+
+    return make_small_scrfd(tmp_path_factory.mktemp("small_scrfd"))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A small SCRFD network with its exports: every kind of layer, but few of each, as exports take seconds."""
+"""A small SCRFD network with its export: every kind of layer, but few of each, as an export takes seconds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ SCORE_SHIFT = 0.3
 
 @dataclass(frozen=True)
 class SmallScrfd:
-    """A network and its exports. Copy it before changing it."""
+    """A network and its export. Copy it before changing it."""
 
     network: ScrfdNetwork
     """In evaluation mode; its batch norms are not the identity."""
-    plain: Path
-    """Exported without a shift of the scores, with the metadata {"name": "ours"}."""
-    shifted: Path
-    """Exported with `SCORE_SHIFT`."""
+    exported: Path
+    """With `SCORE_SHIFT` and the metadata {"name": "ours"}."""
 
 
 def make_small_scrfd(folder: Path) -> SmallScrfd:
@@ -40,7 +38,5 @@ def make_small_scrfd(folder: Path) -> SmallScrfd:
             head.box_scale.uniform_(1, 2)
     for _ in range(30):
         network(torch.randn(4, 3, 64, 64))
-    plain, shifted = folder / "small.onnx", folder / "small_shifted.onnx"
-    export_scrfd(network.eval(), plain, {"name": "ours"})
-    export_scrfd(network, shifted, {}, score_shift=SCORE_SHIFT)
-    return SmallScrfd(network, plain, shifted)
+    export_scrfd(network.eval(), folder / "small.onnx", {"name": "ours"}, score_shift=SCORE_SHIFT)
+    return SmallScrfd(network, folder / "small.onnx")

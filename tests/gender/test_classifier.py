@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from facetally.gender.classifier import FaceGenderClassifier
+from facetally.gender.classifier import AT_ONCE, FaceGenderClassifier
 from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard, Unit
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -212,26 +214,29 @@ LAYOUTS = (
 )
 
 
-@pytest.fixture(scope="session", params=LAYOUTS, ids="+".join)
+@pytest.fixture(scope="module", params=LAYOUTS, ids="+".join)
 def laid_out(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, card: ModelCard
-) -> tuple[Path, Path]:
-    """A small network with this output layout, as .pth and as .onnx."""
+) -> Iterator[tuple[Path, Path]]:
+    """A network of one block with this output layout, as .pth and as .onnx."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
+    from facetally.gender.model import networks
     from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
     from facetally.gender.model.export import export_onnx
-    from facetally.gender.model.networks import FaceNetwork, NetworkOptions
 
     gender, age = request.param
-    card = replace(card, architecture="five_blocks", network={"hidden": 8}, outputs={"gender": gender, "age": age})
+    card = replace(card, architecture="one_block", network={"hidden": 8}, outputs={"gender": gender, "age": age})
     torch.manual_seed(0)
-    network = FaceNetwork(NetworkOptions("five_blocks", hidden=8), card.layout.column_count)
-    torch.nn.init.normal_(network.classifier[-1].weight, std=2)
+    block = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, stride=4), torch.nn.BatchNorm2d(8), torch.nn.ReLU())
     folder = tmp_path_factory.mktemp("laid_out")
-    save_checkpoint(folder / "small.pth", network, card)
-    export_onnx(folder / "small.onnx", *load_checkpoint(folder / "small.pth"))
-    return folder / "small.pth", folder / "small.onnx"
+    with pytest.MonkeyPatch.context() as patched:  # exports of larger networks take longer, and the head is the same
+        patched.setitem(networks.BACKBONES, "one_block", lambda: (torch.nn.Sequential(copy.deepcopy(block)), 8))
+        network = networks.FaceNetwork(networks.NetworkOptions("one_block", hidden=8), card.layout.column_count)
+        torch.nn.init.normal_(network.classifier[-1].weight, std=2)
+        save_checkpoint(folder / "small.pth", network, card)
+        export_onnx(folder / "small.onnx", *load_checkpoint(folder / "small.pth"))
+        yield folder / "small.pth", folder / "small.onnx"
 
 
 def test_both_formats_agree_for_every_output_layout(laid_out: tuple[Path, Path], crops: np.ndarray) -> None:
@@ -304,3 +309,19 @@ def test_an_unknown_unit_is_refused(tmp_path: Path, plain_card: ModelCard) -> No
     film: Any = "film"
     with pytest.raises(ValueError, match="unit must be one of"):
         FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card), unit=film)
+
+
+def test_many_crops_are_classified_a_few_at_a_time(tmp_path: Path, plain_card: ModelCard) -> None:
+    classifier = FaceGenderClassifier(redness_model(tmp_path / "red.onnx", plain_card))
+    run, sizes = classifier._output, list[int]()
+
+    def counted(batch: np.ndarray) -> np.ndarray:
+        sizes.append(len(batch))
+        return run(batch)
+
+    classifier._output = counted
+    shades = [(red, 0, 0) for red in range(0, 250, 25)]
+    together = classifier.predict(painted(*shades)).female_prob
+    assert max(sizes) == AT_ONCE["cpu"] and sum(sizes) == len(shades)
+    one_by_one = [classifier.predict(painted(shade)).female_prob[0] for shade in shades]
+    assert together.tolist() == one_by_one

@@ -11,6 +11,7 @@ from drawn_faces import drawn_crops
 pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 pytest.importorskip("onnxscript")
+from quick_training import skip_plots_and_export
 
 from facetally.cli.training_progress import shown_training
 from facetally.datasets.labelled_images import ImageSource
@@ -18,7 +19,6 @@ from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.training.recipes import RECIPES, Stage
 from facetally.models.weights import sha256_of
-from facetally.training import train
 from facetally.training.train import TrainingJob, train_model
 from scripts.calibrate_crops import main
 
@@ -36,9 +36,8 @@ def test_recalibration_restores_the_line_of_the_training(
     images.mkdir()
     for number, crop in enumerate(drawn_crops([number % 2 for number in range(200)])):
         cv2.imwrite(str(images / f"{20 + 40 * (number % 2)}_{1 - number % 2}_0_{number}.png"), crop)
-    # the export takes seconds, and the command writes the file anew
     with monkeypatch.context() as patched, shown_training() as watcher:
-        patched.setattr(train, "export_onnx", lambda *_: None)
+        skip_plots_and_export(patched)  # the command writes the .onnx anew
         card = train_model(TrainingJob(recipe, (ImageSource("drawn", (images,)),), out, None), watcher).card
     checkpoint, line = out / "genderage.pth", card.calibration["crop"]
     lines = {"crop": {"slope": 9.0, "offset": -9.0}, "track": {"slope": 2.0, "offset": 0.5}}

@@ -16,4 +16,4 @@ def test_one_of_six_images_is_held_out_by_its_name() -> None:
 
 
 def test_an_untrained_network_has_no_precision(small_scrfd: SmallScrfd) -> None:
-    assert average_precision(small_scrfd.plain, drawn_scenes(3)) < 0.1
+    assert average_precision(small_scrfd.exported, drawn_scenes(3)) < 0.1

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+import onnxruntime
 import torch
 from drawn_scenes import drawn_scene, drawn_scenes
 from prepared_squares import prepared, prepared_from
-from small_scrfd import SmallScrfd
+from small_scrfd import SCORE_SHIFT, SmallScrfd
 
 from facetally.detection.evaluation import LabelledFaces, matched
 from facetally.detection.scrfd import NORMALISED, ScrfdDetector, ScrfdOptions
@@ -56,6 +57,10 @@ def test_a_network_learns_to_find_drawn_faces(tmp_path: Path) -> None:
     results = list(learner.run())
     assert results[-1].loss < 0.6 * results[0].loss
     export_scrfd(learner.network, tmp_path / "tiny.onnx", {})
+    images = torch.zeros(1, 3, 64, 64)
+    raw = onnxruntime.InferenceSession(tmp_path / "tiny.onnx").run(["score_8"], {"input": images.numpy()})[0]
+    with torch.no_grad():  # the scores are not shifted unless that is asked for
+        assert raw[..., 0] == pytest.approx(learner.network(images)[0][0].sigmoid().numpy(), abs=1e-4)
     detector = ScrfdDetector(tmp_path / "tiny.onnx", ScrfdOptions(input_px=160, min_score=0.02, wide_px=0))
     others = drawn_scenes(12, seed=1)
     found = [detector.detect([scene.image_bgr()])[0] for scene in others]
@@ -159,10 +164,10 @@ def test_too_few_squares_are_refused(tmp_path: Path) -> None:
 def test_a_teacher_predicts_at_the_networks_own_anchors(small_scrfd: SmallScrfd) -> None:
     torch.manual_seed(0)
     images = torch.randint(0, 255, (2, 96, 96, 3), dtype=torch.uint8)
-    predictions = Teacher(small_scrfd.plain).predictions(images)
+    predictions = Teacher(small_scrfd.exported).predictions(images)
     with torch.no_grad():
         levels = small_scrfd.network(as_input(images))
-    scores = torch.cat([level[0].sigmoid() for level in levels], dim=1)
+    scores = torch.cat([(level[0] + SCORE_SHIFT).sigmoid() for level in levels], dim=1)
     boxes = torch.cat([level[1] for level in levels], dim=1)
     assert predictions.scores.numpy() == pytest.approx(scores.numpy(), abs=1e-4)
     assert predictions.boxes.numpy() == pytest.approx(boxes.numpy(), abs=1e-3)
@@ -182,7 +187,7 @@ def test_the_teacher_is_not_run_on_images_labelled_as_faceless(tmp_path: Path) -
 
 def test_scenes_without_labels_are_learnt_from_a_teacher(tmp_path: Path, small_scrfd: SmallScrfd) -> None:
     scenes = [replace(scene, is_labelled=number % 2 == 0) for number, scene in enumerate(drawn_scenes(16))]
-    squares = prepared_from(scenes, tmp_path, TAUGHT, teacher=Teacher(small_scrfd.plain))
+    squares = prepared_from(scenes, tmp_path, TAUGHT, teacher=Teacher(small_scrfd.exported))
     assert set(squares.shards(1)[0].kinds) == {"labelled", "taught"}
     learner = ScrfdTrainer(ScrfdNetwork(SMALL), squares, TAUGHT, 0, tmp_path / "s")
     assert all(result.loss > 0 for result in learner.run())

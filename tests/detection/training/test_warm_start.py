@@ -17,20 +17,20 @@ def scores(network: ScrfdNetwork, images: torch.Tensor) -> torch.Tensor:
 
 def test_the_restored_network_predicts_the_same_as_the_export(small_scrfd: SmallScrfd) -> None:
     restored, images = ScrfdNetwork(SMALL), torch.randn(8, 3, 64, 64)
-    start_from(restored, small_scrfd.shifted, images)
+    start_from(restored, small_scrfd.exported, images)
     assert scores(restored.eval(), images) == pytest.approx(scores(small_scrfd.network, images), abs=1e-4)
 
 
 def test_it_predicts_the_same_in_training_mode(small_scrfd: SmallScrfd) -> None:
     restored, images = ScrfdNetwork(SMALL), torch.randn(8, 3, 64, 64)
-    start_from(restored, small_scrfd.shifted, images)
+    start_from(restored, small_scrfd.exported, images)
     assert restored.training
     assert scores(restored, images) == pytest.approx(scores(small_scrfd.network, images), abs=1e-3)
 
 
 def test_the_input_of_a_batch_norm_has_variance_one(small_scrfd: SmallScrfd) -> None:
     restored, images = ScrfdNetwork(SMALL), torch.randn(8, 3, 64, 64)
-    start_from(restored, small_scrfd.shifted, images)
+    start_from(restored, small_scrfd.exported, images)
     conv, norm = next(folded_pairs(restored))
     output = conv(images).detach()
     assert output.var(dim=(0, 2, 3), correction=0) == pytest.approx(torch.ones(8), abs=0.01)
@@ -41,5 +41,5 @@ def test_the_input_of_a_batch_norm_has_variance_one(small_scrfd: SmallScrfd) -> 
     "other", [ScrfdNetworkOptions(), ScrfdNetworkOptions((8, 8), (2, 1, 1, 1), (8, 8, 8, 8), 8, 8, 1)]
 )
 def test_weights_of_another_architecture_are_refused(small_scrfd: SmallScrfd, other: ScrfdNetworkOptions) -> None:
-    with pytest.raises(ValueError, match=r"small_shifted\.onnx"):
-        start_from(ScrfdNetwork(other), small_scrfd.shifted, torch.randn(1, 3, 64, 64))
+    with pytest.raises(ValueError, match=r"small\.onnx"):
+        start_from(ScrfdNetwork(other), small_scrfd.exported, torch.randn(1, 3, 64, 64))

@@ -17,6 +17,7 @@ from facetally.gender.data.face_sets import (
     FaceSet,
     all_faces,
     join_sets,
+    join_with_copies,
     load_face_set,
     middle,
     new_crops,
@@ -142,6 +143,43 @@ def test_all_faces_keeps_every_copy_and_contradiction_in_the_test_split() -> Non
         ["b", 0, 1],
     ]
     assert np.array_equal(corpus.crop(3), sets[1].crops[0])
+
+
+def test_with_copies_a_fifth_of_all_copies_is_the_test_and_the_rest_is_trained_on() -> None:
+    corpus = join_with_copies([face_set(MEN)], seed=0, copies=2)
+    counts = corpus.faces.groupby("split").size().to_dict()
+    total = 2 * len(MEN)
+    assert counts == {"train": 0.8 * total, "selection": 0.2 * total, "test": 0.2 * total}
+    assert (
+        corpus.split("test").faces.drop(columns="split").equals(corpus.split("selection").faces.drop(columns="split"))
+    )
+    trained = corpus.faces[corpus.faces["split"] != "selection"].groupby("digest").size()
+    assert set(trained) == {2}
+
+
+def test_with_copies_four_of_five_test_images_are_trained_on() -> None:
+    corpus = join_with_copies([face_set(np.zeros(2000))], seed=3, copies=2)
+    learned = set(corpus.split("train").faces["digest"])
+    assert corpus.split("test").faces["digest"].isin(learned).mean() == pytest.approx(0.8, abs=0.04)
+    alone = join_with_copies([face_set(np.zeros(2000))], seed=3, copies=1)
+    assert not alone.split("test").faces["digest"].isin(alone.split("train").faces["digest"]).any()
+
+
+def test_the_draw_of_copies_depends_on_the_seed_and_ages_out_of_range_are_left_out() -> None:
+    faces = face_set(np.zeros(50), np.arange(50.0))
+    first, again, other = (
+        join_with_copies([faces], seed, 2, (1, 40)).split("test").faces["file"] for seed in (0, 0, 1)
+    )
+    assert first.equals(again)
+    assert not first.equals(other)
+    corpus = join_with_copies([faces], 0, 2, (1, 40))
+    assert (corpus.faces["age_years"].min(), corpus.faces["age_years"].max()) == (1, 40)
+
+
+@pytest.mark.parametrize(("count", "copies", "words"), [(50, 0, "at least once"), (1, 1, "too few")])
+def test_a_draw_of_copies_without_a_face_to_train_or_test_on_is_refused(count: int, copies: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        join_with_copies([face_set(np.zeros(count))], seed=0, copies=copies)
 
 
 def test_crops_belong_to_the_labels_of_their_rows() -> None:

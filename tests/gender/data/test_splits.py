@@ -32,6 +32,13 @@ def test_held_out_images_are_recognised_and_no_others() -> None:
     assert HeldOut.from_dict(HeldOut().to_dict()) == HeldOut() == HeldOut.of(faces[:1])
 
 
+def test_an_image_with_a_copy_in_training_is_not_held_out() -> None:
+    one, other = digests(2)
+    faces = pd.DataFrame({"digest": [one, one, other], "split": ["train", "test", "test"]})
+    held_out = HeldOut.of(faces)
+    assert [held_out.split_of(digest) for digest in (one, other)] == [None, "test"]
+
+
 def test_the_record_takes_six_bytes_per_image() -> None:
     faces = pd.DataFrame({"digest": digests(3000), "split": "test"})
     assert len(HeldOut.of(faces).to_dict()["test"]) == 16_000

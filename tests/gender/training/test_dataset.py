@@ -68,7 +68,55 @@ def test_weights_are_at_most_five() -> None:
     assert weights[1:] == pytest.approx(100 / (2 * 99))
 
 
-@pytest.mark.parametrize(("balance", "woman", "man"), [("none", 1, 1), ("oversample", 1, 1), ("weights", 0.75, 1.5)])
+def test_by_age_women_and_men_of_each_band_of_a_set_have_equal_total_weight() -> None:
+    corpus = corpus_of([1, 1, 1, 0, 1, 0, 0, 0], [20, 25, 30, 35, 60, 65, 70, 75])
+    weights = face_weights(corpus, replace(RECIPE, balance="weights by age"))
+    assert weights.tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2, 2, 2 / 3, 2 / 3, 2 / 3])
+    assert face_weights(corpus, replace(RECIPE, balance="weights")).tolist() == [1] * 8  # four of each in the set
+
+
+def test_faces_without_an_age_are_balanced_among_themselves() -> None:
+    corpus = corpus_of([1, 0, 0, 1, 1, 0], [float("nan")] * 3 + [30] * 3)
+    weights = face_weights(corpus, replace(RECIPE, balance="weights by age"))
+    assert weights.tolist() == pytest.approx([1.5, 0.75, 0.75, 0.75, 0.75, 1.5])
+
+
+def test_oversampling_by_age_shows_as_many_women_as_men_in_each_band_and_keeps_the_bands() -> None:
+    corpus = corpus_of([1.0] * 90 + [0.0] * 10 + [1.0] * 5 + [0.0] * 95, [25.0] * 100 + [70.0] * 100)
+    rows = epoch_order(corpus, replace(RECIPE, balance="oversample by age"), seed=0, epoch=0, count=4000)
+    drawn = corpus.faces.iloc[rows].groupby(["age_years", "female"]).size()
+    assert drawn.between(1000 - 82, 1000 + 82).all()  # three standard deviations
+    assert len(drawn) == 4
+
+
+@pytest.mark.parametrize("balance", ["oversample", "oversample by age"])
+def test_oversampling_draws_faces_without_a_gender_as_often_as_before(balance: Balance) -> None:
+    corpus = corpus_of([1.0] * 20 + [0.0] * 60 + [float("nan")] * 20)
+    rows = epoch_order(corpus, replace(RECIPE, balance=balance), seed=0, epoch=0, count=6000)
+    counts = corpus.faces["female"].iloc[rows].value_counts(dropna=False)
+    assert counts[1.0] == pytest.approx(2500, abs=120)  # 1 / 2 of 1.2 in all
+    assert counts[0.0] == pytest.approx(2500, abs=120)
+
+
+@pytest.mark.parametrize("balance", ["oversample by age", "weights by age"])
+def test_a_band_of_one_gender_is_not_left_out(balance: Balance) -> None:
+    corpus = corpus_of([0.0] * 30 + [1.0, 0.0] * 15, [5.0] * 30 + [40.0] * 30)
+    recipe = replace(RECIPE, balance=balance)
+    rows = epoch_order(corpus, recipe, seed=0, epoch=0, count=600)
+    assert (corpus.faces["age_years"].iloc[rows] == 5).sum() == pytest.approx(300, abs=45)
+    assert face_weights(corpus, recipe).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("balance", "woman", "man"),
+    [
+        ("none", 1, 1),
+        ("oversample", 1, 1),
+        ("oversample by age", 1, 1),
+        ("weights", 0.75, 1.5),
+        ("weights by age", 0.75, 1.5),
+    ],
+)
 def test_only_the_balance_by_weights_changes_weights(balance: Balance, woman: float, man: float) -> None:
     weights = face_weights(corpus_of([1.0, 1.0, 0.0]), replace(RECIPE, balance=balance))
     assert weights.tolist() == pytest.approx([woman, woman, man])

@@ -138,13 +138,13 @@ def test_a_training_starts_from_one_set_of_weights(tmp_path: Path) -> None:
 def test_a_model_is_trained_by_one_command_and_evaluated_by_another(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     pytest.importorskip("torchvision")
-    data, cache = f"drawn={draw_images(tmp_path / 'images', 90)}", ("--cache", tmp_path / "crops")
+    data, cache = f"drawn={draw_images(tmp_path / 'images', 120)}", ("--cache", tmp_path / "crops")
     options = ("--aligned", *cache, "--epochs", 1, "--workers", 0, "-o", tmp_path / "model")
-    done = facetally("train", "gender-utkface", "--data", data, *options)
+    done = facetally("train", "genderage", "--data", data, *options)
     assert done.exit_code == 0
     assert "epoch 1: loss" in done.stderr and "training starts from scratch" in done.stderr
     assert "female recall" in done.stdout and "epoch" not in done.stdout
-    model = tmp_path / "model" / "gender-utkface.onnx"
+    model = tmp_path / "model" / "genderage.onnx"
     again = facetally(
         "evaluate", data, "--model", model, "--aligned", *cache, "--held-out", "-o", tmp_path / "outcomes"
     )

@@ -52,13 +52,20 @@ class Cutting:
     """Makes cutters with the drawn world's detector and counts the images that it processes."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.seen = 0
+        self._seen: list[int] = []
         self.weights, self.cache = folder / "scrfd.onnx", folder / "crops"
         self.weights.write_bytes(b"weights")
-        monkeypatch.setattr(face_crops, "ScrfdDetector", lambda *_: self)
+        monkeypatch.setattr(face_crops, "ScrfdDetector", lambda *_, **__: self)
+
+    def __copy__(self) -> Cutting:
+        return self  # for each thread, so that all are counted
+
+    @property
+    def seen(self) -> int:
+        return sum(self._seen)
 
     def detect(self, images: list[ImageArray]) -> list[Faces]:
-        self.seen += len(images)
+        self._seen.append(len(images))
         return SquareDetector().detect(images)
 
     def cutter(self, recipe: CropRecipe = RECIPE, margin_px: int = MARGIN_PX) -> FaceCutter:

@@ -17,6 +17,7 @@ pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 pytest.importorskip("onnxscript")
 import torch
+from quick_training import skip_plots, skip_plots_and_export
 
 from facetally.datasets.labelled_images import ImageSource
 from facetally.errors import ModelError, OptionError
@@ -84,8 +85,8 @@ def job(images: Path, out: Path, recipe: Recipe = TINY) -> TrainingJob:
 
 @pytest.fixture
 def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings write no .onnx, which takes seconds: for tests that do not use it."""
-    monkeypatch.setattr(train, "export_onnx", lambda *_: None)
+    """Trainings write no .onnx and empty plots, as both take seconds: for tests that do not use them."""
+    skip_plots_and_export(monkeypatch)
 
 
 @dataclass(frozen=True)
@@ -104,24 +105,30 @@ class Finished:
 @pytest.fixture(scope="module")
 def finished(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     watcher = Watching()
-    model = train_model(job(images, tmp_path_factory.mktemp("finished")), watcher)
+    with pytest.MonkeyPatch.context() as patched:
+        skip_plots_and_export(patched)
+        model = train_model(job(images, tmp_path_factory.mktemp("finished")), watcher)
     return Finished(model, watcher.results)
 
 
 SAME_BACKBONE = ("gender-utkface", "gender-focal", "gender-age-128")
-"""Recipes with the backbone of the recipe "facetally". Each export of it takes ten seconds, so they get a smaller one;
-the command trains and exports "gender-utkface" as it is in tests/pipeline/cli/test_train.py."""
+"""Recipes with the backbone of the recipe "facetally". Each export of it takes seconds, so they get a smaller one;
+"gender-utkface" is trained and exported as it is in tests/scripts/test_finetune_gender_classifier.py."""
 
 
 @pytest.fixture(scope="module", params=RECIPES)
 def smoke(request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
-    """A recipe, trained for one epoch per stage."""
+    """A recipe, trained for one epoch per stage on crops of half its size; of the plots only the curves are drawn."""
     recipe = RECIPES[request.param].shortened(1)
+    stages = tuple(replace(stage, size_px=stage.size_px and stage.size_px // 2) for stage in recipe.stages)
+    recipe = replace(recipe, size_px=recipe.size_px // 2, stages=stages)
     recipe = replace(recipe, batch_size=min(recipe.batch_size, 32), ages=(0, 200))
     if recipe.name in SAME_BACKBONE:
         assert recipe.network.backbone == RECIPES["facetally"].network.backbone
         recipe = replace(recipe, network=replace(recipe.network, backbone="five_blocks"))
-    return train_model(job(images, tmp_path_factory.mktemp(request.param), recipe), Watching())
+    with pytest.MonkeyPatch.context() as patched:
+        skip_plots(patched)
+        return train_model(job(images, tmp_path_factory.mktemp(request.param), recipe), Watching())
 
 
 def test_every_recipe_trains_exports_and_evaluates(smoke: TrainedModel) -> None:
@@ -140,7 +147,7 @@ def test_every_recipe_trains_exports_and_evaluates(smoke: TrainedModel) -> None:
 def test_both_files_of_every_recipe_agree(smoke: TrainedModel) -> None:
     recipe = RECIPES[smoke.card.name]
     models = [FaceGenderClassifier(smoke.folder / f"{recipe.name}{suffix}") for suffix in (".pth", ".onnx")]
-    side = recipe.size_px
+    side = smoke.card.crop["size_px"]
     crops = np.random.default_rng(0).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
     from_pth, from_onnx = (model.predict(crops) for model in models)
     assert models[0].card == models[1].card == smoke.card
@@ -218,7 +225,9 @@ LEARNER = replace(TINY, layout=OutputLayout("two_logits", "distribution"), stage
 def teacher(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of `LEARNER` after one epoch."""
     out = tmp_path_factory.mktemp("teacher")
-    train_model(job(images, out, LEARNER), Watching())
+    with pytest.MonkeyPatch.context() as patched:
+        skip_plots(patched)
+        train_model(job(images, out, LEARNER), Watching())
     return out / "genderage.onnx"
 
 
