@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +31,31 @@ class FaceEmbedder:
     Args:
         path: the ONNX file.
         threads: threads of one inference; 0 lets onnxruntime choose.
+        is_deferred: load the network when it is first used, and only then raise the errors of damaged files: for
+            weights that are known, in a process that may only hand the embedder on to others.
 
     Raises:
         ValueError: the file is not an ONNX model, or not such a network.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, is_deferred: bool = False) -> None:
         self._path, self._threads = path, threads
-        self._session = _open_session(path, threads)
-        try:
-            card = parsed_json(self._session.get_modelmeta().custom_metadata_map[CARD])
-            self.recipe = CropRecipe(**card["crop"])
-            (self.dimensions,) = map(operator.index, self._session.get_outputs()[0].shape[1:])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not a face embedding network: its card is missing or damaged") from error
+        if not is_deferred:
+            _ = self._network
+
+    @cached_property
+    def _network(self) -> _Network:
+        return _Network(self._path, self._threads)
+
+    @property
+    def recipe(self) -> CropRecipe:
+        """How its crops are cut."""
+        return self._network.recipe
+
+    @property
+    def dimensions(self) -> int:
+        """Of its vectors."""
+        return self._network.dimensions
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its arguments: another process loads the same file again."""
@@ -66,8 +78,21 @@ class FaceEmbedder:
         vectors = np.empty((len(crops), self.dimensions), np.float32)
         for first in range(0, len(crops), AT_ONCE):
             part = slice(first, first + AT_ONCE)
-            (vectors[part],) = self._session.run(None, {INPUT: crops[part]})
+            (vectors[part],) = self._network.session.run(None, {INPUT: crops[part]})
         return vectors
+
+
+class _Network:
+    """A session, and what its card states."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.session = _open_session(path, threads)
+        try:
+            card = parsed_json(self.session.get_modelmeta().custom_metadata_map[CARD])
+            self.recipe = CropRecipe(**card["crop"])
+            (self.dimensions,) = map(operator.index, self.session.get_outputs()[0].shape[1:])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a face embedding network: its card is missing or damaged") from error
 
 
 def _open_session(path: Path, threads: int) -> Any:

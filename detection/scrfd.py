@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from facetally.detection import boxes as geometry
 from facetally.detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, IntArray, check_array
-from facetally.detection.scrfd_onnx import STRIDES, Device, ScrfdOutputs, open_session
+from facetally.detection.scrfd_onnx import STRIDES, Device, ScrfdOutputs, open_session, runnable_model
 
 SURE_SCORE = 0.5
 """A frame in which the first pass finds a face with this score gets no second pass."""
@@ -106,14 +106,24 @@ class Canvas:
         return ((xy - self.offset_px) / self.scale).astype(np.float32)
 
 
+class _Network:
+    """A session, and what it takes and returns."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.input_name = session, session.get_inputs()[0].name
+        self.outputs = ScrfdOutputs.probe(session)
+
+
 class ScrfdDetector:
     """Detects faces in batches of frames with an SCRFD network in ONNX.
 
     Args:
-        model_path: the ONNX file.
+        model: the ONNX file, or what `runnable_model` made of it.
         options: thresholds and sizes.
         device: "cpu" or "cuda".
         threads: threads of one inference; 0 lets onnxruntime choose.
+        is_deferred: load the network when it is first used, and only then raise the errors of damaged files: for
+            weights that are known, in a process that may only hand the detector on to others.
 
     Raises:
         ValueError: the file is not an ONNX model of an SCRFD with five landmarks.
@@ -122,22 +132,28 @@ class ScrfdDetector:
 
     def __init__(
         self,
-        model_path: Path,
+        model: Path | bytes,
         options: ScrfdOptions | None = None,
         device: Device = "cpu",
         threads: int = 0,
+        *,
+        is_deferred: bool = False,
     ) -> None:
-        self._arguments = model_path, options, device, threads
         self.options = options or ScrfdOptions()
-        self._session = open_session(model_path, device, threads)
-        self._input_name = self._session.get_inputs()[0].name
-        self._outputs = ScrfdOutputs.probe(self._session)
+        self._model, self._device, self._threads = model, device, threads
         self._kept: dict[Canvas, FloatArray] = {}
-        self._device = device
+        if not is_deferred:
+            _ = self._network
+
+    @cached_property
+    def _network(self) -> _Network:
+        return _Network(open_session(self._model, self._device, self._threads))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as its arguments: another process loads the same file again."""
-        return type(self), self._arguments
+        """Pickled as its arguments, with the model as it is run: another process needs neither the file nor `onnx`."""
+        if not isinstance(self._model, bytes):
+            self._model = runnable_model(self._model)
+        return type(self), (self._model, self.options, self._device, self._threads)
 
     def input_wh(self, frame_hw: tuple[int, int]) -> tuple[int, int]:
         """The width and height, at most the frame's, from which on more pixels do not improve `detect`."""
@@ -195,7 +211,7 @@ class ScrfdDetector:
         planes = self._planes(canvas, len(images))
         for image, own in zip(images, planes, strict=True):
             canvas.draw(image, own)
-        raw = self._session.run(None, {self._input_name: planes})
+        raw = self._network.session.run(None, {self._network.input_name: planes})
         owners, levels = zip(*(self._decoded(raw, level, canvas) for level in range(len(STRIDES))), strict=True)
         owner, faces = np.concatenate(owners), Faces.concatenate(list(levels))
         return [faces[owner == i] for i in range(len(images))]
@@ -212,13 +228,13 @@ class ScrfdDetector:
     def _decoded(self, raw: list[Any], level: int, canvas: Canvas) -> tuple[IntArray, Faces]:
         """The faces above `min_score` of one stride, and the image that each is in, (N,)."""
         stride = STRIDES[level]
-        scores = raw[self._outputs.scores[level]][..., 0]  # (B, cells * anchors)
+        scores = raw[self._network.outputs.scores[level]][..., 0]  # (B, cells * anchors)
         owner, hit = np.nonzero(scores >= self.options.min_score)
         anchors = _anchor_points(canvas.height_px // stride, canvas.width_px // stride, stride)
-        at = anchors[hit // self._outputs.anchors_per_cell]  # (n, 2)
-        reach = raw[self._outputs.boxes[level]][owner, hit] * stride  # (n, 4) left, top, right, bottom
+        at = anchors[hit // self._network.outputs.anchors_per_cell]  # (n, 2)
+        reach = raw[self._network.outputs.boxes[level]][owner, hit] * stride  # (n, 4) left, top, right, bottom
         corners = np.concatenate([at - reach[:, :2], at + reach[:, 2:]], axis=1)
-        offsets = raw[self._outputs.landmarks[level]][owner, hit].reshape(-1, LANDMARK_COUNT, 2)
+        offsets = raw[self._network.outputs.landmarks[level]][owner, hit].reshape(-1, LANDMARK_COUNT, 2)
         points = at[:, None, :] + offsets * stride
         return owner, Faces(canvas.to_frame(corners), scores[owner, hit], canvas.to_frame(points))
 

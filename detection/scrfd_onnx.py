@@ -64,8 +64,13 @@ def _position(shapes: list[tuple[int, ...]], wanted: tuple[int, ...]) -> int:
     return next((i for i, shape in enumerate(shapes) if tuple(shape) == wanted), -1)
 
 
-def open_session(model_path: Path, device: Device = "cpu", threads: int = 0) -> Any:
+def open_session(model: Path | bytes, device: Device = "cpu", threads: int = 0) -> Any:
     """An onnxruntime session that takes (B, 3, H, W) float32 with H and W multiples of 32.
+
+    Args:
+        model: the ONNX file, or what `runnable_model` made of it.
+        device: "cpu" or "cuda".
+        threads: threads of one inference; 0 lets onnxruntime choose.
 
     Raises:
         ValueError: the file is not an ONNX model, or cannot run with dynamic shapes.
@@ -80,10 +85,12 @@ def open_session(model_path: Path, device: Device = "cpu", threads: int = 0) -> 
     # spinning threads would slow down decoding by a third
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings.log_severity_level = 3
+    runnable = model if isinstance(model, bytes) else runnable_model(model)
     try:
-        session = onnxruntime.InferenceSession(runnable_model(model_path), settings, providers=[PROVIDERS[device]])
+        session = onnxruntime.InferenceSession(runnable, settings, providers=[PROVIDERS[device]])
     except Exception as error:  # onnxruntime raises its own, undocumented types
-        raise ValueError(f"{model_path} cannot be run by onnxruntime: {error}") from error
+        name = "the model" if isinstance(model, bytes) else model
+        raise ValueError(f"{name} cannot be run by onnxruntime: {error}") from error
     if PROVIDERS[device] not in session.get_providers():
         raise RuntimeError(f"onnxruntime has no working {PROVIDERS[device]} here")
     return session

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from facetally.detection import boxes as geometry
+from facetally.detection.assignment import cheapest_assignment
 from facetally.detection.descriptors import FaceView, TrackLook
 from facetally.detection.faces import Faces, TrackedFaces
 from facetally.detection.motion import Array, Motion
@@ -192,5 +192,5 @@ def _cheapest_pairs(costs: Array) -> list[tuple[int, int]]:
     if not costs.size:
         return []
     forbidden = 1e6
-    rows, columns = linear_sum_assignment(np.where(np.isfinite(costs), costs, forbidden))
+    rows, columns = cheapest_assignment(np.where(np.isfinite(costs), costs, forbidden))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if np.isfinite(costs[r, c])]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facetally.jobs.images import predict_images as predict
     from facetally.jobs.labels import compare_runs as compare
     from facetally.jobs.labels import validate_run as validate
+    from facetally.jobs.live import watch
     from facetally.jobs.runs import run_folder as run
     from facetally.jobs.show import show_run as show
     from facetally.jobs.sums import report_run as report
@@ -52,6 +53,7 @@ __all__ = [
     "show",
     "tally",
     "validate",
+    "watch",
 ]
 _PLACES = {
     **{name: f"facetally.jobs.sums:{name}_run" for name in ("report", "tally")},
@@ -59,18 +61,25 @@ _PLACES = {
     **{"predict": "facetally.jobs.images:predict_images", "run": "facetally.jobs.runs:run_folder"},
     **{"show": "facetally.jobs.show:show_run", "draw": "facetally.jobs.draw:draw_run"},
     **{"correct": "facetally.jobs.corrections:correct_track", "export": "facetally.jobs.export:export_run"},
-    "export_truth": "facetally.jobs.export:export_truth",
+    **{"export_truth": "facetally.jobs.export:export_truth", "watch": "facetally.jobs.live:watch"},
     **{name: f"facetally.errors:{name}" for name in __all__ if name.endswith("Error")},
     **{"Run": "facetally.results.run_tables:Run", "RunOptions": "facetally.options:RunOptions"},
 }
 """Where each name of the front door is defined."""
+_TAKE_ADDRESSES = frozenset(("compare", "correct", "draw", "export", "report", "show", "tally", "validate"))
+"""The functions that read an output folder, which may be given by its address."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = _PLACES[name].partition(":")
-    return getattr(import_module(module), attribute)
+    found = getattr(import_module(module), attribute)
+    if name not in _TAKE_ADDRESSES:
+        return found
+    from facetally.storage.outputs import with_addresses
+
+    return with_addresses(found)
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 if sys.path and Path(sys.path[0] or ".").resolve() == Path.cwd():  # where `-m` looks first: only files are read there
     del sys.path[0]
 
-from facetally.cli.main import main
+from facetally.cli.entry import main
 
 if __name__ == "__main__":
-    main(prog_name="facetally")
+    main()

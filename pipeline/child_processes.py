@@ -1,14 +1,23 @@
-"""Keeps child processes from importing the user's code."""
+"""Starts the server of worker processes early, keeps child processes from importing the user's code, frees memory."""
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
 
 SAFE_PATH = "PYTHONSAFEPATH"
+METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+PRELOADED = [
+    *("onnxruntime", "facetally.batch.worker"),
+    *("facetally.detection.embedding", "facetally.detection.scrfd", "facetally.detection.tracker"),
+]
+"""Modules that are imported once, by the server that workers are forked from."""
 
 
 @contextmanager
@@ -42,3 +51,32 @@ def without_main_module() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+def start_fork_server() -> None:
+    """Starts the process that workers are forked from, and does not wait until it has imported their modules.
+
+    Called first thing in a run, this happens while the run itself is still being prepared. A process that has started
+    the server before keeps it. Ctrl-C is left to this process.
+    """
+    if METHOD != "forkserver":
+        return
+    from multiprocessing import forkserver, resource_tracker
+
+    multiprocessing.get_context(METHOD).set_forkserver_preload(PRELOADED)
+    with safe_import_path(), without_main_module():
+        resource_tracker.ensure_running()  # the server would start it, and it ends with no signal blocked
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the server inherits this
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def free_unused_memory() -> None:
+    """Gives memory that the C library keeps for later back to the system, where it is glibc that does so.
+
+    Parsing a network needs several times its size, once.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

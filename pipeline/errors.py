@@ -55,3 +55,7 @@ class OptionError(PipelineError):
 
 class OutputError(PipelineError):
     """An output folder that cannot be read or written."""
+
+
+class StorageError(OutputError):
+    """An object storage that cannot be reached, or that refuses what is asked of it."""

@@ -1,4 +1,4 @@
-"""Finds the input videos: files, folders, globs and @lists."""
+"""Finds the input videos: files, folders, globs, addresses in object storage, and @lists."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facetally.errors import OptionError
 from facetally.formatting import command, printable
+from facetally.storage.addresses import is_address, parsed_address
+from facetally.storage.copies import RemoteVideo
+from facetally.storage.listing import listed_videos
 from facetally.video_files import Prober, companion
 
 
@@ -22,9 +25,17 @@ class InputVideo:
     """A video file to process."""
 
     path: Path
+    """Of a video in object storage only a placeholder, which is never opened."""
     name: str
     """Path within the given folder, with forward slashes, or the file's name; unprintable characters are escaped.
     Unique within a run."""
+    source: RemoteVideo | None = None
+    """A video in object storage; None for a file."""
+
+    @property
+    def place(self) -> str:
+        """Where it is: its address, or the absolute path, as text that can be printed and stored."""
+        return printable(self.source.address) if self.source else shown_path(self.path)
 
     @property
     def video_id(self) -> str:
@@ -67,7 +78,17 @@ def _name(relative: str) -> str:
 
 
 def find_videos(inputs: Iterable[str]) -> list[InputVideo]:
-    """The videos of `find_inputs`."""
+    """The videos of `find_inputs`; all are files.
+
+    Raises:
+        OptionError: also for an address in object storage.
+    """
+    inputs = list(inputs)
+    if address := next((text for text in _unlisted(inputs) if _is_elsewhere(text)), None):
+        raise OptionError(
+            f"{address} is in object storage, where only `facetally run` reads videos",
+            fix="copy the videos to a folder, and give that",
+        )
     return find_inputs(inputs).videos
 
 
@@ -75,19 +96,23 @@ def find_inputs(inputs: Iterable[str]) -> FoundInputs:
     """The videos that `inputs` stand for, and the files in their folders that are passed over, both sorted by name.
 
     Args:
-        inputs: files, folders (searched recursively), globs, and @FILE with one of those per line. In folders all files
-            that are videos are taken, whatever their endings; a file that is given itself is always taken.
+        inputs: files, folders (searched recursively), globs, addresses of objects or of folders of them, and @FILE with
+            one of those per line. In folders all files that are videos are taken, whatever their endings; at addresses
+            the endings decide. What is given itself is always taken.
 
     Raises:
         OptionError: an input does not exist, or no video is found.
+        StorageError: an object storage gives no answer.
     """
     inputs = list(inputs)
+    given = list(_unlisted(inputs))
+    remote, remote_passed = _remote(text for text in given if _is_elsewhere(text))
     by_path: dict[Path, tuple[Path, str]] = {}
     skipped: dict[Path, tuple[str, str]] = {}
     links: dict[Path, str] = {}
     searched: set[Path] = set()
     with Prober() as prober:
-        for base, path, is_given in _every_file(_unlisted(inputs), _walked):
+        for base, path, is_given in _every_file((text for text in given if not _is_elsewhere(text)), _walked):
             relative = path.relative_to(base).as_posix()
             if not is_given:
                 searched.add(base)
@@ -100,31 +125,67 @@ def find_inputs(inputs: Iterable[str]) -> FoundInputs:
                 by_path.setdefault(Path(os.path.realpath(path)), (path, relative))
     left = _without_searched(links, searched)
     passed = [PassedOver(_name(name), reason) for full, (name, reason) in skipped.items() if full not in by_path]
-    passed = sorted([*passed, *(PassedOver(_name(f"{name}/"), LINK_TO_FOLDER) for name in left.values())])
-    if not by_path:
+    linked = [PassedOver(_name(f"{name}/"), LINK_TO_FOLDER) for name in left.values()]
+    passed = sorted([*passed, *remote_passed, *linked])
+    if not by_path and not remote:
         raise OptionError(
             f"no video found in {', '.join(inputs) or 'nothing'}{_counted(passed)}",
             fix=f"give the linked folders themselves, such as {command(next(iter(left)))}"
             if left
             else "give a video file, or a folder with files that end in .mp4, .mov, .mkv, .avi, ...",
         )
-    return FoundInputs(_named(by_path), passed)
+    return FoundInputs(_named(by_path, remote), passed)
 
 
-def _named(by_path: dict[Path, tuple[Path, str]]) -> list[InputVideo]:
+def _is_elsewhere(text: str) -> bool:
+    """Whether an input is an address; a folder on this machine may have such a name."""
+    return is_address(text) and not os.path.exists(text)  # noqa: PTH110 - as in `_every_file`
+
+
+def _remote(addresses: Iterable[str]) -> tuple[dict[str, tuple[RemoteVideo, str]], list[PassedOver]]:
+    """The videos at addresses with their relative names, and what is passed over."""
+    found: dict[str, tuple[RemoteVideo, str]] = {}
+    skipped: dict[str, PassedOver] = {}
+    for text in addresses:
+        for one in listed_videos(text):
+            if one.reason:
+                skipped.setdefault(one.video.address, PassedOver(_name(one.name), one.reason))
+            else:
+                found.setdefault(one.video.address, (one.video, one.name))
+    return found, [file for address, file in skipped.items() if address not in found]
+
+
+def _named(
+    by_path: dict[Path, tuple[Path, str]], remote: dict[str, tuple[RemoteVideo, str]] | None = None
+) -> list[InputVideo]:
     """The videos with unique names, sorted by these.
 
     Args:
         by_path: by the path without links, the path as given and the name within the folder that was given.
+        remote: by the address, the video and its name below the address that was given.
     """
-    counts = Counter(name for _, name in by_path.values())
-    common = Path(os.path.commonpath([path.parent for path in by_path]))
-    longer = {full: full.relative_to(common).as_posix() for full in by_path}
-    names = {full: name if counts[name] == 1 else longer[full] for full, (_, name) in by_path.items()}
-    if len(set(names.values())) < len(names):  # a longer name equals the name of another video
+    found = [(full.parts, InputVideo(path, name)) for full, (path, name) in by_path.items()]
+    for address, (video, name) in (remote or {}).items():
+        found.append((_address_parts(address), InputVideo(Path(address), name, video)))
+    counts = Counter(video.name for _, video in found)
+    common = _shared_count([parts[:-1] for parts, _ in found])
+    longer = ["/".join(parts[common:]) for parts, _ in found]
+    names = [video.name if counts[video.name] == 1 else full for (_, video), full in zip(found, longer, strict=True)]
+    if len(set(names)) < len(names):  # a longer name equals the name of another video
         names = longer
-    videos = [InputVideo(path, _name(names[full])) for full, (path, _) in by_path.items()]
+    videos = [replace(video, name=_name(name)) for (_, video), name in zip(found, names, strict=True)]
     return sorted(videos, key=lambda video: video.name)
+
+
+def _shared_count(paths: Sequence[tuple[str, ...]]) -> int:
+    """How many parts at the beginning all paths share."""
+    return next((n for n, parts in enumerate(zip(*paths, strict=False)) if len(set(parts)) > 1), min(map(len, paths)))
+
+
+def _address_parts(text: str) -> tuple[str, ...]:
+    """As the parts of a path: the bucket's name comes first."""
+    address = parsed_address(text)
+    return (f"{address.scheme}:", address.bucket, *address.key.split("/"))
 
 
 def _walked(folder: Path) -> Iterator[Path]:

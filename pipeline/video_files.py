@@ -43,17 +43,22 @@ PROBE_S = 30.0
 
 def companion(path: Path) -> str:
     """Why a file or folder inside a folder is not looked at; empty if it is."""
-    if path.name.startswith("._"):
-        return "companion file of macOS"
-    if path.name.startswith(".") and not path.name.startswith(".."):  # "..and then.mp4" is a title
-        return "hidden"
-    if path.name in SYSTEM_FOLDERS:
-        return "folder of the system"
+    if reason := name_passed_over(path.name):
+        return reason
     if is_results_folder(path):
         return "results of facetally"
     if path.suffix.lower() in SMALL_COPIES and (large := _large_copy(path)):
         return f"low-resolution copy of {large}"
     return ""
+
+
+def name_passed_over(name: str) -> str:
+    """Why a file or folder of this name is not looked at; empty if its name is no reason."""
+    if name.startswith("._"):
+        return "companion file of macOS"
+    if name.startswith(".") and not name.startswith(".."):  # "..and then.mp4" is a title
+        return "hidden"
+    return "folder of the system" if name in SYSTEM_FOLDERS else ""
 
 
 def _large_copy(path: Path) -> str:

@@ -3,8 +3,8 @@
     python -m scripts.campaign ../shared/videos --report reports/campaign.json
 
 Every run is `facetally run` in a separate process, as users start it. The full campaign takes about two hours on 2
-cores; --kills, --mutants, --minutes and --examples shorten it. The same seed gives the same faults. The report is
-rewritten after each part, as JSON and, beside it, in Markdown.
+cores; --kills, --s3-kills, --ray-kills, --mutants, --minutes, --live-minutes and --examples shorten it. The same seed
+gives the same faults. The report is rewritten after each part, as JSON and, beside it, in Markdown.
 """
 
 from __future__ import annotations
@@ -39,11 +39,16 @@ from rich.table import Table
 from facetally.formatting import command
 from facetally.inputs import find_videos
 from facetally.results.ledger import Ledger
+from scripts.campaign_storage import s3_killed_runs
 from scripts.long_films import Film, looped
 from scripts.provenance import machine
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 KILLED_CLIPS = 40
+RAY_CLIPS = 10
+RAY_START_S, RAY_END_S = 15.0, 300.0
+"""About the time in which Ray starts, since kills fall into it too; and the most that its helpers need to end."""
+S3_CLIPS = 10
 KILLS_A_RUN = 10
 """After this many kills a run may finish."""
 BATCH = 100
@@ -53,6 +58,8 @@ HOSTILE = Path(__file__).resolve().parent.parent / "tests" / "pipeline"
 EXAMPLE_S = 2.0
 """Upper limit of the mean time of an example; a parser that never ends is stopped by it."""
 TOO_MUCH_MB = 1500
+LIVE_END_S = 2.0
+"""The tables of a live picture may end so much earlier or later than it does."""
 Result = dict[str, Any]
 """`passed`, and figures by name."""
 
@@ -60,8 +67,11 @@ Result = dict[str, Any]
 @click.command(help=__doc__)
 @click.argument("videos", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--kills", default=200, show_default=True)
+@click.option("--s3-kills", default=50, show_default=True, help="Of runs from S3 to S3; 0: none.")
+@click.option("--ray-kills", default=50, show_default=True, help="Of runs on Ray; 0: none.")
 @click.option("--mutants", default=2000, show_default=True)
 @click.option("--minutes", default=60.0, show_default=True, help="Length of the 1080p video; 0: no such video.")
+@click.option("--live-minutes", default=20.0, show_default=True, help="Length of the live picture; 0: none.")
 @click.option("--examples", default=5000, show_default=True, help="For each parser of labels, settings and names.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--report", type=FILE, help="JSON to write.")
@@ -69,8 +79,11 @@ Result = dict[str, Any]
 def main(
     videos: Path,
     kills: int,
+    ray_kills: int,
+    s3_kills: int,
     mutants: int,
     minutes: float,
+    live_minutes: float,
     examples: int,
     seed: int,
     report: Path | None,
@@ -92,8 +105,16 @@ def main(
             "vanished folder": partial(vanished_folder, small, folder / "gone"),
             "two runs at once": partial(two_runs, small, folder / "lock", whole),
         }
+        if s3_kills:
+            few, rng = linked(clips[:S3_CLIPS], folder / "few"), random.Random(f"{seed} S3 kills")
+            parts["kills over S3"] = partial(s3_killed_runs, few, folder / "s3", s3_kills, rng)
+        if ray_kills:
+            ten, rng = linked(clips[:RAY_CLIPS], folder / "ten"), random.Random(f"{seed} ray")
+            parts["kills on Ray"] = partial(killed_ray_runs, ten, folder / "ray", ray_kills, rng)
         if minutes:
             parts["long video"] = partial(long_video, clips, folder / "long", minutes)
+        if live_minutes:
+            parts["live picture"] = partial(live_picture, clips, folder / "live", live_minutes)
         if examples:
             parts["parsers"] = partial(parsers, examples)
         if unknown := set(only) - set(parts):
@@ -153,8 +174,8 @@ def linked(paths: Sequence[Path], folder: Path) -> Path:
     return folder
 
 
-def started(videos: Path, out: Path, **options: Any) -> subprocess.Popen[str]:
-    words = ["run", str(videos), "-o", str(out), "--every", "1", "--stall", str(STALL_S)]
+def started(videos: Path, out: Path, *flags: str, **options: Any) -> subprocess.Popen[str]:
+    words = ["run", str(videos), "-o", str(out), "--every", "1", "--stall", str(STALL_S), *flags]
     command, pipe = [sys.executable, "-m", "facetally", *words], subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, **options)
 
@@ -217,6 +238,52 @@ def kill_someone(process: subprocess.Popen[str], rng: random.Random) -> None:
     else:
         process.kill()
     process.communicate()
+
+
+def killed_ray_runs(videos: Path, folder: Path, count: int, rng: random.Random) -> Result:
+    """Kills (-9) runs of ten clips on Ray, or one of their workers or of the processes of Ray, at random moments, and
+    resumes until they finish.
+
+    Passed if all Parquet tables are byte-identical to those of an undisturbed local run, and no process is left over.
+    """
+    whole = unbroken_run(videos, folder / "local")
+    kills, completed, differing = 0, 0, 0
+    killed: Counter[str] = Counter()
+    family: dict[int, psutil.Process] = {}
+    while kills < count:
+        out, last = folder / f"run{completed}", min(kills + KILLS_A_RUN, count)
+        while True:
+            process = started(videos, out, "--executor", "ray", "--workers", "2")
+            try:
+                process.communicate(timeout=rng.uniform(0.2, RAY_START_S + whole.seconds) if kills < last else None)
+                break
+            except subprocess.TimeoutExpired:
+                family |= {one.pid: one for one in psutil.Process(process.pid).children(recursive=True)}
+                killed[kill_part(process, rng)] += 1
+                kills += 1
+        differing += process.returncode != whole.exit_code or contents(out) != whole.tables
+        completed += 1
+        shutil.rmtree(out)
+    left_over = [one for one in psutil.wait_procs(family.values(), timeout=RAY_END_S)[1] if one.is_running()]
+    figures: Result = {"kills": kills, "killed": dict(killed), "completed runs": completed, "that differ": differing}
+    return {"passed": not differing and not left_over, **figures, "processes left over": len(left_over)}
+
+
+def kill_part(process: subprocess.Popen[str], rng: random.Random) -> str:
+    """Sends kill -9 to the run, or in half of the cases to any process below it; waits until the run has ended."""
+    ours = psutil.Process(process.pid)
+    parts = [child for child in ours.children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+    victim, name = ours, "run"
+    if parts and rng.random() < 0.5:
+        victim = rng.choice(sorted(parts, key=lambda part: part.create_time()))
+        with suppress(psutil.NoSuchProcess):
+            words = [*victim.cmdline(), "gone"]
+            names = (Path(word).stem for word in words)
+            name = next((each for each in names if not each.startswith(("python", "-"))), "other")
+    with suppress(psutil.NoSuchProcess):
+        victim.kill()
+    process.communicate()
+    return name
 
 
 def mutants_of(clips: Sequence[Path], folder: Path, count: int, rng: random.Random) -> Iterator[Path]:
@@ -370,6 +437,28 @@ def long_video(clips: Sequence[Path], folder: Path, minutes: float) -> Result:
         "minutes": round(row.decoded_s / 60, 1),
         "peak MB, first half": round(first),
         "peak MB, second half": round(second),
+    }
+
+
+def live_picture(clips: Sequence[Path], folder: Path, minutes: float, film: Film | None = None) -> Result:
+    """`facetally live` with half a minute of 1080p, repeated, played in real time; its tables are stored.
+
+    Passed if its memory grows by at most 5 % from the first half to the second and stays under 1.5 GB, and if the
+    tables cover the whole length.
+    """
+    path, out = looped(clips, folder / "in" / "film.mp4", minutes, film or Film()), folder / "out"
+    words, pipe = ["live", str(path), "--headless", "-o", str(out)], subprocess.PIPE
+    watch = watched(subprocess.Popen([sys.executable, "-m", "facetally", *words], stdout=pipe, stderr=pipe, text=True))
+    half = len(watch.samples_mb) // 2
+    first, second = (max(part, default=0.0) for part in (watch.samples_mb[:half], watch.samples_mb[half:]))
+    stored_s = sum(row.decoded_s for row in Ledger(out).rows())
+    is_whole = abs(stored_s - 60 * minutes) < LIVE_END_S
+    return {
+        "passed": watch.exit_code == 0 and is_whole and max(first, second) < TOO_MUCH_MB and second < 1.05 * first,
+        "minutes": round(stored_s / 60, 1),
+        "peak MB, first half": round(first),
+        "peak MB, second half": round(second),
+        "appearances": watch.stdout.strip(),
     }
 
 

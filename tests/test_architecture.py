@@ -19,10 +19,11 @@ FOLDERS = {"facetally": "pipeline", "facetally.detection": "detection", "facetal
 INNER = ("facetally.detection", "facetally.gender")
 """Rooms that know nothing of ours but themselves, and how to write a file whole."""
 LEVELS = (
-    {"formatting", "child_processes", "csv_cells", "datasets"},
+    {"formatting", "child_processes", "csv_cells", "datasets", "threads"},
     {"errors"},
-    {"video_files"},
-    {"options", "inputs", "files", "local_page", "log", "problems"},
+    {"video_files", "files"},
+    {"storage"},
+    {"options", "inputs", "local_page", "log", "problems"},
     {"video", "csv_rows", "charts"},
     {"tracks"},
     {"models", "results"},

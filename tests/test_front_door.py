@@ -49,7 +49,7 @@ def test_importing_every_submodule_does_not_hide_a_function_of_the_package() -> 
         if module.name != "facetally.__main__":
             importlib.import_module(module.name)
     functions = ("run", "validate", "predict", "tally", "report", "compare", "show", "correct", "draw")
-    for name in (*functions, "export", "export_truth"):
+    for name in (*functions, "export", "export_truth", "watch"):
         assert callable(getattr(facetally, name)), name
     assert set(facetally.__all__) <= set(dir(facetally))
 

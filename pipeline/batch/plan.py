@@ -11,10 +11,13 @@ from facetally.batch.content import Content
 from facetally.batch.worker import Job
 from facetally.errors import OptionError, OutputError
 from facetally.formatting import counted
-from facetally.inputs import InputVideo, PassedOver, shown_path
+from facetally.inputs import InputVideo, PassedOver
 from facetally.results.condition import Condition, Damage, condition_of
-from facetally.results.ledger import Ledger, VideoRow
+from facetally.results.ledger import SOURCE_KEY, Ledger, VideoRow
 from facetally.results.newest_run import is_excluded
+from facetally.storage.addresses import is_address
+from facetally.storage.copies import RemoteVideo
+from facetally.storage.listing import is_there
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Copy:
     row: VideoRow
     of_id: str
     """Id of the video with the same content."""
+    source: RemoteVideo | None = None
+    """As in `Job`."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,11 @@ class Plan:
     """Whether some finished row has the options and weights of this run."""
     mixed: list[VideoRow] = field(default_factory=list)
     """Finished rows of `gone` that were made with other options or weights."""
+    source_ids: dict[str, str] = field(default_factory=dict)
+    """Videos with these options and weights, done or in `todo`, by the hash of their content: others are copies."""
+    kept: dict[str, VideoRow] = field(default_factory=dict)
+    """Rows of earlier runs of videos in `todo` that are in object storage, by their ids: if their content turns out to
+    be the same, they are done."""
 
     @property
     def is_mixing(self) -> bool:
@@ -116,15 +126,18 @@ def plan_run(
         if is_excluded(plan.exclude, named.video, video.name):
             plan.excluded[named.video_id] = named.video
             continue
-        row, content = _identified(video, replace(named, options_digest=digest))
-        _refuse_namesake(ledger.out, known.rows.get(row.video_id), row)
+        row, content = _identified(video, replace(named, options_digest=digest), ledger, known)
+        if row.content_sha256 or not video.source:
+            refuse_namesake(ledger.out, known.rows.get(row.video_id), row)
         earlier = None if force else _done_row(row, known, retry_failed=retry_failed)
         if earlier:
             plan.done.append(earlier)
             plan.unreadable.extend([earlier] if row.reason and earlier.status != "failed" else [])
         else:
-            new.append(Job(video.path.absolute(), row, content))
+            new.append(Job(video.path.absolute(), row, content, video.source))
             _note_replaced(plan, row, known)
+            if video.source and not row.content_sha256 and not force:
+                plan.kept.update(_kept(row, known, retry_failed=retry_failed))
     if videos and len(plan.excluded) == len(videos):
         raise OptionError(
             f"all {counted(len(videos), 'video')} are excluded: {', '.join(plan.exclude)}",
@@ -141,24 +154,33 @@ def relative_patterns(patterns: Iterable[str], videos: Sequence[InputVideo]) -> 
 
     Videos go by their path within the input folder, and a shell completes `--exclude videos/a.mp4` from where it is.
     """
-    folders = {str(video.path).removesuffix(video.name) for video in videos} - {""}
+    places = [(video.source.address if video.source else str(video.path), video.name) for video in videos]
+    folders = {place.removesuffix(name) for place, name in places} - {""}
     relative: dict[str, None] = {}
     for pattern in patterns:
-        folder = next((folder for folder in folders if Path(pattern).as_posix().startswith(folder)), "")
+        text = pattern if is_address(pattern) else Path(pattern).as_posix()
+        folder = next((folder for folder in folders if text.startswith(folder)), "")
         fits = any(is_excluded([pattern], video.name) for video in videos)
-        relative[pattern if fits else Path(pattern).as_posix().removeprefix(folder)] = None
+        relative[pattern if fits else text.removeprefix(folder)] = None
     return tuple(relative)
 
 
 def _named(video: InputVideo, by_path: dict[str, VideoRow]) -> VideoRow:
     """The row of a video with its names; it keeps those of an earlier run, whichever other inputs are given now."""
-    path = shown_path(video.path)
+    path = video.place
     earlier = by_path.get(path)
     return VideoRow(earlier.video_id, earlier.video, path) if earlier else VideoRow(video.video_id, video.name, path)
 
 
-def _identified(video: InputVideo, row: VideoRow) -> tuple[VideoRow, Content | None]:
-    """A video's row with the size and hash of its file, or with the reason why it could not be read."""
+def _identified(video: InputVideo, row: VideoRow, ledger: Ledger, known: Condition) -> tuple[VideoRow, Content | None]:
+    """A video's row with the size and hash of its file, or with the reason why it could not be read.
+
+    One in object storage is not read for this: its hash is known if it is the version that was processed before.
+    """
+    if video.source:
+        row, earlier = replace(row, size_bytes=video.source.size_bytes), known.rows.get(row.video_id)
+        is_same = earlier and earlier.path == row.path and _stored_source(ledger, earlier) == video.source.as_dict()
+        return (replace(row, content_sha256=earlier.content_sha256) if earlier and is_same else row), None
     try:
         status = video.path.stat()
         if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
@@ -171,9 +193,26 @@ def _identified(video: InputVideo, row: VideoRow) -> tuple[VideoRow, Content | N
         return row.failed(f"{row.path} cannot be read: {error.strerror}", fix), None
 
 
-def _refuse_namesake(out: Path, known: VideoRow | None, row: VideoRow) -> None:
+def _stored_source(ledger: Ledger, row: VideoRow) -> object:
+    """Which version of an object the results of a video were made of."""
+    try:
+        return ledger.provenance(row.video_id).get(SOURCE_KEY)
+    except OutputError:
+        return None
+
+
+def _kept(row: VideoRow, known: Condition, *, retry_failed: bool) -> dict[str, VideoRow]:
+    """The row of an earlier run that is done if the content is the same, by its id."""
+    earlier = known.rows.get(row.video_id)
+    same = earlier and replace(row, content_sha256=earlier.content_sha256)
+    done = _done_row(same, known, retry_failed=retry_failed) if same and same.content_sha256 else None
+    return {row.video_id: done} if done else {}
+
+
+def refuse_namesake(out: Path, known: VideoRow | None, row: VideoRow) -> None:
     """Raises OutputError where the results of another file would be overwritten."""
-    if known and known.path != row.path and known.content_sha256 != row.content_sha256 and Path(known.path).exists():
+    is_other = known and known.path != row.path and known.content_sha256 != row.content_sha256
+    if known and is_other and (is_there(known.path) if is_address(known.path) else Path(known.path).exists()):
         raise OutputError(
             f"{out} already holds {known.video} from {known.path}; {row.path} would overwrite it",
             fix="choose another folder with -o, or name both folders in one run",
@@ -196,7 +235,7 @@ def _note_replaced(plan: Plan, row: VideoRow, known: Condition) -> None:
         (plan.newer if damage.is_newer else plan.damaged).append(replace(damage, video=row.video))
     elif earlier and earlier.status != "failed" and earlier.options_digest != row.options_digest:
         plan.replaced.append(earlier)
-    elif earlier and earlier.content_sha256 not in ("", row.content_sha256):
+    elif earlier and row.content_sha256 and earlier.content_sha256 not in ("", row.content_sha256):
         plan.changed.append(earlier)
 
 
@@ -211,11 +250,14 @@ def _divide(plan: Plan, new: Sequence[Job], usable: Iterable[VideoRow], digest: 
     """
     new_ids = {job.row.video_id for job in new}  # no copies of results that are about to change
     made = [row for row in usable if row.status != "failed" and row.options_digest == digest]
-    source_ids = {row.content_sha256: row.video_id for row in made if row.video_id not in new_ids}
+    source_ids = plan.source_ids
+    source_ids.update({row.content_sha256: row.video_id for row in made if row.video_id not in new_ids})
     for job in new:
         row = job.row
-        if not row.reason and row.content_sha256 in source_ids:
-            plan.copies.append(Copy(row, source_ids[row.content_sha256]))
+        if not row.content_sha256 and job.source:  # not known before it is fetched
+            plan.todo.append(job)
+        elif not row.reason and row.content_sha256 in source_ids:
+            plan.copies.append(Copy(row, source_ids[row.content_sha256], job.source))
         else:
             plan.todo.append(job)
             if not row.reason:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from facetally import __version__
-from facetally.batch.worker_pool import allocate_workers, available_cores
+from facetally.batch.executors import Executor, LocalExecutor
 from facetally.errors import PipelineError
 from facetally.inputs import InputVideo, PassedOver, find_inputs
 from facetally.log import LOGGER
@@ -27,6 +27,7 @@ class PreparedRun:
     options: RunOptions
     engines: Engines
     workers: WorkerOptions
+    executor: Executor
 
     @property
     def digest(self) -> str:
@@ -42,6 +43,7 @@ def prepare_run(
     workers: WorkerOptions,
     models_dir: Path | None,
     untrained_backbone: Path | None,
+    executor: Executor | None = None,
 ) -> PreparedRun:
     """Finds the videos, divides the cores and loads the networks.
 
@@ -49,15 +51,17 @@ def prepare_run(
         PipelineError: no video, missing weights, or a device that is not available.
     """
     found = find_inputs(inputs)
-    count, threads = allocate_workers(
-        available_cores(), len(found.videos), workers=workers.count, threads=workers.threads
-    )
+    executor = executor or LocalExecutor()
+    workers = executor.allocate(len(found.videos), workers)
     engines = load_engines(
-        options, device, threads=threads, models_dir=models_dir, untrained_backbone=untrained_backbone
+        options,
+        device,
+        threads=workers.threads,
+        classifier_threads=executor.classifier_threads(workers),
+        models_dir=models_dir,
+        untrained_backbone=untrained_backbone,
     )
-    return PreparedRun(
-        found.videos, found.passed_over, options, engines, replace(workers, count=count, threads=threads)
-    )
+    return PreparedRun(found.videos, found.passed_over, options, engines, workers, executor)
 
 
 @contextmanager

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from facetally import __version__
-from facetally.batch.plan import Plan
-from facetally.batch.worker import Job, VideoFinished, WorkerTask
-from facetally.batch.worker_pool import run_workers
+from facetally.batch.executors import Executor, LocalExecutor
+from facetally.batch.fetched import fetched_jobs
+from facetally.batch.plan import Plan, refuse_namesake
+from facetally.batch.worker import Event, Job, VideoFinished, VideoRestarted, WorkerTask
 from facetally.errors import VideoError
 from facetally.formatting import command, printable
 from facetally.log import LOGGER
@@ -26,6 +27,8 @@ from facetally.models.engines import Engines
 from facetally.options import RunOptions, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow, renamed_in_command
 from facetally.results.tables import faces_table, tracks_table
+from facetally.storage.copies import RemoteVideo
+from facetally.storage.read_ahead import DEFAULT_CACHE_GB
 from facetally.tracks.appearances import Appearance, appearances_of
 from facetally.tracks.follow import FaceRows, FollowedFrame
 from facetally.tracks.open_tracks import Track
@@ -52,11 +55,14 @@ class _OpenVideo:
 
     row: VideoRow
     path: Path
+    source: RemoteVideo | None = None
     rows: list[FaceRows] = field(default_factory=list)
     appearances: list[Appearance] = field(default_factory=list)
     joined: dict[int, int] = field(default_factory=dict)
     person_of: dict[int, int] = field(default_factory=dict)
     """Both as in `FollowedFrame`."""
+    cuts_s: list[float] = field(default_factory=list)
+    """Times of the frames with which a new shot begins."""
     waiting_count: int = 0
     """Tracks that are not classified yet."""
     ended: VideoFinished | None = None
@@ -71,6 +77,7 @@ class _OpenVideo:
         self.rows.append(event.rows)
         self.joined |= event.joined
         self.person_of |= event.person_of
+        self.cuts_s += [event.rows.time_s] if event.is_cut else []
         self.waiting_count += len(event.ended)
         return event.ended
 
@@ -83,8 +90,13 @@ def run_videos(
     options: RunOptions,
     progress: Progress,
     workers: WorkerOptions | None = None,
+    executor: Executor | None = None,
+    cache_bytes: float = DEFAULT_CACHE_GB * 1e9,
 ) -> list[VideoRow]:
     """Processes `plan.todo` and returns the new rows, in the order in which the videos were finished.
+
+    Args:
+        cache_bytes: of the copies of videos in object storage that exist at the same time.
 
     Raises:
         OutputError: the output folder cannot be written; videos that were finished before stay stored.
@@ -93,11 +105,17 @@ def run_videos(
     batch = _Batch(ledger, engines, options=options, progress=progress)
     progress.planned(plan.new, plan.done)
     batch.expect_copies(plan)
-    task = WorkerTask(engines.detector, engines.recipe, options, workers.threads, engines.embedding)
-    with closing(run_workers(plan.todo, task, workers)) as events:
+    weights = {model.path.absolute(): model.sha256 for role, model in engines.models.items() if role != "classifier"}
+    task = WorkerTask(engines.detector, engines.recipe, options, workers.threads, engines.embedding, weights)
+    executor = executor or LocalExecutor()
+    with (
+        fetched_jobs(plan.todo, cache_bytes, lambda job: batch.is_known(job, plan), executor) as (jobs, release),
+        closing(executor.run(jobs, task, workers)) as events,
+    ):
         for event in events:
             if event:
                 batch.take(*event)
+                release(*event)
             batch.store_finished()
     batch.store_finished(is_last=True)
     return batch.finished
@@ -122,18 +140,48 @@ class _Batch:
         self._open: dict[str, _OpenVideo] = {}
         self._waiting: list[tuple[str, Track]] = []
         self._copies: defaultdict[str, list[VideoRow]] = defaultdict(list)
+        self._left: set[str] = set()
+        """Videos that are still to be stored, by their ids."""
+        self._sources: dict[str, RemoteVideo] = {}
+        """Of the copies in object storage, by their ids."""
 
     def expect_copies(self, plan: Plan) -> None:
         """Stores the copies of videos that are done; the others are stored once their original is."""
+        self._left = {job.row.video_id for job in plan.todo}
+        self._sources = {copy.row.video_id: copy.source for copy in plan.copies if copy.source}
         for copy in plan.copies:
             self._copies[copy.of_id].append(copy.row)
-        for of_id in sorted(self._copies.keys() - {job.row.video_id for job in plan.todo}):
+        for of_id in sorted(self._copies.keys() - self._left):
             self._store_copies(of_id)
 
-    def take(self, job: Job, event: FollowedFrame | VideoFinished) -> None:
+    def is_known(self, job: Job, plan: Plan) -> bool:
+        """Whether a video that was fetched is done, or a copy of another, which is then stored."""
+        row = job.row
+        refuse_namesake(self._ledger.out, self._ledger.row(row.video_id), row)
+        of_id = plan.source_ids.setdefault(row.content_sha256, row.video_id)
+        kept = plan.kept.get(row.video_id)
+        if kept and kept.is_done_for(row):
+            plan.done.append(self._ledger.store_source(kept, job.source))
+            self._progress.finished(kept)
+        elif of_id != row.video_id:
+            self._copies[of_id].append(row)
+            self._sources |= {row.video_id: job.source} if job.source else {}
+        else:
+            return False
+        self._left.discard(row.video_id)
+        if of_id not in self._left:
+            self._store_copies(of_id)
+        return True
+
+    def take(self, job: Job, event: Event) -> None:
         """Takes an event of a job."""
         video_id = job.row.video_id
-        video = self._open.setdefault(video_id, _OpenVideo(job.row, job.path))
+        if isinstance(event, VideoRestarted):
+            LOGGER.warning("%s: processed again from its start: %s", job.row.video, event.reason)
+            self._open.pop(video_id, None)
+            self._waiting = [(waiting_id, track) for waiting_id, track in self._waiting if waiting_id != video_id]
+            return
+        video = self._open.setdefault(video_id, _OpenVideo(job.row, job.path, job.source))
         self._waiting += [(video_id, track) for track in video.add(event)]
         if isinstance(event, FollowedFrame):
             self._progress.advanced(video_id, event.rows.time_s)
@@ -153,6 +201,7 @@ class _Batch:
             if video.ended and not video.waiting_count:
                 del self._open[video_id]
                 self._finish(_stored(self._ledger, video, video.ended, provenance=self._provenance))
+                self._left.discard(video_id)
                 self._store_copies(video_id, video if video.ended.change else None)
 
     def _classify(self) -> None:
@@ -171,7 +220,7 @@ class _Batch:
                 copy = _OpenVideo(replace(row, content_sha256=""), Path(row.path))
                 self._finish(_stored(self._ledger, copy, ended, provenance=self._provenance))
             else:
-                self._finish(self._ledger.store_copy(row, of_id))
+                self._finish(self._ledger.store_copy(row, of_id, self._sources.get(row.video_id)))
 
     def _finish(self, row: VideoRow) -> None:
         self.finished.append(row)
@@ -186,7 +235,7 @@ def _stored(ledger: Ledger, video: _OpenVideo, ended: VideoFinished, *, provenan
     rows, appearances = ([], []) if row.status == "failed" else (video.rows, video.appearances)
     tracks = tracks_table(row.video_id, row.video, appearances, video.person_of)
     faces = faces_table(row.video_id, rows, [appearance.track_id for appearance in appearances], video.joined)
-    return ledger.store(row, faces, tracks, provenance=provenance)
+    return ledger.store(row, faces, tracks, provenance=provenance, source=video.source)
 
 
 def _changed_original(row: VideoRow, original: VideoRow) -> VideoError:
@@ -209,6 +258,8 @@ def _final_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
     What changed or was lost has no content by which a later run could take it for done.
     """
     row = _decoded_row(video, ended)
+    if ended.sha256:
+        row = replace(row, content_sha256=ended.sha256)
     if ended.change == "changed" or (ended.is_lost and row.status == "failed"):
         row = replace(row, content_sha256="")
     if ended.change == "changed":
@@ -245,6 +296,7 @@ def _decoded_row(video: _OpenVideo, ended: VideoFinished) -> VideoRow:
         track_count=len(video.appearances),
         clock_jump_count=ended.clock_jump_count,
         note="; ".join(ended.notes),
+        cuts_s=tuple(video.cuts_s),
     )
     repair = command("ffmpeg", "-i", row.path, "repaired.mp4")
     fix = f"copy the file again from its source; or re-encode the rest of it: {repair}"

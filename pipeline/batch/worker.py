@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -17,18 +18,20 @@ from pathlib import Path
 import cv2
 
 from facetally.batch.content import Change, Content
+from facetally.child_processes import free_unused_memory
 from facetally.detection.crops import CropRecipe
 from facetally.detection.descriptors import Embedding
 from facetally.detection.sparse import Detector
 from facetally.errors import PipelineError, VideoError
 from facetally.options import RunOptions
-from facetally.results.ledger import VideoRow
+from facetally.results.video_row import VideoRow
+from facetally.storage.copies import RemoteVideo
 from facetally.tracks.follow import FollowedFrame, follow
 from facetally.video.opening import VideoInfo
 from facetally.video.prefetch import read_ahead
 from facetally.video.reader import DecodeStats, Frame, VideoReader
 
-AHEAD_FRAMES = 12
+AHEAD_FRAMES = 8
 """Sampled frames that are decoded ahead while a batch of others goes through the detector, ..."""
 AHEAD_BYTES = 2**26
 """... and the memory they may take: a frame of 1080p takes 3 MB, one of 8K 50 MB."""
@@ -43,7 +46,9 @@ class Job:
     path: Path
     row: VideoRow
     content: Content | None = None
-    """Of the file when the run was planned; None if it could not be read."""
+    """Of the file when the run was planned; None if it could not be read, or is in object storage."""
+    source: RemoteVideo | None = None
+    """A video in object storage. Where workers do not fetch it themselves, `path` is a copy of it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class VideoFinished:
     """Of the file while it was read."""
     displayed_wh: tuple[int, int] = (0, 0)
     """Width and height of the first frame as displayed."""
+    sha256: str = ""
+    """Of the content of a video that the worker fetched itself; empty for others."""
     is_lost: bool = False
     """Whether the worker crashed, stalled or had an unexpected error: that may be due to the machine, not the file."""
 
@@ -82,6 +89,17 @@ class VideoFinished:
 
 
 @dataclass(frozen=True)
+class VideoRestarted:
+    """The worker of a video died and the video is processed again: its events so far do not count."""
+
+    reason: str
+
+
+Event = FollowedFrame | VideoRestarted | VideoFinished
+"""What is reported about a video; the last event is its `VideoFinished`."""
+
+
+@dataclass(frozen=True)
 class WorkerTask:
     """What a worker needs for all of its jobs; sent to it once, when it starts."""
 
@@ -92,6 +110,8 @@ class WorkerTask:
     """For decoding and OpenCV; 0 lets them choose."""
     embedding: Embedding | None = None
     """Compares faces; without it, tracks that were separated are not joined again."""
+    weights: dict[Path, str] = field(default_factory=dict)
+    """SHA-256 of each file that a worker loads; it must be the same wherever a worker runs."""
 
     def events(self, job: Job, heartbeat: Heartbeat) -> Iterator[FollowedFrame | VideoFinished]:
         """The events of one video, up to its `VideoFinished`; errors are part of that, and are not raised."""
@@ -116,6 +136,11 @@ class WorkerTask:
             finished = replace(finished, error=error, traceback=traceback.format_exc(), is_lost=True)
         yield replace(finished, change=job.content.change(job.path) if job.content else "")
 
+    def limit_threads(self) -> None:
+        """Limits the threads of OpenCV in this process."""
+        if self.threads:
+            cv2.setNumThreads(self.threads)
+
     def _followed(self, frames: Iterable[Frame]) -> Iterator[FollowedFrame]:
         return follow(frames, self.detector, recipe=self.recipe, options=self.options, embedding=self.embedding)
 
@@ -136,32 +161,41 @@ class Heartbeat:
     """The video that the worker reads at present, to see whether it makes progress."""
 
     reader: VideoReader | None = None
+    fetched_bytes: int = 0
+    """Of the copy of a video in object storage."""
+
+    def fetched(self, count: int) -> None:
+        """Notes that so many bytes more were fetched."""
+        self.fetched_bytes += count
 
     def count(self) -> int:
-        """Grows with everything decoded."""
+        """Grows with everything fetched and decoded."""
         stats = self.reader.stats if self.reader else None
-        return stats.frame_count + stats.bad_packet_count if stats else 0
+        return self.fetched_bytes + (stats.frame_count + stats.bad_packet_count if stats else 0)
 
 
 def work(connection: Connection, task: WorkerTask, folder: Path) -> None:
     """Main function of a worker process: receives jobs and sends their events until the connection is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     os.chdir(folder)
-    if task.threads:
-        cv2.setNumThreads(task.threads)
+    task.limit_threads()
+    free_unused_memory()  # left over from loading the networks
+    gc.freeze()  # what this process shares with others is not written to by collections of garbage
     heartbeat, lock = Heartbeat(), threading.Lock()
 
     def send(event: FollowedFrame | VideoFinished | None) -> None:
         with lock:
             connection.send(event)
 
-    for target in (_exit_with_parent, lambda: _send_heartbeats(heartbeat, send)):
+    for target in (exit_with_parent, lambda: _send_heartbeats(heartbeat, send)):
         threading.Thread(target=target, daemon=True).start()
     with suppress(EOFError, OSError):
         send(None)  # ready: the time to load the weights does not count as a stall
         while True:
             for event in task.events(connection.recv(), heartbeat):
                 send(event)
+            gc.collect()  # frames of the video are held by reference cycles
+            free_unused_memory()
 
 
 def _send_heartbeats(heartbeat: Heartbeat, send: Callable[[None], None]) -> None:
@@ -175,7 +209,7 @@ def _send_heartbeats(heartbeat: Heartbeat, send: Callable[[None], None]) -> None
             last = count
 
 
-def _exit_with_parent() -> None:
+def exit_with_parent() -> None:
     """Ends this process when its parent ends: a parent that is killed cannot stop its workers."""
     parent = multiprocessing.parent_process()
     assert parent

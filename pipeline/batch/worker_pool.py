@@ -7,33 +7,27 @@ stay small.
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import suppress
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from facetally.batch.worker import Job, VideoFinished, WorkerTask, work
-from facetally.child_processes import safe_import_path, without_main_module
+from facetally.batch.scheduling import Worker, WorkerDied, WorkerPool, processed
+from facetally.batch.worker import Event, Job, VideoFinished, VideoRestarted, WorkerTask, work
+from facetally.child_processes import METHOD, PRELOADED, free_unused_memory, safe_import_path, without_main_module
 from facetally.errors import OptionError, VideoError
 from facetally.formatting import command
 from facetally.options import WorkerOptions
-from facetally.tracks.follow import FollowedFrame
 
-TICK_S = 0.5
-"""The parent waits at most this long for an event before it checks for stalled workers."""
 PATIENCE_S = 2.0
 """Time that a worker has to exit by itself before it is killed."""
 MAX_CHOSEN_WORKERS = 4
 """More are started only on request: each takes half a gigabyte for 1080p."""
-METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-PRELOADED = ["onnxruntime", "facetally.batch.worker"]
-"""Modules that are imported once, by the server that workers are forked from."""
 
 
 def available_cores() -> int:
@@ -56,123 +50,114 @@ def allocate_workers(cores: int, videos: int, *, workers: int = 0, threads: int 
 
 
 def run_workers(
-    jobs: Sequence[Job], task: WorkerTask, options: WorkerOptions
-) -> Generator[tuple[Job, FollowedFrame | VideoFinished] | None]:
-    """Yields each event with its job as it arrives, and None when nothing arrived for `TICK_S`.
+    jobs: Iterable[Job | None], task: WorkerTask, options: WorkerOptions
+) -> Generator[tuple[Job, Event] | None]:
+    """Yields each event with its job as it arrives, and None when nothing arrived for a moment.
 
     The last event of each job is its `VideoFinished`. Closing the generator stops all workers at once.
     """
-    left = list(reversed(jobs))
-    workers: list[_Worker] = []
-    try:
-        while left or any(worker.job for worker in workers):
-            for worker in [worker for worker in workers if worker.is_over(options.share)]:
-                workers.remove(worker)
-                worker.stop()
-            while left and len(workers) < min(options.count, len(jobs)):
-                workers.append(_Worker(task))
-            for worker in workers:
-                if left and not worker.job:
-                    worker.take(left.pop())
-            ready = _ready_workers([worker for worker in workers if worker.job], options.stall_s)
-            for job, event in [worker.receive() for worker in ready]:
-                if event:
-                    yield job, event
-            if not ready:
-                yield None
-    finally:
-        for worker in workers:
-            worker.stop()
+    return processed(jobs, _LocalPool(task, options.count), options)
 
 
-class _Worker:
+class _LocalPool(WorkerPool[Event]):
+    """Starts worker processes on this machine."""
+
+    def __init__(self, task: WorkerTask, count: int) -> None:
+        self._task, self._count = task, count
+
+    def room(self) -> int:
+        return self._count
+
+    def start(self) -> _LocalWorker:
+        return _LocalWorker(self._task)
+
+    def wait(self, workers: Sequence[Worker[Event]], timeout_s: float) -> Collection[Worker[Event]]:
+        by_connection = {worker.connection: worker for worker in workers if isinstance(worker, _LocalWorker)}
+        return [by_connection[ready] for ready in wait(list(by_connection), timeout_s) if isinstance(ready, Connection)]
+
+    def packed(self, event: VideoFinished | VideoRestarted) -> Event:
+        return event
+
+
+class _LocalWorker(Worker[Event]):
     """The parent's handle of a worker process."""
 
     def __init__(self, task: WorkerTask) -> None:
-        context: Any = multiprocessing.get_context(METHOD)
-        if METHOD == "forkserver":
-            context.set_forkserver_preload(PRELOADED)
-        self.connection, child_connection = context.Pipe()
-        arguments = child_connection, task, Path.cwd()
-        self._process = context.Process(target=work, args=arguments, daemon=True, name="facetally-worker")
-        with safe_import_path(), without_main_module():
-            self._process.start()
-        child_connection.close()  # the worker then holds the only copy of its end, and its death closes the connection
-        self.job: Job | None = None
-        self.heard_s = math.inf
-        """When it last received or sent anything, on the monotonic clock; infinite until it is ready."""
+        super().__init__()
+        self.connection, self._process = started_process("facetally-worker", work, task, Path.cwd())
+        free_unused_memory()  # left over from preparing the networks
         self._is_ready = False
-        self._is_lost = False
-        """Whether it died or was killed. A killed process stays alive for a moment, and must get no other job."""
-        self._taken_count = 0
 
     def is_over(self, share: int) -> bool:
-        """Whether it is idle, and dead or due to be replaced."""
-        return not self.job and (self._is_lost or self._taken_count >= share or not self._process.is_alive())
+        return super().is_over(share) or (not self.job and not self._process.is_alive())
 
     def take(self, job: Job) -> None:
         self.job = job
-        self._taken_count += 1
+        self.taken_count += 1
         if self._is_ready:
             self.heard_s = time.monotonic()
         with suppress(OSError):  # a dead worker is noticed when its events are received
             self.connection.send(job)
 
-    def receive(self) -> tuple[Job, FollowedFrame | VideoFinished | None]:
-        """The next event of its job; None for a heartbeat. A worker that has sent nothing is stopped as stalled.
+    def receive(self) -> Sequence[Event]:
+        """The next event of its job; none for a heartbeat.
 
         Raises:
+            WorkerDied: it died.
             OptionError: it died before it was ready, as a replacement would.
         """
-        job, event = self.job, None
-        assert job
-        if not self.connection.poll():
-            self._process.kill()
-            self._is_lost = True
-            event = VideoFinished(error=_stalled(job.path, time.monotonic() - self.heard_s), is_lost=True)
-        else:
-            try:
-                event = self.connection.recv()
-            except (EOFError, OSError):
-                self._is_lost = True
-                self._process.join(PATIENCE_S)
-                if not self._is_ready:
-                    raise OptionError(
-                        f"a worker could not be started (exit code {self._process.exitcode})",
-                        fix="see its output above; to use less memory or another device: --workers 1 --device cpu",
-                    ) from None
-                event = VideoFinished(error=_died(job.path, self._process.exitcode), is_lost=True)
+        try:
+            event = self.connection.recv()
+        except (EOFError, OSError):
+            raise self._end() from None
         self._is_ready = True
         if isinstance(event, VideoFinished):
             self.job = None
-        return job, event
+        return [event] if event else []
+
+    def _end(self) -> WorkerDied | OptionError:
+        """The error about its death."""
+        job, self.job, self.is_lost = self.job, None, True
+        self._process.join(PATIENCE_S)
+        if not job or not self._is_ready:
+            return OptionError(
+                f"a worker could not be started (exit code {self._process.exitcode})",
+                fix="see its output above; to use less memory or another device: --workers 1 --device cpu",
+            )
+        return WorkerDied(_died(job.path, self._process.exitcode))
+
+    def kill(self) -> None:
+        self._process.kill()
 
     def stop(self) -> None:
-        """Ends the process, whatever it is doing."""
         self.connection.close()
-        self._process.terminate()
-        self._process.join(PATIENCE_S)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._process.close()
+        end_process(self._process)
 
 
-def _ready_workers(busy: Sequence[_Worker], stall_s: float) -> list[_Worker]:
-    """The workers that have sent something or died, and those that have sent nothing for `stall_s`."""
-    readable = wait([worker.connection for worker in busy], timeout=TICK_S)
-    now_s = time.monotonic()
-    for worker in busy:
-        if worker.connection in readable:
-            worker.heard_s = now_s
-    return [worker for worker in busy if worker.connection in readable or now_s - worker.heard_s >= stall_s]
+def started_process(name: str, target: Callable[..., None], *arguments: Any) -> tuple[Connection, Any]:
+    """A process that calls `target(connection, *arguments)`, and our end of the connection.
+
+    It imports nothing from the current folder, and does not import the user's script.
+    """
+    context: Any = multiprocessing.get_context(METHOD)
+    if METHOD == "forkserver":
+        context.set_forkserver_preload(PRELOADED)
+    connection, child_connection = context.Pipe()
+    process = context.Process(target=target, args=(child_connection, *arguments), daemon=True, name=name)
+    with safe_import_path(), without_main_module():
+        process.start()
+    child_connection.close()  # the process then holds the only copy of its end, and its death closes the connection
+    return connection, process
 
 
-def _stalled(path: Path, silent_s: float) -> VideoError:
-    return VideoError(
-        f"{path} was given up after {silent_s:.0f} s without progress",
-        fix=f"play it to check that it is complete; if the machine was busy: --stall {2 * max(1, round(silent_s))}",
-    )
+def end_process(process: Any, patience_s: float = PATIENCE_S) -> None:
+    """Ends a process, whatever it is doing."""
+    process.terminate()
+    process.join(patience_s)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    process.close()
 
 
 def _died(path: Path, exit_code: int | None) -> VideoError:

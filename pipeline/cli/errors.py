@@ -11,6 +11,9 @@ from facetally.errors import PipelineError
 from facetally.formatting import printable
 from facetally.problems import MAX_LISTED
 
+HELP_ERRORS: tuple[type[Exception], ...] | type[Exception] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click 8.2 and later raise for a group without a command: its message is the help, with its lines."""
+
 
 class Commands(click.RichGroup):
     """A group of commands that prints two lines for each `PipelineError`; only unexpected errors get a traceback."""
@@ -42,5 +45,6 @@ class Commands(click.RichGroup):
 
 def _printable(error: click.ClickException) -> click.ClickException:
     """The error, with names in its message escaped: a shell may have put them there for a `*`."""
-    vars(error)["message"] = printable(error.message)  # Final in click, but not used before it is printed
+    if not isinstance(error, HELP_ERRORS):
+        vars(error)["message"] = printable(error.message)  # Final in click, but not used before it is printed
     return error

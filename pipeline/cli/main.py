@@ -1,29 +1,23 @@
-"""The command line. No heavy library is imported here: each command loads what it needs when it runs."""
+"""The command line. A command is loaded when it is used, and loads heavy libraries only when it runs."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-import rich_click as click
+from facetally.cli.starting import quiet_until_started
 
-from facetally import __version__
-from facetally.child_processes import safe_import_path
-from facetally.cli.correct import correct
-from facetally.cli.draw import draw
-from facetally.cli.errors import Commands
-from facetally.cli.export import export
-from facetally.cli.label import label
-from facetally.cli.live import live
-from facetally.cli.models import models
-from facetally.cli.options import MODELS_DIR, VERBOSE
-from facetally.cli.predict import predict
-from facetally.cli.run import run, status
-from facetally.cli.show import show
-from facetally.cli.tally import report, tally
-from facetally.cli.train import evaluate, train
-from facetally.cli.truth import compare, truth, validate
-from facetally.formatting import printable
+with quiet_until_started():  # loading takes a moment
+    from pathlib import Path
+
+    import rich_click as click
+
+    from facetally import __version__
+    from facetally.child_processes import safe_import_path
+    from facetally.cli.commands import COMMANDS
+    from facetally.cli.errors import Commands
+    from facetally.cli.lazy import LazyCommands
+    from facetally.cli.options import MODELS_DIR, VERBOSE
+    from facetally.formatting import printable
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,6 +30,9 @@ def main(context: click.Context) -> None:
     Example: facetally run videos/ -o out && facetally report out
     """
     context.with_resource(safe_import_path())
+
+
+main.commands = LazyCommands(COMMANDS)
 
 
 @main.command()
@@ -67,27 +64,6 @@ def doctor(models_dir: Path | None) -> None:
             click.echo(f"         Fix: {printable(finding.fix)}")
     sys.exit(int(any(finding.fix for finding in found)))
 
-
-for command in (
-    tally,
-    report,
-    show,
-    draw,
-    correct,
-    export,
-    models,
-    run,
-    status,
-    validate,
-    compare,
-    label,
-    live,
-    truth,
-    predict,
-    train,
-    evaluate,
-):
-    main.add_command(command)
 
 if __name__ == "__main__":
     main()

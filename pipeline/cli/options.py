@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
 from facetally.options import RunOptions
+from facetally.storage.addresses import is_address
 
 
 def _show_log(_: click.Context, __: click.Parameter, is_wanted: bool) -> None:
@@ -16,8 +18,39 @@ def _show_log(_: click.Context, __: click.Parameter, is_wanted: bool) -> None:
         show_log()
 
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
-OUT = click.argument("out", type=FOLDER)
+class _Folder(click.Path):
+    """A folder on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if is_address(value) and not Path(value).exists():
+            self.fail(f"{value} is an address; here a folder on this machine is needed.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Output(_Folder):
+    """The output folder of a run, or its address, which stays a text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if is_address(value) else super().convert(value, param, ctx)
+
+
+class _FinishedOutput(_Folder):
+    """The output folder of a run; of one at an address the local folder that is equal to it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if ctx and is_address(value):
+            from facetally.storage.outputs import output_folder
+
+            return ctx.with_resource(output_folder(value))
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _Folder()
+OUTPUT, FINISHED_OUTPUT = _Output(), _FinishedOutput()
+OUT = click.argument("out", type=FINISHED_OUTPUT)
 DETECTOR = click.option(
     "--detector",
     default=RunOptions.detector,

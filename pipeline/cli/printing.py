@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from facetally.formatting import percent
-from facetally.validation.metrics import Figures
+
+if TYPE_CHECKING:
+    from facetally.validation.metrics import Figures
 
 PLAIN_WIDTH = 120
 """Width of tables in characters if stdout is not a terminal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 import pandas as pd
@@ -11,13 +12,13 @@ from rich.table import Column, Table
 
 from facetally.cli.printing import console
 from facetally.formatting import clock, percent
-from facetally.quantification.correction import Correction
-from facetally.quantification.differences import METHOD
-from facetally.quantification.run_shares import METHODS
-from facetally.tallies.comparison import GroupDifference, points
-from facetally.tallies.corrected import Quotes, method_names
 from facetally.tallies.shares import Figure, Shares
-from facetally.tallies.summary import Summary, longer_than_videos
+
+if TYPE_CHECKING:  # SciPy loads late: a run prints none of these
+    from facetally.quantification.correction import Correction
+    from facetally.tallies.comparison import GroupDifference
+    from facetally.tallies.corrected import Quotes
+    from facetally.tallies.summary import Summary
 
 COLUMNS = ("appearances", "women", "men", "unknown", "women by appearance", "screen time", "women by screen time")
 PEOPLE_COLUMNS = ("people", "women among people")
@@ -46,6 +47,9 @@ def print_summary(summary: Summary) -> None:
 
 def sentences(summary: Summary) -> list[str]:
     """What a reader of a tally must know."""
+    from facetally.quantification.differences import METHOD
+    from facetally.tallies.summary import longer_than_videos
+
     found = [summary.published.hidden_sentence, summary.disclosure, longer_than_videos(summary.total, summary.rows)]
     found += [*summary.notes, summary.mixed_note]
     if summary.differences:
@@ -90,6 +94,8 @@ def print_lines(lines: Sequence[Shares]) -> None:
 
 def print_differences(differences: Sequence[GroupDifference]) -> None:
     """Prints differences between shares of women, in percentage points."""
+    from facetally.tallies.comparison import points
+
     columns = (Column(name, justify="right") for name in ("by appearance", "by screen time"))
     table = Table("difference in the share of women, points", *columns)
     table.columns[0].overflow = "fold"
@@ -116,6 +122,8 @@ def print_corrections(corrected: dict[str, dict[str, Correction]]) -> None:
     Args:
         corrected: as from `run_shares.run_corrections`.
     """
+    from facetally.quantification.run_shares import METHODS
+
     methods = list(dict.fromkeys(name for by_method in corrected.values() for name in by_method))
     table = Table("share of women, unknowns included", *(Column(METHODS[name], justify="right") for name in methods))
     for unit, by_method in corrected.items():
@@ -125,6 +133,8 @@ def print_corrections(corrected: dict[str, dict[str, Correction]]) -> None:
 
 
 def _print_refusals(corrected: dict[str, dict[str, Correction]]) -> None:
+    from facetally.quantification.run_shares import METHODS
+
     refusals = [(name, c.refusal) for by_method in corrected.values() for name, c in by_method.items() if c.refusal]
     for name, refusal in dict.fromkeys(refusals):
         click.echo(f"Refused: {METHODS[name]}: {refusal}", err=True)
@@ -132,6 +142,8 @@ def _print_refusals(corrected: dict[str, dict[str, Correction]]) -> None:
 
 def print_group_corrections(lines: Sequence[Shares], quotes: Sequence[Quotes]) -> None:
     """Prints the corrected share to quote of each line, with its 95 % interval."""
+    from facetally.tallies.corrected import method_names
+
     method = method_names(quotes)
     names = (f"by {UNIT_NAMES[unit]}" for unit in UNIT_NAMES)
     how = f"corrected ({method}), with 95 % interval" if method else "corrected"

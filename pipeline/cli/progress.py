@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
+from facetally.child_processes import free_unused_memory
 from facetally.formatting import counted
-from facetally.models.engines import Engines
-from facetally.results.ledger import VideoRow
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from facetally.models.engines import Engines
+    from facetally.results.ledger import VideoRow
+
+
+AT_END = (
+    *("facetally.cli.printing_run", "facetally.cli.printing_tally", "facetally.results.rematching"),
+    *("facetally.results.run_tables", "facetally.tallies.aggregator"),
+)
+"""Modules that a run needs when all videos are done."""
 
 
 @contextmanager
@@ -29,6 +33,16 @@ def shown_progress() -> Iterator[LineProgress | BarProgress]:
     if not sys.stderr.isatty():
         yield LineProgress()
         return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -60,10 +74,30 @@ def outcome(row: VideoRow) -> str:
     return f"{row.status:<7} {row.video}: {found}"
 
 
-class LineProgress:
+class _LoadingTheEnd:
+    """Loads what the end of a run needs as soon as its first frame is done, so that nobody waits for it later."""
+
+    def __init__(self) -> None:
+        self._is_loading = False
+
+    def advanced(self, video_id: str, time_s: float) -> None:  # noqa: ARG002 (the signature of `Progress`)
+        if not self._is_loading:
+            self._is_loading = True
+            threading.Thread(target=_load_end, name="load-end", daemon=True).start()
+
+
+def _load_end() -> None:
+    with suppress(Exception):  # the run then meets the same error when it needs them
+        for name in AT_END:
+            import_module(name)
+        free_unused_memory()
+
+
+class LineProgress(_LoadingTheEnd):
     """A line for each finished video."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._started = time.monotonic()
         self._total = self._finished = 0
 
@@ -77,35 +111,34 @@ class LineProgress:
         self._total = len(todo)
         print(planned_line(todo, done), file=sys.stderr)
 
-    def advanced(self, video_id: str, time_s: float) -> None:
-        """Prints nothing: only finished videos get a line."""
-
     def finished(self, row: VideoRow) -> None:
         self._finished += 1
         left_s = (time.monotonic() - self._started) / self._finished * (self._total - self._finished)
         print(f"[{self._finished}/{self._total}, about {left_s:.0f} s left] {outcome(row)}", file=sys.stderr)
 
 
-class BarProgress:
+class BarProgress(_LoadingTheEnd):
     """A bar that grows with each finished video, and a line about it."""
 
     def __init__(self, bar: Progress) -> None:
+        super().__init__()
         self._bar = bar
         self._task = bar.add_task("videos", total=None)
 
     def loaded(self, engines: Engines) -> None:
-        self._bar.console.print(escape(models_line(engines)), highlight=False)
+        self._bar.console.print(models_line(engines), highlight=False, markup=False)
 
     def noted(self, sentence: str) -> None:
-        self._bar.console.print(escape(f"note: {sentence}"), highlight=False, soft_wrap=True)
+        self._bar.console.print(f"note: {sentence}", highlight=False, markup=False, soft_wrap=True)
 
     def planned(self, todo: Sequence[VideoRow], done: Sequence[VideoRow]) -> None:
         self._bar.update(self._task, total=len(todo))
         self._bar.console.print(planned_line(todo, done))
 
     def advanced(self, video_id: str, time_s: float) -> None:
+        super().advanced(video_id, time_s)
         self._bar.update(self._task, description=f"{video_id[:30]} at {time_s:.0f} s")
 
     def finished(self, row: VideoRow) -> None:
         self._bar.advance(self._task)
-        self._bar.console.print(escape(outcome(row)), highlight=False)
+        self._bar.console.print(outcome(row), highlight=False, markup=False)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, FOLDER, MODELS_DIR, OUT, VERBOSE
+from facetally.cli.options import CLASSIFIER, DETECTOR, DEVICE, MODELS_DIR, OUT, OUTPUT, VERBOSE
 from facetally.formatting import command, printable
-from facetally.options import Device, RunOptions, Sampling, WorkerOptions
+from facetally.options import Device, ExecutorName, RunOptions, Sampling, WorkerOptions
 
 if TYPE_CHECKING:
     from facetally.batch.plan import Plan
+    from facetally.results.run_tables import Run
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, by the convention of shells."""
@@ -41,7 +42,7 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)
-@click.option("-o", "--out", type=FOLDER, required=True, help="Output folder.")
+@click.option("-o", "--out", type=OUTPUT, required=True, help="Output folder, or its address: s3://BUCKET/FOLDER.")
 @click.option("--update", is_flag=True, help="Process videos again that were made with other options or weights.")
 @click.option("--force", is_flag=True, help="Process all videos again.")
 @click.option("--retry-failed", is_flag=True, help="Process videos again that failed, even if the files are the same.")
@@ -107,6 +108,28 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
     show_default=True,
     help="Give up on a video after this many seconds without progress.",
 )
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where videos are processed: on this machine, or on the machines of a Ray cluster.",
+)
+@click.option(
+    "--address",
+    default="",
+    metavar="HOST:PORT",
+    help="Address of the Ray cluster, or auto; by default one is started on this machine for the run.",
+)
+@click.option(
+    "--cache-size",
+    "cache_gb",
+    type=click.FloatRange(0.001),
+    metavar="GB",
+    default=20.0,
+    show_default=True,
+    help="Space for copies of videos that are read from addresses; each is deleted after use.",
+)
 @VERBOSE
 @click.option("--show-options", is_flag=True, help="Only print all settings, as a file for --config.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be done.")
@@ -120,13 +143,15 @@ def settings_read(context: click.Context, _: click.Parameter, path: Path | None)
 @click.option_panel("Results that OUT already holds", options=["--update", "--force", "--retry-failed", "--prune"])
 @click.option_panel("Models", options=["--detector", "--classifier", "--models-dir"])
 @click.option_panel("Sampling", options=["--every", "--keyframes", "--stream", "--people"])
-@click.option_panel("Machine", options=["--device", "--workers", "--threads", "--stall"])
+@click.option_panel(
+    "Machine", options=["--device", "--workers", "--threads", "--stall", "--executor", "--address", "--cache-size"]
+)
 @click.option_panel(
     "Trying things out", options=["--dry-run", "--show-options", "--allow-untrained", "--verbose", "--help"]
 )
 def run(
     inputs: tuple[str, ...],
-    out: Path,
+    out: Path | str,
     stages: dict[str, dict[str, Any]],
     show_options: bool,
     every_s: float | None,
@@ -139,6 +164,9 @@ def run(
     workers: int,
     threads: int,
     stall_s: float,
+    executor: ExecutorName,
+    address: str,
+    cache_gb: float,
     models_dir: Path | None,
     allow_untrained: Path | None,
     dry_run: bool,
@@ -146,8 +174,8 @@ def run(
 ) -> None:
     """Finds, tracks and classifies the people in videos; writes Parquet tables and their tallies to OUT.
 
-    INPUTS are files, folders, globs, or @FILE with one of these per line. Videos that are already done in OUT are not
-    processed again, so a run that was stopped resumes with the same command.
+    INPUTS are files, folders, globs, addresses (s3://BUCKET/FOLDER/), or @FILE with one of these per line. Videos that
+    are already done in OUT are not processed again, so a run that was stopped resumes with the same command.
 
     \b
     What OUT already holds               What a run does
@@ -176,6 +204,7 @@ def run(
     if show_options:
         engine_flags = {"detector": detector, "classifier": classifier, "device": device}
         flags = engine_flags | {"workers": workers, "threads": threads, "stall": stall_s}
+        flags |= {"executor": executor, "address": address}
         click.echo(as_toml(flags, options), nl=False)
         return
     given: dict[str, Any] = {
@@ -187,7 +216,9 @@ def run(
 
         _print_plan(plan_folder(inputs, out, **given), prune=bool(changes["prune"]))
         return
-    _run_and_print(inputs, out, given | {"workers": workers, "threads": threads, "stall_s": stall_s})
+    machine = {"workers": workers, "threads": threads, "stall_s": stall_s, "executor": executor, "address": address}
+    machine["cache_gb"] = cache_gb
+    _run_and_print(inputs, out, given | machine)
 
 
 def _print_plan(plan: Plan, *, prune: bool) -> None:
@@ -209,13 +240,14 @@ def _print_plan(plan: Plan, *, prune: bool) -> None:
         click.echo(f"pass  {file.name}: {file.reason}")
 
 
-def _run_and_print(inputs: tuple[str, ...], out: Path, given: dict[str, Any]) -> None:
+def _run_and_print(inputs: tuple[str, ...], out: Path | str, given: dict[str, Any]) -> None:
     """Runs and prints the tally; after Ctrl-C or SIGTERM the finished videos stay stored."""
-    from facetally.cli.printing_run import print_passed_over, print_problems
-    from facetally.cli.printing_tally import print_tally
+    from facetally.child_processes import start_fork_server
+
+    if given["executor"] == "local":
+        start_fork_server()  # beside the imports below, which take as long
     from facetally.cli.progress import shown_progress
     from facetally.jobs.runs import run_folder
-    from facetally.results.ledger import Ledger
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -224,9 +256,17 @@ def _run_and_print(inputs: tuple[str, ...], out: Path, given: dict[str, Any]) ->
     except KeyboardInterrupt:
         click.echo("Stopped. Finished videos are stored; the same command continues with the others.", err=True)
         sys.exit(INTERRUPTED)
+    _print_run(finished, out)
+
+
+def _print_run(finished: Run, out: Path | str) -> None:
+    from facetally.cli.printing_run import print_passed_over, print_problems
+    from facetally.cli.printing_tally import print_tally
+    from facetally.results.ledger import Ledger
+
     print_tally(finished.tallies(), "all")
     print_problems([*finished.new, *finished.done])
-    print_passed_over(Ledger(out).passed_over())
+    print_passed_over(Ledger(finished.out).passed_over())
     click.echo(f"Tables are in {printable(str(out))}. Next: {command('facetally', 'report', out)}", err=True)
     if finished.failed:
         sys.exit(1)

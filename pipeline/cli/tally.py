@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from facetally.cli.options import FOLDER
+from facetally.cli.options import FINISHED_OUTPUT
 from facetally.tallies.grouping_names import FIXED
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _known_grouping(context: click.Context, _: click.Parameter, given: tuple[str
     return by
 
 
-OUTS = click.argument("outs", type=FOLDER, nargs=-1, required=True, metavar="OUT...")
+OUTS = click.argument("outs", type=FINISHED_OUTPUT, nargs=-1, required=True, metavar="OUT...")
 BIN = click.option(
     "--bin",
     "bin_text",

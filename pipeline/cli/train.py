@@ -172,11 +172,13 @@ def evaluate(
     from facetally.gender.data.face_sets import all_faces
     from facetally.models.engines import crop_recipe, loaded
     from facetally.models.weights import find_model
+    from facetally.threads import usable_cores
     from facetally.training.evaluate import evaluate_classifier, held_out_faces
     from facetally.training.face_crops import cut_sources
 
     model_file = find_model(model, "classifier", models_dir)
-    classifier = loaded(model_file, FaceGenderClassifier)
+    cores = usable_cores()
+    classifier = loaded(model_file, lambda path: FaceGenderClassifier(path, threads=1 if cores > 1 else 0))
     with shown_training() as watcher:
         sets, cutting = cut_sources(
             parsed_sources(sources, gender_words),
@@ -190,7 +192,7 @@ def evaluate(
         for note in report.notes.splitlines():
             print_note(f"{name}: {note}")
     faces = held_out_faces(sets, classifier.card) if held_out else all_faces(sets)
-    print_evaluation(evaluate_classifier(classifier, faces, out), cutting)
+    print_evaluation(evaluate_classifier(classifier, faces, out, threads=cores), cutting)
     click.echo(f"Written to {out}", err=True)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from facetally.cli.options import FOLDER, OUT
+from facetally.cli.options import FINISHED_OUTPUT, FOLDER, OUT
 from facetally.errors import OptionError
 from facetally.exports.formats import formats_of
 from facetally.formatting import command, counted
@@ -68,8 +68,8 @@ def validate(
 
 
 @click.command()
-@click.argument("run_a", type=FOLDER)
-@click.argument("run_b", type=FOLDER)
+@click.argument("run_a", type=FINISHED_OUTPUT)
+@click.argument("run_b", type=FINISHED_OUTPUT)
 @click.option(
     "--truth",
     "truth_folder",
@@ -246,7 +246,7 @@ def truth_export(folder: Path, format_name: str, out: Path, videos: tuple[str, .
 @truth.command("check")
 @click.argument("folder", type=FOLDER)
 @click.option("--videos", multiple=True, required=True, help="The labelled videos.")
-@click.option("--run", type=FOLDER, help="A run over these videos: its faces help to check times and boxes.")
+@click.option("--run", type=FINISHED_OUTPUT, help="A run over these videos: its faces help to check times and boxes.")
 @click.option(
     "--fix",
     type=FOLDER,

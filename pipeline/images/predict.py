@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ import cv2
 import numpy as np
 
 from facetally.datasets.archives import IMAGE_SUFFIXES
-from facetally.detection.crops import cut_crops
+from facetally.detection.crops import CropRecipe, cut_crops
 from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import ScrfdOptions
+from facetally.detection.sparse import Detector
 from facetally.errors import OptionError, PipelineError
 from facetally.formatting import command
 from facetally.gender.attributes import Attributes, age_band
 from facetally.inputs import named_files
 from facetally.models.engines import Engines
 from facetally.options import ClassificationOptions
+from facetally.threads import PerThread, in_order
 from facetally.tracks.appearances import STORED_DECIMALS, Classifier, PredictedGender, classified, predicted_gender
 from facetally.video_files import VIDEO_SUFFIXES, Prober
 
@@ -165,45 +168,69 @@ def _is_video(path: Path) -> PipelineError:
 
 
 def predict_images(
-    paths: Iterable[Path], engines: Engines, options: ClassificationOptions
+    paths: Iterable[Path], engines: Engines, options: ClassificationOptions, threads: int = 1
 ) -> Iterator[PredictedImage | UnreadImage]:
-    """Detects faces in images one after the other, and classifies the crops of several images together.
+    """Detects faces in images, and classifies the crops of several images together.
 
-    Memory is bounded by one image and about `options.batch_crops` crops.
+    Memory is bounded by an image per thread, and by the crops of the images that wait for others.
 
     Args:
         paths: image files.
-        engines: loaded with `STILL_DETECTION`.
+        engines: loaded with `STILL_DETECTION`; with one thread each if `threads` is more than one.
         options: when a gender is predicted.
+        threads: images that are read and searched at the same time. Results do not depend on it.
 
     Yields:
         One value for each path. The images that were read come in the order of `paths`.
     """
-    waiting: list[_DetectedImage] = []
-    for path in paths:
+    detectors = PerThread(engines.detector)
+
+    def detected(path: Path) -> _DetectedImage | UnreadImage:
         try:
-            image = read_image(path)
+            return _detected(path, read_image(path), detectors.get(), engines.recipe)
         except PipelineError as error:
-            yield UnreadImage(path, error.what, error.fix)
+            return UnreadImage(path, error.what, error.fix)
+
+    def predicted(batch: Sequence[_DetectedImage] | UnreadImage) -> Sequence[PredictedImage | UnreadImage]:
+        return [batch] if isinstance(batch, UnreadImage) else list(_predicted(batch, engines.classifier, options))
+
+    with (
+        closing(in_order(detected, paths, threads)) as images,
+        closing(in_order(predicted, _batches(images, options.batch_crops), threads)) as batches,
+    ):
+        for batch in batches:
+            yield from batch
+
+
+def _batches(
+    images: Iterable[_DetectedImage | UnreadImage], batch_crops: int
+) -> Iterator[list[_DetectedImage] | UnreadImage]:
+    """Images that are classified together: as many as it takes for `batch_crops` crops, or images without a face.
+
+    An image that could not be read does not wait for them.
+    """
+    waiting: list[_DetectedImage] = []
+    for image in images:
+        if isinstance(image, UnreadImage):
+            yield image
             continue
-        waiting.append(_detected(path, image, engines))
-        if sum(max(len(detected.faces), 1) for detected in waiting) >= options.batch_crops:
-            yield from _predicted(waiting, engines.classifier, options)
+        waiting.append(image)
+        if sum(max(len(detected.faces), 1) for detected in waiting) >= batch_crops:
+            yield waiting
             waiting = []
-    yield from _predicted(waiting, engines.classifier, options)
+    if waiting:
+        yield waiting
 
 
-def _detected(path: Path, image: ImageArray, engines: Engines) -> _DetectedImage:
-    (faces,) = engines.detector.detect([image])
+def _detected(path: Path, image: ImageArray, detector: Detector, recipe: CropRecipe) -> _DetectedImage:
+    (faces,) = detector.detect([image])
     height_px, width_px = image.shape[:2]
-    return _DetectedImage(path, width_px, height_px, faces, cut_crops(image, faces, engines.recipe))
+    return _DetectedImage(path, width_px, height_px, faces, cut_crops(image, faces, recipe))
 
 
 def _predicted(
     images: Sequence[_DetectedImage], classifier: Classifier, options: ClassificationOptions
 ) -> Iterator[PredictedImage]:
-    if not images:
-        return
     predictions = classified([image.crops for image in images], classifier, options.batch_crops)
     for image, own in zip(images, predictions, strict=True):
         faces = _predicted_faces(image.faces, own, options)

@@ -54,8 +54,7 @@ class VideoFinder:
             return True
         if status.st_size != row.size_bytes:
             return False
-        stored = self._ledger.path("videos", row.video_id).stat()
-        is_older = max(status.st_mtime_ns, status.st_ctime_ns) < stored.st_mtime_ns
+        is_older = max(status.st_mtime_ns, status.st_ctime_ns) < self._ledger.stored_ns(row.video_id)
         return is_older or sha256_of_first(path, row.size_bytes) == row.content_sha256
 
     @cached_property

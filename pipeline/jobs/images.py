@@ -12,6 +12,7 @@ from facetally.images.predictions import ImagePredictions
 from facetally.jobs.arguments import Inputs, PathLike, optional_path, texts
 from facetally.models.engines import Engines, load_engines
 from facetally.options import ClassificationOptions, Device, RunOptions
+from facetally.threads import usable_cores
 
 
 def predict_images(
@@ -45,10 +46,12 @@ def predict_images(
     options = RunOptions(detector=detector, classifier=classifier, detection=STILL_DETECTION, classification=settings)
     paths = find_images(texts(images))
     targets = annotated_paths(paths, Path(annotate)) if annotate else {}
-    engines = load_engines(options, device, models_dir=optional_path(models_dir), unit="crop")
+    cores = min(usable_cores(), len(paths))
+    one_each = 1 if cores > 1 else 0  # networks run side by side are faster than networks that divide their work
+    engines = load_engines(options, device, threads=one_each, models_dir=optional_path(models_dir), unit="crop")
     on_loaded(engines)
     results = []
-    for result in predictions_of(paths, engines, settings):
+    for result in predictions_of(paths, engines, settings, cores if engines.device == "cpu" else 1):
         if targets and isinstance(result, PredictedImage):
             write_annotated(result, targets[result.path])
         on_image(result, len(paths))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from facetally.batch.differences import refuse_newer_tables, refuse_other_options
+from facetally.batch.executors import executor_of
 from facetally.batch.notices import notices
 from facetally.batch.plan import Plan, check_output, plan_run, refuse_damage_elsewhere, refuse_to_prune_all
 from facetally.batch.prepare import PreparedRun, logged_run, prepare_run
@@ -17,12 +19,16 @@ from facetally.errors import OptionError
 from facetally.jobs.arguments import Inputs, PathLike, optional_path, texts
 from facetally.log import LOGGER, logged_to
 from facetally.models.engines import Engines
-from facetally.options import Device, RunOptions, WorkerOptions
-from facetally.results.corrections import read_corrections
+from facetally.options import Device, ExecutorName, RunOptions, WorkerOptions
+from facetally.results.corrections_file import FILE_NAME as CORRECTIONS
 from facetally.results.ledger import Ledger, VideoRow
-from facetally.results.rematching import anchor_corrections, rematched
-from facetally.results.run_tables import Run
-from facetally.tallies.aggregator import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
+from facetally.storage.addresses import is_address, parsed_address
+from facetally.storage.outputs import RemoteFolder, named_by_address, output_folder
+from facetally.storage.read_ahead import DEFAULT_CACHE_GB
+from facetally.storage.uploads import run_output
+
+if TYPE_CHECKING:
+    from facetally.results.run_tables import Run
 
 
 class Progress(BatchProgress, Protocol):
@@ -75,6 +81,8 @@ def run_folder(
     workers: int = 0,
     threads: int = 0,
     stall_s: float = WorkerOptions.stall_s,
+    executor: ExecutorName = "local",
+    address: str = "",
     models_dir: PathLike | None = None,
     untrained_backbone: Path | None = None,
     force: bool = False,
@@ -83,6 +91,7 @@ def run_folder(
     prune: bool = False,
     exclude: Inputs = (),
     include_all: bool = False,
+    cache_gb: float = DEFAULT_CACHE_GB,
     progress: Progress | None = None,
 ) -> Run:
     """Finds, tracks and classifies the people in videos; writes tables and their tallies to `out`.
@@ -91,17 +100,22 @@ def run_folder(
     videos made with others, nothing is changed without `update` or `force`.
 
     Args:
-        inputs: video files, folders, globs, or "@FILE" with one of these per line.
-        out: the output folder; locked against other runs meanwhile.
+        inputs: video files, folders, globs, addresses such as "s3://bucket/folder/", or "@FILE" with one of these per
+            line.
+        out: the output folder, or its address; locked against other runs meanwhile.
         options: everything that the results depend on besides videos and weights.
         every_s: seconds between two sampled frames; replaces that of `options`.
         device: where the networks run.
         workers: videos processed at the same time; 0: as many as there are cores, but at most 4.
         threads: of each worker; 0: the cores are divided among the workers.
         stall_s: seconds without progress after which a video is given up.
+        executor: "local" for processes of this machine, or "ray" for a Ray cluster.
+        address: of the Ray cluster: HOST:PORT, or "auto"; empty: one is started on this machine for the run, unless the
+            variable RAY_ADDRESS names one.
         models_dir: searched for weights before all other folders.
         untrained_backbone: an ImageNet backbone in place of a classifier, for trials; every gender is then unknown.
         force, update, retry_failed, prune, exclude, include_all: as in `Changes`.
+        cache_gb: gigabytes that copies of videos at addresses may take on this machine; each is deleted after use.
         progress: is notified.
 
     Returns:
@@ -112,6 +126,7 @@ def run_folder(
             results of other options or weights; `fix` states what to do.
     """
     progress = progress or NoProgress()
+    where = executor_of(executor, address)
     changes = Changes(force, update, retry_failed, prune, tuple(texts(exclude)), include_all)
     prepared = prepare_run(
         texts(inputs),
@@ -120,13 +135,17 @@ def run_folder(
         workers=WorkerOptions(workers, stall_s, threads=threads),
         models_dir=optional_path(models_dir),
         untrained_backbone=untrained_backbone,
+        executor=where,
     )
-    ledger = Ledger(Path(out))
+    remote = RemoteFolder(parsed_address(str(out))) if is_address(out) else None
+    ledger = Ledger(remote.path if remote else Path(out))
     check_output(ledger.out)
     progress.loaded(prepared.engines)
-    with ledger.locked(), logged_to(ledger.out), logged_run(prepared):
+    with _locked(ledger, remote, progress), logged_to(ledger.out), logged_run(prepared):
         plan = _planned(prepared, ledger, changes)
-        new = _done(plan, prepared, ledger, prune=prune, progress=progress)
+        new = _done(plan, prepared, ledger, prune=prune, progress=progress, cache_bytes=cache_gb * 1e9)
+    from facetally.results.run_tables import Run
+
     return Run(ledger.out, new, plan.done)
 
 
@@ -156,7 +175,20 @@ def plan_folder(
         untrained_backbone=untrained_backbone,
     )
     changes = Changes(force, update, retry_failed, prune, tuple(texts(exclude)), include_all)
-    return _planned(prepared, Ledger(Path(out)), changes)
+    with output_folder(str(out)) if is_address(out) else nullcontext(Path(out)) as folder:
+        return _planned(prepared, Ledger(folder), changes)
+
+
+@contextmanager
+def _locked(ledger: Ledger, remote: RemoteFolder | None, progress: Progress) -> Iterator[None]:
+    """Locks an output folder; one at an address is made equal to it first, and stored there from then on."""
+    if not remote:
+        with ledger.locked():
+            yield
+        return
+    with named_by_address(remote), ledger.locked(), run_output(remote, progress.noted) as uploads:
+        ledger.uploads = uploads
+        yield
 
 
 def _planned(prepared: PreparedRun, ledger: Ledger, changes: Changes) -> Plan:
@@ -184,21 +216,43 @@ def _planned(prepared: PreparedRun, ledger: Ledger, changes: Changes) -> Plan:
     return plan
 
 
-def _done(plan: Plan, prepared: PreparedRun, ledger: Ledger, *, prune: bool, progress: Progress) -> list[VideoRow]:
+def _done(
+    plan: Plan, prepared: PreparedRun, ledger: Ledger, *, prune: bool, progress: Progress, cache_bytes: float
+) -> list[VideoRow]:
     """Does what is planned, and tallies; returns the new rows."""
     _note(notices(plan, prune=prune), progress)
-    anchor_corrections(ledger)  # while the appearances that they are about are still there
+    if (ledger.out / CORRECTIONS).exists():
+        from facetally.results.rematching import anchor_corrections
+
+        anchor_corrections(ledger)  # while the appearances that they are about are still there
     ledger.store_names(plan.names, plan.passed_over, exclude=plan.exclude, excluded=plan.excluded)
-    options, workers = prepared.options, prepared.workers
-    new = run_videos(plan, ledger, prepared.engines, options=options, progress=progress, workers=workers)
+    new = run_videos(
+        plan,
+        ledger,
+        prepared.engines,
+        options=prepared.options,
+        progress=progress,
+        workers=prepared.workers,
+        executor=prepared.executor,
+        cache_bytes=cache_bytes,
+    )
     for video_id in plan.gone if prune else ():
         ledger.remove(video_id)
+    _sum_up(ledger, progress)
+    return new
+
+
+def _sum_up(ledger: Ledger, progress: Progress) -> None:
+    """Brings the corrections by hand up to date, and writes the tallies."""
+    from facetally.results.corrections import read_corrections  # pandas loads late: the workers need the memory first
+    from facetally.results.rematching import rematched
+    from facetally.tallies.aggregator import DEFAULT_BIN, parse_bin, tally_videos, write_tallies
+
     _note(rematched(ledger).sentences, progress)
     by_hand = read_corrections(ledger.out).disclosure({row.video_id for row in ledger.rows()})
     _note([f"the sums count {by_hand}"] if by_hand else [], progress)
     bin_s = parse_bin(DEFAULT_BIN)
     write_tallies(ledger, tally_videos(ledger, ledger.rows(), bin_s), bin_s)
-    return new
 
 
 def _note(sentences: Iterable[str], progress: Progress) -> None:

@@ -71,16 +71,20 @@ def load_engines(
     device: Device = "auto",
     *,
     threads: int = 0,
+    classifier_threads: int | None = None,
     models_dir: Path | None = None,
     untrained_backbone: Path | None = None,
     unit: Unit = "track",
 ) -> Engines:
-    """Finds, verifies and loads the weights that the options name.
+    """Finds, verifies and loads the weights that the options name; detector and embedder when they are first used.
+
+    Weights that are not known are loaded at once, to see whether they can be.
 
     Args:
         options: which detector and classifier, and the detector's thresholds.
         device: auto, cpu or cuda.
         threads: threads of one inference; 0 lets the library choose.
+        classifier_threads: the same for the classifier, if it is to have another number.
         models_dir: searched before all other folders.
         untrained_backbone: an ImageNet backbone in place of a classifier; every gender is then unknown.
         unit: what the classifier's probabilities are calibrated for: the crops of a "track", or a single "crop". No
@@ -92,17 +96,25 @@ def load_engines(
     """
     where = resolved_device(device)
     detector_file = find_model(options.detector, "detector", models_dir)
-    detector = loaded(detector_file, lambda path: ScrfdDetector(path, options.detection, where, threads))
+    detector = loaded(
+        detector_file,
+        lambda path: ScrfdDetector(
+            path, options.detection, where, threads, is_deferred=detector_file.is_known and where == "cpu"
+        ),
+    )
     if untrained_backbone:
         classifier_file = ModelFile("untrained", untrained_backbone, "", "none: every gender is unknown")
         classifier = loaded(classifier_file, FaceGenderClassifier.untrained)
     else:
         classifier_file = find_model(options.classifier, "classifier", models_dir)
-        classifier = loaded(classifier_file, lambda path: FaceGenderClassifier(path, where, threads, unit))
+        own = threads if classifier_threads is None else classifier_threads
+        classifier = loaded(classifier_file, lambda path: FaceGenderClassifier(path, where, own, unit))
     models, embedding = {"detector": detector_file, "classifier": classifier_file}, None
     if unit == "track":  # faces of single images are not compared
-        models["embedder"] = find_model(options.embedder, "embedder", models_dir)
-        embedding = loaded(models["embedder"], lambda path: FaceEmbedder(path, threads=max(threads, 1)))
+        models["embedder"] = embedder = find_model(options.embedder, "embedder", models_dir)
+        embedding = loaded(
+            embedder, lambda path: FaceEmbedder(path, threads=max(threads, 1), is_deferred=embedder.is_known)
+        )
     return Engines(
         detector=detector,
         classifier=classifier,

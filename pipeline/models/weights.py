@@ -7,9 +7,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-import urllib.error
-import urllib.request
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -52,6 +49,8 @@ class ModelFile:
     path: Path
     sha256: str
     licence: str
+    is_known: bool = False
+    """Whether its content is that of a model in the manifest."""
 
 
 def bundled_folder() -> Path:
@@ -143,7 +142,9 @@ def find_model(name_or_path: str, kind: ModelKind, models_dir: Path | None = Non
         known = next((m for m in manifest() if m.sha256 == digest), None)
         if path.suffix == ".onnx" and not known:
             _refuse_foreign_parts(path)
-        return ModelFile(known.name if known else path.stem, path, digest, known.licence if known else "not known")
+        if known:
+            return ModelFile(known.name, path, digest, known.licence, is_known=True)
+        return ModelFile(path.stem, path, digest, "not known")
     name = ALIASES.get(name_or_path, name_or_path)
     entries = [model for model in manifest() if model.name == name and model.kind == kind]
     if not entries:
@@ -204,7 +205,7 @@ def verified(path: Path, known: KnownModel) -> ModelFile:
             f"{path} is damaged: its SHA-256 is {digest[:16]}..., expected {known.sha256[:16]}...",
             fix=f"delete {path}, then: {again}",
         )
-    return ModelFile(known.name, path, digest, known.licence)
+    return ModelFile(known.name, path, digest, known.licence, is_known=True)
 
 
 def located(models_dir: Path | None = None) -> dict[str, list[tuple[Path, KnownModel]]]:
@@ -231,6 +232,10 @@ def pull(model: KnownModel, folder: Path) -> ModelFile:
     Raises:
         ModelError: no network, or the content differs from the manifest.
     """
+    import urllib.error
+    import urllib.request
+    import zipfile
+
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         archive = Path(work) / "pack.zip"
@@ -259,6 +264,8 @@ def pull(model: KnownModel, folder: Path) -> ModelFile:
 
 def bundle(archive_path: Path, models_dir: Path | None = None) -> list[ModelFile]:
     """Packs all verified weights of this machine into one .zip, for a machine without network."""
+    import zipfile
+
     files = [verified(*found[0]) for found in located(models_dir).values() if found]
     with whole_file(archive_path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for file in files:

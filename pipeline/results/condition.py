@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from facetally.errors import OutputError
+from facetally.results.compacted import Compacted, holder_of
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, READ_ERRORS, TRACKS, NewerTableError, check_schema, damaged, read_table
 
@@ -69,15 +70,25 @@ def _check_files(ledger: Ledger, row: VideoRow, *, is_deep: bool) -> None:
     stored = {"faces": row.faces_sha256, "tracks": row.tracks_sha256}
     for table, schema in TABLES.items():
         path = ledger.path(table, row.video_id)
-        if not path.exists():
+        if holder := holder_of(path):
+            _check_joined(holder, path, schema, is_deep=is_deep)
+        elif not path.exists():
             raise damaged(path, "is missing")
-        if not is_deep:
+        elif not is_deep:
             _check_columns(path, schema)
         elif not stored[table]:  # made by facetally 0.1
             read_table(path, schema)
         elif _sha256(path) != stored[table]:
             read_table(path, schema)  # says what is wrong, if that can be seen
             raise damaged(path, "is not the file that was stored: its hash differs from that in the ledger")
+
+
+def _check_joined(holder: Compacted, path: Path, schema: pa.Schema, *, is_deep: bool) -> None:
+    """Checks rows in OUT/compacted/: there the pages have checksums, and no file is of one video."""
+    if is_deep:
+        read_table(path, schema)
+    else:
+        holder.check(path.parent.name, path.stem)
 
 
 def _check_columns(path: Path, schema: pa.Schema) -> None:

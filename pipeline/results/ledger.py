@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from facetally.errors import OutputError
 from facetally.formatting import command, printable
 from facetally.inputs import PassedOver
+from facetally.results.compacted import compacted_of, holder_of, mark_removed
 from facetally.results.newest_run import NewestRun
 from facetally.results.tables import (
     FACES,
@@ -27,80 +28,26 @@ from facetally.results.tables import (
     read_table,
     write_table,
 )
+from facetally.results.video_row import Status as Status
+from facetally.results.video_row import VideoRow as VideoRow
+from facetally.results.video_row import renamed_in_command as renamed_in_command
+from facetally.storage.copies import RemoteVideo
+from facetally.storage.uploads import Uploads
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-Status = Literal["ok", "partial", "failed"]
-"""Of a video; partial: a part of it could not be decoded."""
 ROW_COLUMNS = (
     *("video_id", "video", "path", "status", "reason", "fix", "content_sha256", "same_as", "options_digest"),
     *("decoded_s", "coverage", "bad_packet_count", "track_count"),
 )
 """Columns of videos/ that tallies, reports and corrections need."""
+SOURCE_KEY = "source"
+"""In the provenance of a row: which version of an object the video is."""
 LOCK_S = 0.2
 """How long a run waits for the lock of its folder; `is_locked` may hold it for a moment."""
-
-
-@dataclass(frozen=True)
-class VideoRow:
-    """A row of the table `videos/`; the columns' descriptions are in `tables.VIDEOS`."""
-
-    video_id: str
-    video: str
-    path: str
-    status: Status = "failed"
-    reason: str = ""
-    fix: str = ""
-    size_bytes: int = 0
-    content_sha256: str = ""
-    same_as: str = ""
-    options_digest: str = ""
-    container: str = ""
-    codec: str = ""
-    width_px: int = 0
-    height_px: int = 0
-    displayed_width_px: int = 0
-    displayed_height_px: int = 0
-    fps: float = 0.0
-    expected_s: float = 0.0
-    decoded_s: float = 0.0
-    coverage: float = 0.0
-    frame_count: int = 0
-    sampled_count: int = 0
-    bad_packet_count: int = 0
-    face_count: int = 0
-    track_count: int = 0
-    clock_jump_count: int = 0
-    note: str = ""
-    faces_sha256: str = ""
-    tracks_sha256: str = ""
-
-    def failed(self, reason: str, fix: str) -> VideoRow:
-        """This row with status failed, and the reason."""
-        return replace(self, status="failed", reason=reason, fix=fix)
-
-    def is_done_for(self, planned: VideoRow) -> bool:
-        """Whether the same content was processed with the same options, be it in vain.
-
-        A file whose content is not known was processed in vain if it cannot be read for the same reason.
-        """
-        is_same = (self.content_sha256, self.options_digest) == (planned.content_sha256, planned.options_digest)
-        return is_same and (bool(self.content_sha256) or self.reason == planned.reason)
-
-    def for_copy(self, own: VideoRow) -> VideoRow:
-        """The row of another video with the same content, with its own names, also in the reason and the fix."""
-        return replace(
-            self,
-            video_id=own.video_id,
-            video=own.video,
-            path=own.path,
-            same_as=self.same_as or self.video,
-            reason=self.reason.replace(self.path, own.path),
-            fix=renamed_in_command(self.fix, self.path, own.path),
-        )
 
 
 class Ledger:
@@ -112,6 +59,8 @@ class Ledger:
 
     def __init__(self, out: Path) -> None:
         self.out = out
+        self.uploads: Uploads | None = None
+        """Stores the files at an address, too."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -184,6 +133,8 @@ class Ledger:
         """
         reasons = {file.name: file.reason for file in passed_over}
         NewestRun(names, reasons, tuple(exclude), excluded).write(self.out)
+        if self.uploads:
+            self.uploads.stored(self.out / "run.json", ())
 
     def newest_run(self) -> NewestRun:
         """What the newest run was given; empty if none was started.
@@ -207,12 +158,29 @@ class Ledger:
 
     def video_ids(self) -> list[str]:
         """The ids of all videos that have a row."""
-        return sorted(path.stem for path in (self.out / "videos").glob("*.parquet"))
+        joined = compacted_of(self.out)
+        own = {path.stem for path in (self.out / "videos").glob("*.parquet")}
+        return sorted(own | joined.video_ids if joined else own)
+
+    def has(self, video_id: str) -> bool:
+        """Whether a video has a row."""
+        path = self.path("videos", video_id)
+        return path.exists() or holder_of(path) is not None
+
+    def stored_ns(self, video_id: str) -> int:
+        """When the row of a video was written, in nanoseconds since 1970; in OUT/compacted/ it keeps its time.
+
+        Raises:
+            OSError: it has none.
+        """
+        path = self.path("videos", video_id)
+        holder = holder_of(path)
+        return holder.stamp(video_id)[1] if holder else path.stat().st_mtime_ns
 
     def row(self, video_id: str) -> VideoRow | None:
         """The row of a video; None if there is none, or if it cannot be read (the video is then processed again)."""
         try:
-            return self.read_row(video_id) if self.path("videos", video_id).exists() else None
+            return self.read_row(video_id) if self.has(video_id) else None
         except OutputError:
             return None
 
@@ -227,12 +195,23 @@ class Ledger:
         if len(rows) != 1 or rows[0]["video_id"] != video_id or rows[0]["status"] not in get_args(Status):
             raise damaged(path, "is damaged: it is not the row of this video")
         texts = {name: printable(value) for name, value in rows[0].items() if isinstance(value, str)}
-        return VideoRow(**rows[0] | texts)
+        return VideoRow(**rows[0] | texts | {"cuts_s": tuple(rows[0]["cuts_s"])})
 
-    def store(self, row: VideoRow, faces: pa.Table, tracks: pa.Table, *, provenance: dict[str, Any]) -> VideoRow:
+    def store(
+        self,
+        row: VideoRow,
+        faces: pa.Table,
+        tracks: pa.Table,
+        *,
+        provenance: dict[str, Any],
+        source: RemoteVideo | None = None,
+    ) -> VideoRow:
         """Writes a video's three files, the ledger row last; returns the row with the hashes of the other two.
 
         An older row is deleted first, so that no row ever stands for incomplete results.
+
+        Args:
+            source: the object that the video is, if it is one; it is stored beside the row.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -243,8 +222,29 @@ class Ledger:
             faces_sha256=write_table(self.path("faces", row.video_id), faces, provenance),
             tracks_sha256=write_table(self.path("tracks", row.video_id), tracks, provenance),
         )
-        write_table(self.path("videos", row.video_id), pa.Table.from_pylist([asdict(row)], schema=VIDEOS), provenance)
+        self._write_row(row, provenance, source)
+        if self.uploads:
+            self.uploads.stored(self.path("videos", row.video_id), self._tables_of(row.video_id))
         return row
+
+    def _tables_of(self, video_id: str) -> list[Path]:
+        return [self.path("faces", video_id), self.path("tracks", video_id)]
+
+    def store_source(self, row: VideoRow, source: RemoteVideo | None) -> VideoRow:
+        """Writes a row again for another version of the object with the same content; returns it.
+
+        Raises:
+            OutputError: it is damaged, or the folder cannot be written.
+        """
+        self._write_row(row, self.provenance(row.video_id), source)
+        if self.uploads:
+            self.uploads.stored(self.path("videos", row.video_id), ())
+        return row
+
+    def _write_row(self, row: VideoRow, provenance: dict[str, Any], source: RemoteVideo | None) -> None:
+        made = {name: value for name, value in provenance.items() if name != SOURCE_KEY}
+        made |= {SOURCE_KEY: source.as_dict()} if source else {}
+        write_table(self.path("videos", row.video_id), pa.Table.from_pylist([asdict(row)], schema=VIDEOS), made)
 
     def remove(self, video_id: str) -> None:
         """Deletes a video's three files, the ledger row first.
@@ -252,8 +252,11 @@ class Ledger:
         Raises:
             OutputError: the folder cannot be written.
         """
+        mark_removed(self.out, video_id)
         for table in ("videos", "faces", "tracks"):
             self._delete(self.path(table, video_id))
+        if self.uploads:
+            self.uploads.removed(self.path("videos", video_id), self._tables_of(video_id))
 
     def _delete(self, path: Path) -> None:
         try:
@@ -264,7 +267,7 @@ class Ledger:
                 fix="fix the folder's permissions, then run the same command again",
             ) from error
 
-    def store_copy(self, row: VideoRow, of_id: str) -> VideoRow:
+    def store_copy(self, row: VideoRow, of_id: str, source: RemoteVideo | None = None) -> VideoRow:
         """Copies the results of another video with the same content; returns the new row.
 
         Raises:
@@ -275,7 +278,8 @@ class Ledger:
             for_other_video(read_table(self.path(table, of_id), schema), row.video_id, row.video)
             for table, schema in (("faces", FACES), ("tracks", TRACKS))
         )
-        return self.store(own, faces, tracks, provenance=self.provenance(of_id))
+        made = {name: value for name, value in self.provenance(of_id).items() if name != SOURCE_KEY}
+        return self.store(own, faces, tracks, provenance=made, source=source)
 
     def rows(self) -> Iterator[VideoRow]:
         """The rows of all videos that count, sorted by name: all but those that `--exclude` names.
@@ -300,13 +304,10 @@ class Ledger:
         """How the results of a video were made; by default of the video that was stored last."""
         if video_id is not None:
             return provenance_of(self.path("videos", video_id))
-        newest = max((self.out / "videos").glob("*.parquet"), key=lambda path: path.stat().st_mtime)
-        return provenance_of(newest)
-
-
-def renamed_in_command(text: str, old: str, new: str) -> str:
-    """A text with another path in place of `old`, also where a command in the text quotes it for the shell."""
-    return command(new).join(part.replace(old, new) for part in text.split(command(old)))
+        times_ns = {path.stem: path.stat().st_mtime_ns for path in (self.out / "videos").glob("*.parquet")}
+        if joined := compacted_of(self.out):
+            times_ns = {one: joined.stamp(one)[1] for one in joined.video_ids} | times_ns
+        return provenance_of(self.path("videos", max(times_ns, key=times_ns.__getitem__)))
 
 
 def option_sets(rows: Iterable[VideoRow]) -> int:

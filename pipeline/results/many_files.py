@@ -1,7 +1,8 @@
 """Reads one table of many videos: many small files, of which opening each costs more than its content.
 
-A data set of pyarrow is slower than reading the files one by one (pyarrow 26: 0.9 and 0.6 ms for a file of tracks/).
-Reading only the needed columns is faster, and a copy of these columns in one file much more so.
+Videos that OUT/compacted/ holds are read from there, the others from their own files. For these a data set of pyarrow
+is slower than reading the files one by one (pyarrow 26: 0.9 and 0.6 ms for a file of tracks/). Reading only the needed
+columns is faster, and a copy of these columns in one file much more so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +22,7 @@ import pyarrow.parquet as pq
 
 from facetally.errors import OutputError
 from facetally.files import parsed_json, whole_file
+from facetally.results.compacted import FOLDER, Compacted, compacted_of, holder_of
 from facetally.results.tables import READ_ERRORS, check_schema, damaged, read_table
 
 CACHE_FOLDER = ".cache"
@@ -58,6 +61,10 @@ class ManyFiles:
         self._is_ledger = table == "videos"
         self._path = out / CACHE_FOLDER / f"{table}.arrow"
         self._stamps = _stamps(self._folder)
+        self._names = tuple(sorted(columns))
+        self._joined = _usable(compacted_of(out), table, schema, columns)
+        self._joined_ids = self._joined.video_ids if self._joined else set()
+        self._rows = self._stamps if self._is_ledger or not self._joined else _stamps(out / "videos")
         self._copy, self._places = self._opened()
 
     def read(self, video_ids: Iterable[str], advanced: Advanced = no_progress) -> pa.Table:
@@ -66,12 +73,15 @@ class ManyFiles:
         Raises:
             OutputError: a file is damaged or missing.
         """
-        parts = [self._part(video_id, advanced) for video_id in video_ids]
-        return pa.concat_tables([self._empty, *parts])
+        parts = [self._empty]
+        for is_joined, group in groupby(video_ids, self.is_joined):
+            ids = list(group)
+            parts += self._joined_rows(ids, advanced) if is_joined else [self._part(one, advanced) for one in ids]
+        return pa.concat_tables(parts)
 
     def refresh(self, advanced: Advanced = no_progress) -> None:
         """Makes the copy again if many files changed; does nothing if one is damaged or the folder is read-only."""
-        changed = [video_id for video_id in self._stamps if not self.is_copied(video_id)]
+        changed = [video_id for video_id in self._stamps if not self.is_quick(video_id)]
         if len(changed) >= MIN_CHANGED:
             with suppress(OSError, OutputError):
                 self._write(advanced)
@@ -81,9 +91,29 @@ class ManyFiles:
         """Whether the rows of a video come from the copy."""
         return video_id in self._places and self._places[video_id][1] == self._stamps.get(video_id)
 
+    def is_joined(self, video_id: str) -> bool:
+        """Whether the rows of a video come from OUT/compacted/: it has no files of its own, or they are unchanged."""
+        if self._joined is None or video_id not in self._joined_ids:
+            return False
+        own = self._rows.get(video_id)
+        return own is None or tuple(own[1:]) == self._joined.stamp(video_id)
+
+    def is_quick(self, video_id: str) -> bool:
+        """Whether no file of the video is opened."""
+        return self.is_joined(video_id) or self.is_copied(video_id)
+
     @cached_property
     def _empty(self) -> pa.Table:
         return _plain(self._schema.empty_table().select(self._columns))
+
+    def _joined_rows(self, video_ids: Sequence[str], advanced: Advanced) -> list[pa.Table]:
+        try:
+            found = self._joined.read_many(self._folder.name, video_ids, self._names) if self._joined else ()
+            return [_plain(part.select(self._columns)) for part in found]
+        except OutputError:
+            if not set(video_ids) <= self._rows.keys():  # some have no files of their own
+                raise
+            return [self._part(video_id, advanced) for video_id in video_ids]
 
     def _part(self, video_id: str, advanced: Advanced) -> pa.Table:
         if self._copy and self.is_copied(video_id):
@@ -136,11 +166,13 @@ class ManyFiles:
 
 
 def read_columns(path: Path, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
-    """Some columns of a file of one of the tables, without metadata.
+    """Some columns of a file of one of the tables, or of the rows in its place, without metadata.
 
     Raises:
         OutputError: as `read_table`.
     """
+    if holder_of(path):
+        return _plain(read_table(path, schema).select(columns))
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             found = file.schema_arrow
@@ -170,6 +202,17 @@ def check_complete(path: Path) -> None:
         raise damaged(path, f"cannot be read: {error.strerror}") from error
     if not is_complete:
         raise damaged(path, "cannot be read: its end is missing")
+
+
+def _usable(joined: Compacted | None, table: str, schema: pa.Schema, columns: Sequence[str]) -> Compacted | None:
+    """None if a file in OUT/compacted/ lacks a column or is damaged: videos are then read one by one."""
+    try:
+        found = list(joined.schemas(table)) if joined else []
+        for one in found:
+            check_schema(Path(FOLDER) / table, one, schema)
+    except OutputError:
+        return None
+    return joined if all(set(columns) <= set(one.names) for one in found) else None
 
 
 def _checksum(video_id: str, batch: pa.RecordBatch) -> bytes:

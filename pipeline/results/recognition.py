@@ -115,7 +115,7 @@ class Appearances:
         self, known: dict[str, pd.DataFrame], video_id: str, table: str, schema: pa.Schema, columns: Sequence[str]
     ) -> pd.DataFrame:
         if video_id not in known:
-            has_row = self._ledger.path("videos", video_id).exists()
+            has_row = self._ledger.has(video_id)
             path = self._ledger.path(table, video_id)
             rows = read_columns(path, schema, columns) if has_row else schema.empty_table().select(columns)
             known[video_id] = rows.to_pandas()

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from facetally.detection.tracker import NO_TRACK
 from facetally.errors import OutputError
 from facetally.files import parsed_json, write_whole
 from facetally.formatting import command, player_time
+from facetally.results.compacted import holder_of
 from facetally.tracks.appearances import Appearance
 from facetally.tracks.follow import FaceRows
 
@@ -120,6 +122,12 @@ VIDEOS = _schema(
     ("note", pa.string(), "What else to know about the video; may be set whatever the status"),
     ("faces_sha256", pa.string(), "Hash of the video's file in faces/; empty in results of facetally 0.1"),
     ("tracks_sha256", pa.string(), "Hash of the video's file in tracks/; empty in results of facetally 0.1"),
+    (
+        "cuts_s",
+        pa.list_(pa.float64()),
+        "Shot cuts: time of the first sampled frame of each new shot, in order; the video's own beginning is none of "
+        "them; empty in results of facetally 0.1",
+    ),
 )
 
 TALLIES = _schema(
@@ -139,6 +147,7 @@ ADDED: dict[str, Any] = {
     **{"displayed_width_px": 0, "displayed_height_px": 0, "clock_jump_count": 0, "note": ""},
     **{"person_in_video": NOT_COUNTED, "people": 0},
     **{"video": "", "first_time": "", "last_time": "", "faces_sha256": "", "tracks_sha256": ""},
+    "cuts_s": [],
 }
 """Columns that older tables do not have, and the values that they get when such a table is read."""
 
@@ -234,12 +243,35 @@ class NewerTableError(OutputError):
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Reads a file of one of the tables.
+    """Reads a file of one of the tables, or the rows that OUT/compacted/ holds in its place.
 
     Raises:
         NewerTableError: it was written by a newer facetally.
         OutputError: it is damaged or missing, or its columns are those of another table or version.
     """
+    if holder := holder_of(path):
+        table = holder.read(path.parent.name, path.stem)
+        check_schema(path, table.schema, schema)
+    else:
+        table = _read_file(path, schema)
+    return completed(path, table, schema)
+
+
+def completed(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """What was read of a file, with the columns that were added since.
+
+    Raises:
+        OutputError: it has empty cells.
+    """
+    for name in set(schema.names) - set(table.schema.names):
+        table = table.append_column(schema.field(name), pa.array([ADDED[name]] * len(table), schema.field(name).type))
+    table = table.select(schema.names)
+    if empty := [name for name in schema.names if _has_empty_cells(table[name])]:
+        raise damaged(path, f"is damaged: column {empty[0]} has empty cells")
+    return table
+
+
+def _read_file(path: Path, schema: pa.Schema) -> pa.Table:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             check_schema(path, file.schema_arrow, schema)
@@ -247,12 +279,13 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
             table.validate(full=True)  # of damaged pages: texts that are not UTF-8
     except READ_ERRORS as error:
         raise damaged(path, f"cannot be read: {error}") from error
-    for name in set(schema.names) - set(table.schema.names):
-        table = table.append_column(schema.field(name), pa.repeat(ADDED[name], len(table)))
-    table = table.select(schema.names)
-    if empty := [name for name in schema.names if table[name].null_count]:
-        raise damaged(path, f"is damaged: column {empty[0]} has empty cells")
     return table
+
+
+def _has_empty_cells(column: pa.ChunkedArray) -> bool:
+    """Whether values are missing, or values of lists."""
+    inner = pc.list_flatten(column) if pa.types.is_list(column.type) else column
+    return bool(column.null_count or inner.null_count)
 
 
 def check_schema(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
@@ -290,13 +323,15 @@ def damaged(path: Path, what: str) -> OutputError:
 
 
 def provenance_of(path: Path) -> dict[str, Any]:
-    """The provenance that `write_table` stored in a file.
+    """The provenance that `write_table` stored in a file, or OUT/compacted/ in its place.
 
     Raises:
         OutputError: the file is damaged.
     """
+    holder = holder_of(path)
     try:
-        stored = parsed_json((pq.read_schema(path).metadata or {}).get(PROVENANCE_KEY, b"{}").decode(), allow_nan=True)
+        metadata = {PROVENANCE_KEY: holder.provenance(path.stem)} if holder else pq.read_schema(path).metadata or {}
+        stored = parsed_json(metadata.get(PROVENANCE_KEY, b"{}").decode(), allow_nan=True)
     except (*READ_ERRORS, ValueError) as error:
         raise damaged(path, f"cannot be read: {error}") from error
     if not isinstance(stored, dict):

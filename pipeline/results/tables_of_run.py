@@ -83,7 +83,7 @@ class TablesOfRun:
         for start in range(0, len(usable), CHUNK_VIDEOS):
             chunk = usable[start : start + CHUNK_VIDEOS]
             for row in chunk:
-                if not files.is_copied(row.video_id):
+                if not files.is_quick(row.video_id):
                     check_complete(self.ledger.path("faces", row.video_id))
             tracks = files.read([row.video_id for row in chunk], self._advanced).to_pandas()
             if min_confidence is not None:
@@ -96,7 +96,12 @@ class TablesOfRun:
         Raises:
             OutputError: a damaged file.
         """
-        return ManyFiles(self.ledger.out, "faces", FACES, FACE_COLUMNS).read(video_ids).to_pandas()
+        return self._face_files.read(video_ids).to_pandas()
+
+    @cached_property
+    def _face_files(self) -> ManyFiles:
+        """Opened once: that lists the folder."""
+        return ManyFiles(self.ledger.out, "faces", FACES, FACE_COLUMNS)
 
     def options_of(self, row: VideoRow) -> ClassificationOptions:
         """The options with which the genders of a video were decided."""
@@ -137,7 +142,7 @@ class _QuickLedger(Ledger):
 
     @cached_property
     def _by_id(self) -> dict[str, dict[str, Any]]:
-        ids = [video_id for video_id in self.video_ids() if self._videos.is_copied(video_id)]
+        ids = [video_id for video_id in self.video_ids() if self._videos.is_quick(video_id)]
         rows = self._videos.read(ids).to_pylist()
         return {row["video_id"]: row for row in rows}
 

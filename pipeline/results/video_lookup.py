@@ -45,7 +45,7 @@ class VideoLookup:
             OutputError: several videos fit.
         """
         own_id = InputVideo(Path(), written).video_id
-        if self._ledger.path("videos", own_id).exists():  # the usual case, without reading all names
+        if self._ledger.has(own_id):  # the usual case, without reading all names
             return own_id
         if written in self.names:
             return written

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from facetally.gender.attributes import Attributes, age_band
 from facetally.options import ClassificationOptions
-from facetally.tracks.open_tracks import Track
+
+if TYPE_CHECKING:  # the module below loads the decoder
+    from facetally.tracks.open_tracks import Track
 
 PROBABILITY_MARGIN = 1e-4
 """Probabilities are clipped to this distance from 0 and 1, which limits the weight of a single crop."""

@@ -50,6 +50,8 @@ class FollowedFrame:
     """For each track that turned out to continue an earlier one that one's id."""
     person_of: dict[int, int] = field(default_factory=dict)
     """With the last frame, where people are counted: the number of the person that each appearance shows."""
+    is_cut: bool = False
+    """Whether a new shot begins with the frame."""
 
 
 def follow(
@@ -98,9 +100,11 @@ def follow(
             ended, joined = tracks.add(frame, tracked, quality, is_cut)
             tracker.end(tracks.replaced)
             rows = FaceRows(frame.index, frame.time_s, frame.duration_s, tracked, quality)
-            held = FollowedFrame(rows, tuple(ended), joined)
+            held = FollowedFrame(rows, tuple(ended), joined, is_cut=is_cut)
             if at_once:
                 at_once(held, tracks)
+        batch.clear()  # free their memory before the next frames are collected, not after
+        images.clear()
     if held:
         left, joined = tracks.finish()
         people = people_in_video(tracks.seen, options.people) if options.people.count else {}

@@ -209,8 +209,10 @@ class OpenTracks:
         if not chosen:
             return
         faces = tracked.faces[np.array(chosen)]
-        crops = cut_crops(frame.image.bgr(), faces, self._recipe)
-        others = cut_crops(frame.image.bgr(), faces, self._embedding.recipe) if self._embedding else [None] * len(faces)
+        image = frame.image.bgr()
+        crops = cut_crops(image, faces, self._recipe)
+        others = cut_crops(image, faces, self._embedding.recipe) if self._embedding else [None] * len(faces)
+        frame.image.forget_full_size()
         values = crop_quality(quality[chosen], crops)
         for index, value, crop, other in zip(chosen, values, crops, others, strict=True):
             # copies, so that the arrays with all crops of the frame can be freed

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from facetally.detection.faces import FloatArray
 from facetally.options import PeopleOptions
@@ -56,6 +54,9 @@ def clusters_of(vectors: FloatArray, is_apart: npt.NDArray[np.bool_], min_likene
         is_apart: (N, N) which pairs are never in one cluster; the diagonal does not count.
         min_likeness: lowest mean cosine of two clusters that are joined.
     """
+    from scipy.cluster.hierarchy import fcluster, linkage  # takes long to import, and people are rarely counted
+    from scipy.spatial.distance import squareform
+
     precise = vectors.astype(np.float64)
     distances = np.clip(1 - precise @ precise.T, 0, 2)
     distances[is_apart] = APART

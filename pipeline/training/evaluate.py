@@ -13,13 +13,18 @@ from facetally.gender.attributes import Attributes
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.data.face_sets import FaceCorpus, FaceSet, ImageArray, join_sets, middle
 from facetally.gender.model.card import ModelCard
+from facetally.threads import in_order
 from facetally.training.evaluation_report import write_evaluation
 
 BATCH_CROPS = 64
 
 
 def predictions_for(
-    classifier: FaceGenderClassifier, corpus: FaceCorpus, change: Callable[[ImageArray], ImageArray] = lambda crop: crop
+    classifier: FaceGenderClassifier,
+    corpus: FaceCorpus,
+    change: Callable[[ImageArray], ImageArray] = lambda crop: crop,
+    *,
+    threads: int = 1,
 ) -> Attributes:
     """The classifier's predictions for every face of the corpus, on the crops without their margin.
 
@@ -27,13 +32,15 @@ def predictions_for(
         classifier: the model to run.
         corpus: N > 0 faces.
         change: applied to each crop, margin included, before the margin is removed.
+        threads: batches that are classified at the same time, by a classifier that was loaded with one thread.
     """
     side = classifier.card.crop["size_px"]
-    parts = []
-    for rows in corpus.batches(BATCH_CROPS):
+
+    def predicted(rows: range) -> Attributes:
         crops = np.stack([middle(change(corpus.crop(row)), side, corpus.margin_share) for row in rows])
-        parts.append(classifier.predict(crops))
-    return Attributes.concatenate(parts)
+        return classifier.predict(crops)
+
+    return Attributes.concatenate(list(in_order(predicted, corpus.batches(BATCH_CROPS), threads)))
 
 
 def held_out_faces(sets: Sequence[FaceSet], card: ModelCard, split: str = "test") -> FaceCorpus:
@@ -59,7 +66,12 @@ def held_out_faces(sets: Sequence[FaceSet], card: ModelCard, split: str = "test"
 
 
 def evaluate_classifier(
-    classifier: FaceGenderClassifier, corpus: FaceCorpus, folder: Path, history: Iterable[Mapping[str, Any]] = ()
+    classifier: FaceGenderClassifier,
+    corpus: FaceCorpus,
+    folder: Path,
+    history: Iterable[Mapping[str, Any]] = (),
+    *,
+    threads: int = 1,
 ) -> dict[str, Any]:
     """Writes the report folder of a classifier on labelled faces.
 
@@ -68,6 +80,7 @@ def evaluate_classifier(
         corpus: labelled crops, none of which was used to train or select it.
         folder: gets classification_report.txt, metrics.json, misclassified.csv and the plots.
         history: the epochs of its training, for the curves.
+        threads: as in `predictions_for`.
 
     Returns:
         The content of metrics.json.
@@ -82,7 +95,7 @@ def evaluate_classifier(
             f"none of {len(faces)} faces has a label for what {classifier.card.name} predicts",
             fix="give other or more labelled images",
         )
-    predictions = predictions_for(classifier, corpus)
+    predictions = predictions_for(classifier, corpus, threads=threads)
     return write_evaluation(
         folder,
         faces,

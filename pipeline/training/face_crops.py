@@ -23,6 +23,7 @@ from facetally.files import read_json, write_whole
 from facetally.formatting import command
 from facetally.gender.data.face_sets import LABEL_COLUMNS, FaceSet, load_face_set, new_crops, pixel_digest, save_labels
 from facetally.models.weights import sha256_of
+from facetally.threads import PerThread, in_order, usable_cores
 from facetally.training.label_tally import LabelTally
 
 PORTRAIT_DETECTION = ScrfdOptions(input_px=128, min_score=0.3, wide_px=64, wide_min_height=0.3)
@@ -67,7 +68,9 @@ class FaceCutter:
     """
 
     def __init__(self, detector_path: Path | None, recipe: CropRecipe, margin_px: int, cache: Path) -> None:
-        self._detector = _detector_of(detector_path) if detector_path else None
+        self._threads = usable_cores()
+        one_each = 1 if self._threads > 1 else 0
+        self._detectors = PerThread(_detector_of(detector_path, one_each)) if detector_path else None
         self._recipe, self._margin_px, self._cache = recipe, margin_px, cache
         self._detector_sha256 = sha256_of(detector_path) if detector_path else "aligned"
 
@@ -108,10 +111,9 @@ class FaceCutter:
         tally = LabelTally(source)
         wanted = set(chosen.tolist())
         images = (image for index, image in enumerate(source.read()) if index in wanted)
-        for done, image in enumerate(images, start=1):
+        for done, (image, found) in enumerate(in_order(self._crop, images, self._threads), start=1):
             on_image(done, len(chosen))
             tally.add(image)
-            found = self._crop(image)
             if isinstance(found, str):
                 counts[found] += 1
                 continue
@@ -125,7 +127,10 @@ class FaceCutter:
         report = CuttingReport(len(chosen), **counts, cut=len(rows), notes="\n".join(tally.notes()))
         write_whole(folder / "report.json", json.dumps(asdict(report)))  # last: a folder without it is incomplete
 
-    def _crop(self, labelled: LabelledImage) -> tuple[ImageArray, str] | str:
+    def _crop(self, labelled: LabelledImage) -> tuple[LabelledImage, tuple[ImageArray, str] | str]:
+        return labelled, self._crop_of(labelled)
+
+    def _crop_of(self, labelled: LabelledImage) -> tuple[ImageArray, str] | str:
         """The crop and the digest of its image, or the name of the count to which the image adds."""
         if labelled.is_female is None and labelled.age_years is None:
             return "without_label"
@@ -133,9 +138,9 @@ class FaceCutter:
             image = labelled.image_bgr()
         except ValueError:
             return "undecodable"
-        if self._detector is None:
+        if self._detectors is None:
             return self._resized(image), pixel_digest(image)
-        face = meant_face(self._detector.detect([image])[0], labelled, image)
+        face = meant_face(self._detectors.get().detect([image])[0], labelled, image)
         if not len(face):
             return "without_face"
         return cut_crops(image, face, self._recipe, self._margin_px)[0], pixel_digest(image)
@@ -200,9 +205,9 @@ def most_central(faces: Faces, frame_hw: tuple[int, int]) -> Faces:
     return faces[best : best + 1]
 
 
-def _detector_of(path: Path) -> ScrfdDetector:
+def _detector_of(path: Path, threads: int) -> ScrfdDetector:
     try:
-        return ScrfdDetector(path, PORTRAIT_DETECTION)
+        return ScrfdDetector(path, PORTRAIT_DETECTION, threads=threads)
     except ValueError as error:
         raise ModelError(str(error), fix="give an SCRFD with five points; facetally models list shows some") from error
 

@@ -109,6 +109,10 @@ class FrameImage:
             self._images[size_wh] = self._converted(*size_wh)
         return self._images[size_wh]
 
+    def forget_full_size(self) -> None:
+        """Frees the image in full size, which takes the most memory; it is converted again if asked for."""
+        self._images.pop(self.hw[::-1], None)
+
     def _converted(self, width: int, height: int) -> npt.NDArray[np.uint8]:
         if self._orientation.is_quarter_turn:
             width, height = height, width

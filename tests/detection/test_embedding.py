@@ -10,30 +10,24 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
-import torch
 
 from facetally.detection.crops import CropRecipe, cut_crops
 from facetally.detection.embedding import AT_ONCE, FaceEmbedder
 from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
-from facetally.detection.training.embedding_export import export_embedding
 from facetally.detection.training.embedding_faces import is_held_out
 from facetally.detection.training.embedding_metrics import person_pairs
-from facetally.detection.training.embedding_network import EmbeddingNetwork, EmbeddingNetworkOptions
+from facetally.detection.training.embedding_network import EmbeddingNetwork
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 BUNDLED = MODELS / "facetally_face_embedding.onnx"
 CROP = CropRecipe(32, 0.9)
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def path(small_embedding: tuple[EmbeddingNetwork, Path]) -> Path:
     """A small network with random weights."""
-    torch.manual_seed(0)
-    network = EmbeddingNetwork(EmbeddingNetworkOptions(32, (8, 16), (0, 1), dimensions=24))
-    target = tmp_path_factory.mktemp("weights") / "small.onnx"
-    export_embedding(network, target, CROP, {})
-    return target
+    return small_embedding[1]
 
 
 def crops_of(count: int, side: int = 32) -> ImageArray:
@@ -128,3 +122,11 @@ def test_persons_who_were_not_in_the_training_are_told_apart(shared: Path) -> No
     figures = person_pairs(np.array(persons, dtype=object), np.concatenate(vectors))
     assert figures.same_count > 300
     assert figures.area > 0.85
+
+
+def test_a_deferred_network_is_loaded_when_it_is_used(path: Path, tmp_path: Path) -> None:
+    deferred = FaceEmbedder(path, is_deferred=True)
+    np.testing.assert_array_equal(deferred.embed(crops_of(2)), FaceEmbedder(path).embed(crops_of(2)))
+    missing = FaceEmbedder(tmp_path / "missing.onnx", is_deferred=True)
+    with pytest.raises(ValueError, match="cannot be run by onnxruntime"):
+        missing.embed(crops_of(1))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -315,3 +316,24 @@ def test_a_file_that_is_not_an_onnx_model_is_refused_by_name(tmp_path: Path, con
 def test_an_option_outside_its_range_is_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ScrfdOptions(**wrong)
+
+
+def test_a_pickled_detector_needs_no_file(model: Path) -> None:
+    frame = drawn_image((8, 8, 8, RED))
+    detector = ScrfdDetector(model, PLAIN)
+    content = pickle.dumps(detector)
+    model.unlink()
+    (expected,), (found,) = detector.detect([frame]), pickle.loads(content).detect([frame])
+    assert len(found) == 1
+    assert_same(found, expected)
+
+
+def test_a_deferred_network_is_loaded_when_it_is_used(model: Path) -> None:
+    frame, detector = drawn_image((8, 8, 8, RED)), ScrfdDetector(model, PLAIN, is_deferred=True)
+    assert_same(detector.detect([frame])[0], ScrfdDetector(model, PLAIN).detect([frame])[0])
+
+
+def test_errors_of_a_deferred_network_come_with_its_first_use(tmp_path: Path) -> None:
+    detector = ScrfdDetector(tmp_path / "missing.onnx", PLAIN, is_deferred=True)
+    with pytest.raises(ValueError, match="not an ONNX model"):
+        detector.detect([drawn_image()])

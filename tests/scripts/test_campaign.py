@@ -10,17 +10,27 @@ pytest.importorskip("psutil")
 
 from click.testing import CliRunner
 
-from scripts.campaign import main, mutants_of
+from scripts import campaign
+from scripts.campaign import killed_ray_runs, live_picture, main, mutants_of
+from scripts.long_films import Film
 
 
-def test_a_short_campaign_passes_and_keeps_results_of_other_parts(films: Path, tmp_path: Path) -> None:
+def test_a_short_campaign_passes_and_keeps_results_of_other_parts(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = [
-        str(films),
+        str(clip.parent),
         "--kills",
         "3",
+        "--s3-kills",
+        "2",
+        "--ray-kills",
+        "0",
         "--mutants",
         "6",
         "--minutes",
+        "0",
+        "--live-minutes",
         "0",
         "--examples",
         "0",
@@ -31,14 +41,23 @@ def test_a_short_campaign_passes_and_keeps_results_of_other_parts(films: Path, t
     assert done.exit_code == 0, done.output
     results = json.loads((tmp_path / "r.json").read_text())["parts"]
     assert results["kills"]["kills"] >= 3
+    assert results["kills over S3"]["kills"] == 2
     assert results["damaged files"]["files"] == sum(results["damaged files"]["statuses"].values()) == 6
     assert results["full disk"]["told"]
     assert results["two runs at once"]["refused"]
     assert "| kills | yes |" in (tmp_path / "r.md").read_text()
-    again = CliRunner().invoke(main, [*words, "--part", "full disk"])
+    monkeypatch.setattr(campaign, "unbroken_run", lambda *_: None)  # these parts do not need it
+    again = CliRunner().invoke(main, [*words, "--part", "vanished folder"])
     assert again.exit_code == 0, again.output
     assert json.loads((tmp_path / "r.json").read_text())["parts"]["kills"] == results["kills"]
     assert "choose from: kills, damaged files" in CliRunner().invoke(main, [*words, "--part", "kill"]).output
+
+
+@pytest.mark.xdist_group("ray")
+def test_runs_on_ray_that_were_killed_resume_to_the_same_bytes(films: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    result = killed_ray_runs(films, tmp_path, 1, random.Random(1))
+    assert (result["passed"], result["kills"], result["that differ"]) == (True, 1, 0), result
 
 
 def test_the_same_seed_damages_the_same_bytes(films: Path, tmp_path: Path) -> None:
@@ -48,3 +67,10 @@ def test_the_same_seed_damages_the_same_bytes(films: Path, tmp_path: Path) -> No
     assert [path.read_bytes() for path in made[0]] == [path.read_bytes() for path in made[1]]
     originals = {clip.read_bytes() for clip in clips}
     assert not any(path.read_bytes() in originals for path in made[0])
+
+
+@pytest.mark.timeout(300)
+def test_the_memory_of_a_live_picture_is_flat_for_half_a_minute(films: Path, tmp_path: Path) -> None:
+    result = live_picture(sorted(films.iterdir()), tmp_path, 0.5, Film(size_wh=(640, 360)))
+    assert result["passed"], result
+    assert result["minutes"] == 0.5

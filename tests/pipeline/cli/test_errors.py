@@ -53,3 +53,9 @@ def test_names_in_errors_of_usage_are_escaped_too() -> None:
         assert ":red_heart:" in result.stderr
         assert not set("\x1b\r\u202e") & set(result.output)
         assert not any(line.startswith("Fix: rm") for line in result.output.splitlines())
+
+
+def test_a_group_without_a_command_shows_its_help_in_lines() -> None:
+    result = CliRunner().invoke(main, [])
+    assert any(line.startswith(" Usage: ") for line in result.output.splitlines())
+    assert "\\n" not in result.output

@@ -37,8 +37,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> li
     """The arguments with which the drawn world's engines were loaded; tests marked real load real ones."""
     arguments_of_calls: list[tuple[Any, ...]] = []
 
-    def load(*arguments: Any, models_dir: Path | None, unit: str) -> Engines:
+    def load(*arguments: Any, models_dir: Path | None, unit: str, threads: int) -> Engines:
         assert unit == "crop"
+        assert threads in (0, 1), "images are processed side by side, each by one thread"
         arguments_of_calls.append((*arguments, models_dir))
         models = {role: model for role, model in engines().models.items() if role != "embedder"}
         return replace(engines(), classifier=AgeingClassifier(), models=models, embedding=None)

@@ -214,3 +214,16 @@ def test_more_pixels_than_opencv_accepts_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"P5 70000 70000 255\n0")
     with pytest.raises(PipelineError, match="decoded"):
         read_image(path)
+
+
+def test_results_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
+    squares = [(RED, BLUE), (), (BLUE,), (RED,), (BLUE,)] * 3
+    paths = [drawn_image(tmp_path / f"{i:02}.png", *those) for i, those in enumerate(squares)]
+    paths[7].write_bytes(b"no image")
+    one, three = (
+        list(predict_images(paths, engines(), ClassificationOptions(batch_crops=4), threads=threads))
+        for threads in (1, 3)
+    )
+    assert repr(one) == repr(three)  # an unknown age is NaN, which equals nothing
+    assert len(one) == len(paths)
+    assert sum(isinstance(image, UnreadImage) for image in one) == 1

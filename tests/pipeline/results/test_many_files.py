@@ -9,7 +9,8 @@ import labelled_world
 import pytest
 
 from facetally.errors import OutputError
-from facetally.results import many_files
+from facetally.jobs.compact import compact_run
+from facetally.results import many_files, part_writer
 from facetally.results.many_files import ManyFiles
 from facetally.results.tables import TRACKS
 
@@ -22,7 +23,7 @@ IDS = [f"id-{name}" for name in NAMES]
 def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of four videos with one woman each, but nobody in the last; two changed files are enough for a copy."""
     monkeypatch.setattr(many_files, "MIN_CHANGED", 2)
-    rows = {name: [labelled_world.track_row(0, 0.9)] for name in NAMES[:3]}
+    rows = {name: [labelled_world.track_row(0, 0.9) | {"video_id": f"id-{name}"}] for name in NAMES[:3]}
     labelled_world.stored(tmp_path, rows | {NAMES[3]: []})
     return tmp_path
 
@@ -116,3 +117,39 @@ def test_nothing_is_copied_of_a_small_run(out: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(many_files, "MIN_CHANGED", 5)
     copied(out)
     assert not (out / ".cache").exists()
+
+
+def joined(out: Path, *, is_removed: bool) -> ManyFiles:
+    """The table, after its rows were joined; without files of another table, which a run would have too."""
+    compact_run(out, remove=is_removed)
+    return files(out)
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_joined_files_have_the_same_rows(out: Path, is_removed: bool) -> None:
+    rows, _ = read(files(out))
+    assert read(joined(out, is_removed=is_removed)) == (rows, 0)
+
+
+def test_a_video_that_was_made_again_is_not_read_from_joined_files(out: Path) -> None:
+    joined(out, is_removed=False)
+    labelled_world.stored(out, {NAMES[1]: [labelled_world.track_row(7, 0.1) | {"video_id": IDS[1]}]})
+    rows, count = read(files(out))
+    assert (rows[1], count) == ([IDS[1], 7, "male"], 1)
+
+
+def test_a_damaged_joined_file_is_replaced_by_the_own_files(out: Path) -> None:
+    plain = read(files(out))
+    compact_run(out)
+    (path,) = (out / "compacted" / "tracks").glob("*/*.parquet")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert read(files(out)) == plain
+
+
+def test_a_column_that_joined_files_lack_is_filled_in(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = TRACKS.get_field_index("person_in_video")
+    with monkeypatch.context() as older:
+        older.setitem(part_writer.SCHEMAS, "tracks", TRACKS.remove(at))
+        joined(out, is_removed=True)
+    table = ManyFiles(out, "tracks", TRACKS, (*COLUMNS, "person_in_video"))
+    assert table.read(IDS)["person_in_video"].to_pylist() == [-1, -1, -1]

@@ -21,6 +21,7 @@ from drawn_world import faces_at
 from facetally.detection.faces import TrackedFaces
 from facetally.errors import OutputError
 from facetally.results import tables
+from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import (
     FACES,
     NOT_COUNTED,
@@ -277,3 +278,18 @@ def test_a_table_without_the_columns_that_were_added_since_is_read_with_their_de
     assert table.schema.names == VIDEOS.names
     (read,) = table.to_pylist()
     assert (read["clock_jump_count"], read["note"], read["displayed_width_px"], read["codec"]) == (0, "", 0, "a")
+
+
+def test_times_of_shot_cuts_are_read_as_they_were_stored(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for number, cuts_s in enumerate([(), (1.4, 2.8)]):
+        row = VideoRow(f"id{number}", f"{number}.mp4", "/in", "ok", cuts_s=cuts_s)
+        ledger.store(row, FACES.empty_table(), TRACKS.empty_table(), provenance={})
+        assert ledger.read_row(f"id{number}").cuts_s == cuts_s
+
+
+def test_a_list_with_an_empty_value_is_damaged(tmp_path: Path) -> None:
+    row = {field.name: "a" if field.type == pa.string() else 1 for field in VIDEOS} | {"cuts_s": [1.0, None]}
+    pq.write_table(pa.Table.from_pylist([row], schema=VIDEOS), tmp_path / "a.parquet")
+    with pytest.raises(OutputError, match="column cuts_s has empty cells"):
+        read_table(tmp_path / "a.parquet", VIDEOS)

@@ -378,3 +378,13 @@ def test_a_file_with_odd_characters_in_its_name_is_read(clip: Path, tmp_path: Pa
     path = Path(shutil.copy(clip, tmp_path / "día 1 %d [50%] 'x'.mp4"))
     frames, _ = read(path)
     assert len(frames) == 50
+
+
+def test_an_image_that_was_freed_is_converted_again(clip: Path) -> None:
+    with VideoReader(clip) as reader:
+        image = next(iter(reader)).image
+        full, small = image.bgr(), image.bgr((32, 24))
+        image.forget_full_size()
+        again = image.bgr()
+    assert again is not full and np.array_equal(again, full)
+    assert image.bgr((32, 24)) is small
