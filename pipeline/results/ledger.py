@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -289,8 +289,7 @@ class Ledger:
         """
         ids, newest = self.video_ids(), self.newest_run()
         if not ids:
-            fix = f"make some first: {command('facetally', 'run', 'VIDEOS', '-o', self.out)}"
-            raise OutputError(f"{self.out} holds no results", fix=fix)
+            raise self._empty()
         rows = [self.read_row(video_id) for video_id in ids if video_id not in newest.excluded]
         rows = [row for row in rows if not newest.excludes(row.video_id, row.video)]
         if not rows:
@@ -301,13 +300,25 @@ class Ledger:
         yield from sorted(rows, key=lambda row: row.video)
 
     def provenance(self, video_id: str | None = None) -> dict[str, Any]:
-        """How the results of a video were made; by default of the video that was stored last."""
+        """How the results of a video were made; by default of the video that was stored last.
+
+        Raises:
+            OutputError: there is no row, or it is damaged.
+        """
         if video_id is not None:
             return provenance_of(self.path("videos", video_id))
-        times_ns = {path.stem: path.stat().st_mtime_ns for path in (self.out / "videos").glob("*.parquet")}
+        times_ns: dict[str, int] = {}
+        with suppress(FileNotFoundError):  # somebody deletes the folder meanwhile
+            times_ns = {path.stem: path.stat().st_mtime_ns for path in (self.out / "videos").glob("*.parquet")}
         if joined := compacted_of(self.out):
             times_ns = {one: joined.stamp(one)[1] for one in joined.video_ids} | times_ns
+        if not times_ns:
+            raise self._empty()
         return provenance_of(self.path("videos", max(times_ns, key=times_ns.__getitem__)))
+
+    def _empty(self) -> OutputError:
+        fix = f"make some first: {command('facetally', 'run', 'VIDEOS', '-o', self.out)}"
+        return OutputError(f"{self.out} holds no results", fix=fix)
 
 
 def option_sets(rows: Iterable[VideoRow]) -> int:

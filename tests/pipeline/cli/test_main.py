@@ -306,7 +306,8 @@ def test_a_validation_prints_its_verdict_and_writes_its_report(finished: Path, l
     assert cells(result.stdout, "men")[:3] == ["men", "1", "1"]
     shares = "predicted 40.0 %, labelled 60.0 % (people who can be matched: 75.0 %)"  # dan is never alone in view
     assert f"Share of women by appearance: {shares}" in result.stdout
-    assert "Target 85.0 %: not enough labels; label about" in result.stdout
+    assert "Target 85.0 %: not enough labels; " in result.stdout
+    assert "the run has only 2 appearances without a label: labelling all of it does not settle it" in result.stdout
     assert str(tmp_path / "check" / "report.md") in result.stderr
     assert {path.name for path in (tmp_path / "check").iterdir()} == {"report.json", "report.md", "validation.png"}
 

@@ -30,7 +30,7 @@ def facetally(*words: object) -> Result:
 @pytest.fixture
 def portraits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three women and two men as squares, and a man whose face is not found; any detector finds the squares."""
-    monkeypatch.setattr(face_crops, "ScrfdDetector", lambda *_: SquareDetector())
+    monkeypatch.setattr(face_crops, "ScrfdDetector", lambda *_, **__: SquareDetector())
     (tmp_path / "scrfd.onnx").write_bytes(b"any")
     for number in range(6):
         image = background(60 + number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,10 @@ def test_provenance_is_that_of_the_newest_row(tmp_path: Path) -> None:
     assert ledger.provenance() == {"run": "clip-1"}
 
 
-def test_a_folder_without_results_is_an_error_that_states_how_to_make_some(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [lambda ledger: list(ledger.rows()), lambda ledger: ledger.provenance()])
+def test_a_folder_without_results_is_an_error_that_states_how_to_make_some(
+    tmp_path: Path, asked: Callable[[Ledger], object]
+) -> None:
     with pytest.raises(OutputError, match="holds no results") as caught:
-        list(Ledger(tmp_path / "nothing").rows())
+        asked(Ledger(tmp_path / "nothing"))
     assert f"facetally run VIDEOS -o {tmp_path / 'nothing'}" in caught.value.fix
