@@ -419,7 +419,8 @@ def _report(outcomes: list[Outcome], trips: list[RoundTrip], videos: list[str], 
         "pixel, FiftyOne's reader of CVAT to whole pixels. MOT files also have the boxes of the frames in between, "
         "which are not compared. FiftyOne's readers need no database, and none was started. Label Studio's package "
         "checks its interface and each prediction against that; the boxes were compared as they stand in the file, "
-        "with the ticks of its player. The servers of CVAT and Label Studio were not run.",
+        "with the ticks of its player. The servers of CVAT and Label Studio were not run; CVAT's "
+        "importer is a part of its server.",
         "",
         "| reader | packages | format | boxes | missing | added | furthest, px | other gender | result |",
         "|---|---|---|---|---|---|---|---|---|",
