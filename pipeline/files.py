@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -52,6 +53,46 @@ def write_whole(path: Path, content: bytes | str) -> None:
             fix="free space, fix the folder's permissions or choose another place with -o; then run the same command "
             "again: it resumes from here",
         ) from error
+
+
+@contextmanager
+def file_lock(path: Path, timeout_s: float, *, busy: OutputError, unwritable_fix: str) -> Iterator[None]:
+    """Holds the lock in a file. The system releases it when this process ends, even by a crash.
+
+    Args:
+        path: of the lock; its folder is made if it is not there.
+        timeout_s: how long to wait for another process.
+        busy: is raised where another one still holds the lock.
+        unwritable_fix: the fix where the folder cannot be written.
+
+    Raises:
+        OutputError: `busy`, or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire(timeout=timeout_s)
+    except Timeout as error:
+        raise busy from error
+    except OSError as error:
+        what = f"cannot write to {path.parent}: {error.strerror or error}"
+        raise OutputError(what, fix=unwritable_fix) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content, as hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

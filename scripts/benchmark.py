@@ -45,7 +45,7 @@ from rich.table import Table
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
 from facetally.batch.worker import Heartbeat, Job, WorkerTask
-from facetally.batch.worker_pool import allocate_workers, available_cores
+from facetally.batch.worker_pool import allocate_workers
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.inputs import InputVideo, find_videos
 from facetally.jobs.runs import NoProgress
@@ -53,6 +53,7 @@ from facetally.models.engines import Engines, load_engines
 from facetally.options import ComputeDevice, RunOptions, Sampling, WorkerOptions
 from facetally.reporting.pdf import find_browser
 from facetally.results.ledger import Ledger, VideoRow
+from facetally.threads import usable_cores
 from scripts.long_films import Film, looped
 from scripts.provenance import machine
 from scripts.stage_clock import StageClock
@@ -433,7 +434,7 @@ def decode_all(videos: Sequence[InputVideo]) -> Figures:
 
 def whole_job_of(videos: Sequence[InputVideo], options: RunOptions, workers: int = 0) -> Callable[[], Figures]:
     """A job that does the work of `facetally run` on these videos; its models are already loaded."""
-    workers, threads = allocate_workers(available_cores(), len(videos), workers=workers)
+    workers, threads = allocate_workers(usable_cores(), len(videos), workers=workers)
     engines = load_engines(options, "cpu", threads=threads)
     return partial(run_whole_job, videos, engines, options, WorkerOptions(workers, threads=threads))
 

@@ -33,10 +33,10 @@ from facetally.detection.boxes import heights
 from facetally.detection.crops import CropRecipe, cut_crops
 from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import ScrfdDetector
+from facetally.files import sha256_of
 from facetally.gender.attributes import Attributes
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.metrics import GenderEvaluation
-from facetally.models.weights import sha256_of
 from facetally.training.evaluate import BATCH_CROPS
 from facetally.training.face_crops import PORTRAIT_DETECTION, meant_face
 from scripts.measure_classifier import FACE_HEIGHTS_PX

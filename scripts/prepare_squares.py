@@ -30,8 +30,7 @@ from facetally.detection.training.recipe import ScrfdRecipe
 from facetally.detection.training.scenes import Scene, SceneKind, boxes_of, read_face_rows
 from facetally.detection.training.selection import is_held_out
 from facetally.detection.training.teacher import Teacher
-from facetally.files import write_whole
-from facetally.models.weights import sha256_of
+from facetally.files import sha256_of, write_whole
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)

@@ -39,8 +39,8 @@ from facetally.detection.training.training import (
     bfloat16_pays,
 )
 from facetally.detection.training.warm_start import start_from
-from facetally.files import whole_file, write_whole
-from facetally.models.weights import record_in_manifest, sha256_of
+from facetally.files import sha256_of, whole_file, write_whole
+from facetally.models.weights import record_in_manifest
 from scripts.prepare_squares import ABOUT, labelled_scenes
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)

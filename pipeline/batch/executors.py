@@ -8,9 +8,10 @@ from typing import Protocol
 
 from facetally.batch.ray_executor import RayExecutor
 from facetally.batch.worker import Event, Job, WorkerTask
-from facetally.batch.worker_pool import allocate_workers, available_cores, run_workers
+from facetally.batch.worker_pool import allocate_workers, run_workers
 from facetally.errors import OptionError
 from facetally.options import ExecutorName, WorkerOptions
+from facetally.threads import usable_cores
 
 
 class Executor(Protocol):
@@ -46,7 +47,7 @@ class LocalExecutor:
     fetches = False
 
     def allocate(self, videos: int, options: WorkerOptions) -> WorkerOptions:
-        count, threads = allocate_workers(available_cores(), videos, workers=options.count, threads=options.threads)
+        count, threads = allocate_workers(usable_cores(), videos, workers=options.count, threads=options.threads)
         return replace(options, count=count, threads=threads)
 
     def classifier_threads(self, options: WorkerOptions) -> int:

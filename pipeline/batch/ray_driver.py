@@ -17,10 +17,10 @@ from typing import Any
 from facetally.batch.ray_pool import Connection, RayPool, call
 from facetally.batch.scheduling import processed
 from facetally.batch.worker import Job, WorkerTask, exit_with_parent
-from facetally.batch.worker_pool import available_cores
 from facetally.child_processes import safe_import_path
 from facetally.errors import OptionError, PipelineError
 from facetally.options import WorkerOptions
+from facetally.threads import usable_cores
 
 OBJECT_STORE_BYTES = 2**28
 """Of a cluster that is started for the run: what workers sent and nobody has read yet."""
@@ -104,5 +104,5 @@ def _local_only(address: str, options: WorkerOptions) -> dict[str, Any]:
     """Settings of a cluster that is started for the run."""
     if address != "local":
         return {}
-    cores = max(available_cores(), max(options.count, 1) * options.threads)
+    cores = max(usable_cores(), max(options.count, 1) * options.threads)
     return {"num_cpus": cores, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}

@@ -22,10 +22,11 @@ from facetally.batch.ray_pool import RESUMES, Connection
 from facetally.batch.ray_worker import Unseen
 from facetally.batch.scheduling import TICK_S
 from facetally.batch.worker import Event, Job, WorkerTask
-from facetally.batch.worker_pool import available_cores, end_process, started_process
+from facetally.batch.worker_pool import end_process, started_process
 from facetally.errors import OptionError, PipelineError, StorageError
 from facetally.log import LOGGER
 from facetally.options import WorkerOptions
+from facetally.threads import usable_cores
 
 PATIENCE_S = 10.0
 """Time that the connection has to end its workers and, if it started one, its cluster."""
@@ -62,7 +63,7 @@ class RayExecutor:
     def classifier_threads(self, options: WorkerOptions) -> int:
         """All cores where a cluster runs already: this process classifies what all its machines find."""
         has_cluster = self.address or os.environ.get("RAY_ADDRESS")
-        return available_cores() if has_cluster else options.threads
+        return usable_cores() if has_cluster else options.threads
 
     def run(
         self, jobs: Iterable[Job | None], task: WorkerTask, options: WorkerOptions

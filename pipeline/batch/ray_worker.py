@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from facetally.batch.content import sha256_of_first
 from facetally.batch.worker import HEARTBEAT_S, Event, Heartbeat, Job, VideoFinished, WorkerTask
 from facetally.errors import OptionError, StorageError, VideoError
+from facetally.files import sha256_of
 from facetally.formatting import command, listed, printable
 from facetally.results.ledger import renamed_in_command
 from facetally.storage.copies import LocalCopy, local_copy
@@ -101,7 +101,7 @@ def _version(packages: tuple[str, ...]) -> str:
 
 def _hash(path: Path) -> str:
     try:
-        return sha256_of_first(path, path.stat().st_size)
+        return sha256_of(path)
     except OSError:
         return ""
 

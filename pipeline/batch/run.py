@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from facetally import __version__
 from facetally.batch.executors import Executor, LocalExecutor
 from facetally.batch.fetched import fetched_jobs
 from facetally.batch.plan import Plan, refuse_namesake
@@ -134,9 +133,7 @@ class _Batch:
     def __init__(self, ledger: Ledger, engines: Engines, *, options: RunOptions, progress: Progress) -> None:
         self.finished: list[VideoRow] = []
         self._ledger, self._engines, self._options, self._progress = ledger, engines, options, progress
-        self._provenance: dict[str, Any] = {
-            **{"version": __version__, "options": options.as_dict(), "models": engines.provenance()}
-        }
+        self._provenance = engines.run_provenance(options)
         self._open: dict[str, _OpenVideo] = {}
         self._waiting: list[tuple[str, Track]] = []
         self._copies: defaultdict[str, list[VideoRow]] = defaultdict(list)

@@ -8,7 +8,6 @@ stay small.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
@@ -28,11 +27,6 @@ PATIENCE_S = 2.0
 """Time that a worker has to exit by itself before it is killed."""
 MAX_CHOSEN_WORKERS = 4
 """More are started only on request: each takes half a gigabyte for 1080p."""
-
-
-def available_cores() -> int:
-    """Cores that this process may use; these may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def allocate_workers(cores: int, videos: int, *, workers: int = 0, threads: int = 0) -> tuple[int, int]:

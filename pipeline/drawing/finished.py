@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from facetally.errors import OutputError
-from facetally.files import read_json, write_whole
+from facetally.files import file_lock, read_json, write_whole
 from facetally.results.ledger import LOCK_S
 
 FILE_NAME = ".facetally-draw.json"
@@ -67,17 +65,8 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         OutputError: another one does, or the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK_NAME)
-        lock.acquire(timeout=LOCK_S)
-    except Timeout as error:
-        fix = "wait until it is done, or give another folder with -o"
-        raise OutputError(f"another command is drawing into {folder}", fix=fix) from error
-    except OSError as error:
-        fix = "fix the folder's permissions, or give another folder with -o"
-        raise OutputError(f"cannot write to {folder}: {error.strerror or error}", fix=fix) from error
-    try:
+    fix = "wait until it is done, or give another folder with -o"
+    busy = OutputError(f"another command is drawing into {folder}", fix=fix)
+    unwritable_fix = "fix the folder's permissions, or give another folder with -o"
+    with file_lock(folder / LOCK_NAME, LOCK_S, busy=busy, unwritable_fix=unwritable_fix):
         yield
-    finally:
-        lock.release()

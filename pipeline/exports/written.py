@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from facetally.errors import OutputError
-from facetally.files import read_json, write_whole
+from facetally.files import read_json, sha256_of, write_whole
 
 RECORD = Path("export", "written.json")
 """In the run's folder: the hashes of the files by their paths, relative where they lie in that folder."""
@@ -37,13 +36,13 @@ class WrittenFiles:
             if not path.exists() and not path.is_symlink():
                 continue
             was = known.get(self._name(path))
-            if not path.is_file() or path.is_symlink() or was is None or was != _hash(path):
+            if not path.is_file() or path.is_symlink() or was is None or was != sha256_of(path):
                 why = "is not from an export of this run" if was is None else "was changed since it was exported"
                 raise OutputError(f"{path} exists and {why}", fix="choose another place with -o, or add --force")
 
     def store(self, paths: Iterable[Path]) -> None:
         """Remembers files as they are now; where the run's folder cannot be written, a later export asks first."""
-        files = self._known() | {self._name(path): _hash(path) for path in paths}
+        files = self._known() | {self._name(path): sha256_of(path) for path in paths}
         with suppress(OutputError):
             write_whole(self._record, json.dumps({"files": files}, indent=1))
 
@@ -57,8 +56,3 @@ class WrittenFiles:
     def _name(self, path: Path) -> str:
         path = path.absolute()
         return path.relative_to(self._out).as_posix() if path.is_relative_to(self._out) else str(path)
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -157,9 +157,8 @@ def check_new(out: Path) -> None:
 def _recording(ledger: Ledger, source: Source, reader: Reader, options: RunOptions, engines: Engines) -> Recording:
     video = source.video
     row = VideoRow(video.video_id, video.name, source.path, options_digest=options.digest(engines.model_hashes))
-    about = {"version": __version__, "options": options.as_dict(), "models": engines.provenance()}
     started_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Recording(ledger, row, reader, about, started_at)
+    return Recording(ledger, row, reader, engines.run_provenance(options), started_at)
 
 
 def _run(reader: Reader, session: Session, view: View, save: Any = None) -> None:

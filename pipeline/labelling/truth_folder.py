@@ -6,7 +6,6 @@ changed is left alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from facetally.csv_rows import write_rows
 from facetally.errors import OutputError, TruthError
-from facetally.files import parsed_json, write_whole
+from facetally.files import parsed_json, sha256_of, write_whole
 from facetally.formatting import command
 from facetally.labelling.labels import Labels, TrackKey, TrackLabel
 from facetally.labelling.sample import Sample as DrawnSample
@@ -84,7 +83,7 @@ class TruthFolder:
         return [
             name
             for name in WRITTEN
-            if (self.folder / name).exists() and _hash(self.folder / name) not in hashes.get(name, [])
+            if (self.folder / name).exists() and sha256_of(self.folder / name) not in hashes.get(name, [])
         ]
 
     def write(self, sample: DrawnSample, labels: Labels) -> None:
@@ -127,7 +126,7 @@ class TruthFolder:
         state = self._state()
         hashes = state.setdefault("written", {})
         for name in made:
-            hashes[name] = [*hashes.get(name, []), _hash(new / name)][-KEPT_HASHES:]
+            hashes[name] = [*hashes.get(name, []), sha256_of(new / name)][-KEPT_HASHES:]
         self._write_state(state)
         for name in made:
             (new / name).replace(self.folder / name)
@@ -222,7 +221,3 @@ def write_missed(sample: DrawnSample, labels: Labels, path: Path) -> None:
         rows += [(video, time_s, *face.box, face.gender) for face in label.missed] or [(video, time_s, *[""] * 5)]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_rows(path, MISSED_COLUMNS, rows)
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from facetally import __version__
 from facetally.detection.crops import CropRecipe
 from facetally.detection.descriptors import Embedding
 from facetally.detection.embedding import FaceEmbedder
@@ -40,6 +41,10 @@ class Engines:
     @property
     def model_hashes(self) -> dict[str, str]:
         return {role: model.sha256 for role, model in self.models.items()}
+
+    def run_provenance(self, options: RunOptions) -> dict[str, Any]:
+        """What is stored with the results of a run: version, options and weights."""
+        return {"version": __version__, "options": options.as_dict(), "models": self.provenance()}
 
     def provenance(self) -> dict[str, Any]:
         """Names, hashes and licences of the weights, for the tables and the report."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
 import shutil
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TextIO
 
 from facetally.errors import MissingModelError, ModelError
-from facetally.files import whole_file
+from facetally.files import sha256_of, whole_file
 from facetally.formatting import command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -113,12 +112,6 @@ def record_in_manifest(manifest_path: Path, name: str, weights_path: Path) -> No
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of a file's content, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_model(name_or_path: str, kind: ModelKind, models_dir: Path | None = None) -> ModelFile:

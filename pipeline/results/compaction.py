@@ -6,7 +6,6 @@ is replaced in one step. What a killed process left behind is put in order by th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,7 +29,7 @@ from facetally.results.compacted import (
     compacted_of,
     removed_ids,
 )
-from facetally.results.condition import Damage
+from facetally.results.condition import Damage, stored_sha256
 from facetally.results.ledger import Ledger
 from facetally.results.many_files import Advanced, no_progress
 from facetally.results.part_writer import SCHEMAS, UNFINISHED_SUFFIX, PartWriter
@@ -206,13 +205,13 @@ def _read_own(ledger: Ledger, video_id: str) -> _Read:
         OutputError: one is damaged.
     """
     path = ledger.path("videos", video_id)
-    stamp, sha256 = _stamp(path), _sha256(path)
+    stamp, sha256 = _stamp(path), stored_sha256(path)
     tables = {"videos": read_table(path, VIDEOS)}
     if tables["videos"]["video_id"].to_pylist() != [video_id]:
         raise damaged(path, "is damaged: it is not the row of this video")
     for table in ("tracks", "faces"):
         stored = tables["videos"][f"{table}_sha256"][0].as_py()
-        if stored and _sha256(own := ledger.path(table, video_id)) != stored:
+        if stored and stored_sha256(own := ledger.path(table, video_id)) != stored:
             read_table(own, SCHEMAS[table])  # says what is wrong, if that can be seen
             raise damaged(own, "is not the file that was stored: its hash differs from that in the ledger")
         tables[table] = read_table(ledger.path(table, video_id), SCHEMAS[table])
@@ -247,7 +246,7 @@ def _is_unchanged(joined: Compacted, ledger: Ledger, video_id: str) -> bool:
     """Whether a video's row is the one that was joined: the row states the hashes of the other two files."""
     path = ledger.path("videos", video_id)
     try:
-        return _stamp(path) == joined.stamp(video_id) or _sha256(path) == joined.entry(video_id)["row_sha256"]
+        return _stamp(path) == joined.stamp(video_id) or stored_sha256(path) == joined.entry(video_id)["row_sha256"]
     except OutputError:
         return False
 
@@ -264,7 +263,7 @@ def _reads(old: Compacted, video_id: str) -> bool:
 def _is_damaged(old: Compacted, file: StoredFile) -> bool:
     """Whether a file is missing or has not the hash that the index states."""
     try:
-        return _sha256(old.path(file)) != file.sha256
+        return stored_sha256(old.path(file)) != file.sha256
     except OutputError:
         return True
 
@@ -298,14 +297,6 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError as error:
         raise damaged(path, f"cannot be read: {error.strerror}") from error
     return status.st_size, status.st_mtime_ns
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise damaged(path, f"cannot be read: {error.strerror}") from error
 
 
 def _delete(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from facetally.errors import OutputError
+from facetally.files import sha256_of
 from facetally.results.compacted import Compacted, holder_of
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, READ_ERRORS, TRACKS, NewerTableError, check_schema, damaged, read_table
@@ -78,7 +78,7 @@ def _check_files(ledger: Ledger, row: VideoRow, *, is_deep: bool) -> None:
             _check_columns(path, schema)
         elif not stored[table]:  # made by facetally 0.1
             read_table(path, schema)
-        elif _sha256(path) != stored[table]:
+        elif stored_sha256(path) != stored[table]:
             read_table(path, schema)  # says what is wrong, if that can be seen
             raise damaged(path, "is not the file that was stored: its hash differs from that in the ledger")
 
@@ -98,9 +98,13 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
         raise damaged(path, f"cannot be read: {error}") from error
 
 
-def _sha256(path: Path) -> str:
+def stored_sha256(path: Path) -> str:
+    """The hash of a stored file.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise damaged(path, f"cannot be read: {error.strerror}") from error

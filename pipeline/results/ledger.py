@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 import pyarrow as pa
-from filelock import FileLock, Timeout
 
 from facetally.errors import OutputError
+from facetally.files import file_lock
 from facetally.formatting import command, printable
 from facetally.inputs import PassedOver
 from facetally.results.compacted import compacted_of, holder_of, mark_removed
@@ -69,22 +69,12 @@ class Ledger:
         Raises:
             OutputError: another run holds the lock, or the folder cannot be written.
         """
-        lock = FileLock(self.out / ".lock")
-        try:
-            lock.acquire(timeout=LOCK_S)
-        except Timeout as error:
-            raise OutputError(
-                f"another run is writing to {self.out}",
-                fix=f"wait until it is done ({command('facetally', 'status', self.out)}), or choose another folder "
-                "with -o",
-            ) from error
-        except OSError as error:
-            what = f"cannot write to {self.out}: {error.strerror or error}"
-            raise OutputError(what, fix="fix the folder's permissions") from error
-        try:
+        busy = OutputError(
+            f"another run is writing to {self.out}",
+            fix=f"wait until it is done ({command('facetally', 'status', self.out)}), or choose another folder with -o",
+        )
+        with file_lock(self.out / ".lock", LOCK_S, busy=busy, unwritable_fix="fix the folder's permissions"):
             yield
-        finally:
-            lock.release()
 
     @property
     def is_locked(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from facetally.files import whole_file
+from facetally.files import sha256_of, whole_file
 from facetally.results.compacted import INDEX_SCHEMA, NEW_SUFFIX, TABLES, Index, StoredFile
 from facetally.results.tables import FACES, SCHEMA_KEY, SCHEMA_VERSION, TRACKS, VIDEOS
 
@@ -63,8 +62,7 @@ class _File:
         self._flush()
         self._writer.close()
         self._sink.close()
-        with self._path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(self._path)
         name = f"{self._table}/part={self._part:03d}/{self._table}-{digest[:12]}.parquet"
         path = self._folder / (name + NEW_SUFFIX)
         with whole_file(path) as temporary:  # syncs it

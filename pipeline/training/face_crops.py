@@ -19,10 +19,9 @@ from facetally.detection.crops import BORDERS, CropRecipe, cut_crops
 from facetally.detection.faces import Faces, ImageArray
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.errors import ModelError, OptionError
-from facetally.files import read_json, write_whole
+from facetally.files import read_json, sha256_of, write_whole
 from facetally.formatting import command
 from facetally.gender.data.face_sets import LABEL_COLUMNS, FaceSet, load_face_set, new_crops, pixel_digest, save_labels
-from facetally.models.weights import sha256_of
 from facetally.threads import PerThread, in_order, usable_cores
 from facetally.training.label_tally import LabelTally
 

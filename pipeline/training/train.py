@@ -15,7 +15,7 @@ import torch
 from facetally.datasets.labelled_images import ImageSource
 from facetally.detection.crops import CropRecipe
 from facetally.errors import ModelError, OptionError
-from facetally.files import whole_file
+from facetally.files import sha256_of, whole_file
 from facetally.formatting import command
 from facetally.gender.attributes import FloatArray
 from facetally.gender.calibration import Calibration, best_threshold, fit_calibration
@@ -31,7 +31,6 @@ from facetally.gender.training.distillation import TARGET_COLUMNS, distillation_
 from facetally.gender.training.inference import predict_output
 from facetally.gender.training.recipes import Recipe
 from facetally.gender.training.trainer import EpochResult, Trainer, evaluate_network
-from facetally.models.weights import sha256_of
 from facetally.training.evaluate import evaluate_classifier
 from facetally.training.face_crops import CuttingReport, cut_sources
 from facetally.training.model_readme import write_model_page

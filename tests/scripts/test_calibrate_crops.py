@@ -15,10 +15,10 @@ from quick_training import skip_plots_and_export
 
 from facetally.cli.training_progress import shown_training
 from facetally.datasets.labelled_images import ImageSource
+from facetally.files import sha256_of
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.training.recipes import RECIPES, Stage
-from facetally.models.weights import sha256_of
 from facetally.training.train import TrainingJob, train_model
 from scripts.calibrate_crops import main
 

@@ -9,12 +9,12 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
+from facetally.files import sha256_of
 from facetally.gender.calibration import Calibration
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.model.card import ModelCard
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.model.networks import FaceNetwork, NetworkOptions
-from facetally.models.weights import sha256_of
 from scripts.calibrate_tracks import store
 
 MANIFEST = "name,kind,file,sha256,bytes,url,archive_sha256,licence,note\nsmall,classifier,small.onnx,,,,,,\n"

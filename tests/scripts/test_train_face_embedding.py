@@ -21,7 +21,7 @@ from facetally.detection.faces import ImageArray
 from facetally.detection.training.embedding_faces import FaceFolder
 from facetally.detection.training.embedding_network import EmbeddingNetworkOptions
 from facetally.detection.training.embedding_training import EmbeddingRecipe
-from facetally.models.weights import sha256_of
+from facetally.files import sha256_of
 from scripts import train_face_embedding
 from scripts.train_face_embedding import main, persons_of
 

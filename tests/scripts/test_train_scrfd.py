@@ -27,7 +27,7 @@ from facetally.detection.training.export import export_scrfd
 from facetally.detection.training.network import ScrfdNetwork
 from facetally.detection.training.selection import is_held_out
 from facetally.detection.training.warm_start import folded_pairs
-from facetally.models.weights import sha256_of
+from facetally.files import sha256_of
 from scripts import prepare_squares, train_scrfd
 from scripts.prepare_squares import images_of_test, labelled_scenes, whole_sources
 from scripts.train_scrfd import main, stop_on_signals

@@ -71,7 +71,7 @@ def test_ray_gets_one_thread_per_worker_and_counts_its_workers_later() -> None:
 def test_the_classifier_has_all_cores_where_a_cluster_runs_already(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr("facetally.batch.ray_executor.available_cores", lambda: 16)
+    monkeypatch.setattr("facetally.batch.ray_executor.usable_cores", lambda: 16)
     options = WorkerOptions(threads=1)
     assert RayExecutor("auto").classifier_threads(options) == 16
     assert RayExecutor().classifier_threads(options) == LocalExecutor().classifier_threads(options) == 1

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from drawn_world import FailingDetector, SquareDetector, engines
+from waiting import becomes_true
 
 from facetally.batch.plan import plan_run
 from facetally.batch.ray_executor import RayExecutor
@@ -101,15 +101,6 @@ def unbroken(films: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 def log_of(folder: Path) -> str:
     return (folder / "out" / "log.txt").read_text()
-
-
-def becomes_true(timeout_s: float, condition: Callable[[], object]) -> bool:
-    until_s = time.monotonic() + timeout_s
-    while time.monotonic() < until_s:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def is_gone(pid: int) -> bool:

@@ -8,14 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from drawn_world import FailingDetector, UnstartableDetector, engines
+from waiting import becomes_true
 
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
@@ -183,15 +182,6 @@ def hanging_run(films: Path, folder: Path) -> tuple[subprocess.Popen[str], int]:
     signal.signal(signal.SIGINT, before)
     assert becomes_true(60, lambda: pid_path.exists() and pid_path.read_text())
     return process, int(pid_path.read_text())
-
-
-def becomes_true(timeout_s: float, condition: Callable[[], object]) -> bool:
-    until_s = time.monotonic() + timeout_s
-    while time.monotonic() < until_s:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def is_gone(pid: int) -> bool:

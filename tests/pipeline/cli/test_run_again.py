@@ -81,7 +81,7 @@ def test_a_stopped_update_is_continued_by_the_same_command() -> None:
 
 def test_another_patch_version_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "__version__", "0.2.9")
-    monkeypatch.setattr("facetally.batch.run.__version__", "0.2.9")
+    monkeypatch.setattr("facetally.models.engines.__version__", "0.2.9")
     before = tables(folder / "out")
     assert "0 videos to do, 3 done before" in run("run", "in", "-o", "out").stderr
     assert {name for name, content in tables(folder / "out").items() if content != before[name]} == set()

@@ -21,6 +21,7 @@ from quick_training import skip_plots, skip_plots_and_export
 
 from facetally.datasets.labelled_images import ImageSource
 from facetally.errors import ModelError, OptionError
+from facetally.files import sha256_of
 from facetally.gender.attributes import FloatArray
 from facetally.gender.calibration import Calibration
 from facetally.gender.classifier import FaceGenderClassifier
@@ -31,7 +32,6 @@ from facetally.gender.model.outputs import OutputLayout
 from facetally.gender.training.distillation import distillation_targets
 from facetally.gender.training.recipes import RECIPES, Recipe, Stage
 from facetally.gender.training.trainer import EpochResult, Trainer
-from facetally.models.weights import sha256_of
 from facetally.training import train
 from facetally.training.evaluate import evaluate_classifier
 from facetally.training.face_crops import cut_sources
