@@ -10,8 +10,11 @@ size of each.
 from __future__ import annotations
 
 import csv
+import itertools
+import os
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
@@ -118,21 +121,40 @@ def encode(
         time_base: the duration of a frame by default.
         more: called with the stream before the first frame.
     """
-    images = list(drawn_images() if images is None else images)
-    with av.open(str(path), "w", options=muxer or {}) as container:
+    images = iter(drawn_images() if images is None else images)
+    first = next(images, None)
+    with ordinary_priority(), av.open(str(path), "w", options=muxer or {}) as container:
         stream: Any = container.add_stream(codec, rate=FPS, options=options or {})
         stream.pix_fmt = pixels
         stream.codec_context.gop_size = FPS
         stream.codec_context.time_base = time_base or Fraction(1, FPS)
-        if images:
-            stream.height, stream.width = images[0].shape[:2]
+        if first is not None:
+            stream.height, stream.width = first.shape[:2]
+            images = itertools.chain([first], images)
         if more:
             more(stream)
-        for stamp, image in zip(pts or range(len(images)), images, strict=True):
+        for stamp, image in zip(pts, images, strict=True) if pts else enumerate(images):
             decoded = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixels)
             decoded.pts, decoded.time_base = stamp, stream.codec_context.time_base
             container.mux(stream.encode(decoded))
         container.mux(stream.encode(None))
+
+
+@contextmanager
+def ordinary_priority() -> Iterator[None]:
+    """Keeps the scheduling of this thread as it is.
+
+    Where it may, as root for one, SVT-AV1 makes the thread that opens it real-time at the highest priority
+    (findings/svt-av1-makes-caller-real-time.sh), and with it all that this process starts from then on.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def turn(path: Path, a: int, b: int, c: int, d: int) -> None:

@@ -79,6 +79,17 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+SCHEDULING = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else None
+
+
+@pytest.fixture(autouse=True)
+def ordinary_scheduling() -> Iterator[None]:
+    """No test may leave a real-time process behind: all that is started after it would have the cores to itself."""
+    yield
+    if SCHEDULING is not None:
+        assert os.sched_getscheduler(0) == SCHEDULING, "this process became a real-time one (see ordinary_priority)"
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with real clips, weights and labels; if absent, skips, or fails under FACETALLY_REAL=1."""

@@ -15,6 +15,7 @@ from drawn_world import SquareDetector, one_person, resized
 
 from facetally.options import Sampling
 from facetally.video.reader import VideoReader
+from scripts.dirty_videos import ordinary_priority
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ FORMATS = [
 
 
 def write(path: Path, form: Format) -> Path:
-    with av.open(str(path), "w", format=form.muxer) as container:
+    with ordinary_priority(), av.open(str(path), "w", format=form.muxer) as container:
         stream: Any = container.add_stream(form.codec, rate=25, options=form.options)
         (stream.width, stream.height), stream.pix_fmt = form.size_wh, form.pixels
         stream.codec_context.time_base = Fraction(1, 25)
