@@ -6,10 +6,16 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 
 FORGING = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+
+
+_NAMES: ContextVar[Mapping[str, str]] = ContextVar("names of folders", default=MappingProxyType({}))
 
 
 def percent(share: float | None) -> str:
@@ -45,6 +51,25 @@ def listed(names: Iterable[object], most: int) -> str:
     return ", ".join(map(str, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+@contextmanager
+def named(folder: Path, name: str) -> Iterator[None]:
+    """In the block, `place` and `command` name a folder and what is in it by the address of which it is a copy."""
+    token = _NAMES.set({**_NAMES.get(), str(folder): name})
+    try:
+        yield
+    finally:
+        _NAMES.reset(token)
+
+
+def place(path: os.PathLike[str] | str) -> str:
+    """A file or folder as people know it: what is in the local copy of a folder at an address, by its address."""
+    text = os.fspath(path)
+    for folder, name in _NAMES.get().items():
+        if text == folder or text.startswith(f"{folder}{os.sep}"):
+            return name + text[len(folder) :].replace(os.sep, "/")
+    return text
+
+
 def command(*words: object) -> str:
     """A command as one types it in a shell such as bash or zsh: any other character than plain letters is quoted.
 
@@ -57,6 +82,8 @@ def command(*words: object) -> str:
 
 def _path_word(path: os.PathLike[str]) -> str:
     text = os.fspath(path)
+    if (name := place(path)) != text:
+        return name
     return f".{os.sep}{text}" if text.startswith("-") or (":" in text and not Path(text).is_absolute()) else text
 
 

@@ -170,7 +170,7 @@ def linked(paths: Sequence[Path], folder: Path) -> Path:
     """A folder with numbered links to these files, so that no two have the same name."""
     folder.mkdir(parents=True)
     for number, path in enumerate(paths):
-        (folder / f"{number:02}_{path.name}").symlink_to(path)
+        (folder / f"{number:02}_{path.name}").symlink_to(path.absolute())
     return folder
 
 
@@ -203,7 +203,9 @@ class Unbroken:
 
 def unbroken_run(videos: Path, out: Path) -> Unbroken:
     started_s = time.monotonic()
-    code, _ = finished(videos, out)
+    code, printed = finished(videos, out)
+    if code:
+        raise click.ClickException(f"the run without faults ended with {code}: {printed}")
     return Unbroken(code, contents(out), time.monotonic() - started_s)
 
 

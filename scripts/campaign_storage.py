@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
+
+import facetally
 from scripts.benchmark_storage import tables, timed
 from scripts.s3_server import RESULTS, VIDEOS, Server, s3_server
 
@@ -25,7 +28,10 @@ def s3_killed_runs(videos: Path, folder: Path, count: int, rng: random.Random) -
     of the video; and if no lock is left.
     """
     seconds = timed([str(videos), "-o", str(folder / "plain")])["seconds"]
+    if any(status != "ok" for status in facetally.Run(folder / "plain").videos()["status"]):
+        raise click.ClickException("the run without faults has videos that failed")
     wanted, kills, completed, differing, locks = tables(folder / "plain"), 0, 0, 0, 0
+    differences: set[str] = set()
     with s3_server(folder / "cache") as server:
         server.upload(videos)
         while kills < count:
@@ -36,7 +42,9 @@ def s3_killed_runs(videos: Path, folder: Path, count: int, rng: random.Random) -
                     shutil.rmtree(folder / "cache", ignore_errors=True)
             _started(server, f"run{completed}").wait()
             server.download(f"run{completed}/", folder / f"run{completed}")
-            differing += tables(folder / f"run{completed}") != wanted
+            found = tables(folder / f"run{completed}")
+            differing += found != wanted
+            differences |= {name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)}
             locks += (folder / f"run{completed}" / ".lock").exists()
             completed += 1
     return {
@@ -45,6 +53,7 @@ def s3_killed_runs(videos: Path, folder: Path, count: int, rng: random.Random) -
         "videos of a run": len(list((folder / "plain" / "videos").iterdir())),
         "completed runs": completed,
         "that differ": differing,
+        "tables that differ": sorted(differences),
         "locks left": locks,
     }
 

@@ -170,6 +170,7 @@ def counts(run: facetally.Run) -> dict[str, float]:
     by_gender = tracks.groupby("gender").size().to_dict()
     return {
         "faces": len(run.faces()),
+        "faces of appearances": int(tracks["face_count"].sum()),
         "appearances": len(tracks),
         **{f"appearances, {gender}": int(by_gender.get(gender, 0)) for gender in ("female", "male", "unknown")},
         "screen time, s": round(float(tracks["screen_time_s"].sum()), 1),

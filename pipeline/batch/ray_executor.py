@@ -11,6 +11,7 @@ import io
 import os
 import pickle
 import tempfile
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,6 +31,12 @@ from facetally.threads import usable_cores
 
 PATIENCE_S = 10.0
 """Time that the connection has to end its workers and, if it started one, its cluster."""
+START_S = 150.0
+"""Time that the connection has to begin. Ray 2.60.0 waits for ever for a worker that was killed while it started."""
+
+
+class NotStartedError(OptionError):
+    """Ray did not start in time."""
 
 
 @dataclass(frozen=True)
@@ -79,25 +86,40 @@ class RayExecutor:
             return
         with tempfile.TemporaryDirectory(prefix="facetally-ray-") as folder:
             about = Connection(self.address, Path.cwd(), Path(folder) / "messages.txt")
-            connection, process = started_process("facetally-ray", drive, about, given, task, options)
             try:
-                for message in _messages(connection, about.messages):
-                    if message is None:
-                        yield None
-                    else:
-                        job = given[message[0]]
-                        yield from ((job, event) for event in _unpacked(message[1], job))
-            finally:
-                connection.close()
-                end_process(process, PATIENCE_S)
+                yield from _events(about, given, task, options)
+            except NotStartedError as error:
+                LOGGER.warning("%s: it is started once more", error.what)
+                yield from _events(about, given, task, options)
+
+
+def _events(
+    about: Connection, jobs: list[Job], task: WorkerTask, options: WorkerOptions
+) -> Iterator[tuple[Job, Event] | None]:
+    """What the workers send, of a connection that is started for them."""
+    connection, process = started_process("facetally-ray", drive, about, jobs, task, options)
+    try:
+        for message in _messages(connection, about.messages):
+            if message is None:
+                yield None
+            else:
+                job = jobs[message[0]]
+                yield from ((job, event) for event in _unpacked(message[1], job))
+    finally:
+        connection.close()
+        end_process(process, PATIENCE_S)
 
 
 def _messages(connection: Any, printed: Path) -> Iterator[tuple[int, bytes] | None]:
     """What the other process sends, until it says that all jobs are done."""
+    started_s, has_begun = time.monotonic(), False
     while True:
         if not connection.poll(TICK_S):
+            if not has_begun and time.monotonic() - started_s > START_S:
+                raise NotStartedError(f"Ray did not start within {START_S:g} seconds", fix=RESUMES)
             yield None
             continue
+        has_begun = True
         try:
             message = connection.recv()
         except (EOFError, OSError):

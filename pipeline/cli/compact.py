@@ -50,13 +50,13 @@ def compact(out: Path, remove_originals: bool) -> None:
 
 
 def _print_done(out: Path, done: Compaction) -> None:
-    from facetally.formatting import counted, printable
+    from facetally.formatting import counted, place, printable
 
     megabytes = sum(file.size for file in done.files) / 1e6
     changes = [f"{done.added_count:,} new or changed"] if done.added_count else []
     changes += [f"{done.dropped_count:,} no longer in it"] if done.dropped_count else []
     what = f"{counted(done.video_count, 'video')} in {counted(len(done.files), 'file')}, {megabytes:,.1f} MB"
-    click.echo(f"{printable(str(out / 'compacted'))}: {what}: {', '.join(changes) or 'nothing was new'}")
+    click.echo(f"{printable(place(out / 'compacted'))}: {what}: {', '.join(changes) or 'nothing was new'}")
     if done.removed_count:
         click.echo(f"the small files of {counted(done.removed_count, 'video')} were deleted")
     for damage in done.left_out[:MAX_NAMED]:

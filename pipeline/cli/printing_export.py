@@ -11,7 +11,7 @@ import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from facetally.formatting import counted
+from facetally.formatting import counted, place
 from facetally.jobs.export import Exported
 
 PATIENCE_S = 1.0
@@ -48,10 +48,10 @@ def print_exported(exported: Exported) -> None:
     if exported.folder is None:
         click.echo(", ".join(f"{name} {count:,}" for name, count in exported.rows.items()) + " rows", err=True)
         for file in exported.files:
-            click.echo(file)
+            click.echo(place(file))
         return
     videos, tracks, boxes = (exported.rows[name] for name in ("videos", "tracks", "boxes"))
     labels = f"{boxes:,} box{'es' * (boxes != 1)}"
     click.echo(f"{counted(tracks, 'track')} with {labels} in {counted(videos, 'video')}", err=True)
-    click.echo(f"How to open it: {exported.files[-1]}", err=True)
-    click.echo(exported.folder)
+    click.echo(f"How to open it: {place(exported.files[-1])}", err=True)
+    click.echo(place(exported.folder))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from facetally.cli.options import FINISHED_OUTPUT
+from facetally.formatting import place
 from facetally.tallies.grouping_names import FIXED
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def tally(outs: tuple[Path, ...], form: str, write: bool, **given: Any) -> None:
         for sentence in sentences(summary):
             click.echo(sentence, err=True)
     if path:
-        click.echo(f"{len(summary.cells):,} rows in {path}", err=True)
+        click.echo(f"{len(summary.cells):,} rows in {place(path)}", err=True)
 
 
 @click.command()
@@ -171,7 +172,7 @@ def report(outs: tuple[Path, ...], page: Path | None, **given: Any) -> None:
 
     with reading_progress(outs) as advanced:
         path = report_run(outs, page, command=_command(outs, page, given), advanced=advanced, **given)
-    click.echo(path)
+    click.echo(place(path))
     if pdf := given["pdf"]:
         click.echo(pdf)
 

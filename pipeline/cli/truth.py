@@ -10,7 +10,7 @@ import rich_click as click
 from facetally.cli.options import FINISHED_OUTPUT, FOLDER, OUT
 from facetally.errors import OptionError
 from facetally.exports.formats import formats_of
-from facetally.formatting import command, counted
+from facetally.formatting import command, counted, place
 
 TRUTH = click.option("--truth", "truth_folder", type=FOLDER, required=True, help="Folder with hand labels.")
 
@@ -63,7 +63,7 @@ def validate(
         with_crops=with_crops,
     )
     print_validation(result.figures, out)
-    click.echo(f"All figures: {result.report_path} and report.json beside it", err=True)
+    click.echo(f"All figures: {place(result.report_path)} and report.json beside it", err=True)
     sys.exit(result.exit_code)
 
 

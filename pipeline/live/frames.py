@@ -70,9 +70,11 @@ class LiveFrames:
             arrived = self._reader.wait_for_newer(seen, POLL_S)
             if arrived is not None and not self.is_paused and self._is_due(arrived):
                 yield self._frame(arrived)
+                self._reader.release(arrived.index)
             elif self._reader.is_over or (self._length_s and self._reader.passed_s() >= self._length_s):
                 break
             elif arrived is not None:  # not due: wait for the one after it
+                self._reader.release(arrived.index)
                 self._reader.wait_for_newer(arrived.index, POLL_S)
         if self._reader.error:
             raise self._reader.error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from facetally.errors import PipelineError
 from facetally.live.captures import Capture
-from facetally.live.timing import StreamTimes
+from facetally.live.timing import StoredStart, StreamTimes
 from facetally.log import LOGGER
 from facetally.video.opening import VideoInfo
 from facetally.video.reader import FrameImage
@@ -19,6 +19,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 """Before a source is opened again: the first time, and at most; each wait is twice the one before."""
 STEADY_S = 10.0
 """A source that gave pictures for so long begins with the first wait again."""
+HELD_S = 1.0
+"""So long a picture that the source had stored stays the newest one at most, until it was looked at."""
 MAX_GAPS = 1000
 """That are remembered one by one."""
 
@@ -50,6 +52,9 @@ class Arrived:
 class Reader:
     """The newest picture of a source.
 
+    What the source had stored when it was opened comes at once, a second or two of it. These pictures are not replaced
+    by newer ones before they were looked at: as long as they come faster than in real time, there is time for all.
+
     Args:
         open_source: opens it; called again when it breaks off.
         length_s: ends after so many seconds; 0: with the source.
@@ -66,6 +71,7 @@ class Reader:
         self._first_s: float | None = None  # on the clock of a film
         self._broken_s = 0.0
         self._arrived: Arrived | None = None
+        self._released = -1
         self._is_over, self._stop = False, threading.Event()
         self.error: BaseException | None = None
         self.frame_count = self.connection_count = self._skipped_before = 0
@@ -111,6 +117,12 @@ class Reader:
             self._newest.wait_for(is_there, timeout_s)
             arrived = self._arrived
         return arrived if arrived is not None and arrived.index > index else None
+
+    def release(self, index: int) -> None:
+        """The picture with this index was looked at, or is not wanted."""
+        with self._newest:
+            self._released = index
+            self._newest.notify_all()
 
     def note_gap(self, gap: Gap) -> None:
         """Remembers a gap."""
@@ -166,7 +178,7 @@ class Reader:
     def _read_once(self) -> bool:
         """Reads until the source ends or breaks off; returns whether all is read that is wanted."""
         assert self._capture
-        capture, first = self._capture, True
+        capture, first, stored = self._capture, True, StoredStart()
         for picture in capture.pictures():
             now_s = time.monotonic()
             if capture.is_paced and picture.time_s is not None:
@@ -179,6 +191,9 @@ class Reader:
                 self.note_gap(Gap(self._broken_s, time_s, "connection lost"))
             first, self.state = False, ""
             self._give(Arrived(self.frame_count, time_s, picture.image, time.monotonic(), self.connection_count))
+            if not capture.is_paced and picture.time_s is not None and stored.of(picture.time_s, now_s):
+                self._hold()
+                stored.waited(time.monotonic())
             if self._is_long_enough():
                 return True
         return capture.is_finished()
@@ -199,6 +214,12 @@ class Reader:
             self._arrived = arrived
             self.frame_count += 1
             self._newest.notify_all()
+
+    def _hold(self) -> None:
+        """Waits until the newest picture was looked at."""
+        index = self.frame_count - 1
+        with self._newest:
+            self._newest.wait_for(lambda: self._released >= index or self._stop.is_set(), HELD_S)
 
     def _is_long_enough(self) -> bool:
         return bool(self._length_s) and self.passed_s() >= self._length_s

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shutil import rmtree
@@ -48,7 +49,7 @@ class Segment:
 
 
 class Recording:
-    """Collects results and writes them.
+    """Collects results and writes them, in a thread of its own, so that no frame waits for the disk.
 
     Args:
         ledger: the output folder.
@@ -66,6 +67,8 @@ class Recording:
         self._joined: dict[int, int] = {}
         self._count = self._face_count = self._track_count = 0
         self._written_s = time.monotonic()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="live-recording")
+        self._pending: Future[str] | None = None
 
     @property
     def is_due(self) -> bool:
@@ -81,15 +84,16 @@ class Recording:
         self._joined |= joined
 
     def write(self, open_appearances: Sequence[Appearance], frames: LiveFrames) -> None:
-        """Writes what was added since the last time.
+        """Begins to write what was added since the last time.
 
         Args:
             open_appearances: those in view, as they are by now.
             frames: the sampled frames, for the counts.
 
         Raises:
-            OutputError: the folder cannot be written, or the disk is full.
+            OutputError: what was to be written before could not be: the folder cannot be written, or the disk is full.
         """
+        self._wait()
         self._track_count += len(self._ended)
         info, hw = self._reader.info, frames.taken.frame.image.hw if frames.taken else (0, 0)
         row = replace(
@@ -124,10 +128,24 @@ class Recording:
         ids = {int(track_id) for rows in self._rows for track_id in rows.tracked.track_ids}
         faces = faces_table(row.video_id, self._rows, ids)
         path = self._ledger.out / FOLDER / f"{self._count:07d}.parquet"
-        write_table(path, faces, asdict(segment))
+        self._pending = self._writer.submit(write_table, path, faces, asdict(segment))
         self._rows, self._ended, self._joined = [], [], {}
         self._count += 1
         self._written_s = time.monotonic()
+
+    def finish(self) -> None:
+        """Waits until all is written.
+
+        Raises:
+            OutputError: as `write`.
+        """
+        self._wait()
+        self._writer.shutdown()
+
+    def _wait(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending:
+            pending.result()
 
 
 def is_left_over(out: Path) -> bool:

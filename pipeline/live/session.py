@@ -205,3 +205,4 @@ class Session:
         if self._recording:
             self._recording.add(None, ended, last.joined)
             self._recording.write([], self.frames)
+            self._recording.finish()

@@ -19,6 +19,8 @@ MUCH_S, LOST_S, CAUGHT_UP_S = 0.25, 1.0, 0.1
 keyframe; the third ends either."""
 GIVEN_UP_S = 3.0
 """What is not made up for so soon is no backlog: the clock of the stream was set back."""
+STORED_STEP = 0.5
+"""Pictures that a source had stored come in less than this share of the time that lies between them."""
 REMEMBERED = 300
 """Latest measurements that a median is about."""
 
@@ -59,6 +61,27 @@ class StreamTimes:
     def passed_s(self, now_s: float) -> float:
         """Seconds that have passed here since the first picture; 0 before it."""
         return 0.0 if self._start_s is None else now_s - self._start_s
+
+
+class StoredStart:
+    """Notices the pictures that a source had stored when it was opened: at first they come faster than in real time."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, float] | None = None
+        self._is_over = False
+
+    def of(self, stamp_s: float, now_s: float) -> bool:
+        """Whether a picture may have been stored: the first one, and those that come too fast directly after it."""
+        if self._last:
+            last_stamp_s, last_now_s = self._last
+            self._is_over |= now_s - last_now_s > STORED_STEP * (stamp_s - last_stamp_s)
+        self._last = stamp_s, now_s
+        return not self._is_over
+
+    def waited(self, now_s: float) -> None:
+        """The next picture was not asked for before this time."""
+        if self._last:
+            self._last = self._last[0], now_s
 
 
 class Backlog:

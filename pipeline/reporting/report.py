@@ -11,6 +11,7 @@ from typing import Any
 
 from facetally.files import write_whole
 from facetally.formatting import command as command_line
+from facetally.formatting import place
 from facetally.options import ClassificationOptions
 from facetally.quantification.correction import Correction
 from facetally.quantification.intervals import Interval
@@ -101,7 +102,7 @@ def _making(summary: Summary, command: str, verified: Verified | None) -> Making
     outs = [run.ledger.out for run in summary.runs]
     return Making(
         datetime.now().strftime("%Y-%m-%d %H:%M"),
-        tuple(str(out.resolve()) for out in outs),
+        tuple(place(out) if place(out) != str(out) else str(out.resolve()) for out in outs),
         command,
         settings,
         summary.versions,

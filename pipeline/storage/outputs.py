@@ -23,6 +23,7 @@ import filelock
 
 from facetally.errors import OutputError, PipelineError, StorageError
 from facetally.files import parsed_json, write_whole
+from facetally.formatting import named
 from facetally.storage.addresses import Address, is_address, parsed_address
 from facetally.storage.copies import RESUMES
 from facetally.storage.lock import unwritable
@@ -240,9 +241,10 @@ def output_folder(text: str) -> Iterator[Path]:
 
 @contextmanager
 def named_by_address(remote: RemoteFolder) -> Iterator[None]:
-    """In errors of the block, the address stands for the local folder, except where that itself cannot be written."""
+    """In texts of the block, the address stands for the local folder, except where that itself cannot be written."""
     try:
-        yield
+        with named(remote.path, str(remote.address)):
+            yield
     except PipelineError as error:
         if error.what.startswith((f"cannot write {remote.path}", f"cannot write to {remote.path}")):
             raise StorageError(

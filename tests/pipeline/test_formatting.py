@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from facetally.formatting import command, listed, one_line, percent, printable
+from facetally.formatting import command, listed, named, one_line, percent, place, printable
 
 NAMES = [
     "plain.mp4",
@@ -41,6 +41,15 @@ def test_a_printed_command_passes_exactly_these_words_in_a_shell(name: str) -> N
 
 def test_plain_words_of_a_command_stay_as_they_are() -> None:
     assert command("facetally", "run", Path("videos/a.mp4"), "-o", "out") == "facetally run videos/a.mp4 -o out"
+
+
+def test_the_local_copy_of_an_address_is_named_by_the_address() -> None:
+    copy = Path("/cache/outputs/s3_results_run1-ade15d3f")
+    with named(copy, "s3://results/run1"):
+        assert place(copy / "validation" / "report.md") == "s3://results/run1/validation/report.md"
+        assert command("facetally", "report", copy) == "facetally report s3://results/run1"
+        assert place(f"{copy}-2") == f"{copy}-2"
+    assert place(copy) == str(copy)
 
 
 def test_a_path_is_never_taken_for_an_option_or_an_address() -> None:

@@ -8,10 +8,11 @@ import pytest
 
 pytest.importorskip("psutil")
 
+import click
 from click.testing import CliRunner
 
 from scripts import campaign
-from scripts.campaign import killed_ray_runs, live_picture, main, mutants_of
+from scripts.campaign import killed_ray_runs, linked, live_picture, main, mutants_of, unbroken_run
 from scripts.long_films import Film
 
 
@@ -51,6 +52,18 @@ def test_a_short_campaign_passes_and_keeps_results_of_other_parts(
     assert again.exit_code == 0, again.output
     assert json.loads((tmp_path / "r.json").read_text())["parts"]["kills"] == results["kills"]
     assert "choose from: kills, damaged files" in CliRunner().invoke(main, [*words, "--part", "kill"]).output
+
+
+def test_clips_are_found_from_every_folder(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(films.parent)
+    links = linked([Path(films.name) / "man.mp4"], tmp_path / "links")
+    assert [link.read_bytes() for link in links.iterdir()] == [(films / "man.mp4").read_bytes()]
+
+
+def test_a_campaign_without_a_sound_run_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    with pytest.raises(click.ClickException, match="the run without faults"):
+        unbroken_run(tmp_path, tmp_path / "out")
 
 
 @pytest.mark.xdist_group("ray")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import pickle
 import socket
 import time
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 import pytest
 from drawn_world import FailingDetector, engines
 
-from facetally.batch import ray_pool
+from facetally.batch import ray_executor, ray_pool
 from facetally.batch.executors import LocalExecutor, executor_of
 from facetally.batch.ray_executor import RayExecutor, _unpacked
 from facetally.batch.ray_pool import _Head
@@ -54,6 +55,31 @@ def test_without_ray_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(OptionError) as caught:
         executor_of("ray")
     assert caught.value.fix == "pip install 'facetally[ray]'"
+
+
+@pytest.mark.parametrize("silent", [1, 2])
+def test_ray_that_does_not_start_is_started_once_more_and_then_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, silent: int
+) -> None:
+    pytest.importorskip("ray")
+    (tmp_path / "a.mp4").write_bytes(b"a")
+    ended: list[int] = []
+
+    def started(*_: object) -> tuple[Any, int]:
+        ours, theirs = multiprocessing.Pipe()
+        held.append(theirs)  # closed, it would be a lost connection
+        if len(held) > silent:
+            theirs.send("finished")
+        return ours, len(held)
+
+    held: list[Any] = []
+    monkeypatch.setattr(ray_executor, "START_S", 0.01)
+    monkeypatch.setattr(ray_executor, "started_process", started)
+    monkeypatch.setattr(ray_executor, "end_process", lambda process, _: ended.append(process))
+    run = RayExecutor().run([job_of(tmp_path / "a.mp4")], WorkerTask(None, None, RunOptions(), 1), WorkerOptions())  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="did not start within") if silent == 2 else nullcontext():
+        assert set(run) <= {None}
+    assert ended == [1, 2]
 
 
 def test_an_address_of_ray_client_is_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -18,7 +18,7 @@ from facetally.errors import VideoError
 from facetally.jobs.live import live_options
 from facetally.live import reader as reading
 from facetally.live import session as session_module
-from facetally.live.captures import opened
+from facetally.live.captures import Picture, opened, picture_of_array
 from facetally.live.frames import FIRST_S, POLL_S, LiveFrames
 from facetally.live.reader import Reader
 from facetally.live.session import Session
@@ -104,6 +104,29 @@ def test_a_pause_is_a_gap_and_counts_for_nobody(clock: Callable[[SteppedCamera],
     assert [gap.reason for gap in reader.gaps] == ["paused"]
     assert (reader.gaps[0].start_s, reader.gaps[0].stop_s) == pytest.approx((0.6, 1.3))
     assert session.frames.watched_s == pytest.approx(0.7 + 0.2)  # up to the pause, and from its end
+
+
+class StoringCamera(DrawnCamera):
+    """A stream that sends two seconds at once when it is opened, and then goes on in real time."""
+
+    def pictures(self) -> Iterator[Picture]:
+        stored = picture_of_array(self._images[0])
+        yield from (Picture(stored, number / self.fps) for number in range(50))
+        for number, picture in enumerate(super().pictures()):
+            yield Picture(picture.image, (50 + number) / self.fps)
+
+
+def test_what_a_stream_had_stored_when_it_was_opened_is_looked_at_as_well() -> None:
+    reader = Reader(lambda: StoringCamera(one_person()))
+    frames = LiveFrames(reader, Sampling(0.2))
+    reader.start()
+    times_s = []
+    for frame in takewhile(lambda frame: frame.time_s < 2.0, frames):
+        times_s.append(frame.time_s)
+        time.sleep(0.05)  # work on it: 49 pictures would come meanwhile
+    reader.stop()
+    assert times_s == pytest.approx([n / 5 for n in range(10)])
+    assert frames.dropped_count == 0
 
 
 def test_a_camera_that_breaks_off_is_opened_again_with_longer_and_longer_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from facetally.live.timing import Backlog, Spread, StreamTimes
+from facetally.live.timing import Backlog, Spread, StoredStart, StreamTimes
 
 
 def test_times_are_those_of_the_stream_from_its_first_picture() -> None:
@@ -29,6 +29,21 @@ def test_times_never_go_back() -> None:
     times = StreamTimes()
     given = [times.of(stamp_s, 100.0) for stamp_s in (7.0, 6.9, 6.8, 6.8)]
     assert given == sorted(set(given))
+
+
+def test_pictures_were_stored_as_long_as_they_come_faster_than_in_real_time() -> None:
+    stored = StoredStart()
+    assert [stored.of(7.0 + n / 25, 100 + n / 500) for n in range(30)] == [True] * 30
+    now_s = 100 + 29 / 500
+    assert not stored.of(7.0 + 30 / 25, now_s + 0.03)
+    assert not stored.of(7.0 + 31 / 25, now_s + 0.031)  # once over, it stays over
+
+
+def test_the_time_that_a_stored_picture_waited_for_does_not_count() -> None:
+    stored = StoredStart()
+    stored.of(7.0, 100.0)
+    stored.waited(100.5)
+    assert stored.of(7.04, 100.51)
 
 
 def test_a_stream_that_is_decoded_too_slowly_is_left_out_up_to_a_keyframe() -> None:

@@ -11,11 +11,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from drawn_world import engines
 from s3_server import S3, broken_off, error
 
 import facetally
 from facetally.batch import prepare
+from facetally.cli.main import main
 from facetally.errors import OutputError, StorageError
 from facetally.results.ledger import Ledger
 from facetally.results.run_tables import Run
@@ -178,3 +180,25 @@ def test_results_of_a_folder_are_kept_when_its_videos_move_to_s3(s3: S3, clips: 
     assert (moved.new, len(moved.done)) == ((), 4)
     ids = Ledger(tmp_path / "out").video_ids()
     assert len(ids) == 4
+
+
+@pytest.mark.usefixtures("clips")
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        (("report",), "report.html"),
+        (("tally", "--write"), "tallies/tallies.parquet"),
+        (("compact",), "compacted/index.parquet"),
+        (("export", "--format", "csv"), "export/tracks.csv"),
+    ],
+)
+def test_what_a_command_makes_is_at_the_address_and_named_by_it(
+    run: Callable[..., Run], s3: S3, words: tuple[str, ...], made: str
+) -> None:
+    run()
+    done = CliRunner().invoke(main, [words[0], s3.address("out"), *words[1:]])
+    assert done.exit_code == 0, done.output
+    text = done.output.replace("\n", "")
+    assert s3.address(f"out/{made.split('/')[0]}") in text
+    content = s3.contents("out/")[made]
+    assert str(cache_folder()) not in text and str(cache_folder()).encode() not in content
