@@ -80,6 +80,7 @@ class RemoteLock:
         for _ in range(ATTEMPTS):
             try:
                 self._stamp = self._store.put(self._key, self._content(), only_if="")
+                self._check_conditions()
                 return
             except ChangedError:
                 pass
@@ -90,6 +91,18 @@ class RemoteLock:
                 return
         raise StorageError(
             f"the lock of {self._address} changes all the time", fix="is another run starting? " + RESUMES
+        )
+
+    def _check_conditions(self) -> None:
+        """Raises StorageError if the storage ignores conditions: it would create the lock although it is there."""
+        try:
+            self._store.put(self._key, self._content(), only_if="")
+        except ChangedError:
+            return
+        self._store.delete(self._key)
+        raise StorageError(
+            f"the storage of {self._address} ignores conditions (If-None-Match): two runs could write there at once",
+            fix="use a newer version of its server, or choose a folder on this machine with -o",
         )
 
     def _taken_over(self) -> str:

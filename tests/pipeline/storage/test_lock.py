@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from s3_server import S3, error
@@ -16,6 +17,7 @@ from facetally.storage import lock as lock_module
 from facetally.storage.addresses import parsed_address
 from facetally.storage.lock import RemoteLock
 from facetally.storage.opening import open_store
+from facetally.storage.stores import Store
 
 Maker = Callable[..., RemoteLock]
 
@@ -48,6 +50,28 @@ def test_a_second_run_is_refused_and_told_who_holds_the_lock(lock: Maker) -> Non
         lock("b").__enter__()
     assert "facetally status s3://" in caught.value.fix
     assert "choose another folder with -o" in caught.value.fix
+
+
+class WithoutConditions:
+    """A storage that writes whatever the condition, as older servers do."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put(self, key: str, content: bytes, only_if: str | None = None) -> str:
+        del only_if
+        return self._store.put(key, content)
+
+
+def test_a_storage_that_ignores_conditions_is_refused_and_no_lock_is_left(s3: S3) -> None:
+    address = parsed_address(s3.address("out"))
+    with pytest.raises(StorageError, match="ignores conditions") as caught:
+        RemoteLock(address, WithoutConditions(open_store(address)), "a", print).__enter__()
+    assert "-o" in caught.value.fix
+    assert s3.names() == []
 
 
 def test_the_lock_is_released_at_the_end(lock: Maker, s3: S3) -> None:
