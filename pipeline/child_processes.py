@@ -14,7 +14,7 @@ from types import ModuleType
 SAFE_PATH = "PYTHONSAFEPATH"
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 PRELOADED = [
-    *("onnxruntime", "facetally.batch.worker"),
+    *("onnxruntime", "facetally.batch.worker", "facetally.batch.warm"),
     *("facetally.detection.embedding", "facetally.detection.scrfd", "facetally.detection.tracker"),
 ]
 """Modules that are imported once, by the server that workers are forked from."""

@@ -181,15 +181,21 @@ def stages(inputs: tuple[str, ...], minutes: float, detector: str, every_s: floa
 @DETECTOR
 @click.option("--clips", "counts", type=int, multiple=True, default=CLIP_COUNTS, show_default=True)
 @click.option("--workers", "worker_counts", type=int, multiple=True, default=[1, 2], show_default=True)
+@click.option("--minutes", default=0.5, show_default=True, help="Length of each clip.")
 @REPORTS
 def scaling(
-    inputs: tuple[str, ...], detector: str, counts: tuple[int, ...], worker_counts: tuple[int, ...], reports: Path
+    inputs: tuple[str, ...],
+    detector: str,
+    counts: tuple[int, ...],
+    worker_counts: tuple[int, ...],
+    minutes: float,
+    reports: Path,
 ) -> None:
     """Time over the number of clips, by number of workers; the exponent is that of a power law fitted to the times."""
     options = RunOptions(detector=detector)
     results: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        clip = looped([video.path for video in find_videos(inputs)], Path(folder) / "clip.mp4", 0.5, FILMS["360p"])
+        clip = looped([video.path for video in find_videos(inputs)], Path(folder) / "clip.mp4", minutes, FILMS["360p"])
         videos = [InputVideo(distinct_copy(clip, number), f"clip{number:03}") for number in range(max(counts))]
         for workers in worker_counts:
             jobs: Jobs = {str(count): whole_job_of(videos[:count], options, workers) for count in counts}
@@ -198,7 +204,7 @@ def scaling(
             exponent = float(np.polyfit(np.log(counts), np.log(seconds), 1)[0])
             results[str(workers)] = result | {"exponent": round(exponent, 3)}
             click.echo(f"{workers} workers: time grows with clips to the power of {exponent:.3f}")
-    write(reports, "scaling", {"detector": detector, "workers": results})
+    write(reports, "scaling", {"detector": detector, "minutes": minutes, "workers": results})
 
 
 @main.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Without __pycache__, each of the hundreds of child processes that tests start would compile the package anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+gc.disable()  # until all tests are collected, as modules and tests stay
+
 with suppress(ImportError):
     from hypothesis import HealthCheck, settings
 
@@ -36,7 +43,7 @@ with suppress(ImportError):
     settings.load_profile("facetally")
 
 
-COSTLY = ("small_embedding", "small_scrfd", "weights_pair", "wheel")
+COSTLY = ("browser", "small_embedding", "small_scrfd", "weights_pair", "wheel")
 """Fixtures of the whole session that take seconds: in a parallel run, all tests that use one go to the same process."""
 FIRST = (
     *("tests/test_wheel.py", "tests/scripts/test_campaign.py", "tests/test_working_folder.py"),
@@ -48,9 +55,38 @@ FIRST = (
 """Tests that take long one after the other: a parallel run begins with them, so that no process is left with one while
 the others have nothing to do."""
 
+WAITING = (
+    *("tests/pipeline/batch/test_ray.py", "tests/pipeline/live/test_camera", "tests/pipeline/live/test_recordings.py"),
+    *("tests/pipeline/live/test_rtsp.py", "tests/pipeline/live/test_window.py"),
+    "tests/scripts/test_campaign.py::test_runs_on_ray_that_were_killed_resume_to_the_same_bytes",
+    "tests/scripts/test_campaign.py::test_the_memory_of_a_live_picture_is_flat_for_half_a_minute",
+)
+"""Tests that wait for a camera, or for Ray, most of their time. In a parallel run all go to one process, so that no
+two of them wait at once while the cores have nothing to do. Besides, there can be one cluster of Ray only."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each process of a parallel run of all tests begins to collect at another file.
+
+    Rewriting the assertions of a file takes longer than all else that collecting does. So each process does it for its
+    part of the files, and finds the others in __pycache__.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if worker and [Path(word).resolve() for word in config.args] == [ROOT / "tests"]:
+        files = [str(path) for path in all_test_files()]
+        first = len(files) * int(worker) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        config.args[:] = [*files[first:], *files[:first]]
+
+
+def all_test_files() -> list[Path]:
+    return sorted((ROOT / "tests").rglob("test_*.py"))
+
 
 @pytest.hookimpl(wrapper=True)  # marks before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    if "PYTEST_XDIST_WORKER" in os.environ:  # all processes must have the same order
+        places = {path: number for number, path in enumerate(all_test_files())}
+        items.sort(key=lambda item: places.get(item.path, len(places)))
     for item in items:
         if group := group_of(item):
             item.add_marker(pytest.mark.xdist_group(group))
@@ -59,7 +95,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 
 def group_of(item: pytest.Item) -> str | None:
-    """The tests that share a costly fixture, or one of their module: each process would make it anew."""
+    """Tests that wait, or share a costly fixture, or one of their module, which each process would make anew."""
+    if item.nodeid.startswith(WAITING):
+        return "waiting"
     if costly := next((name for name in COSTLY if name in getattr(item, "fixturenames", ())), None):
         return costly
     found = getattr(item, "_fixtureinfo", None)
@@ -77,6 +115,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 SCHEDULING = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else None

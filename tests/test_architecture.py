@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -72,10 +73,11 @@ def imported(source: str, package: str = "") -> Iterator[str]:
                 yield name if name in OURS else name.rpartition(".")[0] or name
 
 
-def imports_of(name: str) -> set[str]:
+@cache
+def imports_of(name: str) -> frozenset[str]:
     path = OURS[name]
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    return set(imported(path.read_text(encoding="utf-8"), package))
+    return frozenset(imported(path.read_text(encoding="utf-8"), package))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from facetally.child_processes import start_fork_server
 
 def loaded(connection):
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    connection.send((signal.SIGINT in blocked, "facetally.detection.scrfd" in sys.modules))
+    expected = {"facetally.batch.warm", "facetally.detection.scrfd"}
+    connection.send((signal.SIGINT in blocked, expected <= sys.modules.keys()))
 
 if __name__ == "__main__":
     start_fork_server()

@@ -66,7 +66,6 @@ def test_a_campaign_without_a_sound_run_is_an_error(tmp_path: Path) -> None:
         unbroken_run(tmp_path, tmp_path / "out")
 
 
-@pytest.mark.xdist_group("ray")
 def test_runs_on_ray_that_were_killed_resume_to_the_same_bytes(films: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     result = killed_ray_runs(films, tmp_path, 1, random.Random(1))

@@ -48,13 +48,16 @@ class Refusal extends Error {
 async function ask(path, body) {
   // A label is sent to the end even where its page is closed in that moment.
   const options = body === undefined ? {} : { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  let response;
+  let response, content;
   try {
     response = await fetch(`api/${path}${path.includes("?") ? "&" : "?"}tab=${tab}`, options);
+    content = await response.json().catch((error) => {
+      if (response.ok) throw error; // the server was stopped while it answered
+      return { what: `The server answers with error ${response.status}.` };
+    });
   } catch {
     throw new Refusal("The server does not answer: it was stopped.", "Start the same facetally label again and open the address that it prints. Everything saved so far is there.");
   }
-  const content = await response.json().catch(() => ({ what: `The server answers with error ${response.status}.` }));
   if (!response.ok) throw new Refusal(content.what || `The server answers with error ${response.status}.`, content.fix, response.status);
   return content;
 }

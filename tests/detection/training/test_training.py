@@ -53,7 +53,7 @@ def weights(network: torch.nn.Module) -> torch.Tensor:
 
 
 def test_a_network_learns_to_find_drawn_faces(tmp_path: Path) -> None:
-    learner = trainer(tmp_path, replace(TINY, epochs=12, epoch_scenes=96))
+    learner = trainer(tmp_path, replace(TINY, epochs=8, epoch_scenes=96))
     results = list(learner.run())
     assert results[-1].loss < 0.6 * results[0].loss
     export_scrfd(learner.network, tmp_path / "tiny.onnx", {})

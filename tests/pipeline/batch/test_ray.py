@@ -30,7 +30,7 @@ from facetally.options import RunOptions, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'facetally[ray]'")
-pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 ROOT = Path(__file__).resolve().parents[3]
 OPTIONS = RunOptions()
 NODE: dict[str, Any] = {"num_cpus": 2, "object_store_memory": 10**8}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from drawn_world import Film, Shot, Square, engines, filmed
-from label_server import WAIT_S, DrawnRun, LabelServer
+from label_server import WAIT_S, DrawnRun, ForkedLabelServer, LabelServer, label_forks
 
 from facetally.batch.plan import plan_run
 from facetally.batch.run import run_videos
@@ -47,19 +49,45 @@ def sample(drawn_run: DrawnRun) -> Sample:
 
 
 @pytest.fixture
-def serve(drawn_run: DrawnRun, tmp_path: Path) -> Iterator[Callable[..., LabelServer]]:
-    """Starts a labelling of the drawn run; the truth folder is tmp_path/truth."""
+def words(drawn_run: DrawnRun, tmp_path: Path) -> list[str]:
+    """Of a labelling of the drawn run; the truth folder is tmp_path/truth."""
+    return [str(drawn_run.out), "-o", str(tmp_path / "truth"), "--moments", "3"]
+
+
+@pytest.fixture
+def serve_command(words: list[str]) -> Iterator[Callable[..., LabelServer]]:
+    """Starts `facetally label`, as users start it."""
     servers: list[LabelServer] = []
 
     def start(*options: str) -> LabelServer:
-        server = LabelServer([str(drawn_run.out), "-o", str(tmp_path / "truth"), "--moments", "3", *options])
-        servers.append(server)
-        return server.start()
+        servers.append(LabelServer([*words, *options]))
+        return servers[-1].start()
 
     yield start
     for server in servers:
-        if server.process.poll() is None:
-            server.kill()
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[subprocess.Popen[str]]:
+    """The process that servers are forked from: importing all that the page needs takes a second."""
+    with label_forks() as forks:
+        yield forks
+
+
+@pytest.fixture
+def serve(words: list[str], forks: subprocess.Popen[str], tmp_path: Path) -> Iterator[Callable[..., ForkedLabelServer]]:
+    """As `serve_command`, without the imports."""
+    servers: list[ForkedLabelServer] = []
+    numbers = itertools.count()
+
+    def start(*options: str) -> ForkedLabelServer:
+        servers.append(ForkedLabelServer([*words, *options], forks, tmp_path / f"printed{next(numbers)}"))
+        return servers[-1].start()
+
+    yield start
+    for server in servers:
+        server.kill()
 
 
 @pytest.fixture
@@ -69,7 +97,7 @@ def tabs(browser: Browser) -> Iterator[Callable[..., Page]]:
     context.set_default_timeout(1000 * WAIT_S)
     troubles: list[str] = []
 
-    def opened(server: LabelServer, **media: Any) -> Page:
+    def opened(server: LabelServer | ForkedLabelServer, **media: Any) -> Page:
         page = context.new_page()
         page.emulate_media(**media)
         page.on("pageerror", lambda error: troubles.append(str(error)))

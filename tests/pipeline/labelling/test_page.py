@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from label_server import DrawnRun, LabelServer
+from label_server import DrawnRun, ForkedLabelServer, LabelServer
 
 from facetally.jobs.labels import validate_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-Serve = Callable[..., LabelServer]
+Serve = Callable[..., ForkedLabelServer]
+ServeCommand = Callable[..., LabelServer]
 Tabs = Callable[..., "Page"]
 
 
@@ -79,8 +80,8 @@ def test_all_labels_give_the_verdict_of_validate(serve: Serve, tabs: Tabs, tmp_p
     assert result.figures["tracks"]["false"] == 0
 
 
-def test_a_killed_server_resumes_where_it_was(serve: Serve, tabs: Tabs, tmp_path: Path) -> None:
-    server = serve()
+def test_a_killed_server_resumes_where_it_was(serve_command: ServeCommand, tabs: Tabs, tmp_path: Path) -> None:
+    server = serve_command()
     page = tabs(server)
     for _ in range(3):
         press(page, "w")
@@ -92,8 +93,16 @@ def test_a_killed_server_resumes_where_it_was(serve: Serve, tabs: Tabs, tmp_path
     assert [entry["number"] for entry in entries(tmp_path)] == [1, 2, 3]
 
 
-def test_the_server_ends_without_a_word_while_the_page_is_open(serve: Serve, tabs: Tabs) -> None:
-    server = serve("--target", "0.9")
+def test_an_answer_that_is_cut_off_is_no_label(serve: Serve, tabs: Tabs) -> None:
+    page = tabs(serve())
+    page.route("**/api/save*", lambda route: route.fulfill(content_type="application/json", body='{"shown": '))
+    page.keyboard.press("w")
+    page.wait_for_selector(".failure >> text=The server does not answer")
+    assert title(page) == "Appearance 1 of 12"
+
+
+def test_the_server_ends_without_a_word_while_the_page_is_open(serve_command: ServeCommand, tabs: Tabs) -> None:
+    server = serve_command("--target", "0.9")
     page = tabs(server)
     page.evaluate("for (let i = 0; i < 12; i++) fetch(`api/view/loop/${i}`).catch(() => 0)")
     page.keyboard.press("w")
@@ -135,8 +144,10 @@ def test_age_and_quality_are_saved_before_the_answer(serve: Serve, tabs: Tabs, t
     assert (row["gender"], row["age_band"], row["face_quality"]) == ("female", "young", "poor")
 
 
-def test_a_full_disk_is_reported_and_the_label_is_not_counted(serve: Serve, tabs: Tabs, tmp_path: Path) -> None:
-    server = serve()
+def test_a_full_disk_is_reported_and_the_label_is_not_counted(
+    serve_command: ServeCommand, tabs: Tabs, tmp_path: Path
+) -> None:
+    server = serve_command()
     page = tabs(server)
     press(page, "w")
     size = (tmp_path / "truth" / "journal.jsonl").stat().st_size

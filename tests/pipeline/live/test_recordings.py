@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,16 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "load_engines", lambda *_, **__: engines())
 
 
-def camera(out: Path) -> subprocess.Popen[str]:
-    """A recording of a drawn camera in a process of its own."""
+@pytest.fixture
+def camera(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A recording of a drawn camera, to out/, in a process of its own, which ends with the test."""
     tests = Path(__file__).resolve().parents[2]
-    words = [sys.executable, "-c", SCRIPT, str(out)]
+    words = [sys.executable, "-c", SCRIPT, str(tmp_path / "out")]
     environment = os.environ | {"PYTHONPATH": str(tests)}
-    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        yield process
+        process.kill()
 
 
 def wait_for_files(out: Path, count: int) -> None:
@@ -91,11 +96,10 @@ def test_the_ledger_says_when_it_began_and_nothing_is_left_of_the_recording(tmp_
     assert not (tmp_path / "live" / FOLDER).exists()
 
 
-def test_a_recording_that_was_killed_is_joined_later(tmp_path: Path) -> None:
-    process = camera(tmp_path / "out")
+def test_a_recording_that_was_killed_is_joined_later(camera: subprocess.Popen[str], tmp_path: Path) -> None:
     wait_for_files(tmp_path / "out", 6)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    camera.send_signal(signal.SIGKILL)
+    camera.communicate()
     with pytest.raises(OutputError, match="ended by force") as refused:
         job.check_new(tmp_path / "out")
     assert "facetally live --join -o" in refused.value.fix
@@ -108,22 +112,22 @@ def test_a_recording_that_was_killed_is_joined_later(tmp_path: Path) -> None:
     assert b"s3cret" not in stored and b"cam/a" in stored
 
 
-def test_a_full_disk_is_an_error_and_what_was_stored_can_be_joined(tmp_path: Path) -> None:
-    process = camera(tmp_path / "out")
+def test_a_full_disk_is_an_error_and_what_was_stored_can_be_joined(
+    camera: subprocess.Popen[str], tmp_path: Path
+) -> None:
     wait_for_files(tmp_path / "out", 2)
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, 1000))
-    printed, errors = process.communicate(timeout=60)
+    resource.prlimit(camera.pid, resource.RLIMIT_FSIZE, (1000, 1000))
+    printed, errors = camera.communicate(timeout=60)
     assert "cannot write" in printed and "facetally live --join -o" in printed, errors
     assert "Traceback" not in errors
     assert len(job.join_recording(tmp_path / "out").faces()) > 0
 
 
-def test_a_recording_ends_well_at_ctrl_c(tmp_path: Path) -> None:
-    process = camera(tmp_path / "out")
+def test_a_recording_ends_well_at_ctrl_c(camera: subprocess.Popen[str], tmp_path: Path) -> None:
     wait_for_files(tmp_path / "out", 2)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+    camera.send_signal(signal.SIGINT)
+    _, errors = camera.communicate(timeout=60)
+    assert camera.returncode == 0, errors
     assert facetally.Run(tmp_path / "out").videos()["status"].tolist() == ["ok"]
 
 

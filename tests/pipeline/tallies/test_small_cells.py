@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,16 +71,21 @@ class Attacker:
     def sums(self, parts: list[tuple[str, str, str]], whole: tuple[str, str, str]) -> None:
         self.equations.append(({**{self.place(part): 1.0 for part in parts}, self.place(whole): -1.0}, 0.0))
 
-    def width(self, cell: tuple[str, str, str]) -> float:
-        """Of the interval of values that fit everything that is published."""
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """(E, P) the factors of all equations."""
         matrix = np.zeros((len(self.equations), len(self.places)))
         for row, (terms, _) in enumerate(self.equations):
             matrix[row, list(terms)] = list(terms.values())
+        return matrix
+
+    def width(self, cell: tuple[str, str, str]) -> float:
+        """Of the interval of values that fit everything that is published."""
         goal = np.zeros(len(self.places))
         goal[self.place(cell)] = 1.0
         ends = []
         for sign in (1.0, -1.0):
-            found = linprog(sign * goal, A_eq=matrix, b_eq=[value for _, value in self.equations])
+            found = linprog(sign * goal, A_eq=self.matrix, b_eq=[value for _, value in self.equations])
             assert found.status in (0, 3), found.message
             ends.append(math.inf if found.status == 3 else found.fun)
         return math.inf if math.inf in ends else -sum(ends)
@@ -88,8 +94,10 @@ class Attacker:
 def true_value(cells: pd.DataFrame, cell: tuple[str, str, str], unit: str) -> float:
     table, label, gender = cell
     column = {"table 0": "group", "table 1": "video"}.get(table, "video")
-    chosen = cells if table == "total" else cells[cells[column] == label]
-    return float(chosen.loc[chosen["gender"] == gender, unit].sum())
+    chosen = cells["gender"].to_numpy() == gender
+    if table != "total":
+        chosen &= cells[column].to_numpy() == label
+    return float(cells[unit].to_numpy()[chosen].sum())
 
 
 def assert_safe(cells: pd.DataFrame, columns: list[Column], min_cell: int) -> Published:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from drawn_world import CODEC, encoded, one_person
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facetally.exports.annotations import from_truth
 from facetally.exports.annotations.frames import VideoFrames, read_frames
 from facetally.exports.formats import formats_of
 from facetally.inputs import find_videos
@@ -137,19 +139,32 @@ def test_any_labels_come_back_as_they_were(
     assert_same(read_truth(tmp_path / "truth"), found.truth)
 
 
+@pytest.fixture(scope="module")
+def sample(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
+    """A folder with every eighth labelled clip, and the labels."""
+    folder = tmp_path_factory.mktemp("sample")
+    labels = read_truth(shared / "truth")
+    for video in find_videos([str(shared / "videos")]):
+        if video.name in sorted(labels.people)[::8]:
+            (folder / video.name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / video.name).symlink_to(video.path)
+    return folder, labels.of_videos([video.name for video in find_videos([str(folder)])])
+
+
+read_once = cache(read_frames)
+"""Decoding clips takes much longer than exporting their labels."""
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("name", formats_of("labels"))
-def test_the_shared_labels_come_back_as_they_were(name: str, shared: Path, tmp_path: Path) -> None:
-    videos = find_videos([str(shared / "videos")])
-    labels = read_truth(shared / "truth")
-    paths = {video.name: video.path for video in videos if video.name in sorted(labels.people)[::8]}
-    write_truth(labels.of_videos(paths), tmp_path / "truth")
-    for name_of_video, path in paths.items():
-        (tmp_path / "videos" / name_of_video).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "videos" / name_of_video).symlink_to(path)
-    labels = labels.of_videos(paths)
-    shown = labels.on_frames({video: read_frames(paths[video]).displayed_px for video in paths})
-    found = again(tmp_path / "truth", name, tmp_path / "videos", tmp_path / "export").truth
+def test_the_shared_labels_come_back_as_they_were(
+    name: str, sample: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(from_truth, "read_frames", read_once)
+    videos, labels = sample
+    write_truth(labels, tmp_path / "truth")
+    shown = labels.on_frames({video: read_once(videos / video).displayed_px for video in labels.people})
+    found = again(tmp_path / "truth", name, videos, tmp_path / "export").truth
     for video, boxes in shown.boxes.items():
         assert np.abs(found.boxes[video].times_s - boxes.times_s).max() < 0.0051  # labelled with two decimals
     times_s = {video: replace(boxes, times_s=found.boxes[video].times_s) for video, boxes in shown.boxes.items()}

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from facetally.models.engines import Engines, load_engines
 from facetally.options import RunOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables import FACES, TRACKS
+from facetally.truth.check import checkup as checkups
 from facetally.truth.check.checkup import check_folder, fix_labels, read_recording, read_sightings
 from facetally.truth.check.readings import Floats
 from facetally.truth.files import read_truth, write_truth
@@ -111,9 +113,13 @@ def real(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Labelled:
     )
 
 
+read_once = cache(read_recording)
+"""Decoding the clips takes most of the time."""
+
+
 def distorted(labelled: Labelled, video: str, distort: Distortion) -> Truth:
     """The labels of one video, written in another way."""
-    labels, frames_s = labelled.truth.boxes[video], read_recording(labelled.videos / video).times_s
+    labels, frames_s = labelled.truth.boxes[video], read_once(labelled.videos / video).times_s
     numbers = np.abs(frames_s - labels.times_s[:, None]).argmin(axis=1)
     written = distort(Written(numbers.astype(float), labels.times_s, labels.boxes))
     boxes = LabelledBoxes(labels.people, written.times_s, written.boxes, labels.lines)
@@ -239,8 +245,9 @@ def test_distorted_labels_of_drawn_videos_are_fixed(
     ids=["24 for 25", "from 1", "1 s late", "uneven", "not turned", "half size", "squeezed"],
 )
 def test_distorted_labels_of_real_videos_are_fixed(
-    real: Labelled, tmp_path: Path, video: str, distort: Distortion, words: str
+    real: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, video: str, distort: Distortion, words: str
 ) -> None:
+    monkeypatch.setattr(checkups, "read_recording", read_once)
     check_fixing(real, tmp_path, video, distort, words)
 
 
