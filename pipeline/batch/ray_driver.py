@@ -17,7 +17,7 @@ from typing import Any
 from facetally.batch.ray_pool import Connection, RayPool, call
 from facetally.batch.scheduling import processed
 from facetally.batch.worker import Job, WorkerTask, exit_with_parent
-from facetally.child_processes import safe_import_path
+from facetally.child_processes import end_with_parent, safe_import_path
 from facetally.errors import OptionError, PipelineError
 from facetally.options import WorkerOptions
 from facetally.threads import usable_cores
@@ -30,6 +30,7 @@ def drive(connection: Any, about: Connection, jobs: Sequence[Job], task: WorkerT
     """Main function of the process: sends (position of the job, piece of its events), texts for the log, and at the end
     "finished" or a `PipelineError`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    end_with_parent()  # Ray may wait for ever while it starts, and keeps the thread below from running
     threading.Thread(target=exit_with_parent, daemon=True).start()
     _print_to(about.messages)
     positions = {job.row.video_id: position for position, job in enumerate(jobs)}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from facetally import child_processes
@@ -41,6 +42,30 @@ def test_the_server_that_is_started_early_is_the_one_of_the_workers(tmp_path: Pa
     ignores_ctrl_c_and_has_loaded, parent_blocks_it = done.stdout.splitlines()
     assert ignores_ctrl_c_and_has_loaded == "[true, true, true]"
     assert parent_blocks_it == "False"
+
+
+STUCK = """
+import ctypes, multiprocessing, os, sys
+from facetally.child_processes import end_with_parent
+def stuck(connection):
+    end_with_parent()
+    connection.send(os.getpid())
+    ctypes.PyDLL(None).pause()  # keeps the interpreter's lock
+ours, theirs = multiprocessing.Pipe()
+multiprocessing.get_context("fork").Process(target=stuck, args=(theirs,)).start()
+print(ours.recv(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such signal")
+def test_a_process_that_is_stuck_in_a_library_ends_with_its_parent() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", STUCK], stdin=pipe, stdout=pipe, text=True) as parent:
+        assert parent.stdout
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    assert not psutil.wait_procs([child], timeout=10)[1]
 
 
 def test_a_system_without_a_fork_server_starts_none(monkeypatch: pytest.MonkeyPatch) -> None:
