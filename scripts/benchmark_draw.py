@@ -47,7 +47,7 @@ class Times:
 
 def encode_alone(path: Path, target: Path, options: FilmOptions) -> int:
     """Decodes a video and encodes its pictures, with plain PyAV; returns the number of frames."""
-    count = 0
+    count, last_pts = 0, -(2**62)
     with opened(path) as source, av.open(str(target), "w", format="mp4") as output:
         own = video_stream(source, path)
         own.thread_type = "AUTO"
@@ -59,7 +59,8 @@ def encode_alone(path: Path, target: Path, options: FilmOptions) -> int:
         stream.codec_context.thread_count = options.threads
         stream.codec_context.time_base = own.time_base or Fraction(1, 1000)
         for frame in source.decode(own):
-            frame.pict_type = 0
+            last_pts = max(frame.pts or 0, last_pts + 1)  # times that go back cannot be stored
+            frame.pts, frame.pict_type = last_pts, 0
             output.mux(stream.encode(frame))
             count += 1
         output.mux(stream.encode(None))
