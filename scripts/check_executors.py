@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 
+from facetally.formatting import command
 from scripts.benchmark_storage import tables
 from scripts.provenance import machine
 from scripts.s3_server import RESULTS, VIDEOS, Server, s3_server
@@ -68,7 +69,7 @@ def tables_of(
         check=False,
     )
     if done.returncode:
-        raise click.ClickException(f"facetally {' '.join(words)} ended with {done.returncode}:\n{done.stderr}")
+        raise click.ClickException(f"{command('facetally', *words)} ended with {done.returncode}:\n{done.stderr}")
     if is_s3:
         server.download(f"{out.name}/", out)
     return tables(out)
