@@ -27,6 +27,7 @@ import click
 import psutil
 
 from facetally.inputs import find_videos
+from scripts.clip_links import linked
 from scripts.provenance import machine
 
 SAMPLE_S = 0.25
@@ -70,7 +71,7 @@ class Measured:
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="JSON to write.")
 def main(videos: Path, clips: int, rounds: int, workers: int, busy: bool, report: Path | None) -> None:
     with tempfile.TemporaryDirectory() as work:
-        folder = linked(videos, clips, Path(work) / "clips")
+        folder = linked(chosen(videos, clips), Path(work) / "clips")
         runs: dict[str, list[Measured]] = {name: [] for name in EXECUTORS}
         tables: dict[str, dict[str, bytes]] = {}
         for _ in range(rounds):
@@ -94,14 +95,11 @@ def main(videos: Path, clips: int, rounds: int, workers: int, busy: bool, report
         sys.exit(1)
 
 
-def linked(videos: Path, clips: int, folder: Path) -> Path:
-    """A folder with links to some of the videos."""
+def chosen(videos: Path, clips: int) -> list[Path]:
+    """So many of the videos, evenly by size; 0: all."""
     paths = sorted((video.path for video in find_videos([str(videos)])), key=lambda path: path.stat().st_size)
     step = max(1, len(paths) // clips) if clips else 1
-    folder.mkdir()
-    for number, path in enumerate(paths[::step][: clips or None]):
-        (folder / f"{number:03}{path.suffix}").symlink_to(path.absolute())
-    return folder
+    return paths[::step][: clips or None]
 
 
 def measured(videos: Path, out: Path, executor: str, workers: int) -> Measured:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -109,6 +109,11 @@ def tables(out: Path) -> Figures:
         (row,) = pq.read_table(path).to_pylist()
         found[path.name] = {name: value for name, value in row.items() if name not in ("path", "reason", "fix")}
     return found
+
+
+def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> set[str]:
+    """The names of what is not the same in both, as `tables` gives it."""
+    return {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)}
 
 
 def reading(server: Server, films: int) -> Figures:

@@ -40,6 +40,7 @@ from facetally.formatting import command
 from facetally.inputs import find_videos
 from facetally.results.ledger import Ledger
 from scripts.campaign_storage import s3_killed_runs
+from scripts.clip_links import linked
 from scripts.long_films import Film, looped
 from scripts.provenance import machine
 
@@ -164,14 +165,6 @@ def as_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def linked(paths: Sequence[Path], folder: Path) -> Path:
-    """A folder with numbered links to these files, so that no two have the same name."""
-    folder.mkdir(parents=True)
-    for number, path in enumerate(paths):
-        (folder / f"{number:02}_{path.name}").symlink_to(path.absolute())
-    return folder
 
 
 def started(videos: Path, out: Path, *flags: str, **options: Any) -> subprocess.Popen[str]:

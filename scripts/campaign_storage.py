@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import facetally
-from scripts.benchmark_storage import tables, timed
+from scripts.benchmark_storage import differing, tables, timed
 from scripts.s3_server import RESULTS, VIDEOS, Server, s3_server
 
 KILLS_A_RUN = 10
@@ -30,8 +30,8 @@ def s3_killed_runs(videos: Path, folder: Path, count: int, rng: random.Random) -
     seconds = timed([str(videos), "-o", str(folder / "plain")])["seconds"]
     if any(status != "ok" for status in facetally.Run(folder / "plain").videos()["status"]):
         raise click.ClickException("the run without faults has videos that failed")
-    wanted, kills, completed, differing, locks = tables(folder / "plain"), 0, 0, 0, 0
-    differences: set[str] = set()
+    wanted, kills, completed, locks = tables(folder / "plain"), 0, 0, 0
+    differences: list[set[str]] = []
     with s3_server(folder / "cache") as server:
         server.upload(videos)
         while kills < count:
@@ -42,18 +42,16 @@ def s3_killed_runs(videos: Path, folder: Path, count: int, rng: random.Random) -
                     shutil.rmtree(folder / "cache", ignore_errors=True)
             _started(server, f"run{completed}").wait()
             server.download(f"run{completed}/", folder / f"run{completed}")
-            found = tables(folder / f"run{completed}")
-            differing += found != wanted
-            differences |= {name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)}
+            differences.append(differing(wanted, tables(folder / f"run{completed}")))
             locks += (folder / f"run{completed}" / ".lock").exists()
             completed += 1
     return {
-        "passed": not differing and not locks,
+        "passed": not any(differences) and not locks,
         "kills": kills,
         "videos of a run": len(list((folder / "plain" / "videos").iterdir())),
         "completed runs": completed,
-        "that differ": differing,
-        "tables that differ": sorted(differences),
+        "that differ": sum(map(bool, differences)),
+        "tables that differ": sorted(set().union(*differences)),
         "locks left": locks,
     }
 

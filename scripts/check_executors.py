@@ -23,7 +23,7 @@ from typing import Any
 import click
 
 from facetally.formatting import command
-from scripts.benchmark_storage import tables
+from scripts.benchmark_storage import differing, tables
 from scripts.provenance import machine
 from scripts.s3_server import RESULTS, VIDEOS, Server, s3_server
 
@@ -42,10 +42,12 @@ def main(videos: Path, report: Path | None) -> None:
             started_s = time.monotonic()
             found = tables_of(videos, server, Path(work) / str(number), storage == "S3 to S3", executor, workers)
             first = first or found
-            differing = sorted(name for name in first.keys() | found.keys() if first.get(name) != found.get(name))
             runs.append(
                 {"from": storage, "executor": executor, "workers": workers, "tables": len(found)}
-                | {"tables that differ": differing, "seconds": round(time.monotonic() - started_s, 1)}
+                | {
+                    "tables that differ": sorted(differing(first, found)),
+                    "seconds": round(time.monotonic() - started_s, 1),
+                }
             )
             click.echo(json.dumps(runs[-1]))
     figures = {"date": date.today().isoformat(), "machine": machine(), "runs": runs}

@@ -102,7 +102,7 @@ def _making(summary: Summary, command: str, verified: Verified | None) -> Making
     outs = [run.ledger.out for run in summary.runs]
     return Making(
         datetime.now().strftime("%Y-%m-%d %H:%M"),
-        tuple(place(out) if place(out) != str(out) else str(out.resolve()) for out in outs),
+        tuple(place(out.resolve()) for out in outs),
         command,
         settings,
         summary.versions,

@@ -70,7 +70,7 @@ class RemoteFolder:
         self.store = store or open_store(address)
         readable = re.sub(r"[^A-Za-z0-9._-]+", "_", str(self.address))[-60:].strip("._-")
         digest = hashlib.sha256(str(self.address).encode()).hexdigest()[:8]
-        self.path = cache_folder() / "outputs" / f"{readable}-{digest}"
+        self.path = cache_folder().resolve() / "outputs" / f"{readable}-{digest}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -12,7 +12,8 @@ import click
 from click.testing import CliRunner
 
 from scripts import campaign
-from scripts.campaign import killed_ray_runs, linked, live_picture, main, mutants_of, unbroken_run
+from scripts.campaign import killed_ray_runs, live_picture, main, mutants_of, unbroken_run
+from scripts.clip_links import linked
 from scripts.long_films import Film
 
 
