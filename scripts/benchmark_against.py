@@ -1,14 +1,16 @@
 """Compares two builds of facetally: each command is run by the one and the other in turn, in a process of its own.
 
     python -m scripts.benchmark_against --against ../before clips ../shared/videos
+    python -m scripts.benchmark_against --against ../before films ../shared/videos
     python -m scripts.benchmark_against --against ../before stills photos/
 
 A build is a checkout with an environment in `.venv`, in which it is installed. Repeats are interleaved and medians
 compared, as in `scripts/benchmark.py`. On a busy machine compare the processor time: it depends less on what else runs.
 
 `clips` tells the time to the first decoded frame and from the last one to the end of the process, the time of the whole
-job, and the largest memory; `help` the time of `facetally --help`, in that of an empty Python; `stills` the time of
-`facetally predict`, and `evaluate` that of `facetally evaluate`.
+job, and the largest memory; `films` the time of the whole job in that of decoding alone, as each build's own
+`scripts.benchmark films` measures it; `help` the time of `facetally --help`, in that of an empty Python; `stills` the
+time of `facetally predict`, and `evaluate` that of `facetally evaluate`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import click
@@ -46,6 +49,7 @@ SAMPLE_S = 0.1
 """Seconds between two readings of the memory."""
 FEW_CLIPS = 2
 """For the time to the first frame and from the last: one for each of two workers."""
+FILM_NAMES = ("360p", "720p", "1080p")
 MARKS = "FACETALLY_BENCHMARK_MARKS"
 PROBE = f'''
 """Writes when the first frame of a video was given by VideoReader and when the last one was, in any process."""
@@ -265,6 +269,23 @@ def evaluated(build: Build, data: str, limit: int) -> Figures:
     return {"evaluate, s": done.wall_s, "evaluate, core s": done.core_s}
 
 
+def films_in_decoding(build: Build, inputs: Sequence[str], count: int) -> Figures:
+    """The whole job over films of a minute, made of the inputs, as multiples of decoding them alone."""
+    names = [word for name in FILM_NAMES for word in ("--film", name)]
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["films", *inputs, *names, "--count", str(count), "--minutes", "1", "--repeats", "1"]
+        chosen = ["--every", "1", "--every", "0.2", "--reports", folder]
+        command = [build.python, "-m", "scripts.benchmark", *words, *chosen]
+        subprocess.run(command, cwd=build.checkout, check=True, stdout=subprocess.DEVNULL)
+        (report,) = Path(folder).glob("*.json")
+        films = json.loads(report.read_text())["films"]
+    return {
+        f"{count} x {film}, {job}, x decoding": multiple
+        for film, figures in films.items()
+        for job, multiple in list(figures["times_first"].items())[1:]
+    }
+
+
 def in_turn(jobs: Sequence[Job], builds: Sequence[Build], repeats: int) -> dict[str, dict[str, list[float]]]:
     """The figures of all jobs by figure and build, from repeats that are interleaved."""
     samples: dict[str, dict[str, list[float]]] = {}
@@ -350,6 +371,16 @@ def clips(run: Run, inputs: tuple[str, ...], every_th: int) -> None:
         lambda build: memory(build, videos),
     ]
     run.write("clips", jobs, videos=len(videos))
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--count", "counts", type=int, multiple=True, default=[1, 2], show_default=True, help="Films in a job.")
+@click.pass_obj
+def films(run: Run, inputs: tuple[str, ...], counts: tuple[int, ...]) -> None:
+    """The whole job over films of a minute, in decoding them alone."""
+    paths = [str(Path(path).resolve()) for path in inputs]
+    run.write("films", [partial(films_in_decoding, inputs=paths, count=count) for count in counts])
 
 
 @main.command(name="help")

@@ -5,9 +5,9 @@
 
 The first weights are those that stay if no others are better. Others are taken if their log loss of gender is lower and
 they lose in no band of age: in none may the gap between women and men widen, or the accuracy of either fall, by more
-than a point (`facetally.gender.gender_gaps`). Of several the one with the lowest loss is chosen. All must hold out the
-same images; only those that are labelled with gender and age count. The table goes to stdout, and with --report into a
-JSON file.
+than a point (`facetally.gender.gender_gaps`). Of several the one with the lowest loss is chosen. Only images that are
+in the selection split of all of them count, and that are labelled with gender and age; give the data sets that all were
+trained on. The table goes to stdout, and with --report into a JSON file.
 """
 
 from __future__ import annotations
@@ -120,11 +120,13 @@ def labelled(faces: FaceCorpus) -> FaceCorpus:
 
 
 def selection_of(models: Sequence[FaceGenderClassifier], sets: Sequence[Any]) -> FaceCorpus:
-    """The selection split of the first model; raises click.UsageError if another was trained with another split."""
-    held_out = [model.card.images_held_out for model in models]
-    if any(other != held_out[0] for other in held_out[1:]):
-        raise click.UsageError("the weights hold out different images, so they cannot be compared")
-    return labelled(held_out_faces(sets, models[0].card, "selection"))
+    """The faces in the selection split of every model; raises click.UsageError if there are none."""
+    faces = labelled(held_out_faces(sets, models[0].card, "selection"))
+    for model in models[1:]:
+        faces = faces.only(faces.faces["digest"].map(model.card.images_held_out.split_of) == "selection")
+    if not len(faces):
+        raise click.UsageError("the weights share no image for their selection, so they cannot be compared")
+    return faces
 
 
 @click.command(help=__doc__)

@@ -8,8 +8,8 @@ It runs in an environment of its own and imports nothing of this project: the pa
 onnxruntime. The network (Cydral Technology, CC0; 530 KB) sees 32 x 32 pixels: dlib's five points (the corners of both
 eyes and the base of the nose) are rotated and scaled to a mean face, with a padding of 0.2 of the face's size on each
 side. The package itself floors its confidence to whole percents; here it is the probability of "female". The columns of
-`labels.csv` are file, female_prob, face_height_px and box: "found" by dlib's detector or "guessed", the middle of the
-picture, where it finds none. Of several faces the most central is taken.
+`labels.csv` are file, female_prob, face_height_px, box ("found" by dlib's detector or "guessed", the middle of the
+picture, where it finds none) and x1, y1, x2, y2, that box in pixels. Of several faces the most central is taken.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Teacher:
         self._network: Any = inference.NeuralNetwork(bundle, "gender")
         self._detector: Any = importlib.import_module("dlib").get_frontal_face_detector()
 
-    def predict(self, image: np.ndarray) -> tuple[float, int, str]:
-        """The probability of "female", the height of the face's box in pixels, and how it was found.
+    def predict(self, image: np.ndarray) -> tuple[float, Box, str]:
+        """The probability of "female", the face's box with its ends included, and how it was found.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -71,7 +71,7 @@ class Teacher:
         box = most_central(found, width, height) if found else guessed_box(width, height)
         chip = self._frontend.extract(image, [list(box)])[0].gender_chip
         female_prob = float(self._network.probabilities([chip])[0, 0])
-        return female_prob, box[3] - box[1] + 1, "found" if found else "guessed"
+        return female_prob, box, "found" if found else "guessed"
 
 
 def main() -> None:
@@ -90,15 +90,16 @@ def main() -> None:
     temporary = arguments.out.with_name(f"{arguments.out.name}.part")
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["file", "female_prob", "face_height_px", "box"])
+        writer.writerow(["file", "female_prob", "face_height_px", "box", "x1", "y1", "x2", "y2"])
         for path in paths:
             try:
                 image = np.ascontiguousarray(image_module.open(path).convert("RGB"))
             except OSError as error:
                 print(f"{path}: left out, it cannot be read: {error}", file=sys.stderr)
                 continue
-            female_prob, height_px, how = teacher.predict(image)
-            writer.writerow([path.relative_to(arguments.folder).as_posix(), f"{female_prob:.6f}", height_px, how])
+            female_prob, (left, top, right, bottom), how = teacher.predict(image)
+            name, edges = path.relative_to(arguments.folder).as_posix(), (left, top, right + 1, bottom + 1)
+            writer.writerow([name, f"{female_prob:.6f}", bottom - top + 1, how, *edges])
     temporary.replace(arguments.out)
 
 

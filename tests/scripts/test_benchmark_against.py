@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmark_against import BEFORE, OURS, Build, adopt_orphans, compared, finished, in_turn
+from scripts.benchmark_against import BEFORE, OURS, Build, adopt_orphans, compared, films_in_decoding, finished, in_turn
 
 BUILDS = (Build(BEFORE, Path("before")), Build(OURS, Path("now")))
 ORPHAN = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'sum(range(10**7))'])"
@@ -19,6 +19,15 @@ package = pathlib.Path("pipeline"); package.mkdir(); (package / "__init__.py").t
 sys.path.insert(0, "")
 from pipeline.video import VideoReader
 assert list(VideoReader()) == ["a", "b", "c"]
+"""
+
+FILMS_BENCHMARK = """
+import json, pathlib, sys
+words = sys.argv[1:]
+assert words[:3] == ["films", "a", "b"] and words[words.index("--count") + 1] == "2"
+times = {"decoding alone": 1.0, "every 0.2 s": 2.5}
+report = pathlib.Path(words[words.index("--reports") + 1]) / "films.json"
+report.write_text(json.dumps({"films": {"360p": {"times_first": times}}}))
 """
 
 
@@ -46,6 +55,15 @@ def test_the_first_and_the_last_frame_are_marked_in_any_process() -> None:
 def test_a_command_that_fails_is_an_error() -> None:
     with pytest.raises(subprocess.CalledProcessError):
         finished([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_films_are_measured_in_the_decoding_of_the_same_build(tmp_path: Path) -> None:
+    """A build whose benchmark took 2 s to decode and 5 s for the job."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "benchmark.py").write_text(FILMS_BENCHMARK)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    assert films_in_decoding(Build(OURS, tmp_path), ["a", "b"], 2) == {"2 x 360p, every 0.2 s, x decoding": 2.5}
 
 
 def test_builds_take_turns_and_medians_are_compared() -> None:

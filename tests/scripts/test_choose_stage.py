@@ -10,7 +10,7 @@ import pytest
 from drawn_faces import face_set
 
 from facetally.gender.data.face_sets import all_faces
-from facetally.gender.data.splits import HeldOut
+from facetally.gender.data.splits import DIGEST_BYTES, HeldOut
 from facetally.gender.gender_gaps import GenderGap
 from scripts.choose_stage import Candidate, as_json, chosen, gap_cell, labelled, selection_of, table
 
@@ -82,8 +82,22 @@ def test_only_faces_with_a_gender_and_an_age_count() -> None:
     assert labelled(faces).faces["age_years"].tolist() == [30, 60]
 
 
-def test_weights_that_hold_out_other_images_are_not_compared() -> None:
-    cards = [SimpleNamespace(images_held_out=HeldOut(test=frozenset((digest,)))) for digest in ("aa", "bb")]
-    models: Any = [SimpleNamespace(card=card) for card in cards]
-    with pytest.raises(click.UsageError, match="different images"):
-        selection_of(models, [])
+def model_with(selection: list[str]) -> Any:
+    held_out = HeldOut(selection=frozenset(selection), test=frozenset(("f" * 2 * DIGEST_BYTES,)))
+    card = SimpleNamespace(name="drawn", data={"ages": [0, 200]}, training={"seed": 0}, images_held_out=held_out)
+    return SimpleNamespace(card=card)
+
+
+def test_only_images_that_no_candidate_was_trained_on_count() -> None:
+    """A later training may have more data, and hold out more; what it was trained on is no measure of it."""
+    faces = face_set([1, 0, 1, 0], [30, 40, 50, 60])
+    starts = [digest[: 2 * DIGEST_BYTES] for digest in faces.labels["digest"]]
+    shared = selection_of([model_with(starts[:3]), model_with(starts[1:])], [faces])
+    assert shared.faces["age_years"].tolist() == [40, 50]
+
+
+def test_weights_without_a_shared_selection_are_not_compared() -> None:
+    faces = face_set([1, 0], [30, 40])
+    first, second = (digest[: 2 * DIGEST_BYTES] for digest in faces.labels["digest"])
+    with pytest.raises(click.UsageError, match="share no image"):
+        selection_of([model_with([first]), model_with([second])], [faces])

@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_table_has_the_probability_and_the_box_of_each_image(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     asked = fake_packages(monkeypatch, [box(0, 0, 9, 9), box(20, 20, 79, 79)])
-    assert rows_of(monkeypatch, folder)[1:] == [["bright.png", "0.800000", "60", "found"]]
+    assert rows_of(monkeypatch, folder)[1:] == [["bright.png", "0.800000", "60", "found", "20", "20", "80", "80"]]
     assert asked == [[[20, 20, 79, 79]]]
 
 
@@ -84,7 +84,7 @@ def test_without_a_face_the_middle_of_the_image_is_taken_and_named_so(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     fake_packages(monkeypatch, [])
-    assert rows_of(monkeypatch, folder)[1:] == [["bright.png", "0.800000", "60", "guessed"]]
+    assert rows_of(monkeypatch, folder)[1:] == [["bright.png", "0.800000", "60", "guessed", "20", "20", "80", "80"]]
 
 
 def test_an_image_that_cannot_be_read_is_named_and_left_out(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from scripts.models_report import INA_BY_HEIGHT, TARGETS, lowest_cell, main, models_page
+from scripts.claimed_protocol import GROUPS
+from scripts.models_report import INA_BY_HEIGHT, PROTOCOLS, TARGETS, lowest_cell, main, models_page
 
 CARD = {
     "data": {"backbone": "trunk.pth"},
@@ -43,8 +44,23 @@ def test_an_untrained_recipe_is_marked_as_not_trained() -> None:
 def test_reached_and_missed_targets_are_marked() -> None:
     page = models_page({"age-resnet34": report(None, age_figures(6.5))})
     assert lines_with(page, "mean age error") == ["| mean age error, years | 4 - 6 | 6.50 | **no** |"]
-    assert lines_with(page, "within 10") == ["| within 10 years | 85 - 90 % | 95.0% | yes |"]
+    assert lines_with(page, "| within 10") == ["| within 10 years | 85 - 90 % | 95.0% | yes |"]
     assert "at most 3 + 4 epochs; 10 test faces; 2026-01-02, a machine." in page
+
+
+def test_every_recipe_says_what_its_targets_were_claimed_for() -> None:
+    page = models_page({"genderage": report(gender_figures(0.94), None)})
+    assert set(PROTOCOLS) == set(TARGETS)
+    assert all(text in page for text in PROTOCOLS.values())
+
+
+def test_figures_by_the_protocol_of_published_ones_stand_beside_the_honest_ones() -> None:
+    figures = {name: {"faces": 5, "accuracy": 0.9} for name in GROUPS} | {"claimed": {"faces": 7, "accuracy": 0.95}}
+    claimed = {"recipe": {"name": "genderage"}, "figures": figures, "command": "train it", "date": "d", "machine": "m"}
+    page = models_page({}, [claimed])
+    part = page[page.index("### genderage") : page.index("### age-resnet50")]
+    assert lines_with(part, "| test faces, as claimed |")[0].startswith("| test faces, as claimed | 7 | 95.0% |")
+    assert "```\ntrain it\n```" in part and page.count("#### As claimed") == 1
 
 
 def test_a_missing_figure_is_shown_as_not_measured() -> None:
@@ -91,7 +107,18 @@ def test_people_in_video_are_reported_by_half_of_the_sources() -> None:
 
 
 def test_the_command_reads_the_folder_and_writes_the_page(tmp_path: Path) -> None:
+    (tmp_path / "claimed").mkdir()
+    claimed: dict[str, Any] = {
+        "recipe": {"name": "gender-focal"},
+        "figures": {},
+        "command": "it",
+        "date": "d",
+        "machine": "m",
+    }
+    claimed["figures"] = {name: {"faces": 5} for name in GROUPS}
+    (tmp_path / "claimed" / "focal.json").write_text(json.dumps(claimed))
     (tmp_path / "genderage.json").write_text(json.dumps(report(gender_figures(0.94), age_figures(5.0))))
     result = CliRunner().invoke(main, ["--folder", str(tmp_path), "--page", str(tmp_path / "MODELS.md")])
     assert result.exit_code == 0, result.output
-    assert "| accuracy | 93 - 95 % | 94.00% | yes |" in (tmp_path / "MODELS.md").read_text()
+    page = (tmp_path / "MODELS.md").read_text()
+    assert "| accuracy | 93 - 95 % | 94.00% | yes |" in page and "#### As claimed" in page
