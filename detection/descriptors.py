@@ -35,7 +35,7 @@ SMALLEST = 1e-2
 WEIGHTS = np.array([1.15, 3.52, 4.0, 4.11])
 OFFSET = -14.93
 """Logistic regression on the logarithms of the four differences in `FaceView.differences`, by
-`scripts/fit_following.py`."""
+`scripts/fit_following/`."""
 
 DOUBT = 1.5
 """Log-odds from which the embedding is asked."""

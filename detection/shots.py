@@ -32,7 +32,7 @@ SMALL_WH = (32, 18)
 CUT_WEIGHTS = np.array([3.11, 3.01, 0.71, -1.06])
 CUT_OFFSET = 6.61
 """Logistic regression on the logarithms of unlikeness, colour change, and the change of the two blocks, from the films
-of `scripts/cut_films.py` that are for choosing; its threshold has the best F1 there (`scripts/fit_following.py`)."""
+of `scripts/cut_films/` that are for choosing; its threshold has the best F1 there (`scripts/fit_following/`)."""
 FLOORS = np.array([0.02, 0.03, 2.0, 0.5])
 """Values below are noise."""
 CERTAINLY_NO_CUT = 0.08

@@ -1,4 +1,4 @@
-"""Compares cut detectors and trackers on films with known cuts (`scripts/cut_films.py`).
+"""Compares cut detectors and trackers on films with known cuts (`scripts/cut_films/`).
 
     python -m scripts.cut_benchmark FOLDER -o cuts.json
 
@@ -6,7 +6,7 @@ Everything runs on the frames that a run samples. A cut is found if a detection 
 transition if one lies between its start and one sample after its end; each detection counts once. Thresholds of
 PySceneDetect's detectors (package scenedetect, left out where it is not installed) are its defaults, and those with
 the best F1 of hard cuts and of transitions on the films of one half. The other half is what counts. How to add a
-detector or tracker: `scripts/cut_films_methods.py`.
+detector or tracker: `scripts/cut_films/methods.py`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from facetally.formatting import percent
 from facetally.models.weights import find_model
 from facetally.options import RunOptions
 from facetally.video.reader import Frame, VideoReader
-from scripts.cut_films_answers import Film, Half, read_answers
-from scripts.cut_films_methods import (
+from scripts.cut_films.answers import Film, Half, read_answers
+from scripts.cut_films.methods import (
     CUT_METHODS,
     TRACKERS,
     CutMethod,
@@ -41,7 +41,7 @@ from scripts.cut_films_methods import (
     available_methods,
     method_images,
 )
-from scripts.cut_films_scoring import CutCounts, Times, TrackCounts, count_cuts, count_tracks
+from scripts.cut_films.scoring import CutCounts, Times, TrackCounts, count_cuts, count_tracks
 from scripts.provenance import machine
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)

@@ -114,7 +114,9 @@ def test_the_version_is_in_the_changes_and_in_the_citation() -> None:
 
 def test_every_script_is_described() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    missing = [path.name for path in (ROOT / "scripts").glob("*.py") if f"`{path.name}`" not in text]
+    scripts = ROOT / "scripts"
+    names = [path.name for path in scripts.glob("*.py")] + [f"{path.parent.name}/" for path in scripts.glob("*/*.py")]
+    missing = sorted({name for name in names if f"`{name}`" not in text})
     assert not missing, f"describe {missing} in CONTRIBUTING.md"
 
 

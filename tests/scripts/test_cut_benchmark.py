@@ -12,15 +12,15 @@ from drawn_world import Film as DrawnFilm
 from drawn_world import Shot, Square, filmed
 
 import scripts.cut_benchmark as benchmark
-import scripts.cut_films_methods as comparing
+import scripts.cut_films.methods as comparing
 from facetally.detection.faces import Faces, ImageArray, TrackedFaces
 from facetally.detection.tracker import NO_TRACK
 from facetally.tracks.follow import FaceRows, FollowedFrame
 from facetally.tracks.open_tracks import Track
 from facetally.video.reader import Frame
-from scripts.cut_films_answers import Change, Cut, Film, Half, Stay, Transition, Trap, read_answers, write_answers
-from scripts.cut_films_methods import CutMethod, tracked_samples
-from scripts.cut_films_scoring import (
+from scripts.cut_films.answers import Change, Cut, Film, Half, Stay, Transition, Trap, read_answers, write_answers
+from scripts.cut_films.methods import CutMethod, tracked_samples
+from scripts.cut_films.scoring import (
     CutCounts,
     TrackCounts,
     TrackedSample,

@@ -14,17 +14,17 @@ from drawn_world import Film as DrawnFilm
 from drawn_world import Shot as DrawnShot
 from drawn_world import Square, filmed
 
-import scripts.cut_films as cutting
+import scripts.cut_films.__main__ as cutting
 from facetally.detection.faces import ImageArray
 from facetally.options import Sampling
 from facetally.truth.files import read_truth
 from facetally.video.reader import VideoReader
-from scripts.cut_films_answers import Film, read_answers, write_answers
-from scripts.cut_films_drawing import SIZE_WH, SOFT_KINDS, Effect, Graphics, mixed
-from scripts.cut_films_maker import Maker
-from scripts.cut_films_recipes import RECIPES, Recipe
-from scripts.cut_films_stock import FPS, Stretch, jumps, read_stretches
-from scripts.cut_films_timeline import Plan, Shot, write_film
+from scripts.cut_films.answers import Film, read_answers, write_answers
+from scripts.cut_films.drawing import SIZE_WH, SOFT_KINDS, Effect, Graphics, mixed
+from scripts.cut_films.maker import Maker
+from scripts.cut_films.recipes import RECIPES, Recipe
+from scripts.cut_films.stock import FPS, Stretch, jumps, read_stretches
+from scripts.cut_films.timeline import Plan, Shot, write_film
 
 PEOPLE = 8
 FACE_WH = (60, 80)

@@ -17,10 +17,10 @@ from facetally.detection import descriptors, shots
 from facetally.detection.descriptors import TrackLook
 from facetally.detection.faces import ImageArray
 from facetally.options import PeopleOptions
-from scripts.cut_films_answers import Change, Cut, Film, Stay, Transition
-from scripts.fit_following import best_linking, to_paste
-from scripts.fit_following_films import ReadFilm, SeenFace, Source, clip_film, shot_values
-from scripts.fit_following_rules import (
+from scripts.cut_films.answers import Change, Cut, Film, Stay, Transition
+from scripts.fit_following.__main__ import best_linking, to_paste
+from scripts.fit_following.films import ReadFilm, SeenFace, Source, clip_film, shot_values
+from scripts.fit_following.rules import (
     Constants,
     Pairs,
     change_figures,

@@ -18,11 +18,11 @@ import rich_click as click
 
 from facetally.truth.files import read_truth
 from facetally.validation.metrics import halves
-from scripts.cut_films_answers import Film, Half, write_answers
-from scripts.cut_films_maker import Maker
-from scripts.cut_films_recipes import RECIPES
-from scripts.cut_films_stock import Stretch, read_stretches
-from scripts.cut_films_timeline import write_film
+from scripts.cut_films.answers import Film, Half, write_answers
+from scripts.cut_films.maker import Maker
+from scripts.cut_films.recipes import RECIPES
+from scripts.cut_films.stock import Stretch, read_stretches
+from scripts.cut_films.timeline import write_film
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 

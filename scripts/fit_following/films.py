@@ -1,4 +1,4 @@
-"""Reads films with known answers and labelled clips for `scripts/fit_following.py`: detects their faces, follows them.
+"""Reads films with known answers and labelled clips for `scripts/fit_following/`: detects their faces, follows them.
 
 Descriptors of faces are kept in memory only; what is written are figures.
 """
@@ -38,9 +38,9 @@ from facetally.validation.tracking import (
     evaluate_tracking,
 )
 from facetally.video.reader import Frame, VideoReader
-from scripts.cut_films_answers import Film, Half, Stay, read_answers
-from scripts.cut_films_methods import joined_in, tracked_samples
-from scripts.cut_films_scoring import TrackCounts, TrackedSample, count_tracks, stay_tracks
+from scripts.cut_films.answers import Film, Half, Stay, read_answers
+from scripts.cut_films.methods import joined_in, tracked_samples
+from scripts.cut_films.scoring import TrackCounts, TrackedSample, count_tracks, stay_tracks
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -62,7 +62,7 @@ class Source:
 
 
 def sources_in(films: Path, videos: Path, truth_folder: Path) -> list[Source]:
-    """All films of `scripts/cut_films.py` in a folder, and all clips with boxes."""
+    """All films of `scripts/cut_films/` in a folder, and all clips with boxes."""
     truth = displayed_truth(read_truth(truth_folder), videos)
     choose, _ = halves(truth.source(video) for video in truth.people)
     clips = [

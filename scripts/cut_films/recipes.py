@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scripts.cut_films_answers import Half, Trap
-from scripts.cut_films_drawing import SIZE_WH, SOFT_KINDS, Effect, Graphics
-from scripts.cut_films_maker import MIN_IN_VIEW, TRIES, Maker, Place, in_view
-from scripts.cut_films_stock import FPS, Stretch
-from scripts.cut_films_timeline import BOX_EVERY, Inset, Plain, Plan, Shot
+from scripts.cut_films.answers import Half, Trap
+from scripts.cut_films.drawing import SIZE_WH, SOFT_KINDS, Effect, Graphics
+from scripts.cut_films.maker import MIN_IN_VIEW, TRIES, Maker, Place, in_view
+from scripts.cut_films.stock import FPS, Stretch
+from scripts.cut_films.timeline import BOX_EVERY, Inset, Plain, Plan, Shot
 
 TRAP_KINDS = ("flash", "shake", "whip pan", "exposure", "lower third", "passing", "low light")
 LASTING = ("whip pan", "exposure", "low light")

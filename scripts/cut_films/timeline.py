@@ -15,8 +15,8 @@ import numpy as np
 
 from facetally.detection.boxes import iou_matrix
 from facetally.detection.faces import ImageArray
-from scripts.cut_films_answers import Change, Cut, Film, Half, Stay, Transition, Trap
-from scripts.cut_films_drawing import (
+from scripts.cut_films.answers import Change, Cut, Film, Half, Stay, Transition, Trap
+from scripts.cut_films.drawing import (
     SIZE_WH,
     SOFT_KINDS,
     Boxes,
@@ -29,7 +29,7 @@ from scripts.cut_films_drawing import (
     mixed,
     with_own_background,
 )
-from scripts.cut_films_stock import FPS, Stretch
+from scripts.cut_films.stock import FPS, Stretch
 
 BOX_EVERY = 5
 """Frames between two stored boxes."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from facetally.detection.faces import ImageArray
-from scripts.cut_films_answers import Trap
-from scripts.cut_films_drawing import SIZE_WH, WORDS, Graphics, Placement, drawn_backdrop, photographed_backdrop
-from scripts.cut_films_stock import FPS, Stretch
-from scripts.cut_films_timeline import Plain, Shot
+from scripts.cut_films.answers import Trap
+from scripts.cut_films.drawing import SIZE_WH, WORDS, Graphics, Placement, drawn_backdrop, photographed_backdrop
+from scripts.cut_films.stock import FPS, Stretch
+from scripts.cut_films.timeline import Plain, Shot
 
 MIN_IN_VIEW = 0.75
 """Least part of a face that must lie in the frame throughout a shot."""

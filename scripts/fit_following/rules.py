@@ -12,8 +12,8 @@ import numpy.typing as npt
 from facetally.detection import descriptors, shots
 from facetally.detection.descriptors import MAX_CHANGE, SMALLEST, FaceView, TrackLook
 from facetally.detection.shots import CERTAINLY_NO_CUT, FLOORS
-from scripts.cut_films_scoring import CutCounts, count_cuts
-from scripts.fit_following_films import ReadFilm, SeenFace, detected_cuts
+from scripts.cut_films.scoring import CutCounts, count_cuts
+from scripts.fit_following.films import ReadFilm, SeenFace, detected_cuts
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -43,9 +43,9 @@ from facetally.detection.linking import LinkOptions
 from facetally.models.weights import find_model
 from facetally.options import PeopleOptions, RunOptions
 from facetally.validation.tracking_figures import tracking_figures
-from scripts.cut_films_answers import Half
-from scripts.fit_following_films import WHOLE_FRAMES, Followed, ReadFilm, followed, read, sources_in
-from scripts.fit_following_rules import (
+from scripts.cut_films.answers import Half
+from scripts.fit_following.films import WHOLE_FRAMES, Followed, ReadFilm, followed, read, sources_in
+from scripts.fit_following.rules import (
     Constants,
     Pairs,
     broken_share,

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from facetally.detection.boxes import iou_matrix
 from facetally.detection.faces import FloatArray, IntArray
 from facetally.detection.tracker import NO_TRACK
-from scripts.cut_films_answers import Film
+from scripts.cut_films.answers import Film
 
 MIN_OVERLAP = 0.3
 """A detected face is the labelled one from this intersection over union on."""

@@ -23,7 +23,7 @@ from facetally.models.engines import load_engines
 from facetally.options import RunOptions
 from facetally.tracks.follow import FaceRows, FollowedFrame, follow
 from facetally.video.reader import Frame
-from scripts.cut_films_scoring import Bools, TrackedSample
+from scripts.cut_films.scoring import Bools, TrackedSample
 
 Measures = npt.NDArray[np.float64]
 Setting = tuple[float, ...]
