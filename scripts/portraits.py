@@ -5,7 +5,8 @@
 FOLDER holds the pictures, `parliament/mpsL/`, `parliament/mps/` and `congress/`; the report says where they come from.
 `portraits.csv` has their labels and no picture and no name: `facetally train` and `facetally evaluate` read it as
 `--data parliament=FOLDER/parliament+scripts/portraits.csv`. Each person is measured once, on the larger picture, also
-with the pictures made narrower and wider, as wrong pixel shapes of videos do.
+with the pictures made narrower and wider, as wrong pixel shapes of videos do. Of a model that was trained on some of
+them, only those are measured that it neither learned from nor was selected by.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import rich_click as click
 
@@ -30,8 +32,9 @@ from facetally.errors import ModelError, PipelineError
 from facetally.files import write_whole
 from facetally.formatting import command
 from facetally.gender.classifier import FaceGenderClassifier
-from facetally.gender.data.face_sets import all_faces
+from facetally.gender.data.face_sets import all_faces, pixel_digest
 from facetally.gender.metrics import GenderEvaluation
+from facetally.gender.model.card import ModelCard
 from facetally.training.evaluate import predictions_for
 from facetally.training.face_crops import cut_sources
 from scripts.provenance import machine
@@ -117,7 +120,7 @@ def predictions_at(
     """The faces of each person's labelled picture with `female_prob`, and how many pictures have no face that is found.
 
     Args:
-        model: the classifier.
+        model: the classifier; of pictures that it may have learned from there are no faces.
         folder: with a folder for each of `names`.
         detector: SCRFD weights.
         cache: for the crops.
@@ -138,9 +141,22 @@ def predictions_at(
     measured = set(labels["file"][(labels["labelled_by"] != "person") & (labels["gender"] != "")])
     corpus = all_faces(sets)
     corpus = corpus.only(corpus.faces["file"].isin(measured))
-    listed = sum((folder / name / file).exists() for name in names for file in measured)
-    faces = corpus.faces.assign(female_prob=predictions_for(classifier, corpus).female_prob)
-    return faces, listed - len(faces)
+    missed = sum((folder / name / file).exists() for name in names for file in measured) - len(corpus)
+    corpus = corpus.only(is_unseen(classifier.card, corpus.faces, folder))
+    return corpus.faces.assign(female_prob=predictions_for(classifier, corpus).female_prob), missed
+
+
+def is_unseen(card: ModelCard, faces: pd.DataFrame, folder: Path) -> npt.NDArray[np.bool_]:
+    """Which of the faces a model has not seen: those of its test split, and of sets that it was not trained on.
+
+    The images themselves are asked, because one that was made wider is none of those that the card knows.
+    """
+
+    def unseen(name: str, file: str) -> bool:
+        image = np.asarray(cv2.imread(str(folder / name / file)), np.uint8)
+        return name not in card.data["sets"] or card.images_held_out.split_of(pixel_digest(image)) == "test"
+
+    return np.array([unseen(*row) for row in faces[["set", "file"]].itertuples(index=False)], bool)
 
 
 def evaluation_of(faces: pd.DataFrame) -> GenderEvaluation:
@@ -220,8 +236,8 @@ Written by `python -m scripts.portraits`; {date.today()}, {machine()}.
 
 ## Accuracy of `{model_name}`
 
-Not one of these pictures was used to train or to select the model. Each person is measured once, on the larger
-picture. In {missed} pictures, mostly engravings and figures seen from afar, no face is found.
+Not one of the pictures that are measured here was used to train or to select the model. Each person is measured once,
+on the larger picture. In {missed} pictures of all, mostly engravings and figures seen from afar, no face is found.
 
 {age_table(faces)}
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +12,20 @@ import pytest
 from click.testing import CliRunner
 
 from facetally.datasets.labelled_images import ImageSource
-from scripts.portraits import AGE_CLASSES, LIST, StretchedSource, age_table, main, page, read_list, row_of, width_table
+from facetally.gender.data.face_sets import pixel_digest
+from facetally.gender.data.splits import DIGEST_BYTES, HeldOut
+from scripts.portraits import (
+    AGE_CLASSES,
+    LIST,
+    StretchedSource,
+    age_table,
+    is_unseen,
+    main,
+    page,
+    read_list,
+    row_of,
+    width_table,
+)
 
 REPORT = LIST.parents[1] / "reports" / "PORTRAITS.md"
 
@@ -77,6 +92,18 @@ def test_crops_of_one_width_are_not_taken_for_those_of_another(tmp_path: Path) -
     picture(tmp_path / "one.png")
     prints = {StretchedSource("drawn", (tmp_path,), width=width).fingerprint() for width in (0.7, 1.0, 1.35)}
     assert len(prints) == 3
+
+
+def test_of_pictures_that_a_model_was_trained_on_only_those_of_its_test_split_are_measured(tmp_path: Path) -> None:
+    for number, file in enumerate(("learned.png", "kept.png")):
+        picture(tmp_path / "parliament" / file, width=40 + number)
+    picture(tmp_path / "congress" / "other.png")
+    kept = pixel_digest(np.asarray(cv2.imread(str(tmp_path / "parliament" / "kept.png")), np.uint8))
+    held_out = HeldOut(test=frozenset((kept[: 2 * DIGEST_BYTES],)))
+    card: Any = SimpleNamespace(data={"sets": {"parliament": {}}}, images_held_out=held_out)
+    rows = [("parliament", "learned.png"), ("parliament", "kept.png"), ("congress", "other.png")]
+    measured = pd.DataFrame(rows, columns=["set", "file"])
+    assert is_unseen(card, measured, tmp_path).tolist() == [False, True, True]
 
 
 def test_a_row_shows_women_men_and_their_difference_in_points() -> None:
