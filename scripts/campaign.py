@@ -91,7 +91,7 @@ def main(
     only: tuple[str, ...],
 ) -> None:
     clips = sorted((video.path for video in find_videos([str(videos)])), key=lambda path: path.stat().st_size)
-    results: dict[str, Result] = json.loads(report.read_text())["parts"] if report and only else {}
+    results: dict[str, Result] = earlier_parts(report) if report and only else {}
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         small = linked(clips[:KILLED_CLIPS], folder / "clips")
@@ -132,6 +132,12 @@ def main(
     print_table(results)
     if not all(result["passed"] for result in results.values()):
         sys.exit(1)
+
+
+def earlier_parts(report: Path) -> dict[str, Result]:
+    """The results in a report; none if it is not there yet."""
+    parts: dict[str, Result] = json.loads(report.read_text())["parts"] if report.exists() else {}
+    return parts
 
 
 def write_report(results: dict[str, Result], path: Path) -> None:

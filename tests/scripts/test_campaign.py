@@ -12,7 +12,7 @@ import click
 from click.testing import CliRunner
 
 from scripts import campaign
-from scripts.campaign import killed_ray_runs, live_picture, main, mutants_of, unbroken_run
+from scripts.campaign import earlier_parts, killed_ray_runs, live_picture, main, mutants_of, unbroken_run
 from scripts.clip_links import linked
 from scripts.long_films import Film
 
@@ -53,6 +53,12 @@ def test_a_short_campaign_passes_and_keeps_results_of_other_parts(
     assert again.exit_code == 0, again.output
     assert json.loads((tmp_path / "r.json").read_text())["parts"]["kills"] == results["kills"]
     assert "choose from: kills, damaged files" in CliRunner().invoke(main, [*words, "--part", "kill"]).output
+
+
+def test_a_report_that_is_not_there_yet_has_no_earlier_parts(tmp_path: Path) -> None:
+    assert earlier_parts(tmp_path / "r.json") == {}
+    (tmp_path / "r.json").write_text(json.dumps({"parts": {"kills": {"passed": True}}}))
+    assert earlier_parts(tmp_path / "r.json") == {"kills": {"passed": True}}
 
 
 def test_clips_are_found_from_every_folder(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
