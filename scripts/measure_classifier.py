@@ -4,7 +4,8 @@
         --cache work/crops --report reports/models/facetally.json
 
 It adds to the figures of `facetally evaluate --held-out`: accuracy by face height, accuracy by person for the sets that
-name people (a vote over their crops), milliseconds and megabytes.
+name people (a vote over their crops), milliseconds and megabytes; and, for each set given with --unseen, no image of
+which the model was trained on or selected by, its accuracy by group.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from facetally.cli.train import CACHE, DATA, detector_path, parsed_sources
 from facetally.cli.training_progress import shown_training
 from facetally.detection.crops import CropRecipe
 from facetally.gender.classifier import FaceGenderClassifier
-from facetally.gender.data.face_sets import FaceCorpus, ImageArray
+from facetally.gender.data.face_sets import FaceCorpus, ImageArray, all_faces
 from facetally.gender.metrics import GenderEvaluation
 from facetally.tracks.appearances import log_odds
 from facetally.training.evaluate import evaluate_classifier, held_out_faces, predictions_for
@@ -44,26 +45,39 @@ HEIGHT_SET = "fairface"
 @click.command(help=__doc__)
 @click.argument("model", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @DATA
+@click.option(
+    "--unseen", multiple=True, metavar="NAME=IMAGES+TABLE", help="A data set that the model was not trained on."
+)
 @DETECTOR
 @MODELS_DIR
 @CACHE
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON to write.")
 def main(
-    model: Path, sources: tuple[str, ...], detector: str, models_dir: Path | None, cache: Path | None, report: Path
+    model: Path,
+    sources: tuple[str, ...],
+    unseen: tuple[str, ...],
+    detector: str,
+    models_dir: Path | None,
+    cache: Path | None,
+    report: Path,
 ) -> None:
     classifier = FaceGenderClassifier(model)
     card = classifier.card
     with TemporaryDirectory() as folder, shown_training() as watcher:
         sets, cutting = cut_sources(
-            parsed_sources(sources),
+            parsed_sources((*sources, *unseen)),
             detector_path(detector, models_dir),
             CropRecipe(**card.crop),
             cache or Path(folder),
             None,
             watcher.cutting,
         )
-        test = held_out_faces(sets, card)
+        test = held_out_faces(sets[: len(sources)], card)
         metrics = evaluate_classifier(classifier, test, Path(folder) / "evaluation")
+        others = sets[len(sources) :]
+        unseen_metrics = (
+            evaluate_classifier(classifier, all_faces(others), Path(folder) / "unseen")["gender"] if others else None
+        )
     has_gender = card.layout.gender != "none"
     measured = {
         "date": str(date.today()),
@@ -73,6 +87,7 @@ def main(
         },
         "cutting": {name: asdict(counts) for name, counts in cutting.items()},
         "metrics": metrics,
+        "unseen": unseen_metrics["by_set"] if unseen_metrics else {},
         "by_face_height_px": by_face_height(classifier, test) if has_gender else {},
         "people": by_person(classifier, test) if has_gender else {},
         "milliseconds_per_face": round(onnx_milliseconds_per_face(model), 2),

@@ -47,7 +47,7 @@ MALE_WORDS: dict[str, Gender] = {"1": "male", "-1": "female"}
 NO_GENDER = ("u", "-")
 """What stands for an unknown gender, besides the words for any missing value; Adience writes u."""
 PERSON_COLUMNS = ("person", "actor")
-GROUP_COLUMNS = ("group", "race")
+GROUP_COLUMNS = ("group", "race", "band")
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 
 GenderWords = Mapping[str, Gender | Literal[""]]

@@ -87,6 +87,28 @@ def test_the_production_model_is_compared_with_each_of_its_targets() -> None:
     assert lines_with(page, "| ytf | 10 | 97") == ["| ytf | 10 | 97.0% | 97.0% | 97.0% |"]
 
 
+def test_women_and_men_stand_side_by_side_by_age_and_on_sets_that_were_never_trained_on() -> None:
+    old = {"count": 50, "accuracy": 0.9, "female": {"accuracy": 0.84}, "male": {"accuracy": 0.988}}
+    boys = {"count": 9, "accuracy": 0.8, "male": {"accuracy": 0.8}}
+    measured = production()
+    measured["metrics"]["gender"]["by_set"]["utk"]["by_age"] = {"70+": old}
+    measured["unseen"] = {"all_age_faces": gender_figures(0.93, by_group={"13-17": old, "2-12": boys, "60+": old})}
+    page = models_page({"facetally": measured})
+    assert lines_with(page, "| 70+ |") == ["| 70+ | 50 | 84.0% | 98.8% | -14.8 |  |  |  |  |"]
+    assert lines_with(page, "women over 60") == ["| All-Age-Faces, women over 60 | >= 92 % | 84.0% | **no** |"]
+    assert lines_with(page, "girls of 2-12") == ["| All-Age-Faces, girls of 2-12 | >= 89 % | not measured | |"]
+    part = page[page.index("### All-Age-Faces, 2,468") :].splitlines()[2:8]
+    assert [row.split(" | ")[0] for row in part] == [
+        "| group",
+        "|---|---|---|---|---|",
+        "| 2-12",
+        "| 13-17",
+        "| 60+",
+        "| all",
+    ]
+    assert part[2] == "| 2-12 | 9 |  | 80.0% |  |"
+
+
 def test_the_lowest_cell_is_the_minimum_over_both_genders() -> None:
     assert lowest_cell(production()) == 0.87
 
