@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -55,6 +56,7 @@ from facetally.reporting.pdf import find_browser
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.threads import usable_cores
 from scripts.long_films import Film, looped
+from scripts.no_detector import NoDetector
 from scripts.provenance import machine
 from scripts.stage_clock import StageClock
 
@@ -116,6 +118,7 @@ def whole_job(inputs: tuple[str, ...], repeats: int, detector: str, every_s: flo
 @click.option("--film", "names", type=click.Choice(list(FILMS)), multiple=True, default=list(FILMS))
 @click.option("--count", default=1, show_default=True, help="Films of each size, processed as one job.")
 @click.option("--every", "intervals", type=float, multiple=True, default=[1.0, 0.2, 0.0], show_default=True)
+@click.option("--floor", is_flag=True, help="Also the same without any network: no face is looked for.")
 @REPORTS
 def films(
     inputs: tuple[str, ...],
@@ -125,6 +128,7 @@ def films(
     names: tuple[str, ...],
     count: int,
     intervals: tuple[float, ...],
+    floor: bool,
     reports: Path,
 ) -> None:
     """The whole job against decoding alone, on films of several sizes made from the videos."""
@@ -140,7 +144,10 @@ def films(
             jobs: Jobs = {DECODING: partial(decode_all, videos)}
             for every_s in intervals:
                 label = f"every {every_s:g} s" if every_s else "every frame"
-                jobs[label] = whole_job_of(videos, RunOptions(detector=detector, sampling=Sampling(every_s)))
+                options = RunOptions(detector=detector, sampling=Sampling(every_s))
+                jobs[label] = whole_job_of(videos, options)
+                if floor:
+                    jobs[f"{label}, no network"] = whole_job_of(videos, options, finds_nobody=True)
             results[name] = compared(jobs, repeats, name)
     figures = {"minutes": minutes, "count": count, "detector": detector, "films": results}
     write(reports, f"films-{count}", figures)
@@ -438,10 +445,21 @@ def decode_all(videos: Sequence[InputVideo]) -> Figures:
     return {"frames": frame_count}
 
 
-def whole_job_of(videos: Sequence[InputVideo], options: RunOptions, workers: int = 0) -> Callable[[], Figures]:
-    """A job that does the work of `facetally run` on these videos; its models are already loaded."""
+def whole_job_of(
+    videos: Sequence[InputVideo], options: RunOptions, workers: int = 0, *, finds_nobody: bool = False
+) -> Callable[[], Figures]:
+    """A job that does the work of `facetally run` on these videos; its models are already loaded.
+
+    Args:
+        videos: the videos.
+        options: of the run.
+        workers: processes; 0: as many as a run takes.
+        finds_nobody: leave out the networks, to see what all else takes.
+    """
     workers, threads = allocate_workers(usable_cores(), len(videos), workers=workers)
     engines = load_engines(options, "cpu", threads=threads)
+    if finds_nobody:
+        engines = replace(engines, detector=NoDetector(engines.detector))
     return partial(run_whole_job, videos, engines, options, WorkerOptions(workers, threads=threads))
 
 

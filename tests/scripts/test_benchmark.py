@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import labelled_world
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from drawn_world import SquareDetector
 
 pytest.importorskip("insightface")
 
@@ -17,6 +19,7 @@ from facetally.reporting.pdf import find_browser
 from facetally.results.run_tables import Run
 from facetally.results.tables import FACES, TRACKS, VIDEOS
 from scripts.benchmark import main, multiplied
+from scripts.no_detector import NoDetector
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,10 +44,11 @@ def test_three_jobs_over_the_same_frames_are_compared(shared: Path, tmp_path: Pa
 
 
 def test_films_are_decoded_and_sampled(films: Path, tmp_path: Path) -> None:
-    words = ["--minutes", "0.1", "--repeats", "1", "--film", "360p", "--every", "1"]
+    words = ["--minutes", "0.1", "--repeats", "1", "--film", "360p", "--every", "1", "--floor"]
     counts = figures(tmp_path, "films", str(films), *words)["films"]["360p"]["counts"]
     assert counts["decoding alone"]["frames"] == counts["every 1 s"]["frames"] == 150
-    assert counts["every 1 s"]["sampled"] == 6
+    assert counts["every 1 s"]["sampled"] == counts["every 1 s, no network"]["sampled"] == 6
+    assert counts["every 1 s, no network"]["faces"] == 0
 
 
 def test_the_times_of_the_stages_add_up_to_less_than_the_total(films: Path, tmp_path: Path) -> None:
@@ -106,3 +110,10 @@ def test_a_run_is_multiplied_with_names_of_its_own_for_each_video(tmp_path: Path
     run = Run(multiplied(ledger.out, tmp_path / "many", 5, columns))
     assert run.videos()["video"].tolist() == ["0/a.mp4", "0/b.mp4", "1/a.mp4", "1/b.mp4", "2/a.mp4"]
     assert run.tracks()["video_id"].nunique() == 3
+
+
+def test_a_detector_that_finds_nobody_wants_the_same_frames() -> None:
+    none = NoDetector(SquareDetector())
+    images = [np.zeros((90, 160, 3), np.uint8)] * 2
+    assert none.input_wh((90, 160)) == SquareDetector().input_wh((90, 160))
+    assert [len(faces) for faces in (*none.detect(images), *none.detect_parts(images))] == [0, 0, 0, 0]
