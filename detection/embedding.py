@@ -7,7 +7,6 @@ finished, and never write or log them.
 from __future__ import annotations
 
 import functools
-import operator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from facetally.detection.crops import CropRecipe
 from facetally.detection.faces import FloatArray, ImageArray, check_array
 from facetally.files import parsed_json
+from facetally.networks import Network
 
 CARD = "card"
 """Key of the file's metadata under which the card is stored, as JSON; `crop` in it is the `CropRecipe`."""
@@ -41,21 +41,21 @@ class FaceEmbedder:
     def __init__(self, path: Path, *, threads: int = 1, is_deferred: bool = False) -> None:
         self._path, self._threads = path, threads
         if not is_deferred:
-            _ = self._network
+            _ = self._loaded
 
     @cached_property
-    def _network(self) -> _Network:
-        return _Network(self._path, self._threads)
+    def _loaded(self) -> _Embedding:
+        return _Embedding(self._path, self._threads)
 
     @property
     def recipe(self) -> CropRecipe:
         """How its crops are cut."""
-        return self._network.recipe
+        return self._loaded.recipe
 
     @property
     def dimensions(self) -> int:
         """Of its vectors."""
-        return self._network.dimensions
+        return self._loaded.dimensions
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its arguments: another process loads the same file again."""
@@ -78,32 +78,20 @@ class FaceEmbedder:
         vectors = np.empty((len(crops), self.dimensions), np.float32)
         for first in range(0, len(crops), AT_ONCE):
             part = slice(first, first + AT_ONCE)
-            (vectors[part],) = self._network.session.run(None, {INPUT: crops[part]})
+            (vectors[part],) = self._loaded.network(crops[part])
         return vectors
 
 
-class _Network:
-    """A session, and what its card states."""
+class _Embedding:
+    """A network, and what its card states."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        self.session = _open_session(path, threads)
+        self.network = Network(path, threads=threads)
         try:
-            card = parsed_json(self.session.get_modelmeta().custom_metadata_map[CARD])
+            card = parsed_json(self.network.metadata[CARD])
             self.recipe = CropRecipe(**card["crop"])
-            (self.dimensions,) = map(operator.index, self.session.get_outputs()[0].shape[1:])
+            side = self.recipe.size_px
+            (blank,) = self.network(np.zeros((1, side, side, 3), np.uint8))
+            self.dimensions = int(blank.shape[1])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a face embedding network: its card is missing or damaged") from error
-
-
-def _open_session(path: Path, threads: int) -> Any:
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = threads
-    # spinning threads would slow down decoding
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    settings.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own, undocumented types
-        raise ValueError(f"{path} cannot be run by onnxruntime: {error}") from error

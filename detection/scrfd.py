@@ -18,12 +18,13 @@ import numpy.typing as npt
 
 from facetally.detection import boxes as geometry
 from facetally.detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, IntArray, check_array
-from facetally.detection.scrfd_onnx import STRIDES, Device, ScrfdOutputs, open_session, runnable_model
+from facetally.detection.scrfd_onnx import STRIDES, ScrfdOutputs, runnable_model
+from facetally.networks import Device, Network
 
 SURE_SCORE = 0.5
 """A frame in which the first pass finds a face with this score gets no second pass."""
 AT_ONCE: dict[Device, int] = {"cpu": 1, "cuda": 64}
-"""Batch size by device. Larger batches are no faster on a CPU, and onnxruntime keeps memory for every batch size."""
+"""Batch size by device. Larger ones are no faster on a processor, and onnxruntime keeps memory for every size."""
 PARTS_AT_ONCE: dict[Device, int] = {"cpu": 4, "cuda": 256}
 """Batch size for small parts of frames, where the overhead of a call matters."""
 CANVASES = 3
@@ -106,12 +107,13 @@ class Canvas:
         return ((xy - self.offset_px) / self.scale).astype(np.float32)
 
 
-class _Network:
-    """A session, and what it takes and returns."""
+class _Scrfd:
+    """A network, and where its outputs are."""
 
-    def __init__(self, session: Any) -> None:
-        self.session, self.input_name = session, session.get_inputs()[0].name
-        self.outputs = ScrfdOutputs.probe(session)
+    def __init__(self, model: Path | bytes, device: Device, threads: int) -> None:
+        runnable = model if isinstance(model, bytes) else runnable_model(model)
+        self.network = Network(runnable, device, threads)
+        self.outputs = ScrfdOutputs.probe(self.network)
 
 
 class ScrfdDetector:
@@ -127,7 +129,7 @@ class ScrfdDetector:
 
     Raises:
         ValueError: the file is not an ONNX model of an SCRFD with five landmarks.
-        RuntimeError: `device` is "cuda" and onnxruntime cannot use it.
+        RuntimeError: `device` is "cuda" and cannot be used.
     """
 
     def __init__(
@@ -143,11 +145,11 @@ class ScrfdDetector:
         self._model, self._device, self._threads = model, device, threads
         self._kept: dict[Canvas, FloatArray] = {}
         if not is_deferred:
-            _ = self._network
+            _ = self._loaded
 
     @cached_property
-    def _network(self) -> _Network:
-        return _Network(open_session(self._model, self._device, self._threads))
+    def _loaded(self) -> _Scrfd:
+        return _Scrfd(self._model, self._device, self._threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its arguments, with the model as it is run: another process needs neither the file nor `onnx`."""
@@ -211,7 +213,7 @@ class ScrfdDetector:
         planes = self._planes(canvas, len(images))
         for image, own in zip(images, planes, strict=True):
             canvas.draw(image, own)
-        raw = self._network.session.run(None, {self._network.input_name: planes})
+        raw = self._loaded.network(planes)
         owners, levels = zip(*(self._decoded(raw, level, canvas) for level in range(len(STRIDES))), strict=True)
         owner, faces = np.concatenate(owners), Faces.concatenate(list(levels))
         return [faces[owner == i] for i in range(len(images))]
@@ -228,13 +230,13 @@ class ScrfdDetector:
     def _decoded(self, raw: list[Any], level: int, canvas: Canvas) -> tuple[IntArray, Faces]:
         """The faces above `min_score` of one stride, and the image that each is in, (N,)."""
         stride = STRIDES[level]
-        scores = raw[self._network.outputs.scores[level]][..., 0]  # (B, cells * anchors)
+        scores = raw[self._loaded.outputs.scores[level]][..., 0]  # (B, cells * anchors)
         owner, hit = np.nonzero(scores >= self.options.min_score)
         anchors = _anchor_points(canvas.height_px // stride, canvas.width_px // stride, stride)
-        at = anchors[hit // self._network.outputs.anchors_per_cell]  # (n, 2)
-        reach = raw[self._network.outputs.boxes[level]][owner, hit] * stride  # (n, 4) left, top, right, bottom
+        at = anchors[hit // self._loaded.outputs.anchors_per_cell]  # (n, 2)
+        reach = raw[self._loaded.outputs.boxes[level]][owner, hit] * stride  # (n, 4) left, top, right, bottom
         corners = np.concatenate([at - reach[:, :2], at + reach[:, 2:]], axis=1)
-        offsets = raw[self._network.outputs.landmarks[level]][owner, hit].reshape(-1, LANDMARK_COUNT, 2)
+        offsets = raw[self._loaded.outputs.landmarks[level]][owner, hit].reshape(-1, LANDMARK_COUNT, 2)
         points = at[:, None, :] + offsets * stride
         return owner, Faces(canvas.to_frame(corners), scores[owner, hit], canvas.to_frame(points))
 

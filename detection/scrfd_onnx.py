@@ -11,14 +11,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from facetally.networks import Network
+
 STRIDES = (8, 16, 32)
 CHANNELS = {"scores": 1, "boxes": 4, "landmarks": 10}
-Device = Literal["cpu", "cuda"]
-PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 FREE_AXES = {0: "batch", 2: "height", 3: "width"}
 PROBE_HW = (64, 96)
 """A small input for which the three strides have different numbers of cells."""
@@ -34,7 +34,7 @@ class ScrfdOutputs:
     anchors_per_cell: int
 
     @classmethod
-    def probe(cls, session: Any) -> ScrfdOutputs:
+    def probe(cls, network: Network) -> ScrfdOutputs:
         """Runs two small black images and identifies the outputs by their shapes.
 
         Raises:
@@ -42,9 +42,9 @@ class ScrfdOutputs:
         """
         blank = np.zeros((2, 3, *PROBE_HW), np.float32)
         try:
-            shapes = [out.shape for out in session.run(None, {session.get_inputs()[0].name: blank})]
-        except Exception as error:  # onnxruntime raises its own, undocumented types
-            raise ValueError(f"not an SCRFD: it cannot take an input of {blank.shape}: {error}") from error
+            shapes = [out.shape for out in network(blank)]
+        except ValueError as error:
+            raise ValueError(f"not an SCRFD: {error}") from error
         cells = [(PROBE_HW[0] // stride) * (PROBE_HW[1] // stride) for stride in STRIDES]
         anchors = max((shape[1] for shape in shapes if len(shape) == 3), default=0) // cells[0]
         roles = {
@@ -62,38 +62,6 @@ class ScrfdOutputs:
 
 def _position(shapes: list[tuple[int, ...]], wanted: tuple[int, ...]) -> int:
     return next((i for i, shape in enumerate(shapes) if tuple(shape) == wanted), -1)
-
-
-def open_session(model: Path | bytes, device: Device = "cpu", threads: int = 0) -> Any:
-    """An onnxruntime session that takes (B, 3, H, W) float32 with H and W multiples of 32.
-
-    Args:
-        model: the ONNX file, or what `runnable_model` made of it.
-        device: "cpu" or "cuda".
-        threads: threads of one inference; 0 lets onnxruntime choose.
-
-    Raises:
-        ValueError: the file is not an ONNX model, or cannot run with dynamic shapes.
-        RuntimeError: `device` is "cuda" and onnxruntime cannot use it.
-    """
-    import onnxruntime
-
-    if device not in PROVIDERS:
-        raise ValueError(f"device must be one of {sorted(PROVIDERS)}, got {device!r}")
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = threads
-    # spinning threads would slow down decoding by a third
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    settings.log_severity_level = 3
-    runnable = model if isinstance(model, bytes) else runnable_model(model)
-    try:
-        session = onnxruntime.InferenceSession(runnable, settings, providers=[PROVIDERS[device]])
-    except Exception as error:  # onnxruntime raises its own, undocumented types
-        name = "the model" if isinstance(model, bytes) else model
-        raise ValueError(f"{name} cannot be run by onnxruntime: {error}") from error
-    if PROVIDERS[device] not in session.get_providers():
-        raise RuntimeError(f"onnxruntime has no working {PROVIDERS[device]} here")
-    return session
 
 
 def runnable_model(model_path: Path) -> bytes:

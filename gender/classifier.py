@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from facetally.gender.attributes import Attributes, FloatArray
 from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard, Unit
+from facetally.networks import Device, Network
 
-Device = Literal["cpu", "cuda"]
-PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 AT_ONCE: dict[Device, int] = {"cpu": 4, "cuda": 256}
-"""Crops per inference. On a CPU more are no faster, and 64 at once take 150 MB more, which onnxruntime then keeps."""
+"""Crops per inference. On a processor more are no faster, and 64 at once take 150 MB, which onnxruntime keeps."""
 Output = Callable[[FloatArray], FloatArray]
 
 
@@ -112,31 +111,17 @@ class FaceGenderClassifier:
 
 
 def _load_onnx(path: Path, device: Device, threads: int) -> tuple[Output, ModelCard]:
-    import onnxruntime
-
-    if device not in PROVIDERS:
-        raise ValueError(f"device must be one of {sorted(PROVIDERS)}, got {device!r}")
-    provider = PROVIDERS[device]
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = threads
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other work needs the cores meanwhile
-    settings.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(str(path), settings, providers=[provider])
-        text = session.get_modelmeta().custom_metadata_map[ONNX_METADATA_KEY]
-        card = ModelCard.from_json(text)
-        input_name = session.get_inputs()[0].name
-        blank = np.zeros((1, 3, card.crop["size_px"], card.crop["size_px"]), np.float32)
-        shape, wanted = session.run(None, {input_name: blank})[0].shape, (1, card.layout.column_count)
-        if shape != wanted:
-            raise ValueError(f"its output is {shape}, and its card says {wanted}")
+        network = Network(path, device, threads)
+        card = ModelCard.from_json(network.metadata[ONNX_METADATA_KEY])
+        (output,) = network(np.zeros((1, 3, card.crop["size_px"], card.crop["size_px"]), np.float32))
+        if output.shape != (wanted := (1, card.layout.column_count)):
+            raise ValueError(f"its output is {output.shape}, and its card says {wanted}")
     except KeyError as error:
         raise ValueError(f"{path} is not a facetally classifier: it has no card in its metadata") from error
-    except Exception as error:  # onnxruntime raises its own, undocumented types
+    except ValueError as error:
         raise ValueError(f"{path} is not a facetally classifier: {error}") from error
-    if provider not in session.get_providers():
-        raise RuntimeError("onnxruntime has no working CUDA provider here")
-    return lambda batch: session.run(None, {input_name: batch})[0], card
+    return lambda batch: network(batch)[0], card
 
 
 def _load_torch(path: Path, device: Device, threads: int) -> tuple[Output, ModelCard]:

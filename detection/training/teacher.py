@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import torch
 
-from facetally.detection.scrfd_onnx import ScrfdOutputs, open_session
+from facetally.detection.scrfd_onnx import ScrfdOutputs, runnable_model
 from facetally.detection.training.losses import TeacherPredictions
 from facetally.detection.training.network import ANCHORS_PER_CELL
+from facetally.networks import Network
 
 
 class Teacher:
@@ -25,16 +26,15 @@ class Teacher:
     """
 
     def __init__(self, model_path: Path, threads: int = 0) -> None:
-        self._session = open_session(model_path, threads=threads)
-        self._input = self._session.get_inputs()[0].name
-        self._outputs = ScrfdOutputs.probe(self._session)
+        self._network = Network(runnable_model(model_path), threads=threads)
+        self._outputs = ScrfdOutputs.probe(self._network)
         if (anchors := self._outputs.anchors_per_cell) != ANCHORS_PER_CELL:
             raise ValueError(f"{model_path} has {anchors} anchors per cell, not {ANCHORS_PER_CELL}")
 
     def predictions(self, images_bgr: torch.Tensor) -> TeacherPredictions:
         """The predictions for (B, S, S, 3) uint8 BGR."""
         batch = cv2.dnn.blobFromImages(list(images_bgr.numpy()), 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
-        raw = self._session.run(None, {self._input: batch})
+        raw = self._network(batch)
         parts = (
             torch.from_numpy(np.concatenate([raw[position] for position in positions], axis=1))
             for positions in (self._outputs.scores, self._outputs.boxes, self._outputs.landmarks)
