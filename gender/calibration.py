@@ -52,10 +52,10 @@ def _unsmoothed(log_odds: npt.NDArray[np.float64], smoothing: float) -> npt.NDAr
     """The log-odds of p where a network was trained to predict (1 - smoothing) * p + smoothing / 2."""
     if not smoothing:
         return log_odds
-    from scipy.special import expit, logit
-
-    prob = (expit(log_odds) - smoothing / 2) / (1 - smoothing)
-    return np.asarray(logit(np.clip(prob, LEAST_ERROR, 1 - LEAST_ERROR)))
+    # not by scipy.special, which takes 0.15 s and 28 MB to import, in every run
+    predicted = np.exp(-np.logaddexp(0, -log_odds))
+    prob = np.clip((predicted - smoothing / 2) / (1 - smoothing), LEAST_ERROR, 1 - LEAST_ERROR)
+    return np.asarray(np.log(prob) - np.log1p(-prob))
 
 
 def fit_calibration(

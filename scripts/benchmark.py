@@ -55,7 +55,7 @@ from facetally.options import ComputeDevice, RunOptions, Sampling, WorkerOptions
 from facetally.reporting.pdf import find_browser
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.threads import usable_cores
-from scripts.long_films import Film, looped
+from scripts.long_films import Film, distinct_copy, looped
 from scripts.no_detector import NoDetector
 from scripts.provenance import machine
 from scripts.stage_clock import StageClock
@@ -504,13 +504,6 @@ def run_insightface_loop(videos: Sequence[InputVideo], engines: Engines, options
                 faces += 1
         capture.release()
     return {"sampled": sampled, "faces": faces}
-
-
-def distinct_copy(clip: Path, number: int) -> Path:
-    """A copy of an mp4 with a distinct, ignored box at its end, because identical files are processed only once."""
-    path = clip.with_name(f"{number:03}_{clip.name}")
-    path.write_bytes(clip.read_bytes() + (12).to_bytes(4, "big") + b"free" + number.to_bytes(4, "big"))
-    return path
 
 
 if __name__ == "__main__":

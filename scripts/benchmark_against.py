@@ -38,6 +38,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facetally.inputs import find_videos
+from scripts.long_films import Film, distinct_copy, looped
 from scripts.provenance import machine
 
 Figures = dict[str, float]
@@ -381,6 +382,19 @@ def films(run: Run, inputs: tuple[str, ...], counts: tuple[int, ...]) -> None:
     """The whole job over films of a minute, in decoding them alone."""
     paths = [str(Path(path).resolve()) for path in inputs]
     run.write("films", [partial(films_in_decoding, inputs=paths, count=count) for count in counts])
+
+
+@main.command(name="memory")
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--count", default=1, show_default=True, help="Films in a run.")
+@click.option("--minutes", default=60.0, show_default=True, help="Length of each.")
+@click.pass_obj
+def memory_(run: Run, inputs: tuple[str, ...], count: int, minutes: float) -> None:
+    """The largest memory of runs over films of 1080p."""
+    with tempfile.TemporaryDirectory() as folder:
+        film = looped([video.path for video in find_videos(inputs)], Path(folder) / "film.mp4", minutes, Film())
+        films = [str(film), *(str(distinct_copy(film, number)) for number in range(1, count))]
+        run.write(f"memory-{count}-films", [lambda build: memory(build, films)], films=count, minutes=minutes)
 
 
 @main.command(name="help")

@@ -47,6 +47,13 @@ def looped(clips: Sequence[Path], path: Path, minutes: float, film: Film) -> Pat
     return path
 
 
+def distinct_copy(clip: Path, number: int) -> Path:
+    """A copy of an mp4 with a distinct, ignored box at its end, because identical files are processed only once."""
+    path = clip.with_name(f"{number:03}_{clip.name}")
+    path.write_bytes(clip.read_bytes() + (12).to_bytes(4, "big") + b"free" + number.to_bytes(4, "big"))
+    return path
+
+
 def _frames(clips: Sequence[Path], size_wh: tuple[int, int]) -> Iterator[np.ndarray]:
     """(H, W, 3) uint8 RGB frames of the clips, scaled."""
 
