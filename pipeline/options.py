@@ -108,15 +108,23 @@ class PeopleOptions:
     """How appearances of the same person within one video are recognised.
 
     Raises:
-        OptionError: a likeness outside of [-1, 1].
+        OptionError: a likeness outside of [-1, 1], or a weight outside of [0, 2].
     """
 
     count: bool = False
     """Whether this is done."""
-    min_likeness: float = 0.5
-    """Lowest mean cosine between the embeddings of two groups of appearances that are joined."""
+    min_likeness: float = 0.4
+    """Lowest mean likeness of two groups of appearances that are joined: the cosine of the embeddings of their faces,
+    less the two below."""
+    gender_weight: float = 0.4
+    """What the likeness loses if one is surely a woman and the other surely a man."""
+    age_weight: float = 0.01
+    """What it loses for each year between their ages."""
 
     def __post_init__(self) -> None:
+        for name in ("gender_weight", "age_weight"):
+            if not 0 <= getattr(self, name) <= 2:
+                raise OptionError(f"{name} must be in [0, 2], got {getattr(self, name):g}", fix="0 leaves it out")
         if not -1 <= self.min_likeness <= 1:
             raise OptionError(f"min_likeness must be in [-1, 1], got {self.min_likeness:g}", fix="give a cosine")
 

@@ -16,7 +16,7 @@ from typing import Any
 import onnxruntime
 import rich_click as click
 
-from scripts.models_report import HEADER, Target, at_least, at_most
+from scripts.models_report.targets import HEADER, Target, at_least, at_most
 
 Figures = Mapping[str, Any]
 FILE = click.Path(path_type=Path, dir_okay=False)

@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
-from scripts.dirty_videos import FPS, encode
+from scripts.dirty_videos.encoding import FPS, encode
 
 ONCE_S = 30
 CLIP_S = 3

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from facetally.batch.executors import Executor, LocalExecutor
 from facetally.batch.fetched import fetched_jobs
@@ -30,7 +30,9 @@ from facetally.storage.copies import RemoteVideo
 from facetally.storage.read_ahead import DEFAULT_CACHE_GB
 from facetally.tracks.appearances import Appearance, appearances_of
 from facetally.tracks.follow import FaceRows, FollowedFrame
+from facetally.tracks.likenesses import Likenesses
 from facetally.tracks.open_tracks import Track
+from facetally.tracks.people import people_in_video
 
 MIN_COVERAGE = 0.95
 """A video with less coverage is partial."""
@@ -58,7 +60,7 @@ class _OpenVideo:
     rows: list[FaceRows] = field(default_factory=list)
     appearances: list[Appearance] = field(default_factory=list)
     joined: dict[int, int] = field(default_factory=dict)
-    person_of: dict[int, int] = field(default_factory=dict)
+    likenesses: Likenesses | None = None
     """Both as in `FollowedFrame`."""
     cuts_s: list[float] = field(default_factory=list)
     """Times of the frames with which a new shot begins."""
@@ -75,7 +77,7 @@ class _OpenVideo:
             return ()
         self.rows.append(event.rows)
         self.joined |= event.joined
-        self.person_of |= event.person_of
+        self.likenesses = event.likenesses or self.likenesses
         self.cuts_s += [event.rows.time_s] if event.is_cut else []
         self.waiting_count += len(event.ended)
         return event.ended
@@ -197,7 +199,7 @@ class _Batch:
         for video_id, video in list(self._open.items()):
             if video.ended and not video.waiting_count:
                 del self._open[video_id]
-                self._finish(_stored(self._ledger, video, video.ended, provenance=self._provenance))
+                self._finish(self._stored(video, video.ended))
                 self._left.discard(video_id)
                 self._store_copies(video_id, video if video.ended.change else None)
 
@@ -215,24 +217,26 @@ class _Batch:
             if changed:
                 ended = VideoFinished(error=_changed_original(row, changed.row))
                 copy = _OpenVideo(replace(row, content_sha256=""), Path(row.path))
-                self._finish(_stored(self._ledger, copy, ended, provenance=self._provenance))
+                self._finish(self._stored(copy, ended))
             else:
                 self._finish(self._ledger.store_copy(row, of_id, self._sources.get(row.video_id)))
+
+    def _stored(self, video: _OpenVideo, ended: VideoFinished) -> VideoRow:
+        """Writes a finished video's files and returns its row; a failed video gets empty tables."""
+        row = _final_row(video, ended)
+        _log_problems(row, ended)
+        rows, appearances = ([], []) if row.status == "failed" else (video.rows, video.appearances)
+        person_of: dict[int, int] = {}
+        if appearances and video.likenesses:
+            person_of = people_in_video(video.likenesses, appearances, self._options.people)
+        tracks = tracks_table(row.video_id, row.video, appearances, person_of)
+        faces = faces_table(row.video_id, rows, [appearance.track_id for appearance in appearances], video.joined)
+        return self._ledger.store(row, faces, tracks, provenance=self._provenance, source=video.source)
 
     def _finish(self, row: VideoRow) -> None:
         self.finished.append(row)
         LOGGER.info("%s: %s%s", row.video, row.status, f": {row.reason}" if row.reason else "")
         self._progress.finished(row)
-
-
-def _stored(ledger: Ledger, video: _OpenVideo, ended: VideoFinished, *, provenance: dict[str, Any]) -> VideoRow:
-    """Writes a finished video's files and returns its row; a failed video gets empty tables."""
-    row = _final_row(video, ended)
-    _log_problems(row, ended)
-    rows, appearances = ([], []) if row.status == "failed" else (video.rows, video.appearances)
-    tracks = tracks_table(row.video_id, row.video, appearances, video.person_of)
-    faces = faces_table(row.video_id, rows, [appearance.track_id for appearance in appearances], video.joined)
-    return ledger.store(row, faces, tracks, provenance=provenance, source=video.source)
 
 
 def _changed_original(row: VideoRow, original: VideoRow) -> VideoError:

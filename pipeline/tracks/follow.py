@@ -17,8 +17,8 @@ from facetally.detection.shots import ShotCutDetector
 from facetally.detection.sparse import Detector, SparseDetection
 from facetally.detection.tracker import Tracker
 from facetally.options import RunOptions
+from facetally.tracks.likenesses import Likenesses, compared
 from facetally.tracks.open_tracks import OpenTracks, Track
-from facetally.tracks.people import people_in_video
 from facetally.video.reader import Frame
 
 MAX_BATCH_BYTES = 2**26
@@ -48,8 +48,8 @@ class FollowedFrame:
     are left."""
     joined: dict[int, int] = field(default_factory=dict)
     """For each track that turned out to continue an earlier one that one's id."""
-    person_of: dict[int, int] = field(default_factory=dict)
-    """With the last frame, where people are counted: the number of the person that each appearance shows."""
+    likenesses: Likenesses | None = None
+    """With the last frame, where people are counted: how alike the appearances are."""
     is_cut: bool = False
     """Whether a new shot begins with the frame."""
 
@@ -107,8 +107,8 @@ def follow(
         images.clear()
     if held:
         left, joined = tracks.finish()
-        people = people_in_video(tracks.seen, options.people) if options.people.count else {}
-        yield replace(held, ended=(*held.ended, *left), joined=held.joined | joined, person_of=people)
+        likenesses = compared(tracks.seen) if options.people.count else None
+        yield replace(held, ended=(*held.ended, *left), joined=held.joined | joined, likenesses=likenesses)
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:

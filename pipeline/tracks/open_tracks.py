@@ -20,7 +20,7 @@ from facetally.detection.linking import TrackEnd, is_linked, may_link
 from facetally.detection.quality import crop_quality
 from facetally.detection.tracker import NO_TRACK
 from facetally.options import RunOptions
-from facetally.tracks.people import SeenTrack
+from facetally.tracks.likenesses import SeenTrack
 from facetally.video.reader import Frame
 
 
@@ -82,11 +82,17 @@ class _OpenTrack:
         self.height_sum_px += later.height_sum_px
         self.keep(later.best, best_count)
 
-    def vector(self, embedding: Embedding) -> FloatArray:
-        """(D,) float32 unit vector: the mean over its best faces, weighted by quality."""
-        vectors = embedding.embed(
-            np.stack([face.embedding_crop for face in self.best if face.embedding_crop is not None])
-        )
+    def vector(self, embedding: Embedding, *, mirrored: bool = False) -> FloatArray:
+        """(D,) float32 unit vector: the mean over its best faces, weighted by quality.
+
+        Args:
+            embedding: the network.
+            mirrored: take the mean over each face and its mirror image, which is surer and takes twice as long.
+        """
+        crops = np.stack([face.embedding_crop for face in self.best if face.embedding_crop is not None])
+        vectors = embedding.embed(crops)
+        if mirrored:
+            vectors = vectors + embedding.embed(np.ascontiguousarray(crops[:, :, ::-1]))
         mean = np.average(vectors, axis=0, weights=[face.quality + 1e-3 for face in self.best])
         return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
@@ -257,6 +263,6 @@ class OpenTracks:
                 if track.screen_time_s >= self._options.following.min_screen_time_s:
                     closed.append(track.closed())
                     if self._options.people.count and self._embedding:
-                        vector = track.vector(self._embedding)
+                        vector = track.vector(self._embedding, mirrored=True)
                         self.seen.append(SeenTrack(track_id, track.first.time_s, track.last.time_s, vector))
         return closed

@@ -14,11 +14,13 @@ Everything is chosen on one half of the sources; the other half decides nothing 
 4. the likenesses from which tracks are joined (`LinkOptions`): of those that keep 98 % of the changes apart and mix
    people in no more tracks than the present ones, those that divide the fewest stays; of equal ones, by IDF1, then the
    nearest to the present ones;
-5. the likeness from which appearances are one person (`PeopleOptions.min_likeness`), by B-cubed F1 in the clips.
+5. the likeness from which appearances are one person, and what it loses by gender and age (`PeopleOptions`), by
+   B-cubed F1 in the clips.
 
 The weights of step 1 are kept where the new ones break no fewer pairs of faces of one person by the rule of step 2,
 those of step 3 where the new ones have no better F1.
-Prints the constants to paste and all figures, with those of the present constants beside them.
+Without films only step 5 is done, with the present constants. Prints the constants to paste and all figures, with those
+of the present constants beside them.
 """
 
 from __future__ import annotations
@@ -69,22 +71,30 @@ LIKENESSES = (0.45, 0.55)
 """To join tracks within a shot."""
 LIKENESSES_AT_CUT = (0.65, 0.75, 0.85)
 PEOPLE_LIKENESSES = tuple(np.round(np.arange(0.35, 0.66, 0.05), 2).tolist())
+GENDER_WEIGHTS, AGE_WEIGHTS = (0.0, 0.2, 0.4), (0.0, 0.005, 0.01, 0.015)
 Figures = dict[str, Any]
 FollowAll = Callable[[Sequence[RunOptions], Half, bool], list[Followed]]
 """Follows the people of all films (True: of the clips only) of one half, once with each of the options."""
 
 
 @click.command(help=__doc__)
-@click.argument("films", type=FOLDER)
+@click.argument("films", type=FOLDER, required=False)
 @click.option("--videos", type=FOLDER, required=True)
 @click.option("--truth", type=FOLDER, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="JSON with all figures.")
-def main(films: Path, videos: Path, truth: Path, output: Path | None) -> None:
+def main(films: Path | None, videos: Path, truth: Path, output: Path | None) -> None:
     sources = sources_in(films, videos, truth)
     with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         films_read = list(pool.map(read, sources))
         click.echo(f"{len(films_read)} films and clips read", err=True)
         present = Constants.present()
+        if films is None:
+            follow_all: FollowAll = partial(_follow_all, pool, films_read, present)
+            people, figures = chosen_people(follow_all, LinkOptions())
+            figures["reported"] = {half: people_figures(follow_all, people, half) for half in HALVES}
+            _write(figures, output)
+            click.echo(to_paste(present, LinkOptions(), people))
+            return
         constants, figures = fitted_constants(films_read, present)
         click.echo(json.dumps(figures, indent=1), err=True)
         named = {"present": present, "fitted": constants}
@@ -96,16 +106,20 @@ def main(films: Path, videos: Path, truth: Path, output: Path | None) -> None:
         people, figures["people"] = chosen_people(follow_with["fitted"], linking)
         figures["whole"] = whole_figures(follow_with, linking, people)
     figures |= {"constants": asdict(constants), "present_constants": asdict(present)}
-    figures |= {
+    _write(figures, output)
+    click.echo(json.dumps(figures["whole"], indent=1))
+    click.echo(to_paste(constants, linking, people))
+
+
+def _write(figures: Figures, output: Path | None) -> None:
+    about = {
         "date": str(date.today()),
         "machine": machine(),
         "command": shlex.join(["python", "-m", "scripts.fit_following", *sys.argv[1:]]),
         "embedder_sha256": find_model(RunOptions().embedder, "embedder", None).sha256,
     }
     if output:
-        output.write_text(json.dumps(figures, indent=1) + "\n")
-    click.echo(json.dumps(figures["whole"], indent=1))
-    click.echo(to_paste(constants, linking, people))
+        output.write_text(json.dumps(figures | about, indent=1) + "\n")
 
 
 def fitted_constants(films: Sequence[ReadFilm], present: Constants) -> tuple[Constants, Figures]:
@@ -181,14 +195,20 @@ def _distance(one: Figures, other: Figures) -> float:
 
 def chosen_people(follow_all: FollowAll, linking: LinkOptions) -> tuple[PeopleOptions, Figures]:
     """Step 5."""
-    tried = [PeopleOptions(count=True, min_likeness=value) for value in PEOPLE_LIKENESSES]
+    values = product(PEOPLE_LIKENESSES, GENDER_WEIGHTS, AGE_WEIGHTS)
+    tried = [PeopleOptions(True, likeness, gender, age) for likeness, gender, age in values]
     results = follow_all([options(linking, own) for own in tried], "choose", True)
-    rows = [
-        {"min_likeness": own.min_likeness} | people_summary(result) for own, result in zip(tried, results, strict=True)
-    ]
+    rows = [asdict(own) | people_summary(result) for own, result in zip(tried, results, strict=True)]
     scores = np.array([row["f1"] for row in rows])
     best = np.flatnonzero(scores == scores.max())  # the middle of those that are equally good
     return tried[best[len(best) // 2]], {"tried_on_choose": rows}
+
+
+def people_figures(follow_all: FollowAll, people: PeopleOptions, half: Half) -> Figures:
+    """Those of the present and of the chosen options on the clips of a half."""
+    named = {"present": replace(PeopleOptions(), count=True), "chosen": people}
+    results = follow_all([options(LinkOptions(), own) for own in named.values()], half, True)
+    return {name: people_summary(result) for name, result in zip(named, results, strict=True)}
 
 
 def options(linking: LinkOptions, people: PeopleOptions | None = None) -> RunOptions:
@@ -249,7 +269,7 @@ def to_paste(constants: Constants, linking: LinkOptions, people: PeopleOptions) 
             f"min_likeness = {linking.min_likeness}",
             f"min_likeness_at_cut = {linking.min_likeness_at_cut}",
             "# PeopleOptions in pipeline/options.py",
-            f"min_likeness = {people.min_likeness}",
+            *(f"{name} = {value}" for name, value in asdict(people).items() if name != "count"),
         ]
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -24,9 +24,11 @@ from facetally.detection.faces import Faces, FloatArray, ImageArray
 from facetally.detection.sparse import Detector, SparseOptions
 from facetally.detection.tracker import NO_TRACK
 from facetally.models.engines import Engines, load_engines
-from facetally.options import RunOptions
+from facetally.options import PeopleOptions, RunOptions
 from facetally.results.tables import faces_table
+from facetally.tracks.appearances import Appearance, appearances_of
 from facetally.tracks.follow import FollowedFrame, follow
+from facetally.tracks.people import people_in_video
 from facetally.truth.files import read_truth
 from facetally.truth.labels import LabelledBoxes, Truth
 from facetally.validation.metrics import halves
@@ -61,15 +63,15 @@ class Source:
     """The labels of a clip; None for a film."""
 
 
-def sources_in(films: Path, videos: Path, truth_folder: Path) -> list[Source]:
-    """All films of `scripts/cut_films/` in a folder, and all clips with boxes."""
+def sources_in(films: Path | None, videos: Path, truth_folder: Path) -> list[Source]:
+    """All films of `scripts/cut_films/` in a folder, if there is one, and all clips with boxes."""
     truth = displayed_truth(read_truth(truth_folder), videos)
     choose, _ = halves(truth.source(video) for video in truth.people)
     clips = [
         clip_film(truth, video, "choose" if truth.source(video) in choose else "report")
         for video in sorted(truth.boxes)
     ]
-    made = [Source(films / film.file, film) for film in read_answers(films)]
+    made = [Source(films / film.file, film) for film in read_answers(films)] if films else []
     return made + [Source(videos / clip.file, clip, truth) for clip in clips]
 
 
@@ -253,10 +255,14 @@ def followed(film: ReadFilm, settings: Sequence[RunOptions], prepare: Callable[[
     frames, engines = read_frames(film.source), _engines()
     assert engines.embedding
     embedding = _Remembered(engines.embedding)
-    results = []
+    results, rows, appearances, done = [], [], [], None
     for options in settings:
-        detector = _Known(engines.detector, film.faces)
-        results.append(_scored(film, _followed(frames, detector, options, engines, embedding), options))
+        following = replace(options, people=PeopleOptions(count=options.people.count))
+        if following != done:  # how people are counted changes nothing before that
+            rows = _followed(frames, _Known(engines.detector, film.faces), following, engines, embedding)
+            appearances = _appearances(rows, engines) if options.people.count else []
+            done = following
+        results.append(_scored(film, rows, appearances, options))
     return results
 
 
@@ -271,16 +277,26 @@ def _followed(
     return list(follow(frames, detector, recipe=engines.recipe, options=options, embedding=embedding))
 
 
-def _scored(film: ReadFilm, rows: Sequence[FollowedFrame], options: RunOptions) -> Followed:
+def _appearances(rows: Sequence[FollowedFrame], engines: Engines) -> list[Appearance]:
+    tracks = [track for row in rows for track in row.ended]
+    return appearances_of(tracks, engines.classifier, RunOptions().classification)
+
+
+def _scored(
+    film: ReadFilm, rows: Sequence[FollowedFrame], appearances: Sequence[Appearance], options: RunOptions
+) -> Followed:
     if film.is_clip:
-        return Followed(clips=(_outcome(film, rows, options),))
+        return Followed(clips=(_outcome(film, rows, appearances, options),))
     return Followed(count_tracks(film.film, tracked_samples(rows)))
 
 
-def _outcome(film: ReadFilm, rows: Sequence[FollowedFrame], options: RunOptions) -> TrackingOutcome:
+def _outcome(
+    film: ReadFilm, rows: Sequence[FollowedFrame], appearances: Sequence[Appearance], options: RunOptions
+) -> TrackingOutcome:
     assert film.source.truth
     kept = [track.track_id for row in rows for track in row.ended]
-    person_of = rows[-1].person_of if rows else {}
+    likenesses = rows[-1].likenesses if rows else None
+    person_of = people_in_video(likenesses, appearances, options.people) if likenesses else {}
     tracks = pd.DataFrame({"track_id": kept, PERSON_COLUMN: [person_of.get(track, -1) for track in kept]}, dtype=int)
     faces = faces_table("", [row.rows for row in rows], kept, joined_in(rows)).to_pandas()
     truth, video = film.source.truth, film.film.file

@@ -18,7 +18,8 @@ from facetally.errors import OptionError
 from facetally.reporting.pdf import find_browser
 from facetally.results.run_tables import Run
 from facetally.results.tables import FACES, TRACKS, VIDEOS
-from scripts.benchmark import main, multiplied
+from scripts.benchmark.__main__ import main
+from scripts.benchmark.finished_runs import multiplied
 from scripts.no_detector import NoDetector
 
 ROOT = Path(__file__).resolve().parents[2]

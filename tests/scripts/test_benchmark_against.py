@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmark_against import BEFORE, OURS, Build, adopt_orphans, compared, films_in_decoding, finished, in_turn
+from scripts.benchmark_against.builds import BEFORE, OURS, Build
+from scripts.benchmark_against.comparison import compared, in_turn
+from scripts.benchmark_against.measurements import films_in_decoding
+from scripts.benchmark_against.processes import adopt_orphans, finished
 
 BUILDS = (Build(BEFORE, Path("before")), Build(OURS, Path("now")))
 ORPHAN = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'sum(range(10**7))'])"
@@ -59,8 +62,8 @@ def test_a_command_that_fails_is_an_error() -> None:
 
 def test_films_are_measured_in_the_decoding_of_the_same_build(tmp_path: Path) -> None:
     """A build whose benchmark took 2 s to decode and 5 s for the job."""
-    (tmp_path / "scripts").mkdir()
-    (tmp_path / "scripts" / "benchmark.py").write_text(FILMS_BENCHMARK)
+    (tmp_path / "scripts" / "benchmark").mkdir(parents=True)
+    (tmp_path / "scripts" / "benchmark" / "__main__.py").write_text(FILMS_BENCHMARK)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
     assert films_in_decoding(Build(OURS, tmp_path), ["a", "b"], 2) == {"2 x 360p, every 0.2 s, x decoding": 2.5}

@@ -11,8 +11,13 @@ pytest.importorskip("psutil")
 import click
 from click.testing import CliRunner
 
-from scripts import campaign
-from scripts.campaign import earlier_parts, killed_ray_runs, live_picture, main, mutants_of, unbroken_run
+import scripts.campaign.__main__ as campaign
+from scripts.campaign.__main__ import main
+from scripts.campaign.damaged_input import mutants_of
+from scripts.campaign.kills import killed_ray_runs
+from scripts.campaign.long_videos import live_picture
+from scripts.campaign.report import earlier_parts
+from scripts.campaign.runs import unbroken_run
 from scripts.clip_links import linked
 from scripts.long_films import Film
 

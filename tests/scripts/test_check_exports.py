@@ -7,7 +7,8 @@ import textwrap
 
 import pytest
 
-from scripts.check_exports import EPILOGUE, PREAMBLE, TOOLS, Row, Tool, compared
+from scripts.check_exports.tools import EPILOGUE, PREAMBLE, TOOLS, Row, Tool
+from scripts.check_exports.tracks import compared
 
 TOOL = Tool("a tool", ("tool==1",), "cvat", "")
 ROWS: list[Row] = [("a.mp4", 0, frame, 1.0, 2.0, 3.0, 4.0, "female") for frame in range(3)]

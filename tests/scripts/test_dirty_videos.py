@@ -12,7 +12,8 @@ from facetally.jobs.runs import NoProgress
 from facetally.options import RunOptions, Sampling, WorkerOptions
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.video.reader import VideoReader
-from scripts.dirty_videos import DIRTY, Expected, write_all
+from scripts.dirty_videos.__main__ import DIRTY, write_all
+from scripts.dirty_videos.expected import Expected
 
 NAMES = [video.expected.file for video in DIRTY]
 

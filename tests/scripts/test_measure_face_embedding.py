@@ -20,18 +20,10 @@ from facetally.detection.training.embedding_export import export_embedding
 from facetally.detection.training.embedding_network import EmbeddingNetwork, EmbeddingNetworkOptions
 from facetally.truth.files import write_truth
 from facetally.truth.labels import LabelledBoxes
-from scripts import measure_face_embedding
-from scripts.measure_face_embedding import (
-    SeenFace,
-    b_cubed,
-    grey_vectors_of,
-    joined_tracks,
-    labelled_frames,
-    main,
-    matched_boxes,
-    mean_area,
-    pair_table,
-)
+from scripts.measure_face_embedding import __main__ as measuring
+from scripts.measure_face_embedding.faces import SeenFace, labelled_frames, matched_boxes
+from scripts.measure_face_embedding.figures import b_cubed, joined_tracks, mean_area, pair_table
+from scripts.measure_face_embedding.vectors import grey_vectors_of
 
 EAST, NORTH = (1.0, 0.0), (0.0, 1.0)
 
@@ -136,9 +128,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
     words = ["--embedder", folder / "small.onnx", "--out", ledger.out, "--videos", folder / "videos"]
     words += ["--truth", folder / "truth", "--held-out", folder / "drawn", "--report", folder / "r.json"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure_face_embedding, "ScrfdDetector", lambda *_, **__: SquareDetector())
+        patch.setattr(measuring, "ScrfdDetector", lambda *_, **__: SquareDetector())
         words += ["--markdown", folder / "r.md"]
-        CliRunner().invoke(main, list(map(str, words)), catch_exceptions=False)
+        CliRunner().invoke(measuring.main, list(map(str, words)), catch_exceptions=False)
     return json.loads((folder / "r.json").read_text()), (folder / "r.md").read_text()
 
 

@@ -8,7 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from scripts.claimed_protocol import GROUPS
-from scripts.models_report import INA_BY_HEIGHT, PROTOCOLS, TARGETS, lowest_cell, main, models_page
+from scripts.models_report.__main__ import main
+from scripts.models_report.page import models_page
+from scripts.models_report.tables import INA_BY_HEIGHT
+from scripts.models_report.targets import PROTOCOLS, TARGETS, lowest_cell
 
 CARD = {
     "data": {"backbone": "trunk.pth"},

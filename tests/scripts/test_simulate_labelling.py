@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts import simulate_labelling
-from scripts.simulate_labelling import KINDS, Result, as_text, fixed_size, labels_needed, make_corpus, simulate, summary
+from scripts.simulate_labelling.__main__ import started
+from scripts.simulate_labelling.corpora import KINDS, make_corpus
+from scripts.simulate_labelling.markdown import as_text
+from scripts.simulate_labelling.prices import fixed_size, labels_needed
+from scripts.simulate_labelling.simulation import Result, simulate, summary
 
 CLUSTERED = replace(next(kind for kind in KINDS if kind.video_spread and kind.person_spread), tracks=240)
 CORPORA = 40
@@ -69,10 +72,10 @@ def test_the_text_has_a_row_for_each_kind_in_each_table(report: dict[str, Any]) 
 
 def test_an_interrupted_simulation_resumes_only_if_it_is_the_same(tmp_path: Path) -> None:
     options = argparse.Namespace(output=tmp_path / "s.json", corpora=7, seed=0, workers=1)
-    new = simulate_labelling._started(options)
+    new = started(options)
     assert new["kinds"] == {}
     new["kinds"]["other"] = {"settings": {}, "figures": {}}
     options.output.write_text(json.dumps(new))
-    assert simulate_labelling._started(options)["kinds"] == new["kinds"]
+    assert started(options)["kinds"] == new["kinds"]
     options.corpora = 8
-    assert simulate_labelling._started(options)["kinds"] == {}
+    assert started(options)["kinds"] == {}

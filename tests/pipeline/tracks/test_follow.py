@@ -188,15 +188,19 @@ def test_a_flash_divides_no_appearance() -> None:
     assert track.face_count == 9
 
 
-def test_people_are_counted_with_the_last_frame_and_only_where_asked_for() -> None:
+def test_appearances_are_compared_with_the_last_frame_and_only_where_people_are_counted() -> None:
     parts = replace(STILL, to_s=1), replace(STILL, from_s=2.4), Square("blue", (110, 40), from_s=0.4)
     film = Film((Shot(4, parts),))
-    assert all(result.person_of == {} for result in followed(film, embedding=ColourEmbedding()))
+    assert all(result.likenesses is None for result in followed(film, embedding=ColourEmbedding()))
     counting = replace(OPTIONS, people=PeopleOptions(count=True))
     results = followed(film, counting, ColourEmbedding())
-    assert [result.person_of for result in results[:-1]] == [{}] * 19
-    assert list(results[-1].person_of.values()) == [0, 1, 0]
-    assert sorted(results[-1].person_of) == sorted(track.track_id for track in tracks_in(results))
+    assert [result.likenesses for result in results[:-1]] == [None] * 19
+    likenesses = results[-1].likenesses
+    assert likenesses
+    assert sorted(likenesses.track_ids) == sorted(track.track_id for track in tracks_in(results))
+    first, other, again = range(3)
+    assert likenesses.cosines[first, again] > 0.9
+    assert likenesses.cosines[first, other] == likenesses.cosines[other, again] == -np.inf  # in view together
 
 
 @pytest.mark.parametrize("batch_frames", [1, 3, 100])

@@ -15,7 +15,7 @@ from drawn_world import SquareDetector, one_person, resized
 
 from facetally.options import Sampling
 from facetally.video.reader import VideoReader
-from scripts.dirty_videos import ordinary_priority
+from scripts.dirty_videos.encoding import ordinary_priority
 
 
 @dataclass(frozen=True)
