@@ -4,8 +4,8 @@
 # Expected: imread(index=i) returns the frame that imiter yields as its i-th, in a file of a constant rate too that does
 # not begin at the time 0, such as a part cut out of a longer film.
 # Seen: the index is turned into the time i / rate, and the time of the first frame is not added. In a film that begins
-# at 2 s and runs at 25 frames/s, every index up to 50 returns the first frame and later ones a frame 50 too early, so
-# that the end cannot be reached by index. A loop over all frames is right.
+# at 2 s and runs at 25 frames/s, each index from 2 to 50 returns the first frame, and a later one returns a frame that
+# is 50 too early. A loop over all frames is right.
 # Workaround: constant_framerate=False, which decodes from the start.
 #
 # Output seen: "100 frames; index 10, 30, 60, 99 is frame 0, 0, 10, 49; without constant_framerate 10, 30, 60, 99".

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # pandas 3.1.1.
 #
-# Expected: resample("1s") of times since the start of a video counts whole seconds: 0 s to 1 s, 1 s to 2 s and so on, as
-# it does for points in time, or at least does so when asked for it by origin.
+# Expected: resample("1s") of times since the start of a video counts whole seconds: 0 s to 1 s, 1 s to 2 s and so on,
+# as it does for points in time, or at least does so when asked for it by origin.
 # Seen: for a TimedeltaIndex the first bin begins at the first face, whatever origin says; Grouper does the same. So the
-# bins of two videos, or of two tracks, do not lie upon each other, and when one face is added at the front all later
-# numbers change. The same seconds as points in time (DatetimeIndex) fall into whole seconds.
+# bins of two videos, or of two tracks, do not lie upon each other, and one face added at the front can change all later
+# numbers. The same seconds as points in time (DatetimeIndex) fall into whole seconds.
 # Workaround: group by index.floor("1s").
 #
 # Output seen: "faces at 0.7, 1.2, 1.9 and 3.1 s: as timedelta {0.7: 2, 1.7: 1, 2.7: 1}, with origin='epoch' {0.7: 2,

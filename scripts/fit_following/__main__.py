@@ -14,8 +14,8 @@ Everything is chosen on one half of the sources; the other half decides nothing 
 4. the likenesses from which tracks are joined (`LinkOptions`): of those that keep 98 % of the changes apart and mix
    people in no more tracks than the present ones, those that divide the fewest stays; of equal ones, by IDF1, then the
    nearest to the present ones;
-5. the likeness from which appearances are one person, and what it loses by gender and age (`PeopleOptions`), by
-   B-cubed F1 in the clips.
+5. the likeness from which appearances are one person, and what it loses by gender and age (`PeopleOptions`): of those
+   by which the people of the clips are counted to within 5 %, the best B-cubed F1.
 
 The weights of step 1 are kept where the new ones break no fewer pairs of faces of one person by the rule of step 2,
 those of step 3 where the new ones have no better F1.
@@ -71,6 +71,8 @@ LIKENESSES = (0.45, 0.55)
 """To join tracks within a shot."""
 LIKENESSES_AT_CUT = (0.65, 0.75, 0.85)
 PEOPLE_LIKENESSES = tuple(np.round(np.arange(0.35, 0.66, 0.05), 2).tolist())
+MAX_COUNT_ERROR = 0.05
+"""By how much the people counted may differ from those labelled, as a share of these."""
 GENDER_WEIGHTS, AGE_WEIGHTS = (0.0, 0.2, 0.4), (0.0, 0.005, 0.01, 0.015)
 Figures = dict[str, Any]
 FollowAll = Callable[[Sequence[RunOptions], Half, bool], list[Followed]]
@@ -199,9 +201,16 @@ def chosen_people(follow_all: FollowAll, linking: LinkOptions) -> tuple[PeopleOp
     tried = [PeopleOptions(True, likeness, gender, age) for likeness, gender, age in values]
     results = follow_all([options(linking, own) for own in tried], "choose", True)
     rows = [asdict(own) | people_summary(result) for own, result in zip(tried, results, strict=True)]
-    scores = np.array([row["f1"] for row in rows])
-    best = np.flatnonzero(scores == scores.max())  # the middle of those that are equally good
-    return tried[best[len(best) // 2]], {"tried_on_choose": rows}
+    return tried[best_people(rows)], {"tried_on_choose": rows}
+
+
+def best_people(rows: Sequence[Figures]) -> int:
+    """The position of the best figures of step 5; of those that are equally good the middle one."""
+    errors = [abs(row["counted"] / row["labelled"] - 1) for row in rows]
+    needed = max(MAX_COUNT_ERROR, min(errors))
+    scores = [row["f1"] if error <= needed else -1.0 for row, error in zip(rows, errors, strict=True)]
+    best = [number for number, score in enumerate(scores) if score == max(scores)]
+    return best[len(best) // 2]
 
 
 def people_figures(follow_all: FollowAll, people: PeopleOptions, half: Half) -> Figures:

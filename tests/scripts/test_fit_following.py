@@ -18,7 +18,7 @@ from facetally.detection.descriptors import TrackLook
 from facetally.detection.faces import ImageArray
 from facetally.options import PeopleOptions
 from scripts.cut_films.answers import Change, Cut, Film, Stay, Transition
-from scripts.fit_following.__main__ import best_linking, to_paste
+from scripts.fit_following.__main__ import best_linking, best_people, to_paste
 from scripts.fit_following.films import ReadFilm, SeenFace, Source, clip_film, shot_values
 from scripts.fit_following.rules import (
     Constants,
@@ -202,6 +202,19 @@ def linking(changes_separated: float, mixed_tracks: int, stays_divided: int, idf
 )
 def test_linking_keeps_changes_apart_then_divides_few_stays_then_has_the_best_idf1(rows: list[Row], best: int) -> None:
     assert best_linking(rows) == best
+
+
+@pytest.mark.parametrize(
+    ("rows", "best"),
+    [
+        ([(0.94, 100), (0.95, 104), (0.96, 106)], 1),
+        ([(0.95, 96), (0.94, 100), (0.95, 104), (0.95, 105)], 2),
+        ([(0.95, 120), (0.99, 130), (0.94, 120)], 0),
+    ],
+    ids=["within 5 %", "the middle", "nearest"],
+)
+def test_people_are_counted_to_within_5_percent_then_by_the_best_f1(rows: list[tuple[float, int]], best: int) -> None:
+    assert best_people([{"f1": f1, "counted": counted, "labelled": 100} for f1, counted in rows]) == best
 
 
 def test_what_is_to_be_pasted_is_python() -> None:
