@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"facetally": "pipeline", "facetally.detection": "detection", "facetally.gender": "gender"}
 """Where the packages lie; `setup.cfg` maps them alike. Scripts are imported by their folder's name."""
 INNER = ("facetally.detection", "facetally.gender")
+"""Rooms that know nothing of ours but themselves, ..."""
 KNOWN_INSIDE = {"facetally.files", "facetally.networks"}
-"""Rooms that know nothing of ours but themselves, and how to write a file whole and to run a network."""
+"""... and how to write a file whole and to run a network."""
 LEVELS = (
     {"formatting", "child_processes", "csv_cells", "datasets", "networks", "threads"},
     {"errors"},
