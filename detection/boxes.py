@@ -55,7 +55,9 @@ def non_maximum_suppression(boxes: FloatArray, scores: FloatArray, max_iou: floa
     A box is dropped if its overlap with a better kept box exceeds `max_iou`.
     """
     left = np.argsort(-scores, kind="stable")
-    kept = [np.zeros(0, np.int64)]
+    if len(left) < 2:  # most often
+        return left
+    kept = []
     while len(left):  # a block at a time: the whole matrix of a noisy image would not fit into memory
         block, left = left[:SUPPRESSION_BLOCK], left[SUPPRESSION_BLOCK:]
         overlaps = iou_matrix(boxes[block], boxes[block]) > max_iou
@@ -64,5 +66,6 @@ def non_maximum_suppression(boxes: FloatArray, scores: FloatArray, max_iou: floa
             if is_kept[row]:
                 is_kept[row + 1 :] &= ~overlaps[row, row + 1 :]
         kept.append(block[is_kept])
-        left = left[~(iou_matrix(boxes[kept[-1]], boxes[left]) > max_iou).any(axis=0)]
+        if len(left):
+            left = left[~(iou_matrix(boxes[kept[-1]], boxes[left]) > max_iou).any(axis=0)]
     return np.concatenate(kept)
