@@ -27,7 +27,7 @@ from scripts.campaign.kills import killed_ray_runs, killed_runs
 from scripts.campaign.long_videos import live_picture, long_video
 from scripts.campaign.report import Result, earlier_parts, print_table, write_report
 from scripts.campaign.runs import unbroken_run
-from scripts.campaign_storage import s3_killed_runs
+from scripts.campaign.storage import s3_killed_runs
 from scripts.clip_links import linked
 
 FILE = click.Path(path_type=Path, dir_okay=False)

@@ -13,10 +13,9 @@ import click
 
 import facetally
 from scripts.benchmark_storage import differing, tables, timed
+from scripts.campaign.kills import KILLS_A_RUN
 from scripts.s3_server import RESULTS, VIDEOS, Server, s3_server
 
-KILLS_A_RUN = 10
-"""After this many kills a run may finish."""
 SHORTEST_S = 0.5
 """Of the time until a kill."""
 
