@@ -122,11 +122,11 @@ class PeopleOptions:
     """What it loses for each year between their ages."""
 
     def __post_init__(self) -> None:
-        for name in ("gender_weight", "age_weight"):
-            if not 0 <= getattr(self, name) <= 2:
-                raise OptionError(f"{name} must be in [0, 2], got {getattr(self, name):g}", fix="0 leaves it out")
-        if not -1 <= self.min_likeness <= 1:
-            raise OptionError(f"min_likeness must be in [-1, 1], got {self.min_likeness:g}", fix="give a cosine")
+        limits = {"min_likeness": (-1, 1), "gender_weight": (0, 2), "age_weight": (0, 2)}
+        for name, (low, high) in limits.items():
+            if not low <= getattr(self, name) <= high:
+                what = f"[people] {name} must be in [{low}, {high}], got {getattr(self, name):g}"
+                raise OptionError(what, fix="give a number in this range")
 
 
 def _scrfd() -> ScrfdOptions:

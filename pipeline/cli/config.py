@@ -75,6 +75,24 @@ def read_config(path: Path, flags: Collection[str]) -> Config:
     return Config({name: value for name, value in content.items() if name not in tables}, tables)
 
 
+def as_typed(flag: str, value: Any, *, several: bool = False) -> str | list[str]:
+    """The value of a flag as it would be typed on the command line, so that it is checked in the same way.
+
+    Args:
+        flag: its name, for the error.
+        value: from a settings file.
+        several: whether the flag may be given several times; a list is then its values.
+
+    Raises:
+        OptionError: a list where one value is expected.
+    """
+    if several and isinstance(value, list):
+        return [str(as_typed(flag, item)) for item in value]
+    if isinstance(value, list):
+        raise OptionError(f"{flag} takes one value, got the list {value}", fix="write it without brackets")
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
 def with_stages(options: RunOptions, stages: Mapping[str, Mapping[str, Any]]) -> RunOptions:
     """The options with some options of the stages replaced.
 
@@ -88,7 +106,7 @@ def with_stages(options: RunOptions, stages: Mapping[str, Mapping[str, Any]]) ->
             if not (type(value) is kind or (kind is float and type(value) is int)):
                 raise OptionError(
                     f"{key} in [{name}] must be {WORDS[kind]}, got {value!r}",
-                    fix=f"write {key} = {getattr(stage, key)!r}",
+                    fix=f"write {key} = {json.dumps(getattr(stage, key))}, for example",
                 )
         try:
             converted = {key: type(getattr(stage, key))(value) for key, value in changes.items()}

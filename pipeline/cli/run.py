@@ -29,14 +29,17 @@ UNSETTABLE = (
 
 def settings_read(context: click.Context, _: click.Parameter, path: Path | None) -> dict[str, dict[str, Any]]:
     """Makes the flags of a settings file the command's defaults; returns its options of the stages."""
-    from facetally.cli.config import read_config
+    from facetally.cli.config import as_typed, read_config
 
     if path is None:
         return {}
-    flags = {option.opts[-1].removeprefix("--"): str(option.name) for option in context.command.params}
-    known = {flag: name for flag, name in flags.items() if flag not in UNSETTABLE}
+    options = {option.opts[-1].removeprefix("--"): option for option in context.command.params}
+    known = {flag: option for flag, option in options.items() if flag not in UNSETTABLE}
     config = read_config(path, known)
-    context.default_map = {known[flag]: value for flag, value in config.flags.items()}
+    context.default_map = {
+        str(known[flag].name): as_typed(flag, value, several=known[flag].multiple)
+        for flag, value in config.flags.items()
+    }
     return config.stages
 
 

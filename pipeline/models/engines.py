@@ -16,7 +16,7 @@ from facetally.detection.sparse import Detector
 from facetally.errors import ModelError, OptionError
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.model.card import Unit
-from facetally.models.weights import ModelFile, find_model
+from facetally.models.weights import UNTRAINED, ModelFile, find_model
 from facetally.options import ComputeDevice, Device, RunOptions
 from facetally.tracks.appearances import Classifier
 
@@ -108,7 +108,7 @@ def load_engines(
         ),
     )
     if untrained_backbone:
-        classifier_file = ModelFile("untrained", untrained_backbone, "", "none: every gender is unknown")
+        classifier_file = ModelFile(UNTRAINED, untrained_backbone, "", "none: every gender is unknown")
         classifier = loaded(classifier_file, FaceGenderClassifier.untrained)
     else:
         classifier_file = find_model(options.classifier, "classifier", models_dir)

@@ -21,6 +21,8 @@ MODELS_VARIABLE = "FACETALLY_MODELS"
 SHARED_VARIABLE = "FACETALLY_SHARED"
 ALIASES = {"ours": "facetally_scrfd_500m"}
 """Short names, for use on the command line."""
+UNTRAINED = "untrained"
+"""The name of a classifier that is a backbone alone: it predicts nothing."""
 ModelKind = Literal["detector", "classifier", "embedder"]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facetally.models.weights import bundled_folder
+from facetally.models.weights import UNTRAINED, bundled_folder
 from facetally.quantification.run_shares import classifier_sha256
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.tables_of_run import TablesOfRun
@@ -96,6 +96,8 @@ def joined(forecasts: Sequence[Forecast]) -> Forecast:
 def run_forecast(ledger: Ledger, rows: Iterable[VideoRow], tables: TablesOfRun | None = None) -> Forecast:
     """The forecast for the videos of a run, by the accuracies of its own classifier where we have measured it.
 
+    There is none for a run without a trained classifier.
+
     Args:
         ledger: the run.
         rows: of its videos.
@@ -105,9 +107,12 @@ def run_forecast(ledger: Ledger, rows: Iterable[VideoRow], tables: TablesOfRun |
         OutputError: a damaged file.
     """
     tables = tables or TablesOfRun(ledger, is_corrected=False)
+    models = ledger.provenance().get("models", {})
+    if models.get("classifier", {}).get("name") == UNTRAINED:
+        return forecast(np.zeros(0))
     parts = [tracks["face_height_px"].to_numpy(np.float64) for tracks in tables.tracks(list(rows))]
     heights_px = np.concatenate([np.zeros(0), *parts])
-    return forecast(heights_px, accuracies_of(ledger.provenance().get("models", {})))
+    return forecast(heights_px, accuracies_of(models))
 
 
 def accuracies_of(models: Mapping[str, Any]) -> AccuracyByHeight:

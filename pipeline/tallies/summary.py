@@ -181,7 +181,9 @@ class Summary:
         """A sentence about results of several sets of options; empty if there is one."""
         if self.option_sets <= 1:
             return ""
-        return f"the results were made with {self.option_sets} different sets of options or weights; the sums mix them"
+        mixed = f"the results were made with {self.option_sets} different sets of options or weights; the sums mix them"
+        people = ", and people are counted only in videos that were processed with --people"
+        return mixed + (people if self.total.people.total else "")
 
     @cached_property
     def versions(self) -> tuple[str, ...]:

@@ -12,11 +12,13 @@ from click.testing import CliRunner
 from facetally.cli.config import (
     COMMENT_CHARACTERS,
     as_toml,
+    as_typed,
     field_docstrings,
     read_config,
     stage_options,
     with_stages,
 )
+from facetally.cli.main import main
 from facetally.errors import OptionError
 from facetally.options import RunOptions
 
@@ -98,6 +100,40 @@ def test_a_file_that_is_missing_or_not_text_is_an_error(tmp_path: Path) -> None:
 def test_a_value_of_the_wrong_type_or_range_is_an_error(stage: str, name: str, value: object, words: str) -> None:
     with pytest.raises(OptionError, match=words):
         with_stages(RunOptions(), {stage: {name: value}})
+
+
+def test_the_fix_of_a_wrong_value_is_toml() -> None:
+    with pytest.raises(OptionError) as caught:
+        with_stages(RunOptions(), {"people": {"count": 1}})
+    assert caught.value.fix == "write count = false, for example"
+
+
+@pytest.mark.parametrize(
+    ("value", "several", "typed"),
+    [
+        (True, False, "true"),
+        (3, False, "3"),
+        (0.5, False, "0.5"),
+        ("a b", False, "a b"),
+        (["*.avi", 3], True, ["*.avi", "3"]),
+        ("*.avi", True, "*.avi"),
+    ],
+)
+def test_a_flag_is_read_as_if_it_were_typed(value: object, several: bool, typed: object) -> None:
+    assert as_typed("flag", value, several=several) == typed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["people = 3", "people = []", "people = 'a'", "keyframes = 3", "every = []", "every = true", "workers = [2]"],
+)
+def test_a_flag_of_the_wrong_type_is_an_error_without_a_traceback(tmp_path: Path, text: str) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"")
+    words = ["run", str(tmp_path), "-o", str(tmp_path / "out"), "--config", str(written(tmp_path, text))]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code in (1, 2)
+    assert isinstance(result.exception, SystemExit)
+    assert text.split()[0] in result.stderr
 
 
 def test_printed_settings_are_read_back_unchanged(tmp_path: Path) -> None:

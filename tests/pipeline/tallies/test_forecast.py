@@ -100,6 +100,13 @@ def test_a_run_is_forecast_by_its_own_classifier(tmp_path: Path, monkeypatch: py
     assert "our measurement" in found.source
 
 
+def test_there_is_no_forecast_without_a_trained_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = labelled_world.stored(tmp_path / "out", {"a.mp4": [labelled_world.track_row(0, 0.5)]})
+    models = {"classifier": {"name": "untrained", "sha256": ""}}
+    monkeypatch.setattr(type(ledger), "provenance", lambda *_: {"models": models})
+    assert run_forecast(ledger, ledger.rows()).sentence == ""
+
+
 def test_the_bundled_measurement_is_of_the_bundled_classifier() -> None:
     figures = json.loads((bundled_folder() / MEASURED_FILE).read_text(encoding="utf-8"))
     (weights,) = manifest_by_name()[figures["classifier"]]
