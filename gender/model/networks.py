@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,8 @@ from torch.fx.experimental.optimization import fuse
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+REASON_CHARACTERS = 200
+"""Of an error of torch, in ours."""
 
 
 @dataclass(frozen=True)
@@ -154,4 +157,5 @@ def load_backbone(network: FaceNetwork, path: Path) -> None:
         renamed = {RESNET_BLOCKS.sub(_resnet_block, name): value for name, value in state.items()}
         network.load_state_dict(head | {name: value for name, value in renamed.items() if name.startswith("features.")})
     except Exception as error:  # torch raises pickle, zip, attribute and runtime errors for other files
-        raise ValueError(f"{path.name} is not a backbone of this network: {error}") from error
+        reason = textwrap.shorten(str(error), REASON_CHARACTERS, placeholder=" ...")  # torch names every tensor
+        raise ValueError(f"{path.name} is not a backbone of this network: {reason}") from error
