@@ -9,8 +9,9 @@ compared, as in `scripts/benchmark/`. On a busy machine compare the processor ti
 
 `clips` tells the time to the first decoded frame and from the last one to the end of the process, the time of the whole
 job, and the largest memory; `films` the time of the whole job in that of decoding alone, as each build's own
-`scripts.benchmark films` measures it; `help` the time of `facetally --help`, in that of an empty Python; `stills` the
-time of `facetally predict`, and `evaluate` that of `facetally evaluate`.
+`scripts.benchmark films` measures it; `memory` the largest memory over long films; `help` the time of `facetally
+--help`, in that of an empty Python; `stills` the time of `facetally predict`, and `evaluate` that of `facetally
+evaluate`.
 """
 
 from __future__ import annotations
