@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import labelled_world
+import pyarrow as pa
 import pytest
 from labelled_world import face_rows, stored, times, track_row
 
@@ -191,3 +192,19 @@ def test_the_same_video_in_two_runs_is_named(tmp_path: Path) -> None:
 def stored_again(ledger: Ledger, video_id: str, row: Any) -> None:
     faces, tracks = (read_table(ledger.path(t, video_id), s) for t, s in (("faces", FACES), ("tracks", TRACKS)))
     ledger.store(row, faces, tracks, provenance=ledger.provenance(video_id))
+
+
+@pytest.mark.parametrize("counts_people", [False, True])
+def test_a_sum_over_other_options_says_so_and_where_people_are_missing(tmp_path: Path, counts_people: bool) -> None:
+    ledger = stored(tmp_path / "out", {"a.mp4": people(WOMAN, MAN), "b.mp4": people(MAN)})
+    rows = {row.video: row for row in ledger.rows()}
+    for name, digest in (("a.mp4", "one"), ("b.mp4", "other")):
+        row = replace(rows[name], options_digest=digest)
+        tracks = read_table(ledger.path("tracks", row.video_id), TRACKS)
+        if counts_people and name == "a.mp4":
+            numbers = pa.array(range(len(tracks)), pa.int64())
+            tracks = tracks.set_column(tracks.schema.get_field_index("person_in_video"), "person_in_video", numbers)
+        ledger.store(row, FACES.empty_table(), tracks, provenance=ledger.provenance(row.video_id))
+    note = summary_of(tmp_path / "out").mixed_note
+    assert note.startswith("the results were made with 2 different sets of options or weights; the sums mix them")
+    assert ("people are counted only in videos that were processed with --people" in note) == counts_people
