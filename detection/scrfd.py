@@ -18,14 +18,14 @@ import numpy.typing as npt
 
 from facetally.detection import boxes as geometry
 from facetally.detection.faces import LANDMARK_COUNT, Faces, FloatArray, ImageArray, IntArray, check_array
-from facetally.detection.scrfd_onnx import STRIDES, ScrfdOutputs, runnable_model
-from facetally.networks import Device, Network
+from facetally.detection.scrfd_onnx import STRIDES, ScrfdNetwork, runnable_model
+from facetally.networks import ComputeDevice
 
 SURE_SCORE = 0.5
 """A frame in which the first pass finds a face with this score gets no second pass."""
-AT_ONCE: dict[Device, int] = {"cpu": 1, "cuda": 64}
+AT_ONCE: dict[ComputeDevice, int] = {"cpu": 1, "cuda": 64}
 """Batch size by device. Larger ones are no faster on a processor, and onnxruntime keeps memory for every size."""
-PARTS_AT_ONCE: dict[Device, int] = {"cpu": 4, "cuda": 256}
+PARTS_AT_ONCE: dict[ComputeDevice, int] = {"cpu": 4, "cuda": 256}
 """Batch size for small parts of frames, where the overhead of a call matters."""
 CANVASES = 3
 """Canvases for frames of one size: the frame's own, the small one of the second pass, and that of parts."""
@@ -107,15 +107,6 @@ class Canvas:
         return ((xy - self.offset_px) / self.scale).astype(np.float32)
 
 
-class _Scrfd:
-    """A network, and where its outputs are."""
-
-    def __init__(self, model: Path | bytes, device: Device, threads: int) -> None:
-        runnable = model if isinstance(model, bytes) else runnable_model(model)
-        self.network = Network(runnable, device, threads)
-        self.outputs = ScrfdOutputs.probe(self.network)
-
-
 class ScrfdDetector:
     """Detects faces in batches of frames with an SCRFD network in ONNX.
 
@@ -136,7 +127,7 @@ class ScrfdDetector:
         self,
         model: Path | bytes,
         options: ScrfdOptions | None = None,
-        device: Device = "cpu",
+        device: ComputeDevice = "cpu",
         threads: int = 0,
         *,
         is_deferred: bool = False,
@@ -145,11 +136,11 @@ class ScrfdDetector:
         self._model, self._device, self._threads = model, device, threads
         self._kept: dict[Canvas, FloatArray] = {}
         if not is_deferred:
-            _ = self._loaded
+            _ = self._network
 
     @cached_property
-    def _loaded(self) -> _Scrfd:
-        return _Scrfd(self._model, self._device, self._threads)
+    def _network(self) -> ScrfdNetwork:
+        return ScrfdNetwork(self._model, self._device, self._threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its arguments, with the model as it is run: another process needs neither the file nor `onnx`."""
@@ -213,7 +204,7 @@ class ScrfdDetector:
         planes = self._planes(canvas, len(images))
         for image, own in zip(images, planes, strict=True):
             canvas.draw(image, own)
-        raw = self._loaded.network(planes)
+        raw = self._network.run(planes)
         owners, levels = zip(*(self._decoded(raw, level, canvas) for level in range(len(STRIDES))), strict=True)
         owner, faces = np.concatenate(owners), Faces.concatenate(list(levels))
         return [faces[owner == i] for i in range(len(images))]
@@ -230,13 +221,13 @@ class ScrfdDetector:
     def _decoded(self, raw: list[Any], level: int, canvas: Canvas) -> tuple[IntArray, Faces]:
         """The faces above `min_score` of one stride, and the image that each is in, (N,)."""
         stride = STRIDES[level]
-        scores = raw[self._loaded.outputs.scores[level]][..., 0]  # (B, cells * anchors)
+        scores = raw[self._network.outputs.scores[level]][..., 0]  # (B, cells * anchors)
         owner, hit = np.nonzero(scores >= self.options.min_score)
         anchors = _anchor_points(canvas.height_px // stride, canvas.width_px // stride, stride)
-        at = anchors[hit // self._loaded.outputs.anchors_per_cell]  # (n, 2)
-        reach = raw[self._loaded.outputs.boxes[level]][owner, hit] * stride  # (n, 4) left, top, right, bottom
+        at = anchors[hit // self._network.outputs.anchors_per_cell]  # (n, 2)
+        reach = raw[self._network.outputs.boxes[level]][owner, hit] * stride  # (n, 4) left, top, right, bottom
         corners = np.concatenate([at - reach[:, :2], at + reach[:, 2:]], axis=1)
-        offsets = raw[self._loaded.outputs.landmarks[level]][owner, hit].reshape(-1, LANDMARK_COUNT, 2)
+        offsets = raw[self._network.outputs.landmarks[level]][owner, hit].reshape(-1, LANDMARK_COUNT, 2)
         points = at[:, None, :] + offsets * stride
         return owner, Faces(canvas.to_frame(corners), scores[owner, hit], canvas.to_frame(points))
 

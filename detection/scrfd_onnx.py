@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from facetally.networks import Network
+from facetally.networks import ComputeDevice, Network
 
 STRIDES = (8, 16, 32)
 CHANNELS = {"scores": 1, "boxes": 4, "landmarks": 10}
@@ -58,6 +58,25 @@ class ScrfdOutputs:
                 f"at strides {STRIDES}, got outputs {shapes} for an input of {blank.shape}"
             )
         return cls(**roles, anchors_per_cell=anchors)
+
+
+class ScrfdNetwork:
+    """A network, and where its outputs are.
+
+    Args:
+        model: the ONNX file, or what `runnable_model` made of it.
+        device: "cpu" or "cuda".
+        threads: threads of one inference; 0 lets onnxruntime choose.
+
+    Raises:
+        ValueError: the file is not an ONNX model of an SCRFD with five landmarks.
+        RuntimeError: `device` is "cuda" and cannot be used.
+    """
+
+    def __init__(self, model: Path | bytes, device: ComputeDevice = "cpu", threads: int = 0) -> None:
+        runnable = model if isinstance(model, bytes) else runnable_model(model)
+        self.run = Network(runnable, device, threads)
+        self.outputs = ScrfdOutputs.probe(self.run)
 
 
 def _position(shapes: list[tuple[int, ...]], wanted: tuple[int, ...]) -> int:

@@ -182,8 +182,6 @@ class Tracker:
 
 def _is_duplicate(faces: Faces, max_overlap: float) -> npt.NDArray[np.bool_]:
     """(N,) whether a face overlaps one with a higher score that is none itself; of equal scores the left one counts."""
-    if len(faces) < 2:
-        return np.zeros(len(faces), bool)
     from_left = np.lexsort((faces.boxes[:, 1], faces.boxes[:, 0]))
     kept = geometry.non_maximum_suppression(faces.boxes[from_left], faces.scores[from_left], max_overlap)
     return ~np.isin(np.arange(len(faces)), from_left[kept])

@@ -10,9 +10,9 @@ import numpy as np
 
 from facetally.gender.attributes import Attributes, FloatArray
 from facetally.gender.model.card import ONNX_METADATA_KEY, ModelCard, Unit
-from facetally.networks import Device, Network
+from facetally.networks import ComputeDevice, Network
 
-AT_ONCE: dict[Device, int] = {"cpu": 4, "cuda": 256}
+AT_ONCE: dict[ComputeDevice, int] = {"cpu": 4, "cuda": 256}
 """Crops per inference. On a processor more are no faster, and 64 at once take 150 MB, which onnxruntime keeps."""
 Output = Callable[[FloatArray], FloatArray]
 
@@ -33,7 +33,7 @@ class FaceGenderClassifier:
         RuntimeError: `device` is "cuda" and cannot be used.
     """
 
-    def __init__(self, path: Path, device: Device = "cpu", threads: int = 0, unit: Unit = "crop") -> None:
+    def __init__(self, path: Path, device: ComputeDevice = "cpu", threads: int = 0, unit: Unit = "crop") -> None:
         if not path.is_file():
             raise FileNotFoundError(f"no such file: {path}")
         loaders = {".onnx": _load_onnx, ".pth": _load_torch}
@@ -110,7 +110,7 @@ class FaceGenderClassifier:
         return Attributes(female_prob.astype(np.float32), layout.age_years(output))
 
 
-def _load_onnx(path: Path, device: Device, threads: int) -> tuple[Output, ModelCard]:
+def _load_onnx(path: Path, device: ComputeDevice, threads: int) -> tuple[Output, ModelCard]:
     try:
         network = Network(path, device, threads)
         card = ModelCard.from_json(network.metadata[ONNX_METADATA_KEY])
@@ -124,7 +124,7 @@ def _load_onnx(path: Path, device: Device, threads: int) -> tuple[Output, ModelC
     return lambda batch: network(batch)[0], card
 
 
-def _load_torch(path: Path, device: Device, threads: int) -> tuple[Output, ModelCard]:
+def _load_torch(path: Path, device: ComputeDevice, threads: int) -> tuple[Output, ModelCard]:
     import torch
 
     from facetally.gender.model.checkpoint import load_checkpoint
@@ -137,7 +137,7 @@ def _load_torch(path: Path, device: Device, threads: int) -> tuple[Output, Model
     return _torch_output(network, device), card
 
 
-def _torch_output(network: Any, device: Device) -> Output:
+def _torch_output(network: Any, device: ComputeDevice) -> Output:
     import torch
 
     network.to(device)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import numpy as np
 
-Device = Literal["cpu", "cuda"]
-PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+ComputeDevice = Literal["cpu", "cuda"]
+"""Where networks run, after auto is resolved."""
+PROVIDERS: dict[ComputeDevice, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class Network:
@@ -29,7 +30,7 @@ class Network:
     metadata: Mapping[str, str]
     """What the file says of itself: its custom metadata."""
 
-    def __init__(self, model: Path | bytes, device: Device = "cpu", threads: int = 0) -> None:
+    def __init__(self, model: Path | bytes, device: ComputeDevice = "cpu", threads: int = 0) -> None:
         import onnxruntime
 
         if device not in PROVIDERS:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda"]
 """Where networks are asked to run; auto: on a GPU if onnxruntime can use one."""
-ComputeDevice = Literal["cpu", "cuda"]
-"""Where networks run, after auto is resolved."""
 ExecutorName = Literal["local", "ray"]
 """Where videos are processed: by processes of this machine, or by a Ray cluster."""
 TIME_TOLERANCE_S = 1e-6

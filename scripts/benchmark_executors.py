@@ -10,7 +10,6 @@ processes of a run, those of Ray included; it depends less than the time on what
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 import statistics
 import subprocess
@@ -19,7 +18,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ import psutil
 
 from facetally.inputs import find_videos
 from scripts.clip_links import linked
-from scripts.provenance import machine
+from scripts.provenance import made
 
 SAMPLE_S = 0.25
 EXECUTORS = ("local", "ray")
@@ -82,12 +81,7 @@ def main(videos: Path, clips: int, rounds: int, workers: int, busy: bool, report
                 shutil.rmtree(out)
         count = len(list(folder.iterdir()))
     result = summary(runs, is_same=tables["local"] == tables["ray"]) | {"clips": count, "workers": workers}
-    provenance = {
-        "date": str(date.today()),
-        "machine": machine() + (", busy machine" if busy else ""),
-        "command": shlex.join(["python", "-m", "scripts.benchmark_executors", *sys.argv[1:]]),
-    }
-    text = json.dumps(provenance | result, indent=1)
+    text = json.dumps(made("benchmark_executors", note=", busy machine" if busy else "") | result, indent=1)
     print(text)
     if report:
         report.write_text(text + "\n")

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -41,7 +40,7 @@ from facetally.results.compaction import tidy
 from facetally.results.ledger import Ledger, VideoRow
 from facetally.results.part_writer import PartWriter
 from facetally.results.tables import FACES, PROVENANCE_KEY, SCHEMA_KEY, SCHEMA_VERSION, TRACKS, VIDEOS, for_other_video
-from scripts.provenance import machine
+from scripts.provenance import made
 
 Figures = dict[str, Any]
 COUNTS = (3_000, 10_000, 30_000, 100_000)
@@ -278,9 +277,7 @@ def write(reports: Path, name: str, figures: Figures) -> None:
     """Writes figures with date, machine and command."""
     reports.mkdir(parents=True, exist_ok=True)
     path = reports / f"{date.today()}-{name}.json"
-    command = shlex.join(["python", "-m", "scripts.benchmark_tables", *sys.argv[1:]])
-    head = {"date": str(date.today()), "machine": machine(), "command": command}
-    path.write_text(json.dumps(head | figures, indent=2) + "\n")
+    path.write_text(json.dumps(made("benchmark_tables") | figures, indent=2) + "\n")
     click.echo(path, err=True)
 
 

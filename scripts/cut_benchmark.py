@@ -12,13 +12,10 @@ detector or tracker: `scripts/cut_films/methods.py`.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
@@ -42,7 +39,7 @@ from scripts.cut_films.methods import (
     method_images,
 )
 from scripts.cut_films.scoring import CutCounts, Times, TrackCounts, count_cuts, count_tracks
-from scripts.provenance import machine
+from scripts.provenance import made
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 HALVES: tuple[Half, ...] = get_args(Half)
@@ -107,9 +104,7 @@ def main(
     tracks = {} if no_tracks else {name: TRACKERS[name]() for name in trackers or TRACKERS}
     counts = run(folder, films, measured, tracks)
     figures = {
-        "date": str(date.today()),
-        "machine": machine(),
-        "command": shlex.join(["python", "-m", "scripts.cut_benchmark", *sys.argv[1:]]),
+        **made("cut_benchmark"),
         "films": {half: sum(film.half == half for film in films) for half in HALVES},
         "cuts": {name: cut_figures(own) for name, own in measured.items()},
         "tracks": {

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import rich_click as click
 
+from facetally.networks import Network
 from scripts.models_report.targets import HEADER, Target, at_least, at_most
 
 Figures = Mapping[str, Any]
@@ -35,7 +35,7 @@ PUBLISHED = {"scrfd_500m": (0.910, 0.884, 0.695), "scrfd_2.5g": (0.938, 0.920, 0
 @click.option("--weights", type=FILE, default=Path("models/facetally_scrfd_500m.onnx"), show_default=True)
 @click.option("--page", type=FILE, default=Path("reports/DETECTORS.md"), show_default=True)
 def main(figures: Path, weights: Path, page: Path) -> None:
-    card = json.loads(onnxruntime.InferenceSession(weights).get_modelmeta().custom_metadata_map["card"])
+    card = json.loads(Network(weights).metadata["card"])
     page.write_text(detectors_page(json.loads(figures.read_text()), card["losses"]))
 
 

@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import shlex
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +37,7 @@ from facetally.truth.files import read_truth
 from facetally.validation.metrics import people_figures
 from facetally.validation.outcomes import Outcomes
 from facetally.validation.validate import ValidateOptions, validate_run
-from scripts.provenance import machine
+from scripts.provenance import made
 from scripts.wider_face import read_wider_val, wider_figures
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -93,9 +91,7 @@ def main(
 ) -> None:
     corpora = {name: list(labelled_images(images, table, name)) for name in CORPORA}
     figures: dict[str, Any] = {
-        "date": str(date.today()),
-        "machine": machine(),
-        "command": shlex.join(["python", "-m", "scripts.evaluate_detector", *sys.argv[1:]]),
+        **made("evaluate_detector"),
         "pictures": {name: len(corpus) for name, corpus in corpora.items()},
         "detectors": {},
     }

@@ -14,11 +14,8 @@ anew, so it comes first.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +37,7 @@ from facetally.gender.metrics import GenderEvaluation
 from facetally.training.evaluate import BATCH_CROPS
 from facetally.training.face_crops import PORTRAIT_DETECTION, meant_face
 from scripts.measure_classifier import FACE_HEIGHTS_PX
-from scripts.provenance import machine
+from scripts.provenance import made
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 SEED = 0
@@ -83,9 +80,7 @@ def main(
     figures = {
         "classifier": classifier.card.name,
         "classifier_sha256": sha256_of(model),
-        "date": str(date.today()),
-        "machine": f"{machine()}, {threads or 'all'} used",
-        "command": shlex.join(["python", "-m", "scripts.measure_face_heights", *sys.argv[1:]]),
+        **made("measure_face_heights", note=f", {threads or 'all'} used"),
         "data": f"{data.name}, its own validation split",
         "count": len(faces),
         **accuracy_by_height(classifier, faces),

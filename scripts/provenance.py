@@ -1,9 +1,13 @@
-"""Names the machine on which a figure was measured."""
+"""Says when, where and by which command a figure was measured."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shlex
+import sys
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 
@@ -17,3 +21,15 @@ def processor() -> str:
 def machine() -> str:
     """Processor and cores, as reports name them."""
     return f"{processor()}, {os.cpu_count()} cores"
+
+
+def made(script: str, *, note: str = "", words: Iterable[str] | None = None) -> dict[str, str]:
+    """Date, machine and command, which stand first in the JSON of a report.
+
+    Args:
+        script: the running one, by its name in `scripts`.
+        note: follows the machine.
+        words: of the command line, if not as they were given.
+    """
+    command = ["python", "-m", f"scripts.{script}", *(sys.argv[1:] if words is None else words)]
+    return {"date": str(date.today()), "machine": machine() + note, "command": shlex.join(command)}

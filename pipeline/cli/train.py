@@ -13,7 +13,7 @@ import rich_click as click
 
 from facetally.cli.options import DETECTOR, FOLDER, MODELS_DIR
 from facetally.errors import OptionError
-from facetally.options import ComputeDevice
+from facetally.networks import ComputeDevice
 
 if TYPE_CHECKING:
     from facetally.datasets.labelled_images import ImageSource

@@ -17,7 +17,8 @@ from facetally.errors import ModelError, OptionError
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.model.card import Unit
 from facetally.models.weights import UNTRAINED, ModelFile, find_model
-from facetally.options import ComputeDevice, Device, RunOptions
+from facetally.networks import ComputeDevice
+from facetally.options import Device, RunOptions
 from facetally.tracks.appearances import Classifier
 
 Engine = TypeVar("Engine")

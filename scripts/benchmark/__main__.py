@@ -30,7 +30,8 @@ from rich.table import Table
 
 from facetally.inputs import find_videos
 from facetally.models.engines import load_engines
-from facetally.options import ComputeDevice, RunOptions, Sampling
+from facetally.networks import ComputeDevice
+from facetally.options import RunOptions, Sampling
 from facetally.reporting.pdf import find_browser
 from scripts.benchmark.comparison import Figures, Jobs, compared, write
 from scripts.benchmark.films import FILMS, make_clips, make_films

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-import shlex
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from datetime import date
@@ -17,7 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from scripts.provenance import machine
+from scripts.provenance import made
 
 Figures = dict[str, Any]
 Jobs = dict[str, Callable[[], Figures]]
@@ -53,7 +51,6 @@ def write(reports: Path, name: str, figures: Figures) -> None:
     """Writes figures with date, machine and command."""
     reports.mkdir(parents=True, exist_ok=True)
     path = reports / f"{date.today()}-{name}.json"
-    command = shlex.join(["python", "-m", "scripts.benchmark", *sys.argv[1:]])
-    head = {"date": str(date.today()), "machine": f"{machine()}, {platform.system()}", "command": command}
+    head = made("benchmark", note=f", {platform.system()}")
     path.write_text(json.dumps(head | figures, indent=2) + "\n")
     click.echo(path, err=True)

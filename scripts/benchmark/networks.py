@@ -11,7 +11,7 @@ import numpy as np
 
 from facetally.detection.scrfd import ScrfdDetector, ScrfdOptions
 from facetally.models.engines import Engines
-from facetally.options import ComputeDevice
+from facetally.networks import ComputeDevice
 from scripts.benchmark.comparison import Figures, Jobs
 
 INPUT_SIZES_PX = (320, 480, 640)

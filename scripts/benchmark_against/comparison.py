@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shlex
 import signal
 import statistics
 import sys
@@ -20,7 +19,7 @@ from rich.table import Table
 from scripts.benchmark_against.builds import BEFORE, OURS, Build
 from scripts.benchmark_against.measurements import Figures, Job
 from scripts.benchmark_against.processes import adopt_orphans
-from scripts.provenance import machine
+from scripts.provenance import made
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,11 @@ class Run:
             name: {build: [round(v, 4) for v in all_] for build, all_ in of.items()} for name, of in samples.items()
         }
         figures = {
-            "date": str(date.today()),
-            "machine": f"{machine()}, {platform.system()}" + (", busy machine" if self.is_busy else ""),
-            "command": shlex.join(["python", "-m", "scripts.benchmark_against", *map(_without_folders, sys.argv[1:])]),
+            **made(
+                "benchmark_against",
+                note=f", {platform.system()}" + (", busy machine" if self.is_busy else ""),
+                words=map(_without_folders, sys.argv[1:]),
+            ),
             "builds": {build.name: build.commit for build in self.builds},
             "repeats": self.repeats,
             **about,

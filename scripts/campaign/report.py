@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from scripts.provenance import machine
+from scripts.provenance import made
 
 Result = dict[str, Any]
 """`passed`, and figures by name."""
@@ -26,9 +23,7 @@ def earlier_parts(report: Path) -> dict[str, Result]:
 
 def write_report(results: dict[str, Result], path: Path) -> None:
     figures = {
-        "date": str(date.today()),
-        "machine": machine(),
-        "command": shlex.join(["python", "-m", "scripts.campaign", *sys.argv[1:]]),
+        **made("campaign"),
         "parts": results,
     }
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,12 +26,9 @@ of the present constants beside them.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
-from datetime import date
 from functools import partial
 from itertools import product
 from multiprocessing import get_context
@@ -60,7 +57,7 @@ from scripts.fit_following.rules import (
     other_people,
     pairs_of,
 )
-from scripts.provenance import machine
+from scripts.provenance import made
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 HALVES: tuple[Half, ...] = get_args(Half)
@@ -114,14 +111,9 @@ def main(films: Path | None, videos: Path, truth: Path, output: Path | None) -> 
 
 
 def _write(figures: Figures, output: Path | None) -> None:
-    about = {
-        "date": str(date.today()),
-        "machine": machine(),
-        "command": shlex.join(["python", "-m", "scripts.fit_following", *sys.argv[1:]]),
-        "embedder_sha256": find_model(RunOptions().embedder, "embedder", None).sha256,
-    }
+    weights = {"embedder_sha256": find_model(RunOptions().embedder, "embedder", None).sha256}
     if output:
-        output.write_text(json.dumps(figures | about, indent=1) + "\n")
+        output.write_text(json.dumps(figures | made("fit_following") | weights, indent=1) + "\n")
 
 
 def fitted_constants(films: Sequence[ReadFilm], present: Constants) -> tuple[Constants, Figures]:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import cv2
@@ -255,15 +255,16 @@ def followed(film: ReadFilm, settings: Sequence[RunOptions], prepare: Callable[[
     frames, engines = read_frames(film.source), _engines()
     assert engines.embedding
     embedding = _Remembered(engines.embedding)
-    results, rows, appearances, done = [], [], [], None
-    for options in settings:
-        following = replace(options, people=PeopleOptions(count=options.people.count))
-        if following != done:  # how people are counted changes nothing before that
-            rows = _followed(frames, _Known(engines.detector, film.faces), following, engines, embedding)
-            appearances = _appearances(rows, engines) if options.people.count else []
-            done = following
-        results.append(_scored(film, rows, appearances, options))
+    results = []
+    for following, own in groupby(settings, _without_likeness):  # how people are counted changes nothing before that
+        rows = _followed(frames, _Known(engines.detector, film.faces), following, engines, embedding)
+        appearances = _appearances(rows, engines) if following.people.count else []
+        results += [_scored(film, rows, appearances, options) for options in own]
     return results
+
+
+def _without_likeness(options: RunOptions) -> RunOptions:
+    return replace(options, people=PeopleOptions(count=options.people.count))
 
 
 def _followed(

@@ -12,9 +12,6 @@ the teacher, if it is given. Vectors are biometric data: they stay in memory, on
 from __future__ import annotations
 
 import json
-import shlex
-import sys
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +28,7 @@ from scripts.measure_face_embedding.faces import seen_faces
 from scripts.measure_face_embedding.figures import held_out_figures, video_figures
 from scripts.measure_face_embedding.markdown import as_markdown
 from scripts.measure_face_embedding.vectors import Describe, grey_vectors, speed_ms
-from scripts.provenance import machine
+from scripts.provenance import made
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 PLACE = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -71,9 +68,7 @@ def main(
     labels = read_truth(truth)
     seen = seen_faces(labels, Ledger(out), videos, ScrfdDetector(detector, threads=1), kinds)
     figures: dict[str, Any] = {
-        "date": str(date.today()),
-        "machine": machine(),
-        "command": shlex.join(["python", "-m", "scripts.measure_face_embedding", *sys.argv[1:]]),
+        **made("measure_face_embedding"),
         "embedder": {"file": embedder.name, "bytes": embedder.stat().st_size, "ms_per_face": speed_ms(ours)},
         "held_out": {folder.name: held_out_figures(ours, FaceFolder.load(folder)) for folder in held_out},
         **video_figures(seen, halves(map(labels.source, labels.boxes)), tuple(kinds)),
