@@ -24,6 +24,10 @@ class AugmentOptions:
     mirror_prob: float = 0.5
     max_turn_degrees: float = 12.0
     max_shear: float = 0.0
+    stretch_prob: float = 0.0
+    """Makes the crop wider or narrower, as pixels that are taken for square do."""
+    max_stretch: float = 1.4
+    """Highest ratio of width to height, whose inverse is the lowest; log-uniform."""
     max_shift: float = 0.04
     """As a share of the crop's side."""
     zoom: tuple[float, float] = (0.92, 1.08)
@@ -101,6 +105,9 @@ def move(
     shear = rng.uniform(-1, 1) * options.max_shear
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     linear = zoom * turn @ np.array([[mirror, shear], [0.0, 1.0]])
+    if options.stretch_prob and rng.random() < options.stretch_prob:
+        ratio = math.exp(rng.uniform(-1, 1) * math.log(options.max_stretch))
+        linear = np.diag([math.sqrt(ratio), 1 / math.sqrt(ratio)]) @ linear  # its alignment keeps a face's size
     shift = rng.uniform(-1, 1, 2) * options.max_shift * size_px
     centre = np.full(2, (outer - 1) / 2)
     matrix = np.column_stack([linear, (size_px - 1) / 2 + shift - linear @ centre])

@@ -29,7 +29,7 @@ class LossOptions:
     expectation_weight: float = 0.05
     """Weight of the expectation's absolute error in years, beside the distribution's cross-entropy."""
     teachers_share: float = 0.7
-    """Share of the distillation loss where there are teachers; the rest is the loss against labels."""
+    """Share of the distillation loss for a face with teachers; the rest is the loss against its labels."""
 
 
 def face_loss(
@@ -53,27 +53,32 @@ def face_loss(
         layout: the meaning of the columns.
         options: terms and weights.
         female_index: which of two logits is female.
-        targets: (B, 102) of `facetally.gender.training.distillation`; None: labels only.
+        targets: (B, 102) of `facetally.gender.training.distillation`, NaN for faces to learn from labels only; None:
+            labels only for all.
 
     Returns:
         A scalar; faces without a label add nothing to its term.
     """
     total = output.sum() * 0
+    taught = torch.zeros_like(female, dtype=torch.bool) if targets is None else ~targets[:, 0].isnan()
+    labels_share = 1 - options.teachers_share * taught
     gender, age = output[:, : layout.gender_count], output[:, layout.gender_count :]
     if layout.gender == "two_logits" and female_index == 0:
         gender = gender.flip(1)
     has_gender, has_age = ~female.isnan(), ~age_years.isnan()
     if layout.gender_count and has_gender.any():
-        losses = gender_losses(gender[has_gender], female[has_gender], options)
+        losses = gender_losses(gender[has_gender], female[has_gender], options) * labels_share[has_gender]
         total = total + options.gender_weight * (losses * weight[has_gender]).mean()
     if age.shape[1] and has_age.any():
         age_losses = distribution_losses if layout.age == "distribution" else squared_losses
-        losses = age_losses(age[has_age], age_years[has_age], options)
+        losses = age_losses(age[has_age], age_years[has_age], options) * labels_share[has_age]
         total = total + options.age_weight * losses.mean()
-    if targets is None:
-        return total
-    distillation = distillation_losses(gender, age, targets, weight=weight, options=options).mean()
-    return (1 - options.teachers_share) * total + options.teachers_share * distillation
+    if targets is not None and taught.any():
+        losses = distillation_losses(
+            gender[taught], age[taught], targets[taught], weight=weight[taught], options=options
+        )
+        total = total + options.teachers_share * losses.sum() / len(output)
+    return total
 
 
 def distillation_losses(

@@ -54,6 +54,13 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this m
     multiple=True,
     help="Also learn the predictions of these weights (.onnx, .pth) for the images; may be repeated.",
 )
+@click.option(
+    "--soft-labels",
+    multiple=True,
+    metavar="NAME=TABLE",
+    help="Probabilities of gender by another network for some images of a data set: a .csv with the columns file and "
+    "female_prob. It counts as one more teacher, and only for these images are there teachers then.",
+)
 @GENDER_WORDS
 @DETECTOR
 @ALIGNED
@@ -79,6 +86,7 @@ def train(
     backbone: Path | None,
     start: Path | None,
     teachers: tuple[Path, ...],
+    soft_labels: tuple[str, ...],
     gender_words: str | None,
     detector: str,
     aligned: bool,
@@ -123,6 +131,7 @@ def train(
         backbone=backbone,
         start=start,
         teachers=teachers,
+        soft_labels=tuple(_parsed_soft_labels(text) for text in soft_labels),
         cache=cache,
         limit=limit,
         seed=seed,
@@ -204,6 +213,13 @@ def _recipe(name: str) -> Recipe:
         suggestion = f"did you mean {close[0]}? " if close else ""
         raise OptionError(f"no recipe is called {name!r}", fix=f"{suggestion}choose one of: {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def _parsed_soft_labels(text: str) -> tuple[str, Path]:
+    name, _, table = text.partition("=")
+    if not name or not table:
+        raise OptionError(f"--soft-labels: {text!r} is not NAME=TABLE", fix="write it as in utk=female_prob.csv")
+    return name, Path(table)
 
 
 def parsed_sources(texts: tuple[str, ...], gender_words: str | None = None) -> tuple[ImageSource, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,7 +14,7 @@ import torch
 from facetally.datasets.labelled_images import ImageSource
 from facetally.detection.crops import CropRecipe
 from facetally.errors import ModelError, OptionError
-from facetally.files import sha256_of, whole_file
+from facetally.files import sha256_of
 from facetally.formatting import command
 from facetally.gender.attributes import FloatArray
 from facetally.gender.calibration import Calibration, best_threshold, fit_calibration
@@ -27,13 +26,13 @@ from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.model.export import export_onnx
 from facetally.gender.model.networks import FaceNetwork, NetworkOptions, load_backbone
 from facetally.gender.training.dataset import face_weights
-from facetally.gender.training.distillation import TARGET_COLUMNS, distillation_targets
 from facetally.gender.training.inference import predict_output
 from facetally.gender.training.recipes import Recipe
 from facetally.gender.training.trainer import EpochResult, Trainer, evaluate_network
 from facetally.training.evaluate import evaluate_classifier
 from facetally.training.face_crops import CuttingReport, cut_sources
 from facetally.training.model_readme import write_model_page
+from facetally.training.teachers import Teachers
 
 BASELINE_FACES = 500
 """Approximate number of test faces on which the network is evaluated before training."""
@@ -54,6 +53,9 @@ class TrainingJob:
     """A checkpoint of the same network to continue from instead; the images it held out stay held out."""
     teachers: tuple[Path, ...] = ()
     """Weights for distillation beside the labels; none may have been trained on images that this training holds out."""
+    soft_labels: tuple[tuple[str, Path], ...] = ()
+    """Names of sources with tables of another network's probabilities (`facetally.gender.data.soft_labels`), which
+    count as one more teacher; only the faces in these tables then have teachers."""
     cache: Path | None = None
     """Where aligned crops are cached; None: in `out`."""
     limit: int | None = None
@@ -116,10 +118,10 @@ def train_model(job: TrainingJob, watcher: Watcher, on_note: Callable[[str], Non
     job.out.mkdir(parents=True, exist_ok=True)
     recipe = job.recipe
     network, start_card = _load_start(job.start, recipe) if job.start else (_new_network(job), None)
-    teachers = [_load_teacher(path, recipe) for path in job.teachers]
+    teachers = Teachers.load(job.teachers, job.soft_labels, recipe, [source.name for source in job.sources])
     cache = job.cache or job.out / "crops"
     crops = CropRecipe(size_px=recipe.size_px)
-    largest_px = max([recipe.size_px, *(teacher.card.crop["size_px"] for teacher in teachers)])
+    largest_px = max([recipe.size_px, *teachers.sizes_px])
     cut = replace(crops, size_px=largest_px)  # networks with a smaller input get these crops shrunk
     sets, cutting = cut_sources(job.sources, job.detector, cut, cache, job.limit, watcher.cutting)
     for name, report in cutting.items():
@@ -129,7 +131,7 @@ def train_model(job: TrainingJob, watcher: Watcher, on_note: Callable[[str], Non
     test = corpus.split("test")
     part = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
     _, baseline, _ = evaluate_network(network, part, recipe, recipe.size_px, "cpu")
-    targets = _targets(teachers, corpus, job, watcher) if teachers else None
+    targets = teachers.targets(corpus, job.out, _hashes(job.detector), watcher.teaching)
     history = _train(network, corpus, targets, job, watcher)
     calibration = calibrations(network, corpus.split("selection"), recipe, job.device)
     card = _card(job, crops, corpus, calibration, start_card)
@@ -167,40 +169,6 @@ def _load_start(start: Path, recipe: Recipe) -> tuple[FaceNetwork, ModelCard]:
     if not card.held_out:
         raise ModelError(f"{start} does not record which images its training held out", fix=fix)
     return network, card
-
-
-def _load_teacher(path: Path, recipe: Recipe) -> FaceGenderClassifier:
-    fix = "give .onnx or .pth files of the recipe facetally"
-    if recipe.layout != TARGET_COLUMNS:
-        raise OptionError(f"recipe {recipe.name} does not support teachers", fix="leave out --teacher")
-    try:
-        teacher = FaceGenderClassifier(path)
-    except ValueError as error:
-        raise ModelError(str(error), fix=fix) from error
-    if teacher.card.layout != TARGET_COLUMNS:
-        raise ModelError(f"{path} does not have the outputs of recipe {recipe.name}", fix=fix)
-    return teacher
-
-
-def _targets(
-    teachers: Sequence[FaceGenderClassifier], corpus: FaceCorpus, job: TrainingJob, watcher: Watcher
-) -> FloatArray:
-    """The teachers' targets for the training faces; cached in `out`, because computing them takes minutes."""
-    held_out = corpus.faces.loc[corpus.faces["split"] != "train", "digest"]
-    for path, teacher in zip(job.teachers, teachers, strict=True):
-        if seen := held_out.map(teacher.card.images_held_out.split_of).isna().sum():
-            raise OptionError(
-                f"{path} may have been trained on {seen} images that this training holds out",
-                fix="give --teacher files that held them out too, or give the same file as --start",
-            )
-    faces = corpus.split("train")
-    key = " ".join([_hashes(job.detector, *job.teachers), *faces.faces["digest"]])
-    path = job.out / f"targets-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
-    if not path.exists():
-        with whole_file(path) as temporary, temporary.open("wb") as file:
-            np.save(file, distillation_targets(teachers, faces, watcher.teaching))
-    targets: FloatArray = np.load(path)
-    return targets
 
 
 def _new_network(job: TrainingJob) -> FaceNetwork:
@@ -242,7 +210,8 @@ def _train(
     """Trains the network in place and returns the results of all epochs, those of earlier runs included."""
     state_path, recipe = job.out / "state.pth", job.recipe
     # the detector is part of it because the crops depend on it
-    identity = _hashes(job.start or job.backbone, job.detector, *job.teachers)
+    tables = (path for _, path in job.soft_labels)
+    identity = _hashes(job.start or job.backbone, job.detector, *job.teachers, *tables)
     try:
         trainer = Trainer(network, corpus, recipe, job.seed, state_path, identity, job.device, job.workers, targets)
     except ValueError as error:
@@ -293,6 +262,8 @@ def _card(
         backbone, earlier = start_card.data["backbone"], {"before": start_card.training}
     if job.teachers:
         earlier["teachers"] = [sha256_of(path) for path in job.teachers]  # in the order of the command
+    if job.soft_labels:
+        earlier["soft_labels"] = {name: sha256_of(path) for name, path in job.soft_labels}
     counts = corpus.faces.groupby(["set", "split"]).size()
     return ModelCard(
         name=recipe.name,

@@ -101,6 +101,15 @@ def test_rotations_and_zooms_reach_their_limits_and_do_not_exceed_them() -> None
     assert np.abs((across * down).sum(axis=1)).max() < 0.01  # no shear
 
 
+def test_stretches_reach_their_limit_both_ways_and_keep_the_area() -> None:
+    across, down = steps(draws(slopes(), 200, replace(STILL, stretch_prob=1, max_stretch=1.4)))
+    widths, heights = 1 / across[:, 0], 1 / down[:, 1]
+    ratios = widths / heights
+    assert 1.37 < ratios.max() < 1.42 and 1 / 1.42 < ratios.min() < 1 / 1.37
+    assert abs(np.log(ratios).mean()) < 0.05  # equally often wider and narrower
+    assert widths * heights == pytest.approx(np.ones(200), abs=0.02)
+
+
 def test_a_rotated_and_mirrored_crop_is_not_sheared() -> None:
     across, down = steps(draws(slopes(), 50, replace(STILL, mirror_prob=1, max_turn_degrees=30)))
     assert np.abs((across * down).sum(axis=1)).max() < 0.01

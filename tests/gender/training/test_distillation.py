@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,12 @@ from drawn_faces import drawn_corpus
 from facetally.gender.attributes import FloatArray, Gender
 from facetally.gender.data.face_sets import middle
 from facetally.gender.model.card import ModelCard
-from facetally.gender.training.distillation import BATCH_FACES, TARGET_COLUMNS, distillation_targets
+from facetally.gender.training.distillation import (
+    BATCH_FACES,
+    MIN_OTHER_PROB,
+    TARGET_COLUMNS,
+    distillation_targets,
+)
 
 CORPUS = drawn_corpus(BATCH_FACES + 6, 0, 0)
 
@@ -49,6 +55,18 @@ def test_each_teachers_own_class_order_is_used(card: ModelCard) -> None:
     orders: tuple[tuple[Gender, Gender], ...] = (("male", "female"), ("female", "male"))
     one, other = (distillation_targets([teacher(card, 32, names)], CORPUS, lambda *_: None) for names in orders)
     assert np.array_equal(one, other)
+
+
+def test_one_more_teacher_counts_as_much_as_each_other_and_says_which_faces_are_taught(card: ModelCard) -> None:
+    others = np.full(len(CORPUS), np.nan, np.float32)
+    others[[1, 5]] = 0.8, 1.0
+    own = distillation_targets([teacher(card, 32)] * 2, CORPUS, lambda *_: None)
+    targets = distillation_targets([teacher(card, 32)] * 2, CORPUS, lambda *_: None, others)
+    assert np.flatnonzero(~np.isnan(targets).all(axis=1)).tolist() == [1, 5]
+    assert np.array_equal(targets[[1, 5], 1:], own[[1, 5], 1:])
+    for index, prob in ((1, 0.8), (5, 1 - MIN_OTHER_PROB)):
+        odds = 2 * math.log(own[index, 0] / (1 - own[index, 0])) + math.log(prob / (1 - prob))
+        assert targets[index, 0] == pytest.approx(1 / (1 + math.exp(-odds / 3)), abs=1e-5)
 
 
 def test_progress_ends_with_all_faces(card: ModelCard) -> None:

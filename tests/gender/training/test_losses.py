@@ -165,6 +165,16 @@ def test_faces_without_a_label_are_learnt_from_teachers_alone() -> None:
     assert output.grad is not None and output.grad.all()
 
 
+def test_faces_without_teachers_are_learnt_from_their_labels_alone() -> None:
+    output = torch.randn(2, 103, generator=torch.Generator().manual_seed(2))
+    targets = torch.cat([torch.tensor([[0.9], [0.2]]), torch.full((2, 101), 1 / 101)], dim=1)
+    taught, untaught = distilled(output[:1], targets[:1]), distilled(output[1:], None)
+    targets[1] = NAN
+    assert distilled(output, targets) == pytest.approx((taught + untaught) / 2, rel=1e-5)
+    targets[0] = NAN
+    assert distilled(output, targets) == pytest.approx(distilled(output, None), rel=1e-5)
+
+
 def test_the_teachers_own_prediction_has_the_lowest_loss() -> None:
     targets = torch.softmax(torch.randn(1, 101, generator=torch.Generator().manual_seed(1)), dim=1)
     output = torch.cat([torch.tensor([[0.0, math.log(0.8 / 0.2)]]), targets.log()], dim=1).requires_grad_()

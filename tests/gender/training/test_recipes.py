@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -17,7 +17,7 @@ from facetally.gender.model.networks import BACKBONES, FaceNetwork
 from facetally.gender.training.augment import VIDEO, AugmentOptions
 from facetally.gender.training.inference import normalise
 from facetally.gender.training.losses import face_loss
-from facetally.gender.training.recipes import RECIPES, Recipe, Stage
+from facetally.gender.training.recipes import RECIPES, Balance, Recipe, Stage
 
 AGES = ("age-resnet50", "age-resnet34", "age-efficientnet-b0")
 
@@ -58,7 +58,7 @@ def test_every_recipe_has_known_options(name: str) -> None:
     recipe = RECIPES[name]
     assert recipe.network.backbone in BACKBONES
     assert recipe.schedule in ("cosine", "plateau", "constant")
-    assert recipe.balance in ("none", "weights", "oversample")
+    assert recipe.balance in get_args(Balance)
     assert recipe.stages
 
 
@@ -161,4 +161,5 @@ def test_the_production_weights_were_trained_with_the_current_recipe() -> None:
     stages = [Stage(**stage) for training in trainings_of(made) for stage in training["stages"]]
     assert stages == [Stage(**stage) for stage in recipe.pop("stages")]
     assert card.mirrored == recipe["mirrored"]
-    assert recipe == {key: made[key] for key in recipe}
+    augment = asdict(AugmentOptions()) | made["augment"]  # weights may be older than an option that they do not use
+    assert recipe == {key: made[key] for key in recipe} | {"augment": json.loads(json.dumps(augment))}

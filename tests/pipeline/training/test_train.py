@@ -32,6 +32,7 @@ from facetally.gender.model.outputs import OutputLayout
 from facetally.gender.training.distillation import distillation_targets
 from facetally.gender.training.recipes import RECIPES, Recipe, Stage
 from facetally.gender.training.trainer import EpochResult, Trainer
+from facetally.training import teachers as teachers_module
 from facetally.training import train
 from facetally.training.evaluate import evaluate_classifier
 from facetally.training.face_crops import cut_sources
@@ -245,7 +246,7 @@ def test_teachers_predict_once_and_are_named_in_the_card(
     with pytest.raises(KeyboardInterrupt):
         train_model(asked, Watching(stop_after=1))
     (targets,) = tmp_path.glob("targets-*.npy")
-    monkeypatch.setattr(train, "distillation_targets", None)
+    monkeypatch.setattr(teachers_module, "distillation_targets", None)
     card = train_model(asked, Watching()).card
     assert card.training["teachers"] == [sha256_of(path) for path in asked.teachers]
     assert np.load(targets).shape == (card.data["sets"]["drawn"]["train"], 102)
@@ -265,7 +266,7 @@ def test_crops_are_cut_for_the_teacher_with_the_largest_input(
         trained_with_teachers.append(faces)
         return distillation_targets(teachers, faces, *rest)
 
-    monkeypatch.setattr(train, "distillation_targets", recorded)
+    monkeypatch.setattr(teachers_module, "distillation_targets", recorded)
     card = train_model(replace(job(images, tmp_path / "out", LEARNER), teachers=teachers), Watching()).card
     sides = [round(corpus.sets[0].crops.shape[1] * (1 - 2 * corpus.margin_share)) for corpus in trained_with_teachers]
     assert sides == [48]
@@ -281,6 +282,63 @@ def test_a_teacher_that_may_have_been_trained_on_held_out_images_is_refused(
         train_model(asked, Watching())
     continued = train_model(replace(asked, start=teacher.with_suffix(".pth")), Watching())
     assert continued.card.held_out == load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
+
+
+@pytest.mark.usefixtures("unexported")
+def test_a_teacher_may_be_older_than_some_of_the_sets(images: Path, teacher: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    new.mkdir()
+    for path in sorted(images.iterdir()):
+        image = cv2.imread(str(path))
+        assert image is not None
+        cv2.imwrite(str(new / path.name), 255 - image)
+    asked = replace(job(images, tmp_path / "out", LEARNER), teachers=(teacher,))
+    asked = replace(asked, sources=(*asked.sources, ImageSource("new", (new,))), start=teacher.with_suffix(".pth"))
+    assert train_model(asked, Watching()).card.data["sets"]["new"]["test"]
+
+
+@pytest.mark.usefixtures("unexported")
+def test_soft_labels_teach_the_faces_that_they_name(images: Path, teacher: Path, tmp_path: Path) -> None:
+    names = sorted(path.name for path in images.iterdir())[:20]
+    table = tmp_path / "other.csv"
+    table.write_text("file,female_prob\n" + "".join(f"{name},0.75\n" for name in names))
+    asked = replace(job(images, tmp_path / "out", LEARNER), teachers=(teacher,), soft_labels=(("drawn", table),))
+    trained = train_model(asked, Watching())
+    (targets,) = (tmp_path / "out").glob("targets-*.npy")
+    taught = int((~np.isnan(np.load(targets)).any(axis=1)).sum())
+    assert 0 < taught <= len(names) < trained.card.data["sets"]["drawn"]["train"]
+    assert trained.card.training["soft_labels"] == {"drawn": sha256_of(table)}
+    table.write_text("file,female_prob\n" + "".join(f"{name},0.25\n" for name in names))
+    with pytest.raises(OptionError, match="other options or data"):
+        train_model(asked, Watching())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("drawn", "file,female\na.png,1\n", "has no column female_prob; its columns are file, female"),
+        ("drawn", "file,female_prob\na.png,1.2\n", "female_prob of a.png is not a probability"),
+        ("drawn", "file,female_prob\na.png,\n", "female_prob of a.png is not a probability"),
+        ("drawn", "file,female_prob\na.png,1\na.png,0\n", "names a.png twice"),
+        ("drawn", "", "No columns"),
+        ("drawn", "file,female_prob\nunknown.png,1\n", "name no image that is learned from"),
+        ("photos", "file,female_prob\na.png,1\n", "the soft labels photos are for no set of images"),
+    ],
+)
+def test_wrong_soft_labels_are_refused(
+    images: Path, teacher: Path, tmp_path: Path, name: str, text: str, problem: str
+) -> None:
+    table = tmp_path / "other.csv"
+    table.write_text(text)
+    asked = replace(job(images, tmp_path / "out", LEARNER), teachers=(teacher,), soft_labels=((name, table),))
+    with pytest.raises(OptionError, match=problem):
+        train_model(asked, Watching())
+
+
+def test_soft_labels_without_a_teacher_are_refused(images: Path, tmp_path: Path) -> None:
+    asked = replace(job(images, tmp_path, LEARNER), soft_labels=(("drawn", tmp_path / "none.csv"),))
+    with pytest.raises(OptionError, match="soft labels need a teacher"):
+        train_model(asked, Watching())
 
 
 def test_a_teacher_with_other_outputs_is_refused_before_anything_is_cut(
