@@ -131,9 +131,7 @@ def join_sets(
     keys = zip(faces["own_split"], faces["set"], faces["person"], faces["digest"], strict=True)
     faces["split"] = [drawn_split(*key, seed=seed) for key in keys]
     if before:
-        was = faces["digest"].map(before.split_of)
-        known = was.notna().groupby(faces["set"]).transform("any")
-        faces["split"] = was.fillna("train").where(known, faces["split"])
+        faces["split"] = before.splits_of(faces).fillna(faces["split"])
     agreed = faces[faces.groupby("digest")["female"].transform("nunique") <= 1]
     farthest_first = agreed["split"].map(SPLITS.index).sort_values(ascending=False, kind="stable").index
     kept = agreed.loc[farthest_first].drop_duplicates("digest").sort_index()

@@ -40,6 +40,19 @@ class HeldOut:
         start = digest[: 2 * DIGEST_BYTES]
         return "test" if start in self.test else "selection" if start in self.selection else None
 
+    def splits_of(self, faces: pd.DataFrame) -> pd.Series:
+        """The split of each image: "train" where it was not held out, but other images of its set were.
+
+        Missing (NaN) for the images of sets that the model does not know. With no image held out at all, none counts as
+        unknown.
+
+        Args:
+            faces: rows with the columns set and digest, as in a `FaceCorpus`.
+        """
+        splits = faces["digest"].map(self.split_of)
+        known = splits.notna().groupby(faces["set"]).transform("any") | (not self.selection and not self.test)
+        return splits.where(splits.notna() | ~known, "train")
+
     def to_dict(self) -> dict[str, str]:
         """Plain values, for a card."""
         parts = {"selection": self.selection, "test": self.test}

@@ -105,7 +105,7 @@ def move(
     shear = rng.uniform(-1, 1) * options.max_shear
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     linear = zoom * turn @ np.array([[mirror, shear], [0.0, 1.0]])
-    if options.stretch_prob and rng.random() < options.stretch_prob:
+    if options.stretch_prob and rng.random() < options.stretch_prob:  # at 0 nothing is drawn
         ratio = math.exp(rng.uniform(-1, 1) * math.log(options.max_stretch))
         linear = np.diag([math.sqrt(ratio), 1 / math.sqrt(ratio)]) @ linear  # its alignment keeps a face's size
     shift = rng.uniform(-1, 1, 2) * options.max_shift * size_px

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from facetally.errors import ModelError, OptionError
-from facetally.files import sha256_of, whole_file
+from facetally.files import whole_file
 from facetally.gender.attributes import FloatArray
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.data.face_sets import FaceCorpus
@@ -22,12 +22,10 @@ from facetally.gender.training.recipes import Recipe
 
 @dataclass(frozen=True)
 class Teachers:
-    """Networks, by their file, and tables of soft labels by the name of their set; both may be empty."""
+    """Networks with their files, and tables of soft labels by the name of their set; both may be empty."""
 
-    networks: Mapping[Path, FaceGenderClassifier]
+    networks: tuple[tuple[Path, FaceGenderClassifier], ...]
     soft_labels: Mapping[str, pd.Series]
-    hashes: tuple[str, ...]
-    """SHA-256 of all files, in order."""
 
     @classmethod
     def load(
@@ -45,24 +43,27 @@ class Teachers:
             ModelError: a file of weights is none, or has other outputs.
             OptionError: the recipe supports no teachers, a table cannot be used, or tables have no teacher beside them.
         """
-        networks = {path: _network(path, recipe) for path in weights}
-        files = [*weights, *(path for _, path in tables)]
-        return cls(networks, _soft_labels(tables, sets, networks), tuple(sha256_of(path) for path in files))
+        networks = tuple((path, _network(path, recipe)) for path in weights)
+        if tables and not networks:
+            raise OptionError(
+                "soft labels need a teacher beside them", fix="add --teacher, as with the weights of --start"
+            )
+        return cls(networks, _soft_labels(tables, sets))
 
     @property
     def sizes_px(self) -> list[int]:
         """Sides of the crops that the networks take."""
-        return [network.card.crop["size_px"] for network in self.networks.values()]
+        return [network.card.crop["size_px"] for _, network in self.networks]
 
     def targets(
-        self, corpus: FaceCorpus, folder: Path, crops_key: str, on_faces: Callable[[int, int], None]
+        self, corpus: FaceCorpus, folder: Path, files_key: str, on_faces: Callable[[int, int], None]
     ) -> FloatArray | None:
         """The targets for the training faces, as in `distillation_targets`; None if there are no teachers.
 
         Args:
             corpus: faces with their splits.
             folder: where the targets are cached, because computing them takes minutes.
-            crops_key: what the crops depend on.
+            files_key: names the content of all files that the targets depend on, besides the images.
             on_faces: called with (faces done, total).
 
         Raises:
@@ -71,7 +72,7 @@ class Teachers:
         """
         if not self.networks:
             return None
-        self._check_held_out(corpus.faces[corpus.faces["split"] != "train"])
+        self._check_held_out(corpus.faces)
         faces = corpus.split("train")
         others = soft_labels_of(faces.faces, self.soft_labels) if self.soft_labels else None
         if others is not None and np.isnan(others).all():
@@ -79,20 +80,19 @@ class Teachers:
                 "the soft labels name no image that is learned from",
                 fix="write the names of images in them as they are within the folder or archive of --data",
             )
-        key = " ".join([crops_key, *self.hashes, *faces.faces["digest"]])
+        key = " ".join([files_key, *faces.faces["digest"]])
         path = folder / f"targets-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
         if not path.exists():
-            targets = distillation_targets(list(self.networks.values()), faces, on_faces, others)
+            targets = distillation_targets([network for _, network in self.networks], faces, on_faces, others)
             with whole_file(path) as temporary, temporary.open("wb") as file:
                 np.save(file, targets)
         cached: FloatArray = np.load(path)
         return cached
 
     def _check_held_out(self, faces: pd.DataFrame) -> None:
-        for path, network in self.networks.items():
-            unseen = faces["digest"].map(network.card.images_held_out.split_of).notna()
-            known = unseen.groupby(faces["set"]).transform("any")  # of every set that it learned from it held some out
-            if seen := (known & ~unseen).sum():
+        for path, network in self.networks:
+            learned = network.card.images_held_out.splits_of(faces) == "train"
+            if seen := (learned & (faces["split"] != "train")).sum():
                 raise OptionError(
                     f"{path} may have been trained on {seen} images that this training holds out",
                     fix="give --teacher files that held them out too, or give the same file as --start",
@@ -112,11 +112,7 @@ def _network(path: Path, recipe: Recipe) -> FaceGenderClassifier:
     return network
 
 
-def _soft_labels(
-    tables: Sequence[tuple[str, Path]], sets: Sequence[str], networks: Iterable[Path]
-) -> dict[str, pd.Series]:
-    if tables and not networks:
-        raise OptionError("soft labels need a teacher beside them", fix="add --teacher, as with the weights of --start")
+def _soft_labels(tables: Sequence[tuple[str, Path]], sets: Sequence[str]) -> dict[str, pd.Series]:
     read: dict[str, pd.Series] = {}
     for name, path in tables:
         if name not in sets or name in read:

@@ -69,6 +69,11 @@ class TrainingJob:
     command: str = ""
     """The command line, for the card."""
 
+    @property
+    def teacher_files(self) -> tuple[Path, ...]:
+        """All that the teachers' predictions depend on besides the crops."""
+        return (*self.teachers, *(path for _, path in self.soft_labels))
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -131,7 +136,7 @@ def train_model(job: TrainingJob, watcher: Watcher, on_note: Callable[[str], Non
     test = corpus.split("test")
     part = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
     _, baseline, _ = evaluate_network(network, part, recipe, recipe.size_px, "cpu")
-    targets = teachers.targets(corpus, job.out, _hashes(job.detector), watcher.teaching)
+    targets = teachers.targets(corpus, job.out, _hashes(job.detector, *job.teacher_files), watcher.teaching)
     history = _train(network, corpus, targets, job, watcher)
     calibration = calibrations(network, corpus.split("selection"), recipe, job.device)
     card = _card(job, crops, corpus, calibration, start_card)
@@ -210,8 +215,7 @@ def _train(
     """Trains the network in place and returns the results of all epochs, those of earlier runs included."""
     state_path, recipe = job.out / "state.pth", job.recipe
     # the detector is part of it because the crops depend on it
-    tables = (path for _, path in job.soft_labels)
-    identity = _hashes(job.start or job.backbone, job.detector, *job.teachers, *tables)
+    identity = _hashes(job.start or job.backbone, job.detector, *job.teacher_files)
     try:
         trainer = Trainer(network, corpus, recipe, job.seed, state_path, identity, job.device, job.workers, targets)
     except ValueError as error:

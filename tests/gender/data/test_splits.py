@@ -32,6 +32,21 @@ def test_held_out_images_are_recognised_and_no_others() -> None:
     assert HeldOut.from_dict(HeldOut().to_dict()) == HeldOut() == HeldOut.of(faces[:1])
 
 
+def test_other_images_of_a_set_that_held_some_out_were_learned_from() -> None:
+    names = digests(6)
+    held_out = HeldOut.of(pd.DataFrame({"digest": names[:3], "split": ["train", "selection", "test"]}))
+    faces = pd.DataFrame({"digest": names, "set": ["old"] * 4 + ["new"] * 2})
+    assert held_out.splits_of(faces).fillna("unknown").tolist() == [
+        "train",
+        "selection",
+        "test",
+        "train",
+        "unknown",
+        "unknown",
+    ]
+    assert HeldOut().splits_of(faces).tolist() == ["train"] * 6
+
+
 def test_an_image_with_a_copy_in_training_is_not_held_out() -> None:
     one, other = digests(2)
     faces = pd.DataFrame({"digest": [one, one, other], "split": ["train", "test", "test"]})

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -17,7 +17,7 @@ from facetally.gender.model.networks import BACKBONES, FaceNetwork
 from facetally.gender.training.augment import VIDEO, AugmentOptions
 from facetally.gender.training.inference import normalise
 from facetally.gender.training.losses import face_loss
-from facetally.gender.training.recipes import RECIPES, Balance, Recipe, Stage
+from facetally.gender.training.recipes import RECIPES, Recipe, Stage
 
 AGES = ("age-resnet50", "age-resnet34", "age-efficientnet-b0")
 
@@ -58,7 +58,7 @@ def test_every_recipe_has_known_options(name: str) -> None:
     recipe = RECIPES[name]
     assert recipe.network.backbone in BACKBONES
     assert recipe.schedule in ("cosine", "plateau", "constant")
-    assert recipe.balance in get_args(Balance)
+    assert recipe.balance in ("none", "weights", "oversample")
     assert recipe.stages
 
 

@@ -284,6 +284,14 @@ def test_a_teacher_that_may_have_been_trained_on_held_out_images_is_refused(
     assert continued.card.held_out == load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
 
 
+def test_a_teacher_without_a_record_of_held_out_images_is_refused(images: Path, teacher: Path, tmp_path: Path) -> None:
+    network, card = load_checkpoint(teacher.with_suffix(".pth"))
+    save_checkpoint(tmp_path / "old.pth", network, replace(card, held_out={}))
+    asked = replace(job(images, tmp_path / "out", LEARNER), teachers=(tmp_path / "old.pth",))
+    with pytest.raises(OptionError, match=r"may have been trained on \d+ images that this training holds out"):
+        train_model(asked, Watching())
+
+
 @pytest.mark.usefixtures("unexported")
 def test_a_teacher_may_be_older_than_some_of_the_sets(images: Path, teacher: Path, tmp_path: Path) -> None:
     new = tmp_path / "new"
