@@ -54,13 +54,8 @@ class FaceGenderClassifier:
         Raises:
             ValueError: the file is not a MobileNetV2 backbone.
         """
-        from facetally.gender.model.networks import (
-            IMAGENET_MEAN,
-            IMAGENET_STD,
-            FaceNetwork,
-            NetworkOptions,
-            load_backbone,
-        )
+        from facetally.gender.model.networks import IMAGENET_MEAN, IMAGENET_STD, FaceNetwork, NetworkOptions
+        from facetally.gender.model.pretrained import load_backbone
 
         network = FaceNetwork(NetworkOptions(), output_count=2).eval()
         load_backbone(network, backbone_path)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 import rich_click as click
 
 from facetally.cli.options import DETECTOR, FOLDER, MODELS_DIR
-from facetally.cli.train import ALIGNED, CACHE, DATA, FILE, LIMIT, detector_path, parsed_sources
+from facetally.cli.train import ALIGNED, BACKBONE, CACHE, DATA, LIMIT, backbone_path, detector_path, parsed_sources
 from facetally.cli.training_progress import shown_training
 from facetally.detection.crops import CropRecipe
 from facetally.errors import PipelineError
@@ -116,7 +116,7 @@ def evaluated(job: TrainingJob, weights: Path, cache: Path) -> Figures:
 @click.argument("recipe_name", metavar="RECIPE", type=click.Choice(list(RECIPES)))
 @DATA
 @click.option("-o", "--out", type=FOLDER, required=True, help="Folder for weights and figures.")
-@click.option("--backbone", type=FILE, help="Start from these weights of the first layers (.pth).")
+@BACKBONE
 @click.option("--copies", type=click.IntRange(1), default=2, show_default=True, help="How often each image is there.")
 @click.option("--ages", type=int, nargs=2, help="Youngest and oldest age, both included.  [default: the recipe's]")
 @DETECTOR
@@ -131,7 +131,7 @@ def main(
     recipe_name: str,
     sources: tuple[str, ...],
     out: Path,
-    backbone: Path | None,
+    backbone: Path | str | None,
     copies: int,
     ages: tuple[int, int] | None,
     detector: str,
@@ -151,7 +151,7 @@ def main(
         parsed_sources(sources),
         out,
         None if aligned else detector_path(detector, models_dir),
-        backbone,
+        backbone_path(backbone, recipe),
         cache=crops,
         limit=limit,
         copies=copies,

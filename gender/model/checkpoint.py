@@ -28,7 +28,7 @@ def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
         ValueError: the file is damaged, holds more than tensors and plain values, or is of another architecture.
     """
     try:
-        _refuse_bomb(path)
+        refuse_bomb(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         card = ModelCard.from_dict(content["card"])
         network = FaceNetwork(NetworkOptions(card.architecture, **card.network), card.layout.column_count)
@@ -38,8 +38,12 @@ def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
     return network.eval(), card
 
 
-def _refuse_bomb(path: Path) -> None:
-    """Guards against zip bombs: a few kilobytes can unpack to more than fits in memory."""
+def refuse_bomb(path: Path) -> None:
+    """Guards against zip bombs: a few kilobytes can unpack to more than fits in memory.
+
+    Raises:
+        ValueError: the file would unpack to more than `MAX_BYTES`.
+    """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             size_bytes = sum(member.file_size for member in archive.infolist())

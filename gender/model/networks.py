@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import torch
 import torchvision
@@ -17,8 +13,6 @@ from torch.fx.experimental.optimization import fuse
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-REASON_CHARACTERS = 200
-"""Of an error of torch, in ours."""
 
 
 @dataclass(frozen=True)
@@ -134,28 +128,3 @@ BACKBONES: dict[str, Callable[[], tuple[nn.Sequential, int]]] = {
     "resnet50": lambda: _resnet(50, 2048),
     "five_blocks": _five_blocks,
 }
-
-
-RESNET_BLOCKS = re.compile(r"^(conv1|bn1|layer\d)(?=\.)")
-"""Matches the blocks of a ResNet in torchvision's names."""
-
-
-def _resnet_block(match: re.Match[str]) -> str:
-    block = match[1]
-    return f"features.{block[-1]}" if block.startswith("layer") else f"features.0.{int(block == 'bn1')}"
-
-
-def load_backbone(network: FaceNetwork, path: Path) -> None:
-    """Fills `features` from a file in torchvision's names (also of a ResNet); the head keeps its initialisation.
-
-    Raises:
-        ValueError: the file does not hold exactly the backbone's tensors.
-    """
-    head = {name: value for name, value in network.state_dict().items() if not name.startswith("features.")}
-    try:
-        state: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        renamed = {RESNET_BLOCKS.sub(_resnet_block, name): value for name, value in state.items()}
-        network.load_state_dict(head | {name: value for name, value in renamed.items() if name.startswith("features.")})
-    except Exception as error:  # torch raises pickle, zip, attribute and runtime errors for other files
-        reason = textwrap.shorten(str(error), REASON_CHARACTERS, placeholder=" ...")  # torch names every tensor
-        raise ValueError(f"{path.name} is not a backbone of this network: {reason}") from error

@@ -118,6 +118,21 @@ def _age_recipe(name: str, backbone: str) -> Recipe:
     )
 
 
+def _faces_recipe(backbone: str) -> Recipe:
+    """Trains a backbone on faces, for `--backbone` of another recipe; with `--teacher` on faces without labels too."""
+    return Recipe(
+        f"faces-{backbone.replace('_', '-')}",
+        NetworkOptions(backbone),
+        OutputLayout("two_logits", "distribution"),
+        (Stage(8, 1e-3, size_px=80), Stage(2, 4e-4)),
+        LossOptions(gender_smoothing=0.05),
+        epoch_faces=20_480,
+        weight_decay=0.02,
+        balance="weights",
+        average_decay=0.999,
+    )
+
+
 _RECIPES = (
     Recipe(
         "gender-utkface",
@@ -186,6 +201,9 @@ _RECIPES = (
         average_decay=0.999,
         mirrored=True,
     ),
+    _faces_recipe("resnet50"),
+    _faces_recipe("resnet34"),
+    _faces_recipe("efficientnet_b0"),
 )
 
 RECIPES = {recipe.name: recipe for recipe in _RECIPES}

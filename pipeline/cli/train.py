@@ -7,12 +7,12 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from facetally.cli.options import DETECTOR, FOLDER, MODELS_DIR
-from facetally.errors import OptionError
+from facetally.errors import ModelError, OptionError
 from facetally.networks import ComputeDevice
 
 if TYPE_CHECKING:
@@ -20,6 +20,25 @@ if TYPE_CHECKING:
     from facetally.gender.training.recipes import Recipe
 
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+IMAGENET = "imagenet"
+
+
+class BackboneFile(click.Path):
+    """A file that exists, or the word for torchvision's weights."""
+
+    name = "FILE|imagenet"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == IMAGENET else super().convert(value, param, ctx)
+
+
+BACKBONE = click.option(
+    "--backbone",
+    type=BackboneFile(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE|imagenet",
+    help="Start from these weights of the first layers: a .pth of another recipe with this backbone, or in the names "
+    "of torchvision; imagenet: torchvision's own, which are fetched.  [default: from scratch]",
+)
 DATA = click.option(
     "--data",
     "sources",
@@ -43,9 +62,7 @@ LIMIT = click.option("--limit", type=click.IntRange(1), help="Use at most this m
 @click.argument("recipe_name", metavar="RECIPE")
 @DATA
 @click.option("-o", "--out", type=FOLDER, required=True, help="Folder for weights, model card and evaluation.")
-@click.option(
-    "--backbone", type=FILE, help="Start from these weights of the first layers (.pth).  [default: from scratch]"
-)
+@BACKBONE
 @click.option("--start", type=FILE, help="Continue from a finished .pth of RECIPE, with the recipe's last stage only.")
 @click.option(
     "--teacher",
@@ -83,7 +100,7 @@ def train(
     recipe_name: str,
     sources: tuple[str, ...],
     out: Path,
-    backbone: Path | None,
+    backbone: Path | str | None,
     start: Path | None,
     teachers: tuple[Path, ...],
     soft_labels: tuple[str, ...],
@@ -101,8 +118,9 @@ def train(
     """Trains a classifier by RECIPE and writes its weights, model card and evaluation.
 
     RECIPE is one of gender-utkface, genderage, age-resnet50, age-resnet34, age-efficientnet-b0, gender-focal,
-    gender-age-128, facetally. A training that was stopped resumes with the same command. With more --epochs a finished
-    training continues, unless the recipe's learning rate falls along a cosine.
+    gender-age-128, facetally, and, to make backbones of, faces-resnet50, faces-resnet34, faces-efficientnet-b0.
+    A training that was stopped resumes with the same command. With more --epochs a finished training continues, unless
+    the recipe's learning rate falls along a cosine.
 
     Example: facetally train genderage --data UTKFace.zip -o genderage
     """
@@ -128,7 +146,7 @@ def train(
         sources=parsed_sources(sources, gender_words),
         out=out,
         detector=None if aligned else detector_path(detector, models_dir),
-        backbone=backbone,
+        backbone=backbone_path(backbone, recipe),
         start=start,
         teachers=teachers,
         soft_labels=tuple(_parsed_soft_labels(text) for text in soft_labels),
@@ -213,6 +231,22 @@ def _recipe(name: str) -> Recipe:
         suggestion = f"did you mean {close[0]}? " if close else ""
         raise OptionError(f"no recipe is called {name!r}", fix=f"{suggestion}choose one of: {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def backbone_path(backbone: Path | str | None, recipe: Recipe) -> Path | None:
+    """The file for the value of --backbone; raises ModelError if torchvision's weights cannot be had."""
+    if backbone is None or isinstance(backbone, Path):
+        return backbone
+    from facetally.gender.model.pretrained import imagenet_backbone
+
+    fix = "give a file of weights, or leave out --backbone to start from scratch"
+    try:
+        return imagenet_backbone(recipe.network.backbone)
+    except ValueError as error:
+        raise ModelError(f"--backbone {IMAGENET}: {error}", fix=fix) from error
+    except (OSError, RuntimeError) as error:  # torch raises the latter for a file with another hash
+        problem = f"torchvision's weights could not be fetched: {error}"
+        raise ModelError(f"--backbone {IMAGENET}: {problem}", fix=fix) from error
 
 
 def _parsed_soft_labels(text: str) -> tuple[str, Path]:

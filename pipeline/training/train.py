@@ -24,7 +24,8 @@ from facetally.gender.data.splits import SPLITS, HeldOut
 from facetally.gender.model.card import ModelCard
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.model.export import export_onnx
-from facetally.gender.model.networks import FaceNetwork, NetworkOptions, load_backbone
+from facetally.gender.model.networks import FaceNetwork, NetworkOptions
+from facetally.gender.model.pretrained import load_backbone
 from facetally.gender.training.dataset import face_weights
 from facetally.gender.training.inference import predict_output
 from facetally.gender.training.recipes import Recipe
@@ -48,7 +49,8 @@ class TrainingJob:
     detector: Path | None
     """SCRFD weights that find the faces; None: the images are aligned crops already."""
     backbone: Path | None = None
-    """Weights of the backbone to start from; None: from scratch."""
+    """Weights of the backbone to start from; the images that a checkpoint of ours held out stay held out. None: from
+    scratch."""
     start: Path | None = None
     """A checkpoint of the same network to continue from instead; the images it held out stay held out."""
     teachers: tuple[Path, ...] = ()
@@ -122,7 +124,7 @@ def train_model(job: TrainingJob, watcher: Watcher, on_note: Callable[[str], Non
         raise OptionError("--device cuda: torch has no working CUDA here", fix="use --device cpu")
     job.out.mkdir(parents=True, exist_ok=True)
     recipe = job.recipe
-    network, start_card = _load_start(job.start, recipe) if job.start else (_new_network(job), None)
+    network, earlier_card = _load_start(job.start, recipe) if job.start else _new_network(job)
     teachers = Teachers.load(job.teachers, job.soft_labels, recipe, [source.name for source in job.sources])
     cache = job.cache or job.out / "crops"
     crops = CropRecipe(size_px=recipe.size_px)
@@ -132,14 +134,14 @@ def train_model(job: TrainingJob, watcher: Watcher, on_note: Callable[[str], Non
     for name, report in cutting.items():
         for note in report.notes.splitlines():
             on_note(f"{name}: {note}")
-    corpus = _corpus(sets, job, start_card)
+    corpus = _corpus(sets, job, earlier_card)
     test = corpus.split("test")
     part = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
     _, baseline, _ = evaluate_network(network, part, recipe, recipe.size_px, "cpu")
     targets = teachers.targets(corpus, job.out, _hashes(job.detector, *job.teacher_files), watcher.teaching)
     history = _train(network, corpus, targets, job, watcher)
     calibration = calibrations(network, corpus.split("selection"), recipe, job.device)
-    card = _card(job, crops, corpus, calibration, start_card)
+    card = _card(job, crops, corpus, calibration, earlier_card)
     checkpoint = job.out / f"{recipe.name}.pth"
     save_checkpoint(checkpoint, network.cpu(), card)
     epochs = [asdict(result) for result in history]
@@ -176,25 +178,27 @@ def _load_start(start: Path, recipe: Recipe) -> tuple[FaceNetwork, ModelCard]:
     return network, card
 
 
-def _new_network(job: TrainingJob) -> FaceNetwork:
+def _new_network(job: TrainingJob) -> tuple[FaceNetwork, ModelCard | None]:
+    """The network with its first weights, and the card of the training that made its backbone, if that was ours."""
     torch.manual_seed(job.seed)  # for the initial weights of the head
     network = FaceNetwork(job.recipe.network, job.recipe.layout.column_count)
-    if job.backbone:
-        try:
-            load_backbone(network, job.backbone)
-        except ValueError as error:
-            raise ModelError(str(error), fix="give weights of this backbone, or none to start from scratch") from error
-    return network
+    if not job.backbone:
+        return network, None
+    try:
+        return network, load_backbone(network, job.backbone)
+    except ValueError as error:
+        raise ModelError(str(error), fix="give weights of this backbone, or none to start from scratch") from error
 
 
-def _corpus(sets: Sequence[FaceSet], job: TrainingJob, start_card: ModelCard | None) -> FaceCorpus:
+def _corpus(sets: Sequence[FaceSet], job: TrainingJob, earlier_card: ModelCard | None) -> FaceCorpus:
     """All faces; every split has labels for each attribute that the recipe's network predicts."""
     fix = "give more labelled images with --data"
+    before = earlier_card.images_held_out if earlier_card else None
     try:
         if job.copies:
             corpus = join_with_copies(sets, job.seed, job.copies, job.recipe.ages)
         else:
-            corpus = join_sets(sets, job.seed, job.recipe.ages, start_card.images_held_out if start_card else None)
+            corpus = join_sets(sets, job.seed, job.recipe.ages, before)
     except ValueError as error:
         raise OptionError(str(error), fix=fix) from error
     layout = job.recipe.layout
@@ -257,13 +261,14 @@ def _card(
     crops: CropRecipe,
     corpus: FaceCorpus,
     calibration: dict[str, dict[str, float]],
-    start_card: ModelCard | None,
+    earlier_card: ModelCard | None,
 ) -> ModelCard:
     recipe = job.recipe
     backbone = job.backbone.name if job.backbone else "none: trained from scratch"
     earlier: dict[str, Any] = {}
-    if start_card:
-        backbone, earlier = start_card.data["backbone"], {"before": start_card.training}
+    if earlier_card:
+        backbone = backbone if job.backbone else earlier_card.data["backbone"]
+        earlier["before"] = earlier_card.training
     if job.teachers:
         earlier["teachers"] = [sha256_of(path) for path in job.teachers]  # in the order of the command
     if job.soft_labels:

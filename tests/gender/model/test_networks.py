@@ -13,7 +13,8 @@ import torch
 from torchvision.models import mobilenet_v2
 
 from facetally.gender.model.card import ModelCard
-from facetally.gender.model.networks import BACKBONES, FaceNetwork, NetworkOptions, load_backbone
+from facetally.gender.model.networks import BACKBONES, FaceNetwork, NetworkOptions
+from facetally.gender.model.pretrained import load_backbone
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "models" / "mobilenetv2_gender_utkface.pth"
 BACKBONE_SIZES = {
@@ -174,26 +175,3 @@ def test_weights_changed_after_freezing_are_used(
         output = changed(crops)
         changed.freeze_first(0)
         assert torch.allclose(output, changed(crops), atol=1e-5)
-
-
-def test_load_backbone_fills_the_features_and_keeps_the_head(tmp_path: Path, settled_network: FaceNetwork) -> None:
-    torch.save(settled_network.state_dict(), tmp_path / "backbone.pth")
-    network = FaceNetwork(NetworkOptions(hidden=8), 3)
-    head = deepcopy(network.classifier.state_dict())
-    load_backbone(network, tmp_path / "backbone.pth")
-    expected = settled_network.features.state_dict()
-    assert all(torch.equal(value, expected[key]) for key, value in network.features.state_dict().items())
-    assert all(torch.equal(value, head[key]) for key, value in network.classifier.state_dict().items())
-
-
-@pytest.mark.parametrize("content", [{}, {"features.0.0.weight": torch.zeros(1)}, {"card": {}, "weights": {}}, [1]])
-def test_a_file_without_the_backbones_tensors_is_refused(tmp_path: Path, content: object) -> None:
-    torch.save(content, tmp_path / "backbone.pth")
-    with pytest.raises(ValueError, match=r"backbone\.pth is not a backbone of this network"):
-        load_backbone(FaceNetwork(NetworkOptions(), 2), tmp_path / "backbone.pth")
-
-
-def test_a_damaged_backbone_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "backbone.pth").write_text("no weights at all")
-    with pytest.raises(ValueError, match=r"backbone\.pth is not a backbone of this network"):
-        load_backbone(FaceNetwork(NetworkOptions(), 2), tmp_path / "backbone.pth")

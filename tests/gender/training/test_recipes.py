@@ -15,11 +15,13 @@ from facetally.gender.model.card import trainings_of
 from facetally.gender.model.checkpoint import load_checkpoint
 from facetally.gender.model.networks import BACKBONES, FaceNetwork
 from facetally.gender.training.augment import VIDEO, AugmentOptions
+from facetally.gender.training.distillation import TARGET_COLUMNS
 from facetally.gender.training.inference import normalise
 from facetally.gender.training.losses import face_loss
 from facetally.gender.training.recipes import RECIPES, Recipe, Stage
 
 AGES = ("age-resnet50", "age-resnet34", "age-efficientnet-b0")
+FACES = ("faces-resnet50", "faces-resnet34", "faces-efficientnet-b0")
 
 
 def values(recipe: Recipe, names: str) -> list[Any]:
@@ -38,7 +40,7 @@ def first_batch(recipe: Recipe) -> tuple[FaceNetwork, torch.Tensor, torch.Tensor
 
 
 def test_the_recipes_are_listed_by_their_names() -> None:
-    names = ["gender-utkface", "genderage", *AGES, "gender-focal", "gender-age-128", "facetally"]
+    names = ["gender-utkface", "genderage", *AGES, "gender-focal", "gender-age-128", "facetally", *FACES]
     assert list(RECIPES) == [recipe.name for recipe in RECIPES.values()] == names
 
 
@@ -104,6 +106,14 @@ def test_age_recipes_train_the_head_first_and_then_everything_at_a_lower_rate(na
     assert recipe.weight_decay > 0 and recipe.schedule == "plateau"
 
 
+@pytest.mark.parametrize("name", FACES)
+def test_a_backbone_is_trained_on_faces_for_each_age_recipe_and_takes_teachers(name: str) -> None:
+    recipe = RECIPES[name]
+    assert recipe.network.backbone == RECIPES[name.replace("faces", "age")].network.backbone
+    assert recipe.layout == TARGET_COLUMNS
+    assert recipe.thawed() == recipe
+
+
 def test_only_one_age_recipe_has_the_focal_error() -> None:
     assert [RECIPES[name].loss.focal_age_gamma for name in AGES] == [1, 0, 0]
 
@@ -140,7 +150,7 @@ def test_only_the_production_model_is_trained_with_video_augmentation() -> None:
 def test_different_recipes_have_different_representations() -> None:
     recipe = RECIPES["facetally"]
     assert repr(replace(recipe, loss=replace(recipe.loss, age_weight=0.4))) != repr(recipe)
-    assert len({repr(recipe) for recipe in RECIPES.values()}) == 8
+    assert len({repr(recipe) for recipe in RECIPES.values()}) == 11
 
 
 def test_a_shortened_recipe_has_no_more_epochs_than_asked_for() -> None:

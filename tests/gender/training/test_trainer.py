@@ -22,7 +22,7 @@ from facetally.gender.model.outputs import OutputLayout
 from facetally.gender.training.inference import predict_output
 from facetally.gender.training.losses import LossOptions
 from facetally.gender.training.recipes import RECIPES, Recipe, Stage
-from facetally.gender.training.trainer import EpochResult, Trainer, evaluate_network
+from facetally.gender.training.trainer import EpochResult, Trainer, autocast, evaluate_network
 
 CORPUS = drawn_corpus()
 TINY = replace(
@@ -338,3 +338,20 @@ def test_a_finished_epoch_leaves_its_state_and_no_temporary_file(tmp_path: Path)
     run = Trainer(network_of(TINY), CORPUS, TINY, 3, tmp_path / "state").run()
     next(run)
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+@pytest.mark.parametrize(
+    ("features", "backbones"),
+    [
+        ((), ()),
+        (("avx512_bf16",), ("five_blocks", "resnet34", "resnet50")),
+        (("avx512_bf16", "amx_tile"), ("efficientnet_b0", "five_blocks", "mobilenet_v2", "resnet34", "resnet50")),
+    ],
+)
+def test_bfloat16_is_used_where_the_processor_and_the_backbone_gain_by_it(
+    monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], backbones: tuple[str, ...]
+) -> None:
+    for feature in ("avx512_bf16", "amx_tile"):
+        monkeypatch.setattr(torch.cpu, f"_is_{feature}_supported", lambda has=feature in features: has, raising=False)
+    known = sorted(BACKBONES.keys() - {"tiny"})
+    assert tuple(name for name in known if autocast("cpu", name)._enabled) == backbones

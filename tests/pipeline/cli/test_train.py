@@ -137,6 +137,29 @@ def test_a_training_starts_from_one_set_of_weights(tmp_path: Path) -> None:
     assert "both give the first weights" in facetally("train", "genderage", "--data", "x", *words).stderr
 
 
+@pytest.mark.parametrize(
+    ("recipe", "error"),
+    [
+        ("genderage", "--backbone imagenet: torchvision has no weights for five_blocks"),
+        ("age-resnet34", "--backbone imagenet: torchvision's weights could not be fetched: no network"),
+    ],
+)
+def test_weights_of_torchvision_that_cannot_be_had_are_an_error_with_a_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, error: str
+) -> None:
+    pytest.importorskip("torchvision")
+
+    def fetch(*_: Any, **__: Any) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", fetch)
+    done = facetally("train", recipe, "--data", tmp_path, "--aligned", "--backbone", "imagenet", "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert f"Error: {error}" in done.stderr
+    assert "Fix: give a file of weights, or leave out --backbone" in done.stderr
+
+
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """The values in JSON that are neither objects nor lists, by where they stand."""
     if isinstance(value, dict | list):

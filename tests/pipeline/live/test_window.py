@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -49,13 +50,28 @@ def test_a_screen_that_cannot_be_reached_does_not_end_the_process(monkeypatch: p
     assert why_no_window() == "the screen cannot be reached"
 
 
-def repeat_until(is_so: Callable[[], bool], action: Callable[[], None] = lambda: None) -> None:
-    """Repeats something until something is so: OpenCV forgets a key if another one follows before it was asked for."""
-    until_s = time.monotonic() + END_S
-    while not is_so():
-        assert time.monotonic() < until_s, "nothing happened"
-        action()
-        time.sleep(0.5)
+@dataclass
+class Command:
+    """A command that shows a window, and what it writes."""
+
+    process: subprocess.Popen[bytes]
+    stderr: Path
+
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def repeat_until(self, is_so: Callable[[], bool], action: Callable[[], None] = lambda: None) -> None:
+        """Repeats something until something is so: OpenCV forgets a key if another follows before it was asked for."""
+        until_s = time.monotonic() + END_S
+        while True:
+            had_ended = self.has_ended()
+            if is_so():
+                return
+            told = f"the command wrote: {self.stderr.read_text()}"
+            assert not had_ended, f"it ended with {self.process.returncode}; {told}"
+            assert time.monotonic() < until_s, f"nothing happened; {told}"
+            action()
+            time.sleep(0.5)
 
 
 def has_box(screen: Screen) -> bool:
@@ -65,23 +81,22 @@ def has_box(screen: Screen) -> bool:
 
 @pytest.mark.skipif(not XVFB, reason="Xvfb is not installed: apt-get install xvfb")
 def test_the_window_shows_boxes_and_its_keys_pause_save_and_end(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    with x_screen(tmp_path) as screen:
-        words = [sys.executable, "-c", COMMAND, str(out)]
-        command = subprocess.Popen(
-            words, env=with_screen(screen), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+    out, stderr = tmp_path / "out", tmp_path / "stderr.txt"
+    words = [sys.executable, "-c", COMMAND, str(out)]
+    with x_screen(tmp_path) as screen, stderr.open("w") as written:
+        process = subprocess.Popen(words, env=with_screen(screen), stdout=subprocess.DEVNULL, stderr=written)
+        command = Command(process, stderr)
         try:
-            repeat_until(lambda: has_box(screen))
+            command.repeat_until(lambda: has_box(screen))
             screen.press("p")
             time.sleep(1)
             screen.press("p")
-            repeat_until(lambda: bool(list((out / "tallies").glob("*"))), lambda: screen.press("s"))
-            repeat_until(lambda: command.poll() is not None, lambda: screen.press("q"))
-            stderr = command.communicate(timeout=END_S)[1]
+            command.repeat_until(lambda: bool(list((out / "tallies").glob("*"))), lambda: screen.press("s"))
+            command.repeat_until(command.has_ended, lambda: screen.press("q"))
         finally:
-            command.kill()
-    assert command.returncode == 0, stderr
+            process.kill()
+            process.wait()
+    assert process.returncode == 0, stderr.read_text()
     assert "paused" in next(Ledger(out).rows()).note
 
 

@@ -26,7 +26,7 @@ from facetally.gender.attributes import FloatArray
 from facetally.gender.calibration import Calibration
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.data.face_sets import FaceCorpus
-from facetally.gender.model.card import UNITS
+from facetally.gender.model.card import UNITS, commands_of
 from facetally.gender.model.checkpoint import load_checkpoint, save_checkpoint
 from facetally.gender.model.outputs import OutputLayout
 from facetally.gender.training.distillation import distillation_targets
@@ -112,9 +112,13 @@ def finished(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished
     return Finished(model, watcher.results)
 
 
-SAME_BACKBONE = ("gender-utkface", "gender-focal", "gender-age-128")
-"""Recipes with the backbone of the recipe "facetally". Each export of it takes seconds, so they get a smaller one;
-"gender-utkface" is trained and exported as it is in tests/scripts/test_finetune_gender_classifier.py."""
+SAME_BACKBONE = {
+    "facetally": ("gender-utkface", "gender-focal", "gender-age-128"),
+    **{f"age-{backbone}": (f"faces-{backbone}",) for backbone in ("resnet50", "resnet34", "efficientnet-b0")},
+}
+"""Recipes with the backbone of another. Each export of it takes seconds, so they get a smaller one; "gender-utkface" is
+trained and exported as it is in tests/scripts/test_finetune_gender_classifier.py."""
+TRAINED_SMALLER = {name: other for other, names in SAME_BACKBONE.items() for name in names}
 
 
 def kinds_of_stages(recipe: Recipe) -> list[Stage]:
@@ -129,8 +133,8 @@ def smoke(request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest
     stages = tuple(replace(stage, size_px=stage.size_px and stage.size_px // 2) for stage in kinds_of_stages(recipe))
     recipe = replace(recipe, size_px=recipe.size_px // 2, stages=stages)
     recipe = replace(recipe, batch_size=min(recipe.batch_size, 32), ages=(0, 200))
-    if recipe.name in SAME_BACKBONE:
-        assert recipe.network.backbone == RECIPES["facetally"].network.backbone
+    if recipe.name in TRAINED_SMALLER:
+        assert recipe.network.backbone == RECIPES[TRAINED_SMALLER[recipe.name]].network.backbone
         recipe = replace(recipe, network=replace(recipe.network, backbone="five_blocks"))
     with pytest.MonkeyPatch.context() as patched:
         skip_plots(patched)
@@ -437,6 +441,18 @@ def test_the_backbone_of_another_network_is_refused_before_anything_is_cut(image
     with pytest.raises(ModelError, match=r"backbone\.pth is not a backbone of this network"):
         train_model(replace(job(images, tmp_path / "out"), backbone=tmp_path / "backbone.pth"), Watching())
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.usefixtures("unexported")
+def test_what_a_backbone_of_ours_held_out_stays_held_out(finished: Finished, images: Path, tmp_path: Path) -> None:
+    other = replace(TINY, name="other", layout=OutputLayout("none", "per_100"), stages=(Stage(1, 1e-3),))
+    asked = replace(job(images, tmp_path, other), backbone=finished.checkpoint, seed=1, command="then")
+    card, before = train_model(asked, Watching()).card, finished.model.card
+    assert card.held_out == before.held_out
+    assert card.data["backbone"] == "genderage.pth"
+    assert commands_of(card.training) == ["as asked", "then"]
+    drawn_anew = train_model(replace(asked, out=tmp_path / "new", backbone=None), Watching()).card
+    assert drawn_anew.held_out != before.held_out
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
