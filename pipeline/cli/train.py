@@ -253,7 +253,7 @@ def _parsed_soft_labels(text: str) -> tuple[str, Path]:
     name, _, table = text.partition("=")
     if not name or not table:
         raise OptionError(f"--soft-labels: {text!r} is not NAME=TABLE", fix="write it as in utk=female_prob.csv")
-    return name, Path(table)
+    return name, Path(table).expanduser()
 
 
 def parsed_sources(texts: tuple[str, ...], gender_words: str | None = None) -> tuple[ImageSource, ...]:

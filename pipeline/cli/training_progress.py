@@ -75,6 +75,8 @@ def print_evaluation(metrics: Mapping[str, Any], cutting: Mapping[str, CuttingRe
     for kind, columns in (("gender", GENDER_COLUMNS), ("age", AGE_COLUMNS)):
         if metrics[kind]:
             Console(emoji=False).print(_table(kind, metrics[kind], columns))
+    for what, parts in _gender_parts(metrics["gender"] or {}).items():
+        Console(emoji=False).print(_gaps_table(what, parts))
 
 
 def print_note(note: str) -> None:
@@ -91,6 +93,29 @@ def _table(kind: str, figures: Mapping[str, Any], columns: Mapping[str, tuple[st
         table.add_row(
             escape(printable(name)), str(part["count"]), *(_cell(part, key, form) for key, form in columns.values())
         )
+    return table
+
+
+def _gender_parts(figures: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Accuracies of gender by what faces are broken down by, where that is known for some."""
+    groups: dict[str, Any] = {}
+    for name, one in figures.get("by_set", {}).items():
+        many = len(figures["by_set"]) > 1
+        groups |= {f"{name}: {group}" if many else group: part for group, part in one.get("by_group", {}).items()}
+    parts = {"gender by age": figures.get("by_age", {}), "gender by group": groups}
+    return {what: rows for what, rows in parts.items() if rows}
+
+
+def _gaps_table(what: str, parts: Mapping[str, Any]) -> Table:
+    """A row for each part, with how many points more of its women than of its men are classified correctly."""
+    table = Table()
+    for heading in (what, "faces", "women", "men", "women less men"):
+        table.add_column(heading, justify="left" if heading == what else "right")
+    for name, part in parts.items():
+        women, men = (part[key]["accuracy"] if key in part else None for key in ("female", "male"))
+        cells = ("" if value is None else f"{value:.2%}" for value in (women, men))
+        gap = "" if women is None or men is None else f"{100 * (women - men):+.1f}"
+        table.add_row(escape(printable(name)), str(part["count"]), *cells, gap)
     return table
 
 

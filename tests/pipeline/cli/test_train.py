@@ -200,6 +200,18 @@ def test_a_gender_that_no_face_has_gets_no_recall(capsys: pytest.CaptureFixture[
     assert printed.count("75.00%") == 2 and "0.00%" not in printed
 
 
+def test_women_and_men_are_compared_by_age_and_by_group(capsys: pytest.CaptureFixture[str]) -> None:
+    found = GenderEvaluation(male_as_male=9, male_as_female=1, female_as_male=2, female_as_female=6)
+    old = {"count": 8, "female": {"accuracy": 0.75}, "male": {"accuracy": 1.0}}
+    boys = {"count": 10, "male": {"accuracy": 0.9}}
+    parts = {"by_age": {"10-17": boys, "70+": old}, "by_set": {"ours": {"by_group": {"village": old}}}}
+    print_evaluation({"gender": found.as_dict() | {"calibration_error": 0.1} | parts, "age": None}, {})
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+    assert ["70+", "8", "75.00%", "100.00%", "-25.0"] in cells
+    assert ["10-17", "10", "", "90.00%", ""] in cells
+    assert ["village", "8", "75.00%", "100.00%", "-25.0"] in cells
+
+
 def test_evaluating_an_onnx_file_does_not_import_torch() -> None:
     code = "import facetally.training.face_crops, facetally.training.evaluate, facetally.cli.training_progress, sys"
     root = Path(__file__).resolve().parents[3]
