@@ -16,6 +16,7 @@ from facetally.gender.attributes import FloatArray
 from facetally.gender.classifier import FaceGenderClassifier
 from facetally.gender.data.face_sets import FaceCorpus
 from facetally.gender.data.soft_labels import read_soft_labels, soft_labels_of
+from facetally.gender.data.splits import HeldOut
 from facetally.gender.training.distillation import TARGET_COLUMNS, distillation_targets
 from facetally.gender.training.recipes import Recipe
 
@@ -54,6 +55,12 @@ class Teachers:
     def sizes_px(self) -> list[int]:
         """Sides of the crops that the networks take."""
         return [network.card.crop["size_px"] for _, network in self.networks]
+
+    @property
+    def images_held_out(self) -> HeldOut | None:
+        """What the first network held out; None without networks, or if it has no record of that."""
+        cards = [network.card for _, network in self.networks]
+        return cards[0].images_held_out if cards and cards[0].held_out else None
 
     def targets(
         self, corpus: FaceCorpus, folder: Path, files_key: str, on_faces: Callable[[int, int], None]
@@ -95,7 +102,8 @@ class Teachers:
             if seen := (learned & (faces["split"] != "train")).sum():
                 raise OptionError(
                     f"{path} may have been trained on {seen} images that this training holds out",
-                    fix="give --teacher files that held them out too, or give the same file as --start",
+                    fix="give --teacher files that held them out too: what --start, --backbone or else the first "
+                    "--teacher held out stays held out",
                 )
 
 

@@ -54,7 +54,8 @@ class TrainingJob:
     start: Path | None = None
     """A checkpoint of the same network to continue from instead; the images it held out stay held out."""
     teachers: tuple[Path, ...] = ()
-    """Weights for distillation beside the labels; none may have been trained on images that this training holds out."""
+    """Weights for distillation beside the labels; none may have been trained on images that this training holds out.
+    Without earlier weights to begin with, the images that the first of these held out are held out again."""
     soft_labels: tuple[tuple[str, Path], ...] = ()
     """Names of sources with tables of another network's probabilities (`facetally.gender.data.soft_labels`), which
     count as one more teacher; only the faces in these tables then have teachers."""
@@ -134,7 +135,7 @@ def train_model(job: TrainingJob, watcher: Watcher, on_note: Callable[[str], Non
     for name, report in cutting.items():
         for note in report.notes.splitlines():
             on_note(f"{name}: {note}")
-    corpus = _corpus(sets, job, earlier_card)
+    corpus = _corpus(sets, job, earlier_card.images_held_out if earlier_card else teachers.images_held_out)
     test = corpus.split("test")
     part = test.only(np.arange(len(test)) % max(len(test) // BASELINE_FACES, 1) == 0)
     _, baseline, _ = evaluate_network(network, part, recipe, recipe.size_px, "cpu")
@@ -173,9 +174,7 @@ def _load_start(start: Path, recipe: Recipe) -> tuple[FaceNetwork, ModelCard]:
     shape = NetworkOptions(card.architecture, **card.network), card.layout, card.class_names
     if shape != (recipe.network, recipe.layout, recipe.class_names):
         raise ModelError(f"{start} is not a network of recipe {recipe.name}: it is of {card.name}", fix=fix)
-    if not card.held_out:
-        raise ModelError(f"{start} does not record which images its training held out", fix=fix)
-    return network, card
+    return network, _with_record(card, start, fix)
 
 
 def _new_network(job: TrainingJob) -> tuple[FaceNetwork, ModelCard | None]:
@@ -184,16 +183,26 @@ def _new_network(job: TrainingJob) -> tuple[FaceNetwork, ModelCard | None]:
     network = FaceNetwork(job.recipe.network, job.recipe.layout.column_count)
     if not job.backbone:
         return network, None
+    fix = "give weights of this backbone, or none to start from scratch"
     try:
-        return network, load_backbone(network, job.backbone)
+        card = load_backbone(network, job.backbone)
     except ValueError as error:
-        raise ModelError(str(error), fix="give weights of this backbone, or none to start from scratch") from error
+        raise ModelError(str(error), fix=fix) from error
+    return network, card and _with_record(card, job.backbone, fix)
 
 
-def _corpus(sets: Sequence[FaceSet], job: TrainingJob, earlier_card: ModelCard | None) -> FaceCorpus:
-    """All faces; every split has labels for each attribute that the recipe's network predicts."""
+def _with_record(card: ModelCard, path: Path, fix: str) -> ModelCard:
+    if not card.held_out:
+        raise ModelError(f"{path} does not record which images its training held out", fix=fix)
+    return card
+
+
+def _corpus(sets: Sequence[FaceSet], job: TrainingJob, before: HeldOut | None) -> FaceCorpus:
+    """All faces; every split has labels for each attribute that the recipe's network predicts.
+
+    What was held out before stays held out: weights that this training begins with, or learns from, know the rest.
+    """
     fix = "give more labelled images with --data"
-    before = earlier_card.images_held_out if earlier_card else None
     try:
         if job.copies:
             corpus = join_with_copies(sets, job.seed, job.copies, job.recipe.ages)

@@ -218,13 +218,15 @@ def test_a_start_of_another_recipe_is_refused_before_anything_is_cut(
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_start_without_a_record_of_held_out_images_is_refused(
+def test_earlier_weights_without_a_record_of_held_out_images_are_refused(
     finished: Finished, images: Path, tmp_path: Path
 ) -> None:
     network, card = load_checkpoint(finished.checkpoint)
     save_checkpoint(tmp_path / "old.pth", network, replace(card, held_out={}))
-    with pytest.raises(ModelError, match="does not record which images"):
-        train_model(replace(job(images, tmp_path / "out"), start=tmp_path / "old.pth"), Watching())
+    new = job(images, tmp_path / "out")
+    for asked in (replace(new, start=tmp_path / "old.pth"), replace(new, backbone=tmp_path / "old.pth")):
+        with pytest.raises(ModelError, match="does not record which images"):
+            train_model(asked, Watching())
 
 
 LEARNER = replace(TINY, layout=OutputLayout("two_logits", "distribution"), stages=(Stage(1, 1e-3),))
@@ -278,14 +280,16 @@ def test_crops_are_cut_for_the_teacher_with_the_largest_input(
 
 
 @pytest.mark.usefixtures("unexported")
-def test_a_teacher_that_may_have_been_trained_on_held_out_images_is_refused(
+def test_what_the_first_teacher_held_out_stays_held_out_and_others_must_have_held_it_out_too(
     images: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    asked = replace(job(images, tmp_path, LEARNER), teachers=(teacher,), seed=1)
+    held_out = load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
+    taught = replace(job(images, tmp_path / "taught", LEARNER), teachers=(teacher,), seed=1)
+    assert train_model(taught, Watching()).card.held_out == held_out
+    assert train_model(replace(job(images, tmp_path / "other", LEARNER), seed=1), Watching()).card.held_out != held_out
+    both = replace(taught, out=tmp_path / "both", teachers=(teacher, tmp_path / "other" / "genderage.pth"))
     with pytest.raises(OptionError, match=r"may have been trained on \d+ images that this training holds out"):
-        train_model(asked, Watching())
-    continued = train_model(replace(asked, start=teacher.with_suffix(".pth")), Watching())
-    assert continued.card.held_out == load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
+        train_model(both, Watching())
 
 
 def test_a_teacher_without_a_record_of_held_out_images_is_refused(images: Path, teacher: Path, tmp_path: Path) -> None:
