@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,9 @@ main(["live", "0", "-o", sys.argv[1]])
 """
 FEMALE_RGB = 0x7A, 0x4F, 0xB5
 END_S = 120
+PAINTED_S, ATTEMPTS = 30, 4
+"""OpenCV 5.0.0's windows (Qt) are sometimes there and stay black for as long as they are: on a busy machine 12 of 60
+that were opened without facetally, whatever they were told afterwards. The command is then started again."""
 
 
 def test_without_a_screen_there_is_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,18 +65,36 @@ class Command:
     def has_ended(self) -> bool:
         return self.process.poll() is not None
 
-    def repeat_until(self, is_so: Callable[[], bool], action: Callable[[], None] = lambda: None) -> None:
-        """Repeats something until something is so: OpenCV forgets a key if another follows before it was asked for."""
-        until_s = time.monotonic() + END_S
-        while True:
+    def repeats_until(
+        self, is_so: Callable[[], bool], action: Callable[[], None] = lambda: None, end_s: float = END_S
+    ) -> bool:
+        """Repeats something until something is so, and returns whether that came in time.
+
+        OpenCV forgets a key if another one follows before it was asked for.
+        """
+        until_s = time.monotonic() + end_s
+        while time.monotonic() < until_s:
             had_ended = self.has_ended()
             if is_so():
-                return
-            told = f"the command wrote: {self.stderr.read_text()}"
-            assert not had_ended, f"it ended with {self.process.returncode}; {told}"
-            assert time.monotonic() < until_s, f"nothing happened; {told}"
+                return True
+            assert not had_ended, f"it ended with {self.process.returncode}: {self.stderr.read_text()}"
             action()
             time.sleep(0.5)
+        return False
+
+
+@contextmanager
+def started(screen: Screen, folder: Path) -> Iterator[Command]:
+    """The command, with its results in OUT; it is killed at the end if it has not ended."""
+    stderr = folder / "stderr.txt"
+    words = [sys.executable, "-c", COMMAND, str(folder / "out")]
+    with stderr.open("w") as written:
+        process = subprocess.Popen(words, env=with_screen(screen), stdout=subprocess.DEVNULL, stderr=written)
+        try:
+            yield Command(process, stderr)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def has_box(screen: Screen) -> bool:
@@ -81,22 +104,24 @@ def has_box(screen: Screen) -> bool:
 
 @pytest.mark.skipif(not XVFB, reason="Xvfb is not installed: apt-get install xvfb")
 def test_the_window_shows_boxes_and_its_keys_pause_save_and_end(tmp_path: Path) -> None:
-    out, stderr = tmp_path / "out", tmp_path / "stderr.txt"
-    words = [sys.executable, "-c", COMMAND, str(out)]
-    with x_screen(tmp_path) as screen, stderr.open("w") as written:
-        process = subprocess.Popen(words, env=with_screen(screen), stdout=subprocess.DEVNULL, stderr=written)
-        command = Command(process, stderr)
-        try:
-            command.repeat_until(lambda: has_box(screen))
-            screen.press("p")
-            time.sleep(1)
-            screen.press("p")
-            command.repeat_until(lambda: bool(list((out / "tallies").glob("*"))), lambda: screen.press("s"))
-            command.repeat_until(command.has_ended, lambda: screen.press("q"))
-        finally:
-            process.kill()
-            process.wait()
-    assert process.returncode == 0, stderr.read_text()
+    for attempt in range(ATTEMPTS):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        with x_screen(folder) as screen, started(screen, folder) as command:
+            if command.repeats_until(partial(has_box, screen), end_s=PAINTED_S):
+                press_all_keys(command, screen, folder / "out")
+                return
+    pytest.fail(f"no box was seen; the last command wrote: {command.stderr.read_text()}")
+
+
+def press_all_keys(command: Command, screen: Screen, out: Path) -> None:
+    """Presses the keys one after the other, and looks for what each one does."""
+    screen.press("p")
+    time.sleep(1)
+    screen.press("p")
+    assert command.repeats_until(lambda: bool(list((out / "tallies").glob("*"))), lambda: screen.press("s"))
+    assert command.repeats_until(command.has_ended, lambda: screen.press("q"))
+    assert command.process.returncode == 0, command.stderr.read_text()
     assert "paused" in next(Ledger(out).rows()).note
 
 
