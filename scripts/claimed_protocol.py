@@ -146,20 +146,20 @@ def main(
     recipe = RECIPES[recipe_name] if backbone else RECIPES[recipe_name].thawed()
     crops = cache or out / "crops"
     command = f"python -m scripts.claimed_protocol {shlex.join(sys.argv[1:])}"
-    job = TrainingJob(
-        replace(recipe, ages=ages or recipe.ages).shortened(epochs),
-        parsed_sources(sources),
-        out,
-        None if aligned else detector_path(detector, models_dir),
-        backbone_path(backbone, recipe),
-        cache=crops,
-        limit=limit,
-        copies=copies,
-        seed=seed,
-        workers=workers,
-        command=command,
-    )
     try:
+        job = TrainingJob(
+            replace(recipe, ages=ages or recipe.ages).shortened(epochs),
+            parsed_sources(sources),
+            out,
+            None if aligned else detector_path(detector, models_dir),
+            backbone_path(backbone, recipe),
+            cache=crops,
+            limit=limit,
+            copies=copies,
+            seed=seed,
+            workers=workers,
+            command=command,
+        )
         with shown_training() as watcher:
             train_model(job, watcher)
         figures = evaluated(job, out / f"{recipe.name}.pth", crops)

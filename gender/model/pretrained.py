@@ -64,6 +64,7 @@ def imagenet_backbone(backbone: str) -> Path:
     Raises:
         ValueError: torchvision has no weights of this backbone.
         OSError: they could not be fetched.
+        RuntimeError: what was fetched has another hash.
     """
     try:
         url = torchvision.models.get_model_weights(backbone)[IMAGENET].url

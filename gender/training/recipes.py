@@ -119,7 +119,7 @@ def _age_recipe(name: str, backbone: str) -> Recipe:
 
 
 def _faces_recipe(backbone: str) -> Recipe:
-    """Trains a backbone on faces, for `--backbone` of another recipe; with `--teacher` on faces without labels too."""
+    """Trains a backbone on faces, for `--backbone` of another recipe; a `--teacher` adds ages that labels lack."""
     return Recipe(
         f"faces-{backbone.replace('_', '-')}",
         NetworkOptions(backbone),

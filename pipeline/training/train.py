@@ -202,6 +202,11 @@ def _corpus(sets: Sequence[FaceSet], job: TrainingJob, before: HeldOut | None) -
 
     What was held out before stays held out: weights that this training begins with, or learns from, know the rest.
     """
+    if job.copies and before:
+        raise OptionError(
+            "test images drawn from copies may be among those that earlier weights were trained on",
+            fix="start without a backbone of facetally train and without teachers",
+        )
     fix = "give more labelled images with --data"
     try:
         if job.copies:

@@ -455,6 +455,8 @@ def test_what_a_backbone_of_ours_held_out_stays_held_out(finished: Finished, ima
     assert card.held_out == before.held_out
     assert card.data["backbone"] == "genderage.pth"
     assert commands_of(card.training) == ["as asked", "then"]
+    with pytest.raises(OptionError, match="drawn from copies may be among those"):
+        train_model(replace(asked, out=tmp_path / "copies", copies=2), Watching())
     drawn_anew = train_model(replace(asked, out=tmp_path / "new", backbone=None), Watching()).card
     assert drawn_anew.held_out != before.held_out
 
