@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -28,8 +29,7 @@ def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
         ValueError: the file is damaged, holds more than tensors and plain values, or is of another architecture.
     """
     try:
-        refuse_bomb(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_plain(path)
         card = ModelCard.from_dict(content["card"])
         network = FaceNetwork(NetworkOptions(card.architecture, **card.network), card.layout.column_count)
         network.load_state_dict(content["weights"])
@@ -38,12 +38,20 @@ def load_checkpoint(path: Path) -> tuple[FaceNetwork, ModelCard]:
     return network.eval(), card
 
 
-def refuse_bomb(path: Path) -> None:
-    """Guards against zip bombs: a few kilobytes can unpack to more than fits in memory.
+def read_plain(path: Path) -> dict[str, Any]:
+    """The tensors, on the CPU, and plain values of a torch file.
 
     Raises:
-        ValueError: the file would unpack to more than `MAX_BYTES`.
+        ValueError: it would unpack to more than `MAX_BYTES`.
+        Exception: whatever torch raises for a damaged file, or one that holds more.
     """
+    _refuse_bomb(path)
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return content
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Guards against zip bombs: a few kilobytes can unpack to more than fits in memory."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             size_bytes = sum(member.file_size for member in archive.infolist())

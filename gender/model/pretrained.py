@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import textwrap
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import urlsplit
 
 import torch
 import torchvision
 
 from facetally.gender.model.card import ModelCard
-from facetally.gender.model.checkpoint import refuse_bomb
+from facetally.gender.model.checkpoint import read_plain
 from facetally.gender.model.networks import FaceNetwork
 
 IMAGENET = "IMAGENET1K_V1"
@@ -38,8 +37,7 @@ def load_backbone(network: FaceNetwork, path: Path) -> ModelCard | None:
     """
     head = {name: value for name, value in network.state_dict().items() if not name.startswith("features.")}
     try:
-        refuse_bomb(path)
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_plain(path)
         card = ModelCard.from_dict(content["card"]) if "card" in content else None
         state = content["weights"] if card else content
         renamed = {RESNET_BLOCKS.sub(_resnet_block, name): value for name, value in state.items()}

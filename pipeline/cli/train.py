@@ -26,8 +26,6 @@ IMAGENET = "imagenet"
 class BackboneFile(click.Path):
     """A file that exists, or the word for torchvision's weights."""
 
-    name = "FILE|imagenet"
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return value if value == IMAGENET else super().convert(value, param, ctx)
 

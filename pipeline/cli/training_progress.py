@@ -99,9 +99,10 @@ def _table(kind: str, figures: Mapping[str, Any], columns: Mapping[str, tuple[st
 def _gender_parts(figures: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Accuracies of gender by what faces are broken down by, where that is known for some."""
     groups: dict[str, Any] = {}
-    for name, one in figures.get("by_set", {}).items():
-        many = len(figures["by_set"]) > 1
-        groups |= {f"{name}: {group}" if many else group: part for group, part in one.get("by_group", {}).items()}
+    sets = figures.get("by_set", {})
+    for name, one in sets.items():
+        prefix = f"{name}: " if len(sets) > 1 else ""
+        groups |= {f"{prefix}{group}": part for group, part in one.get("by_group", {}).items()}
     parts = {"gender by age": figures.get("by_age", {}), "gender by group": groups}
     return {what: rows for what, rows in parts.items() if rows}
 
@@ -112,11 +113,23 @@ def _gaps_table(what: str, parts: Mapping[str, Any]) -> Table:
     for heading in (what, "faces", "women", "men", "women less men"):
         table.add_column(heading, justify="left" if heading == what else "right")
     for name, part in parts.items():
-        women, men = (part[key]["accuracy"] if key in part else None for key in ("female", "male"))
-        cells = ("" if value is None else f"{value:.2%}" for value in (women, men))
-        gap = "" if women is None or men is None else f"{100 * (women - men):+.1f}"
-        table.add_row(escape(printable(name)), str(part["count"]), *cells, gap)
+        table.add_row(escape(printable(name)), *gender_cells(part, ".2%"))
     return table
+
+
+def gender_cells(part: Mapping[str, Any], form: str) -> tuple[str, str, str, str]:
+    """How many faces, the accuracy of women and of men, and their difference in points; empty where there are none.
+
+    Args:
+        part: of metrics.json, by age or by group.
+        form: of the accuracies, such as ".1%".
+    """
+    if not part["count"]:
+        return "", "", "", ""
+    known = {gender: part[gender]["accuracy"] for gender in ("female", "male") if gender in part}
+    women, men = (f"{known[gender]:{form}}" if gender in known else "" for gender in ("female", "male"))
+    gap = f"{100 * (known['female'] - known['male']):+.1f}" if len(known) == 2 else ""
+    return str(part["count"]), women, men, gap
 
 
 def _cell(part: Mapping[str, Any], key: str, form: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
+from facetally.cli.training_progress import gender_cells
 from scripts.models_report.targets import Figures
 
 INA_BY_HEIGHT = {10: 63.7, 15: 76.9, 20: 83.5, 25: 88.5, 30: 90.9, 40: 93.3, 50: 94.3, 75: 95.0, 100: 95.4}
@@ -45,25 +46,17 @@ def age_table(report: Figures) -> str:
     heads = (f"{name}: {column}" for name in sets for column in ("faces", "women", "men", "women less men"))
     rows = [f"| years | {' | '.join(heads)} |", "|---" * (1 + 4 * len(sets)) + "|"]
     for band in bands:
-        cells = (cell for by_age in sets.values() for cell in gender_cells(by_age.get(band, {"count": 0})))
+        cells = (cell for by_age in sets.values() for cell in gender_cells(by_age.get(band, {"count": 0}), ".1%"))
         rows.append(f"| {band} | {' | '.join(cells)} |")
     return "\n".join(rows)
-
-
-def gender_cells(part: Figures) -> tuple[str, str, str, str]:
-    """How many faces, the accuracy of women and of men, and their difference in points; empty where there are none."""
-    if not part["count"]:
-        return "", "", "", ""
-    known = {gender: part[gender]["accuracy"] for gender in ("female", "male") if gender in part}
-    women, men = (f"{known[gender]:.1%}" if gender in known else "" for gender in ("female", "male"))
-    gap = f"{100 * (known['female'] - known['male']):+.1f}" if len(known) == 2 else ""
-    return str(part["count"]), women, men, gap
 
 
 def group_table(part: Figures) -> str:
     """Women and men by group of a set, and over all of it."""
     rows = ["| group | faces | women | men | women less men |", "|---|---|---|---|---|"]
-    rows += [f"| {name} | {' | '.join(gender_cells(group))} |" for name, group in by_first_number(part["by_group"])]
+    rows += [
+        f"| {name} | {' | '.join(gender_cells(group, '.1%'))} |" for name, group in by_first_number(part["by_group"])
+    ]
     women, men = part["female_recall"], part["male_recall"]
     rows.append(f"| all | {part['count']} | {women:.1%} | {men:.1%} | {100 * (women - men):+.1f} |")
     return "\n".join(rows)

@@ -112,13 +112,11 @@ def finished(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished
     return Finished(model, watcher.results)
 
 
-SAME_BACKBONE = {
-    "facetally": ("gender-utkface", "gender-focal", "gender-age-128"),
-    **{f"age-{backbone}": (f"faces-{backbone}",) for backbone in ("resnet50", "resnet34", "efficientnet-b0")},
+TRAINED_SMALLER = dict.fromkeys(("gender-utkface", "gender-focal", "gender-age-128"), "facetally") | {
+    f"faces-{backbone}": f"age-{backbone}" for backbone in ("resnet50", "resnet34", "efficientnet-b0")
 }
 """Recipes with the backbone of another. Each export of it takes seconds, so they get a smaller one; "gender-utkface" is
 trained and exported as it is in tests/scripts/test_finetune_gender_classifier.py."""
-TRAINED_SMALLER = {name: other for other, names in SAME_BACKBONE.items() for name in names}
 
 
 def kinds_of_stages(recipe: Recipe) -> list[Stage]:
@@ -286,6 +284,8 @@ def test_what_the_first_teacher_held_out_stays_held_out_and_others_must_have_hel
     held_out = load_checkpoint(teacher.with_suffix(".pth"))[1].held_out
     taught = replace(job(images, tmp_path / "taught", LEARNER), teachers=(teacher,), seed=1)
     assert train_model(taught, Watching()).card.held_out == held_out
+    continued = replace(taught, out=tmp_path / "continued", start=teacher.with_suffix(".pth"))
+    assert train_model(continued, Watching()).card.held_out == held_out
     assert train_model(replace(job(images, tmp_path / "other", LEARNER), seed=1), Watching()).card.held_out != held_out
     both = replace(taught, out=tmp_path / "both", teachers=(teacher, tmp_path / "other" / "genderage.pth"))
     with pytest.raises(OptionError, match=r"may have been trained on \d+ images that this training holds out"):
